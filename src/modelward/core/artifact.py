@@ -1,0 +1,63 @@
+"""The only kind of thing that may leave a site: tensors with a card.
+
+The card says what the tensors are and binds them by hash; it is signed by the site. How
+both lie on disk is artifact/bundle.py's and artifact/card.py's business.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from modelward.core.canonical import Json
+from modelward.core.tensors import Tensors
+
+ArtifactKind = Literal["update", "metrics", "statistics", "model"]
+"""What may leave today. `predictions`, `prototypes`, `labels` and `adapter` join with the
+data-model network."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What an artifact is, bound to its bytes and signed.
+
+    Attributes:
+        kind: One of `ArtifactKind`.
+        study: SHA-256 of the study.
+        round_no: Round it answers; 0 for statistics.
+        task: Id of the task it answers; for a model, of the last task that led to it.
+        site: Who made it; `hub` for a combined model.
+        schema: SHA-256 of the canonical JSON of names, types and shapes.
+        sha256: SHA-256 of the bundle's bytes.
+        nbytes: Length of the bundle in bytes.
+        patients: Units (see the study's `unit`) that contributed, at least 1.
+        privacy: The privacy event, such as `{"mechanism": "none"}`.
+        parent: SHA-256 of the model it was computed from, or None.
+        key: SHA-256 of the signer's raw public key, hex.
+        signature: Ed25519 over the canonical JSON of all other fields, hex; "" if unsigned.
+    """
+
+    kind: ArtifactKind
+    study: str
+    round_no: int
+    task: str
+    site: str
+    schema: str
+    sha256: str
+    nbytes: int
+    patients: int
+    privacy: dict[str, Json] = field(default_factory=lambda: {"mechanism": "none"})
+    parent: str | None = None
+    key: str = ""
+    signature: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Artifact:
+    """Parsed tensors and their card.
+
+    Attributes:
+        card: What they are.
+        tensors: Name to values; possibly read-only views of a mapped file.
+    """
+
+    card: Card
+    tensors: Tensors

@@ -1,0 +1,71 @@
+"""Canonical bytes and hashes of JSON values.
+
+Implements RFC 8785 (JSON Canonicalization Scheme) through the `rfc8785` library and
+SHA-256 over the result. Everything that is signed or hashed in modelward (studies, tasks,
+cards, ledger entries) goes through `canonical_bytes`, so two parties that agree on a value
+agree on its hash.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+import rfc8785
+
+from modelward.errors import BadArtifact
+
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+"""A JSON value; floats must be finite, integers within +-(2^53 - 1)."""
+
+
+def canonical_bytes(value: Json) -> bytes:
+    """Return the RFC 8785 bytes of `value`.
+
+    Raises:
+        BadArtifact: If the value has no canonical form (NaN, infinity, integers beyond
+            2^53 - 1, or something that is not JSON).
+    """
+    try:
+        return rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, TypeError) as error:
+        raise BadArtifact(
+            f"a value has no canonical JSON form: {error}",
+            why="what is signed must have exactly one spelling (RFC 8785, section 3.1)",
+            remedy="use finite numbers, integers below 2^53, strings, lists and tables only",
+        ) from error
+
+
+def canonical_hash(value: Json) -> str:
+    """Return the SHA-256 of the canonical bytes of `value`, as 64 hex digits."""
+    return sha256(canonical_bytes(value)).hexdigest()
+
+
+def parse_strict(raw: bytes, *, what: str) -> Any:  # noqa: ANN401 - JSON has no narrower type
+    """Parse JSON, refusing what two readers could read differently.
+
+    Args:
+        raw: UTF-8 JSON.
+        what: What is being read, for the error ("card", "ledger entry").
+
+    Raises:
+        BadArtifact: For bytes that are not JSON, duplicate keys, NaN or infinity.
+    """
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        table = dict(pairs)
+        if len(table) != len(pairs):
+            raise ValueError("the same key appears twice")
+        return table
+
+    def no_constant(name: str) -> None:
+        raise ValueError(f"{name} is not JSON")
+
+    try:
+        return json.loads(raw, object_pairs_hook=unique, parse_constant=no_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadArtifact(
+            f"the {what} is not strict JSON: {error}",
+            why="duplicate keys and NaN are read differently by different programs",
+            remedy="ask the sender for the file again; it may be damaged or made by hand",
+        ) from error

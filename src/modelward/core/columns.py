@@ -1,0 +1,75 @@
+"""From the features of a study to the columns of its design matrix.
+
+Every site builds the same columns in the same order from the study alone, whatever its own
+data look like: one column for a number or a boolean, one for every level but the first of
+a category. That is what makes sums over sites meaningful.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from modelward.core.study import CategoryFeature, ImageFeature, NumberFeature, Study
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the design matrix.
+
+    Attributes:
+        name: `creatinine`, or `chest_pain=typical` for a level of a category.
+        feature: The study feature it comes from.
+        level: The level it indicates; None for numbers and booleans.
+        low: Smallest value the study allows, in the feature's unit.
+        high: Largest value the study allows.
+        standardise: Whether it becomes a z-score from federated statistics.
+    """
+
+    name: str
+    feature: str
+    level: str | None
+    low: float
+    high: float
+    standardise: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What one example looks like to a recipe.
+
+    Attributes:
+        kind: `table` (a vector of `shape[0]` columns) or `image` (`shape` = height, width).
+        shape: Extents of one example, without the batch.
+        intensity: Images only: the pixel values that become -1 and +1.
+    """
+
+    kind: Literal["table", "image"]
+    shape: tuple[int, ...]
+    intensity: tuple[float, float] = (0.0, 255.0)
+
+
+def columns(study: Study) -> tuple[Column, ...]:
+    """Return the columns of the table features, in the order of the study file."""
+    found: list[Column] = []
+    for name, feature in study.features.items():
+        if isinstance(feature, ImageFeature):
+            continue
+        standardise = feature.scale == "standard"
+        if isinstance(feature, CategoryFeature):
+            found += [
+                Column(f"{name}={level}", name, level, 0.0, 1.0, standardise)
+                for level in feature.levels[1:]
+            ]
+        elif isinstance(feature, NumberFeature):
+            found.append(Column(name, name, None, *feature.range, standardise))
+        else:
+            found.append(Column(name, name, None, 0.0, 1.0, standardise))
+    return tuple(found)
+
+
+def inputs(study: Study) -> Inputs:
+    """Return what one example of the study looks like to its recipe."""
+    image = study.image
+    if image is not None:
+        _, feature = image
+        return Inputs("image", feature.size, feature.intensity)
+    return Inputs("table", (len(columns(study)),))

@@ -1,0 +1,266 @@
+"""The signed agreement: what is learnt, from whom, how, and when it stops.
+
+A `Study` is the parsed form of `study.toml` (docs/formats.md#study). It is frozen, valid
+from birth, and identified by the SHA-256 of its canonical JSON, so two parties that name
+the same hash mean the same study. Reading the file, and explaining what is wrong with one,
+is study/read.py's business.
+
+Every field here does something today. Keys that a later release will understand are
+refused until then, because a term that is signed and ignored is worse than none.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from modelward.core.canonical import canonical_hash
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+"""Lower-case ASCII name of a study, feature or site: starts with a letter, at most 63 long."""
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class _Part(BaseModel):
+    """A table of the study file: frozen, strict, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class About(_Part):
+    """`[study]`: what this is and who is counted."""
+
+    id: Name = Field(description="Short name, used in folders and reports.")
+    version: Count = Field(default=1, description="Counted up with every change of the terms.")
+    purpose: str = Field(min_length=1, description="The question, in one sentence.")
+    legal_basis: str = Field(
+        default="", description="Such as 'GDPR Art. 9(2)(j), ethics 24-117'."
+    )
+    contact: str = Field(default="", description="Who answers questions of a hospital.")
+    unit: Literal["patient", "encounter", "image"] = Field(
+        default="patient", description="Who is counted, weighted and split."
+    )
+    min_patients: Count = Field(
+        default=20, description="A site with fewer units in training sits out."
+    )
+
+
+class Cohort(_Part):
+    """`[cohort]`: which units take part."""
+
+    complete: bool = Field(
+        default=False, description="Keep only units whose every feature is known."
+    )
+
+
+class NumberFeature(_Part):
+    """A measured quantity."""
+
+    type: Literal["number"]
+    unit: str = Field(min_length=1, description="UCUM code, such as 'mg/dL'; '1' for a ratio.")
+    range: tuple[Finite, Finite] = Field(
+        description="Plausible [low, high]; values outside count as missing."
+    )
+    code: tuple[str, ...] = Field(default=(), description="Such as 'LOINC:2160-0'.")
+    max_missing: float = Field(default=0.25, ge=0, le=1, description="Highest missing share.")
+    scale: Literal["standard", "none"] = Field(
+        default="standard", description="z-scores from federated statistics, or as it is."
+    )
+
+    @model_validator(mode="after")
+    def _range_is_a_range(self) -> Self:
+        if self.range[0] >= self.range[1]:
+            raise ValueError(f"range must rise, found [{self.range[0]:g}, {self.range[1]:g}]")
+        return self
+
+
+class BooleanFeature(_Part):
+    """Present or absent; 0/1, true/false or yes/no in the data."""
+
+    type: Literal["boolean"]
+    code: tuple[str, ...] = ()
+    max_missing: float = Field(default=0.25, ge=0, le=1)
+    scale: Literal["standard", "none"] = "standard"
+
+
+class CategoryFeature(_Part):
+    """One of a few named levels; the first is the reference."""
+
+    type: Literal["category"]
+    levels: tuple[str, ...] = Field(
+        min_length=2, max_length=64, description="Every value that may occur, as text."
+    )
+    code: tuple[str, ...] = ()
+    max_missing: float = Field(default=0.25, ge=0, le=1)
+    scale: Literal["standard", "none"] = "standard"
+
+    @model_validator(mode="after")
+    def _levels_differ(self) -> Self:
+        if len(set(self.levels)) != len(self.levels):
+            raise ValueError("levels must differ from each other")
+        return self
+
+
+class ImageFeature(_Part):
+    """A grey image; pixels are whole numbers from 0 to 255 on disk."""
+
+    type: Literal["image"]
+    modality: str = Field(default="", description="DICOM modality, such as 'CR'.")
+    size: tuple[Count, Count] = Field(description="[height, width] in pixels.")
+    intensity: tuple[Finite, Finite] = Field(
+        default=(0.0, 255.0), description="Pixel values that become -1 and +1."
+    )
+
+
+Feature = Annotated[
+    NumberFeature | BooleanFeature | CategoryFeature | ImageFeature, Field(discriminator="type")
+]
+
+
+class Target(_Part):
+    """`[target.NAME]`: what is predicted; a yes/no outcome."""
+
+    type: Literal["boolean"] = "boolean"
+    above: Finite | None = Field(
+        default=None, description="Yes when the number is greater than this; else 0/1 data."
+    )
+    code: tuple[str, ...] = ()
+
+
+class RecipeChoice(_Part):
+    """`[recipe]`: what is trained, by the name and version installed at the sites."""
+
+    name: Name
+    version: Count = 1
+    options: dict[str, bool | int | float | str | tuple[int, ...]] = Field(default_factory=dict)
+
+
+class ServerOptimiser(_Part):
+    """`[plan.server]`: what the hub does with the combined update."""
+
+    name: Literal["none", "momentum", "adam"] = "none"
+    lr: Positive = 1.0
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Also Adam's beta1.")
+    beta2: float = Field(default=0.99, ge=0, lt=1, description="Adam only.")
+    epsilon: Positive = Field(default=1e-3, description="Adam only (Reddi et al. 2021, tau).")
+
+
+class Plan(_Part):
+    """`[plan]`: how training goes."""
+
+    strategy: Literal["fedavg", "newton"] = Field(
+        default="fedavg", description="Averaged local training, or exact Newton (logistic)."
+    )
+    rounds: Count = 20
+    local_epochs: Count = Field(
+        default=1, description="Passes over the site's own training data."
+    )
+    batch: Count = 32
+    lr: Positive = Field(default=0.05, description="Local learning rate of round 1.")
+    momentum: float = Field(default=0.0, ge=0, lt=1, description="Local; restarts each round.")
+    schedule: Literal["constant", "cosine"] = Field(
+        default="constant", description="How the local learning rate falls over the rounds."
+    )
+    label_skew: Literal["none", "logit-adjustment"] = Field(
+        default="none", description="Correct for a site's own share of positives (Menon 2021)."
+    )
+    server: ServerOptimiser = Field(default_factory=ServerOptimiser)
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
+    validation: float = Field(
+        default=0.0, ge=0, lt=0.5, description="Share of a site's training units held back."
+    )
+    test: float = Field(
+        default=0.2, ge=0, lt=0.9, description="Share held back for the report."
+    )
+    quorum: Count | None = Field(
+        default=None,
+        description="Releases a round needs; every site that has not refused if absent.",
+    )
+    deadline_s: Positive | None = Field(
+        default=None, description="Seconds a round waits for a silent site; for ever if absent."
+    )
+
+
+class Stop(_Part):
+    """`[stop]`: when a study is done before its rounds are used up."""
+
+    metric: Literal["auc", "accuracy", "loss"] | None = Field(
+        default=None, description="Watched on the validation units of all sites together."
+    )
+    target: Finite | None = Field(default=None, description="Stop when the metric gets here.")
+    patience: Count | None = Field(default=None, description="Rounds without a better value.")
+    tolerance: Positive = Field(
+        default=1e-10, description="Newton: stop when no coefficient moves further than this."
+    )
+
+    @model_validator(mode="after")
+    def _something_to_watch(self) -> Self:
+        if self.metric is None and (self.target is not None or self.patience is not None):
+            raise ValueError("target and patience need a metric")
+        return self
+
+
+class Privacy(_Part):
+    """`[privacy]`: bounds on what one site can say in one round."""
+
+    clip: Positive = Field(
+        default=10.0,
+        le=64.0,
+        description="L2 norm an update is scaled down to, and checked against.",
+    )
+
+
+class Sites(_Part):
+    """`[sites]`: who takes part."""
+
+    names: tuple[Name, ...] = Field(
+        default=(), description="Any site that has the data if absent."
+    )
+    minimum: Count = Field(default=2, description="Fewer sites than this and nothing starts.")
+
+
+class Study(_Part):
+    """A whole study file.
+
+    Exactly one target, and either table features or one image feature.
+    """
+
+    study: About
+    cohort: Cohort = Field(default_factory=Cohort)
+    features: dict[Name, Feature] = Field(min_length=1)
+    target: dict[Name, Target] = Field(min_length=1, max_length=1)
+    recipe: RecipeChoice
+    plan: Plan = Field(default_factory=Plan)
+    stop: Stop = Field(default_factory=Stop)
+    privacy: Privacy = Field(default_factory=Privacy)
+    sites: Sites = Field(default_factory=Sites)
+
+    @property
+    def id(self) -> str:
+        """The study's short name."""
+        return self.study.id
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the canonical JSON of every term; changes with any change of the study."""
+        return canonical_hash(self.model_dump(mode="json"))
+
+    @property
+    def target_name(self) -> str:
+        """Name of the outcome."""
+        return next(iter(self.target))
+
+    @property
+    def outcome(self) -> Target:
+        """What is predicted."""
+        return self.target[self.target_name]
+
+    @property
+    def image(self) -> tuple[str, ImageFeature] | None:
+        """Name and definition of the image feature, or None for a study on tables."""
+        for name, feature in self.features.items():
+            if isinstance(feature, ImageFeature):
+                return name, feature
+        return None
