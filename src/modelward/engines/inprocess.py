@@ -157,7 +157,9 @@ class _Desk:
 def rebuilt(fields: Mapping[str, str], site: str) -> ModelwardError:
     """Return an error that crossed a pipe, with the site's name in front."""
     found = getattr(errors, fields["class"], EngineFailed)
-    kind = found if isinstance(found, type) and issubclass(found, ModelwardError) else EngineFailed
+    kind = (
+        found if isinstance(found, type) and issubclass(found, ModelwardError) else EngineFailed
+    )
     return kind(f"{site}: {fields['what']}", why=fields["why"], remedy=fields["remedy"])
 
 

@@ -166,8 +166,8 @@ class Registry:
         with self._write() as connection:
             self._insert_answers(connection, study, answers)
 
-    def state(self, study: Study, start: Model) -> State:
-        """Return where the study stands: after its last committed round."""
+    def state(self, study: Study) -> State:
+        """Return where the study stands: after its last committed round, or at its start."""
         with self._read() as connection:
             rows = connection.execute(
                 sa.select(_rounds)
@@ -175,6 +175,7 @@ class Registry:
                 .order_by(_rounds.c.round_no)
             ).all()
         if not rows:
+            start = self.model(study, self.model_of(study, 0))
             return State(parameters=start.parameters, optimiser={})
         last = rows[-1]
         optimiser = {} if last.optimiser is None else dict(self.store.tensors(last.optimiser))

@@ -108,7 +108,7 @@ class Hub:
         """
         self._registry.register(study, list(self._keys))
         start = self._registry.start(study) or self._begin(study)
-        state = self._registry.state(study, start)
+        state = self._registry.state(study)
         plan = strategy(study)
         while (reason := rounds.stop_reason(study, state)) is None:
             state = self._round(study, state, start, plan)

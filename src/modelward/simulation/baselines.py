@@ -69,7 +69,10 @@ def fit(study: Study, cohort: Cohort, name: str) -> Fitted:
 
 def _descend(study: Study, cohort: Cohort, start: Model, name: str) -> Model:
     """Return the model after as many passes as the federated study makes."""
-    training, held_back = examples(cohort, "train", start), examples(cohort, "validation", start)
+    training, held_back = (
+        examples(cohort, "train", start),
+        examples(cohort, "validation", start),
+    )
     trained = recipe(study.recipe)
     metric = study.stop.metric
     flat, kept, best = start.parameters.copy(), start.parameters, np.nan

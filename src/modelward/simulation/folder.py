@@ -1,11 +1,11 @@
 """The folder of a simulated federation, and whether a run in it can go on.
 
-    run.json        what is run here: hashes of study and data, how rows were dealt
-    study.json      the study; variants beside it
-    sites/NAME/     one folder per site, as site/hospital.py describes
-    hub/            the hub's registry and models
-    baselines/      pooled and local models
-    report/         report.html, report.json, report.txt
+run.json        what is run here: hashes of study and data, how rows were dealt
+study.json      the study; variants beside it
+sites/NAME/     one folder per site, as site/hospital.py describes
+hub/            the hub's registry and models
+baselines/      pooled and local models
+report/         report.html, report.json, report.txt
 """
 
 import json

@@ -1,128 +1,27 @@
-"""One table or archive into the folders of several sites.
+"""The files of simulated hospitals.
 
-Each simulated hospital gets a folder with its own data file and dataset.toml, exactly as a
-real one would have, so everything after this step is what a real site runs.
-
-    by column      one site for every value of a column
-    Dirichlet      label skew: every class is dealt to the sites in shares drawn from
-                   Dirichlet(alpha) (Hsu et al. 2019, arXiv:1909.06335, section 3)
+Each gets a folder with its own data file and dataset.toml, exactly as a real one would
+have, so everything after this step is what a real site runs.
 """
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
 import duckdb
 import numpy as np
-from numpy.typing import NDArray
 
 from modelward import durable
-from modelward.core.faults import Fault, lines
-from modelward.core.study import Study
-from modelward.errors import DataError
-from modelward.readers import arrays, table, values
-
-Rows = Mapping[str, NDArray[np.int64]]
-"""Site name -> numbers of its rows in the original file, rising."""
+from modelward.readers import arrays
+from modelward.simulation.dealing import Rows, Special
 
 
-@dataclass(frozen=True, slots=True)
-class Skew:
-    """How to deal rows to simulated sites.
-
-    Attributes:
-        sites: How many sites.
-        alpha: Dirichlet concentration: 0.1 is severe skew, 100 is almost none.
-    """
-
-    sites: int
-    alpha: float
-
-
-@dataclass(frozen=True, slots=True)
-class Special:
-    """Columns of a table that are not features.
-
-    Attributes:
-        patient: Names the unit.
-        split: Names the fold.
-        missing: Texts that mean missing.
-    """
-
-    patient: str | None = None
-    split: str | None = None
-    missing: tuple[str, ...] = ()
-
-
-def by_column(path: Path, column: str) -> Rows:
-    """Return the rows of every value of `column`, under names that a site may have.
-
-    Raises:
-        DataError: If the column is missing or two values give the same name.
-    """
-    text = table.text_columns(path, [column])[column]
-    names = {value: _site_name(value) for value in {v for v in text if v is not None}}
-    clash = len(names) - len(set(names.values()))
-    empty = sum(value is None for value in text)
-    if clash or empty:
-        says = "two values give the same site name" if clash else f"is empty in {empty} rows"
-        raise _refuse(path, column, says)
-    return {
-        name: np.flatnonzero(text == value)
-        for value, name in sorted(names.items(), key=lambda pair: pair[1])
-    }
-
-
-def by_skew(labels: NDArray[np.int8], folds: NDArray[np.int8], skew: Skew, seed: int) -> Rows:
-    """Return rows dealt to `skew.sites` sites with label skew.
-
-    Every fold is dealt in the same shares of each class, so a hospital with few positives
-    in training has few in its test as well. Shares are drawn anew until every site has at
-    least 2 % of an even deal.
-
-    Args:
-        labels: Class of every row; any small integers.
-        folds: Fold of every row.
-        skew: How many sites, how skewed.
-        seed: Of the draw.
-    """
-    rng = np.random.default_rng([seed, 0x5EED])
-    classes = np.unique(labels)
-    while True:
-        shares = {c: rng.dirichlet([skew.alpha] * skew.sites) for c in classes}
-        sizes = sum(shares[c] * np.count_nonzero(labels == c) for c in classes)
-        if np.min(sizes) >= 0.02 * len(labels) / skew.sites:
-            break
-    dealt = np.empty(len(labels), np.int64)
-    for c in classes:
-        for fold in np.unique(folds):
-            rows = rng.permutation(np.flatnonzero((labels == c) & (folds == fold)))
-            cuts = np.round(np.cumsum(shares[c])[:-1] * len(rows)).astype(int)
-            for site, part in enumerate(np.split(rows, cuts)):
-                dealt[part] = site
-    width = len(str(skew.sites))
-    return {
-        f"site-{site + 1:0{width}d}": np.flatnonzero(dealt == site)
-        for site in range(skew.sites)
-    }
-
-
-def table_labels(
-    path: Path, study: Study, special: Special
-) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-    """Return outcome (-1 where missing) and fold of every row of a table, for `by_skew`."""
-    faults: list[Fault] = []
-    wanted = [study.target_name, *([special.split] if special.split else [])]
-    text = table.text_columns(path, wanted, missing=special.missing)
-    outcome = values.outcome(text[study.target_name], study.outcome, study.target_name, faults)
-    folds = np.zeros(len(outcome), np.int8)
-    if special.split:
-        folds = values.folds(text[special.split], faults)
-    if faults:
-        raise table.refuse(path, faults)
-    return np.where(np.isnan(outcome), -1, outcome).astype(np.int8), folds
+def write_sites(path: Path, rows: Rows, folder: Path, special: Special) -> None:
+    """Write every site's rows of the data file at `path` into its folder under `folder`."""
+    if path.suffix.lower() == ".npz":
+        write_arrays(path, rows, folder)
+    else:
+        write_table(path, rows, folder, special)
 
 
 def write_table(path: Path, rows: Rows, folder: Path, special: Special) -> None:
@@ -192,17 +91,3 @@ def _toml(value: str | Sequence[str]) -> str:
             '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
         )
     return "[" + ", ".join(_toml(item) for item in value) + "]"
-
-
-def _site_name(value: str) -> str:
-    """Return `value` as a site name: lower-case ASCII letters, digits and dashes."""
-    slug = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")[:50]
-    return slug if slug[:1].isalpha() else f"site-{slug or 'unnamed'}"
-
-
-def _refuse(path: Path, column: str, says: str) -> DataError:
-    return DataError(
-        lines(str(path), [Fault(column, says)]),
-        why="every row belongs to exactly one site",
-        remedy="choose another column for --by, or fill it in",
-    )

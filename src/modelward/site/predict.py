@@ -45,7 +45,9 @@ def open_model(path: Path) -> Model:
     return Model.from_tensors(study, bundle.parse(raw, model_schema(study)))
 
 
-def probabilities(model: Model, x: NDArray[np.float64] | NDArray[np.uint8]) -> NDArray[np.float64]:
+def probabilities(
+    model: Model, x: NDArray[np.float64] | NDArray[np.uint8]
+) -> NDArray[np.float64]:
     """Return the probability of the outcome for units `x`, columns or images as read."""
     study = model.study
     scaled = x if model.scaling is None else model.scaling.apply(x)  # type: ignore[arg-type]
