@@ -24,7 +24,7 @@ def verify(
     from modelward.ledger.verify import verify as verify_ledger
 
     found = verify_ledger(path, key)
-    typer.echo(f"ok: {found.entries} entries of {found.origin}, root {found.root}")
+    typer.echo(f"ok: {found.entries} entries of {found.origin}, root {found.root.hex()}")
     if found.key_from_ledger:
         typer.echo(
             "note: the key was taken from the ledger itself, which shows that it is whole, "

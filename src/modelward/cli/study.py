@@ -71,7 +71,8 @@ def simulate(
     from modelward.cli.progress import watching
     from modelward.cli.tables import as_object, summary
     from modelward.simulation.dealing import Dealing, Special
-    from modelward.simulation.simulate import Simulation, simulate as run_simulation
+    from modelward.simulation.simulate import Simulation
+    from modelward.simulation.simulate import simulate as run_simulation
     from modelward.study.read import read
 
     request = Simulation(

@@ -24,7 +24,8 @@ class Fault:
     key: str
     says: str
 
-    def __str__(self) -> str:
+    def line(self) -> str:
+        """Return the fault as one line."""
         return f"{self.key}: {self.says}" if self.key else self.says
 
 
@@ -37,7 +38,7 @@ def lines(file: str, faults: Iterable[Fault]) -> str:
     """Return the faults as indented lines under the file's name."""
     listed = list(faults)
     count = "1 fault" if len(listed) == 1 else f"{len(listed)} faults"
-    return f"{file}: {count}" + "".join(f"\n    {fault}" for fault in listed)
+    return f"{file}: {count}" + "".join(f"\n    {fault.line()}" for fault in listed)
 
 
 def nearest(word: str, valid: Iterable[str]) -> str:

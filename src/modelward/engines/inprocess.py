@@ -36,7 +36,7 @@ class InProcess:
         clock: Seconds from a monotonic clock, for deadlines.
     """
 
-    def __init__(  # noqa: PLR0913 - each names one outside thing
+    def __init__(
         self,
         studies: Sequence[Study],
         sites: Mapping[str, Path],

@@ -10,17 +10,19 @@ was killed goes on with the same bytes when it is started again.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
+from typing import Any
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from numpy.typing import NDArray
 
 from modelward.core.columns import columns
 from modelward.core.ports import Engine
 from modelward.core.study import Study
 from modelward.core.task import Task, TaskKind
 from modelward.core.verdict import Release
-from modelward.errors import DataError, QuorumNotMet
-from modelward.evaluate.binned import from_histograms
+from modelward.errors import BadUpdate, DataError, QuorumNotMet
+from modelward.evaluate import binned
 from modelward.hub import round as rounds
 from modelward.hub.accept import objection
 from modelward.hub.registry import AnswerRow, Registry
@@ -125,7 +127,7 @@ class Hub:
 
     def _begin(self, study: Study) -> Model:
         """Add the sites' statistics into one frozen scaling, and make the first model."""
-        sums = Sums(study, "statistics")
+        sums = Sums()
         task = Task(study=study.sha256, round_no=0, kind="statistics")
         answers = self._collect(study, task, sums)
         self._registry.note_answers(study, answers)
@@ -172,12 +174,15 @@ class Hub:
         """Ask every site how `model` does on its validation units, and add that up."""
         digest, _ = self._registry.store.put(model.tensors, model.schema)
         task = Task(study=study.sha256, round_no=record.round_no, kind="evaluate", model=digest)
-        sums = Sums(study, "evaluate")
+        sums = Sums()
         answers = self._collect(study, task, sums)
-        totals = sums.totals()
-        metrics = from_histograms(
-            totals["positives"], totals["negatives"], float(totals["loss"][0])
-        )
+        counts = sums.totals()["counts"].astype(np.int64)
+        found = {
+            "auc": binned.auc(counts),
+            "accuracy": binned.accuracy(counts),
+            "loss": binned.loss(counts),
+        }
+        metrics = {name: each.value if each else np.nan for name, each in found.items()}
         return answers, replace(record, metrics=metrics)
 
     def _collect(self, study: Study, task: Task, into: Collector) -> list[AnswerRow]:
@@ -189,13 +194,20 @@ class Hub:
         for answer in self._engine.ask(task, names, deadline_s=deadline):
             decision = "refused"
             if isinstance(answer, Release):
-                wrong = objection(answer, study, task, self._keys.get(answer.site))
-                decision = "rejected" if wrong else "released"
-                if not wrong:
-                    into.add(answer)
+                decision = self._take(answer, study, task, into)
             answers.append(_row(task, answer.site, decision, answer))
             self._watch(Progress(task.kind, task.round_no, len(answers), len(names)))
         return answers
+
+    def _take(self, answer: Release, study: Study, task: Task, into: Collector) -> str:
+        """Return `released` and add the answer, or `rejected` if it is not a proper one."""
+        if objection(answer, study, task, self._keys.get(answer.site)) is not None:
+            return "rejected"
+        try:
+            into.add(answer)
+        except BadUpdate:
+            return "rejected"
+        return "released"
 
     def _need(self, study: Study, answers: Sequence[AnswerRow], task: Task) -> None:
         """Raise QuorumNotMet unless the answers are enough to go on."""
@@ -231,8 +243,8 @@ def _row(task: Task, site: str, decision: str, answer: object) -> AnswerRow:
 def _record(
     number: int,
     answers: Sequence[AnswerRow],
-    before: np.ndarray,
-    after: np.ndarray,
+    before: NDArray[Any],
+    after: NDArray[Any],
     asked: Sequence[str],
 ) -> RoundRecord:
     released = [a for a in answers if a.decision == "released"]

@@ -13,13 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelward.aggregate import newton_step, server_opt
-from modelward.aggregate.fixed_point import StatisticsSum
-from modelward.aggregate.mean import WeightedMean
+from modelward.aggregate.fixed_point import UpdateSum, exact_sum
+from modelward.aggregate.newton_step import NewtonSums
 from modelward.core.study import Study
 from modelward.core.task import TaskKind
+from modelward.core.tensors import FlatF32, Tensors
 from modelward.core.verdict import Release
+from modelward.errors import StudyFileError
 from modelward.hub.round import Arrays
 from modelward.recipes.catalogue import recipe
+from modelward.recipes.logistic import Logistic
 from modelward.study.answers import answer_to
 
 Parameters = NDArray[Any]
@@ -54,68 +57,93 @@ def strategy(study: Study) -> Strategy:
 
 
 class Updates:
-    """Running mean of updates, weighted by patients.
+    """Running sum of updates, weighted by patients; holds one vector, however many sites.
 
     Source: McMahan et al. 2017, arXiv:1602.05629, Algorithm 1.
     """
 
     def __init__(self, study: Study) -> None:
         self._schema = answer_to(study, "train")[1]
-        self.mean = WeightedMean(self._schema.size)
+        self._sum = UpdateSum(self._schema.size)
 
     def add(self, release: Release) -> None:
-        """Add one update."""
-        tensors = release.artifact.tensors
-        parts = [tensors[spec.name].reshape(-1) for spec in self._schema]
-        self.mean.add_parts(parts, release.artifact.card.patients)
+        """Add one update.
+
+        Raises:
+            BadUpdate: If it is off the grid or out of range.
+        """
+        flat = self._schema.join(release.artifact.tensors)
+        self._sum.add(flat, release.artifact.card.patients)
+
+    def mean(self) -> FlatF32:
+        """Return the mean update of everything added."""
+        return self._sum.mean()
 
 
 class Sums:
-    """Exact sums of float64 tensors, for statistics, metrics and Newton."""
+    """Exact sums of statistics and counts."""
 
-    def __init__(self, study: Study, kind: TaskKind) -> None:
-        self._schema = answer_to(study, kind)[1]
-        self._sums = {spec.name: StatisticsSum(spec.size) for spec in self._schema}
+    def __init__(self) -> None:
+        self._parts: list[Tensors] = []
+        self.patients = 0
 
     def add(self, release: Release) -> None:
-        """Add one site's sums."""
-        for name, total in self._sums.items():
-            total.add(release.artifact.tensors[name].reshape(-1))
+        """Add one site's sums.
+
+        Raises:
+            BadUpdate: If a value is off the grid.
+        """
+        exact_sum([release.artifact.tensors])
+        self._parts.append(release.artifact.tensors)
+        self.patients += release.artifact.card.patients
 
     def totals(self) -> dict[str, NDArray[np.float64]]:
-        """Return the sums over everything added, in the schema's shapes."""
-        return {
-            spec.name: self._sums[spec.name].total().reshape(spec.shape)
-            for spec in self._schema
-        }
+        """Return the sums over everything added."""
+        return exact_sum(self._parts)
 
 
 def _fedavg(study: Study) -> Strategy:
-    optimiser = server_opt.optimiser(study.plan.server)
+    choice = study.plan.server
 
     def step(
         updates: Updates, parameters: Parameters, memory: Arrays
     ) -> tuple[Parameters, Arrays]:
-        state = memory or optimiser.init(parameters)
-        return optimiser.step(state, parameters, updates.mean.mean())
+        state = memory or server_opt.init(choice, parameters.size)
+        after, moved = server_opt.step(choice, state, parameters, updates.mean())
+        return moved, dict(after)
 
     return Strategy("train", lambda: Updates(study), step)
 
 
 def _newton(study: Study) -> Strategy:
-    """Newton on summed gradient and Hessian; half the step back when the loss has risen.
+    """Newton on summed gradient and Hessian; half the step back when the objective has risen.
 
     Every round asks at one point: the sums there give the next step, and their loss tells
     whether the last step was too long (then the next point is half-way back).
     """
-    l2 = float(recipe(study.recipe).options.l2)  # type: ignore[attr-defined]
+    l2 = l2_of(study)
 
-    def step(sums: Sums, parameters: Parameters, memory: Arrays) -> tuple[Parameters, Arrays]:
-        here = sums.totals()
-        loss = newton_step.penalised_loss(parameters, float(here["loss"][0]), l2)
-        if memory and loss > float(memory["loss"][0]):
-            return (memory["parameters"] + parameters) / 2, memory
-        moved = newton_step.step(parameters, here["gradient"], here["hessian"], l2)
-        return moved, {"parameters": parameters, "loss": np.array([loss])}
+    def step(sums: Sums, beta: Parameters, memory: Arrays) -> tuple[Parameters, Arrays]:
+        totals = sums.totals()
+        here = NewtonSums(
+            totals["gradient"], totals["hessian"], float(totals["loss"][0]), sums.patients
+        )
+        value = newton_step.objective(beta, here, l2)
+        if memory and value > float(memory["objective"][0]) * (1 + 1e-12) + 1e-12:
+            return newton_step.halfway(memory["beta"], beta), memory
+        moved = newton_step.step(beta, here, l2)
+        return moved, {"beta": beta, "objective": np.array([value])}
 
-    return Strategy("newton", lambda: Sums(study, "newton"), step)
+    return Strategy("newton", Sums, step)
+
+
+def l2_of(study: Study) -> float:
+    """Return the penalty of a study that is trained by Newton steps."""
+    trained = recipe(study.recipe)
+    if not isinstance(trained, Logistic):
+        raise StudyFileError(
+            f"recipe {study.recipe.name!r} cannot be trained by Newton steps",
+            why="they are exact for logistic regression only",
+            remedy='use [recipe] name = "logistic", or [plan] strategy = "fedavg"',
+        )
+    return trained.options.l2

@@ -162,11 +162,11 @@ def _as_text(column: str, missing: Sequence[str]) -> str:
     )
 
 
-def _plain(column: NDArray[np.object_] | np.ma.MaskedArray) -> Text:  # type: ignore[type-arg]
-    """Return a fetched column as str and None."""
-    if isinstance(column, np.ma.MaskedArray):
-        return np.where(np.ma.getmaskarray(column), None, column.data.astype(object))
-    return column.astype(object)
+def _plain(column: NDArray[np.object_]) -> Text:
+    """Return a fetched column, masked where NULL, as str and None."""
+    text: Text = np.ma.getdata(column).astype(object)
+    text[np.ma.getmaskarray(column)] = None
+    return text
 
 
 def _design(

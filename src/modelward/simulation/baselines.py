@@ -9,17 +9,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelward.core.columns import columns, inputs
 from modelward.core.study import Study
-from modelward.evaluate.discrimination import auc
+from modelward.evaluate import binned
+from modelward.evaluate.predictions import Predictions
 from modelward.hub.round import better
+from modelward.hub.strategy import l2_of
 from modelward.learn import newton, sgd
 from modelward.readers.cohort import Cohort
 from modelward.recipes.catalogue import recipe
 from modelward.site.answer import examples
+from modelward.study.answers import SCORE_BINS
 from modelward.study.model import Model, initial
 from modelward.study.scaling import from_sums, local_sums
+
+UNBOUNDED = 64.0
+"""A bound is about what leaves a site; nothing leaves here, and `descend` does not clip."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,8 +69,8 @@ def fit(study: Study, cohort: Cohort, name: str) -> Fitted:
     start = initial(study, scaling)
     if study.plan.strategy == "newton":
         training = examples(cohort, "train", start)
-        l2 = float(recipe(study.recipe).options.l2)  # type: ignore[attr-defined]
-        return Fitted(Model(study, newton.fit(training.x, training.y, l2=l2), scaling))
+        found = newton.fit(training.x, training.y, l2_of(study))
+        return Fitted(Model(study, found.beta, scaling))
     return Fitted(_descend(study, cohort, start, name))
 
 
@@ -77,8 +84,8 @@ def _descend(study: Study, cohort: Cohort, start: Model, name: str) -> Model:
     metric = study.stop.metric
     flat, kept, best = start.parameters.copy(), start.parameters, np.nan
     for round_no in range(1, study.plan.rounds + 1):
-        terms = sgd.terms(study, round_no, name, clip=None)
-        flat = flat + sgd.train(trained, flat, training, terms, inputs(study))
+        terms = sgd.LocalTerms.of(study.plan, clip=UNBOUNDED, round_no=round_no, site=name)
+        sgd.descend(trained, flat, training, terms, inputs(study))
         value = np.nan
         if metric is not None and len(held_back.y):
             p = trained.probabilities(flat, held_back.x, inputs(study))
@@ -88,9 +95,9 @@ def _descend(study: Study, cohort: Cohort, start: Model, name: str) -> Model:
     return Model(study, kept, start.scaling)
 
 
-def _score(metric: str, y: np.ndarray, p: np.ndarray) -> float:
-    if metric == "auc":
-        return auc(y, p)
-    if metric == "accuracy":
-        return float(np.mean((p >= 0.5) == (y == 1)))  # noqa: PLR2004 - the usual threshold
-    return float(-np.log(np.clip(np.where(y == 1, p, 1 - p), 1e-12, None)).mean())
+def _score(metric: str, y: NDArray[np.int8], p: NDArray[np.float64]) -> float:
+    """Return the figure by which the federated study chooses its round as well."""
+    counts = binned.histogram(Predictions.of(y, p), SCORE_BINS)
+    figures = {"auc": binned.auc, "accuracy": binned.accuracy, "loss": binned.loss}
+    found = figures[metric](counts)
+    return np.nan if found is None else found.value

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from modelward import durable
 from modelward.artifact.store import Store
@@ -95,5 +96,5 @@ def _load(folder: RunFolder, study: Study, name: str) -> Fitted:
     return Fitted(Model.from_tensors(study, tensors))
 
 
-def _path(folder: RunFolder, study: Study, name: str):  # type: ignore[no-untyped-def]
+def _path(folder: RunFolder, study: Study, name: str) -> Path:
     return folder.baselines / f"{study.sha256[:12]}-{name}.json"

@@ -17,12 +17,24 @@ FOLDER = Path(__file__).parent / "data"
 STUDIES = Path(__file__).parent / "studies"
 
 SHA256 = {
-    "processed.cleveland.data": "a74b7efa387bc9d108d7d0115d831fe9b414b29ae7124f331b622b4efa0427c8",
-    "processed.hungarian.data": "d1ad108f785768cd3d7e82dc522e6f5a61eea93cccfb3a46ee8076f73fc3d796",
-    "processed.switzerland.data": "834a405ccf5b66ab4056bb77794adc8df0b7125186454c0a1d002d33c6c3b314",
-    "processed.va.data": "e7c93d8d0d2acdadfa4c5e8de768e2191e7f618b952e29623f1f0d5949ff6b8f",
-    "heart_split.csv": "3fbe06bb0167f9d6b5708ee6f4a0c5446f480897f481701d4c1a2c0f5367917c",
-    "pneumoniamnist.npz": "d0bfa3330f26554c4117328b1117f52bfb3746404b0594c58f37a09b4314d396",
+    "processed.cleveland.data": (
+        "a74b7efa387bc9d108d7d0115d831fe9b414b29ae7124f331b622b4efa0427c8"
+    ),
+    "processed.hungarian.data": (
+        "d1ad108f785768cd3d7e82dc522e6f5a61eea93cccfb3a46ee8076f73fc3d796"
+    ),
+    "processed.switzerland.data": (
+        "834a405ccf5b66ab4056bb77794adc8df0b7125186454c0a1d002d33c6c3b314"
+    ),
+    "processed.va.data": (
+        "e7c93d8d0d2acdadfa4c5e8de768e2191e7f618b952e29623f1f0d5949ff6b8f"
+    ),
+    "heart_split.csv": (
+        "3fbe06bb0167f9d6b5708ee6f4a0c5446f480897f481701d4c1a2c0f5367917c"
+    ),
+    "pneumoniamnist.npz": (
+        "d0bfa3330f26554c4117328b1117f52bfb3746404b0594c58f37a09b4314d396"
+    ),
 }
 
 HOSPITALS = ("cleveland", "hungarian", "switzerland", "va")

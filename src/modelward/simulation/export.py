@@ -51,7 +51,7 @@ def export_model(run: Path, out: Path) -> list[Path]:
         patients=state.history[state.best - 1].patients,
     )
     signed = card.sign(entry, signing_key(folder.hub / "hub.key"))
-    files = {
+    files: dict[Path, list[bytes | memoryview]] = {
         out: chunks,
         out.with_suffix(".card.json"): [card.to_json(signed)],
         out.with_suffix(".study.json"): [canonical_bytes(study.model_dump(mode="json"))],

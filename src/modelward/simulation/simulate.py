@@ -15,20 +15,23 @@ from os import sched_getaffinity
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from modelward.core.canonical import Json
 from modelward.core.study import Study
 from modelward.engines.inprocess import InProcess
 from modelward.errors import DataError, RunMismatch
 from modelward.evaluate.findings import Findings
-from modelward.hub.registry import Registry
+from modelward.hub.registry import AnswerRow, Registry
 from modelward.hub.run import Hub, Outcome, Progress
+from modelward.readers.arrays import read_arrays
 from modelward.readers.cohort import Cohort
 from modelward.readers.dataset import Dataset, Source
 from modelward.readers.open import open_cohort
-from modelward.readers.arrays import read_arrays
 from modelward.readers.table import read_table
 from modelward.recipes.catalogue import recipe
 from modelward.report.page import write
+from modelward.simulation.background import Background
 from modelward.simulation.comparisons import compare
 from modelward.simulation.dealing import Dealing, Special, deal
 from modelward.simulation.findings import assemble
@@ -39,23 +42,6 @@ from modelward.site.keys import signing_key
 from modelward.study.read import from_json
 
 Watch = Callable[[Stage], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Background:
-    """What a report says beside the figures.
-
-    Attributes:
-        source: Where the data come from, with licence.
-        simulated: Whether the hospitals are simulated.
-        notes: Sentences for the reader.
-        published: (name, metric, value, source) of results to compare with.
-    """
-
-    source: str = ""
-    simulated: bool = True
-    notes: tuple[str, ...] = ()
-    published: tuple[tuple[str, str, float, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,12 +121,7 @@ def resume(path: Path, workers: int | None = None, watch: Watch = lambda _: None
         name: from_json(json.dumps(variant).encode())
         for name, variant in terms["variants"].items()
     }
-    background = Background(
-        source=terms["background"]["source"],
-        simulated=terms["background"]["simulated"],
-        notes=tuple(terms["background"]["notes"]),
-        published=tuple(tuple(entry) for entry in terms["background"]["published"]),
-    )
+    background = TypeAdapter(Background).validate_python(terms["background"])
     return _finish(folder, study, variants, background, workers, watch)
 
 
@@ -188,7 +169,7 @@ def check_data(request: Simulation) -> None:
     _, labels = whole.fold("train")
     if len(set(labels.tolist())) < 2:  # noqa: PLR2004 - an outcome has two classes
         raise DataError(
-            f"all {len(labels)} training labels of {study.target_name!r} are equal, at every site",
+            f"all {len(labels)} training labels of {study.target_name!r} are equal at every site",
             why="there is nothing to tell apart",
             remedy="check the target's definition and the data it is read from",
         )
@@ -209,7 +190,7 @@ def check_sites(study: Study, cohorts: Mapping[str, Cohort]) -> None:
     )
 
 
-def _finish(  # noqa: PLR0913 - the parts of a simulation, once they are stored
+def _finish(
     folder: RunFolder,
     study: Study,
     variants: Mapping[str, Study],
@@ -222,9 +203,9 @@ def _finish(  # noqa: PLR0913 - the parts of a simulation, once they are stored
     names = folder.site_names()
     cohorts = {site: open_cohort(folder.sites / site / "dataset.toml", study) for site in names}
     check_sites(study, cohorts)
-    outcomes = _train(folder, {study.id: study, **variants}, names, count, watch)
+    outcomes, answers = _train(folder, {study.id: study, **variants}, names, count, watch)
     models = compare(folder, study, cohorts, count, watch)
-    findings = assemble(folder, study, outcomes, models, cohorts, background)
+    findings = assemble(folder, outcomes, models, cohorts, answers, background)
     page = write(findings, folder.report)[0]
     return Result(
         study=study,
@@ -241,12 +222,11 @@ def _train(
     names: list[str],
     workers: int,
     watch: Watch,
-) -> dict[str, Outcome]:
-    """Return the outcome of every study over the same sites."""
+) -> tuple[dict[str, Outcome], list[AnswerRow]]:
+    """Return the outcome of every study over the same sites, and the first one's answers."""
     sites = {name: folder.sites / name for name in names}
     keys = {name: signing_key(path / "site.key").public_key() for name, path in sites.items()}
-    for study in studies.values():
-        recipe(study.recipe).preload()
+    load_torch(studies.values())
     registry = Registry(folder.hub)
     try:
         with InProcess(

@@ -35,7 +35,8 @@ def write_table(path: Path, rows: Rows, folder: Path, special: Special) -> None:
         )
         source.create_view("source")
         connection.execute(
-            "CREATE TABLE whole AS SELECT row_number() OVER () - 1 AS modelward_row, * FROM source"
+            "CREATE TABLE whole AS "
+            "SELECT row_number() OVER () - 1 AS modelward_row, * FROM source"
         )
         for site, part in rows.items():
             target = _make_site(folder, site)
@@ -58,7 +59,7 @@ def write_arrays(path: Path, rows: Rows, folder: Path) -> None:
     for site, part in rows.items():
         target = _make_site(folder, site)
         buffer = BytesIO()
-        np.savez(buffer, **{name: array[part] for name, array in whole.items()})
+        np.savez(buffer, allow_pickle=False, **{name: each[part] for name, each in whole.items()})
         durable.write_whole(target / "data.npz", buffer.getvalue())
         _write_dataset(target, "arrays", "data.npz", Special())
 

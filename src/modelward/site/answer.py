@@ -14,12 +14,14 @@ from modelward.core.columns import columns, inputs
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import Tensors
+from modelward.evaluate.binned import histogram
+from modelward.evaluate.predictions import Predictions
 from modelward.learn import newton, sgd
 from modelward.learn.examples import Examples
 from modelward.readers.cohort import Cohort, Fold
 from modelward.recipes.catalogue import recipe
-from modelward.study.answers import SCORE_BINS, parameter_schema
-from modelward.study.model import Model
+from modelward.study.answers import SCORE_BINS
+from modelward.study.model import Model, parameter_schema
 from modelward.study.scaling import local_sums
 
 
@@ -59,7 +61,7 @@ def compute(
         return _evaluate(model, examples(cohort, "validation", model))
     training = examples(cohort, "train", model)
     if task.kind == "newton":
-        found = newton.sums(model.parameters, training.x, training.y)
+        found = newton.sums(model.parameters, training.x, training.y)  # type: ignore[arg-type]
         named = {
             "gradient": found.gradient,
             "hessian": found.hessian,
@@ -70,7 +72,9 @@ def compute(
         recipe(study.recipe),
         model.parameters,
         training,
-        sgd.terms(study, task.round_no, site),
+        sgd.LocalTerms.of(
+            study.plan, clip=study.privacy.clip, round_no=task.round_no, site=site
+        ),
         inputs(study),
     )
     return Computed(parameter_schema(study).split(delta), len(training.y))
@@ -87,24 +91,11 @@ def examples(cohort: Cohort, fold: Fold, model: Model) -> Examples:
 def _evaluate(model: Model, held_back: Examples) -> Computed:
     """Count validation units per bin of predicted probability."""
     study = model.study
+    if not len(held_back.y):
+        return Computed({"counts": np.zeros((2, SCORE_BINS))}, 0)
     p = recipe(study.recipe).probabilities(model.parameters, held_back.x, inputs(study))
-    bins = np.minimum((p * SCORE_BINS).astype(np.int64), SCORE_BINS - 1)
-    positive = held_back.y == 1
-    safe = np.clip(np.where(positive, p, 1 - p), 1e-12, None)
-    return Computed(
-        _on_grid(
-            {
-                "loss": np.array([-np.log(safe).sum()]),
-                "negatives": _histogram(bins[~positive]),
-                "positives": _histogram(bins[positive]),
-            }
-        ),
-        len(held_back.y),
-    )
-
-
-def _histogram(bins: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.bincount(bins, minlength=SCORE_BINS).astype(np.float64)
+    counts = histogram(Predictions.of(held_back.y, p), SCORE_BINS)
+    return Computed({"counts": counts.astype(np.float64)}, len(held_back.y))
 
 
 def _on_grid(named: dict[str, NDArray[Any]]) -> Tensors:

@@ -117,9 +117,9 @@ class Hospital:
     def _sent(self, study: str) -> int:
         """Return the bytes released for `study` so far, from the ledger."""
         return sum(
-            int(entry.get("bytes", 0))  # type: ignore[call-overload]
+            entry["bytes"]  # type: ignore[misc] - an integer, as door.py wrote it
             for entry in self.ledger
-            if entry.get("study") == study
+            if entry["study"] == study and entry["decision"] == "released"
         )
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from modelward.core.tensors import Schema, TensorSpec
 from modelward.study.model import parameter_schema
 from modelward.study.scaling import sums_schema
 
-SCORE_BINS = 200
+SCORE_BINS = 256
 """Equal bins of predicted probability in which validation scores are counted."""
 
 
@@ -23,8 +23,8 @@ def answer_to(study: Study, kind: TaskKind) -> tuple[ArtifactKind, Schema]:
     - newton: `gradient` [p], `hessian` [p, p], `loss` [1] of the log-likelihood, summed over
       training units; p counts the intercept
     - train: local minus global parameters, float32
-    - evaluate: `negatives` and `positives` [SCORE_BINS], validation units per bin of
-      predicted probability, and `loss` [1], their summed cross-entropy
+    - evaluate: `counts` [2, SCORE_BINS], validation units per bin of predicted probability,
+      negatives in row 0 and positives in row 1
     """
     if kind == "train":
         return "update", parameter_schema(study)
@@ -36,9 +36,5 @@ def answer_to(study: Study, kind: TaskKind) -> tuple[ArtifactKind, Schema]:
             TensorSpec("loss", "F64", (1,)),
         )
     if kind == "evaluate":
-        return "metrics", Schema.of(
-            TensorSpec("loss", "F64", (1,)),
-            TensorSpec("negatives", "F64", (SCORE_BINS,)),
-            TensorSpec("positives", "F64", (SCORE_BINS,)),
-        )
+        return "metrics", Schema.of(TensorSpec("counts", "F64", (2, SCORE_BINS)))
     return "statistics", sums_schema(len(columns(study)))

@@ -6,6 +6,7 @@ the numbers it was trained with. The hash of the bundle is the model's identity.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ class Model:
     """
 
     study: Study
-    parameters: NDArray[np.float32] | NDArray[np.float64]
+    parameters: NDArray[Any]
     scaling: Scaling | None
 
     @cached_property
