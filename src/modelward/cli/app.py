@@ -36,7 +36,7 @@ def root(
     _: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show version."),
-    ] = False,  # noqa: FBT002 - the signature of a typer option
+    ] = False,
 ) -> None:
     """Hospitals learn together without moving patient records."""
 

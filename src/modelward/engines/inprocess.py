@@ -7,21 +7,23 @@ data and its ledger are opened once. How many workers there are changes no bit o
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from time import monotonic
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from modelward import errors
 from modelward.artifact.store import Store
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Refusal, Release
 from modelward.engines.workers import Workers, assign
-from modelward.errors import EngineFailed, ModelwardError
+from modelward.errors import ModelwardError
 from modelward.gate.policy import Policy
+from modelward.recipes.catalogue import load
 from modelward.site.hospital import Hospital
+
+REFUSED = "refused"
+"""What a worker says of a task whose answer may not leave; else the artifact's hash."""
 
 
 class InProcess:
@@ -33,7 +35,6 @@ class InProcess:
         models: Where the hub stores the models it asks about.
         workers: Number of processes; fork happens here.
         policy: The policy of every site.
-        clock: Seconds from a monotonic clock, for deadlines.
     """
 
     def __init__(
@@ -44,39 +45,44 @@ class InProcess:
         *,
         workers: int,
         policy: Policy | None = None,
-        clock: Callable[[], float] = monotonic,
     ) -> None:
+        self._names = list(sites)
         self._outboxes = {name: Store(folder / "outbox") for name, folder in sites.items()}
-        self._clock = clock
-        sizes = [_size(folder) for folder in sites.values()]
+        for study in studies:
+            load(study.recipe)
         count = max(1, min(workers, len(sites)))
-        self._desk = dict(zip(sites, assign(sizes, count), strict=True))
+        self._queues = assign([_size(folder) for folder in sites.values()], count)
         self._workers = Workers(count, _Desk(studies, sites, models, policy))
-        self._busy: dict[int, str] = {}
 
     def ask(
         self, task: Task, sites: Sequence[str], *, deadline_s: float | None
     ) -> Iterator[Answer]:
-        """Ask `sites`; see `core.ports.Engine`."""
-        until = None if deadline_s is None else self._clock() + deadline_s
-        queues: dict[int, list[str]] = {}
-        for site in sites:
-            queues.setdefault(self._desk[site], []).append(site)
-        waiting = set(sites)
-        while waiting:
-            for worker, queue in queues.items():
-                if queue and worker not in self._busy:
-                    self._send(worker, task, queue.pop(0))
-            left = None if until is None else max(0.0, until - self._clock())
-            arrived = self._workers.receive(left)
-            if arrived is None:
-                return
-            worker, message = arrived
-            self._busy.pop(worker, None)
-            reply = json.loads(message)
-            if reply["task"] == task.id:
-                waiting.discard(reply["site"])
-                yield self._answer(task, reply)
+        """Ask `sites`; see `core.ports.Engine`.
+
+        Raises:
+            EngineFailed: If a worker died.
+            ModelwardError: What stopped a site, with its name in front.
+        """
+        asked = {
+            "study": task.study,
+            "round_no": task.round_no,
+            "kind": task.kind,
+            "model": task.model,
+        }
+        queues = [
+            [self._names[place] for place in queue if self._names[place] in sites]
+            for queue in self._queues
+        ]
+        messages = [
+            [json.dumps({"site": site, **asked}).encode() for site in queue] for queue in queues
+        ]
+        for worker, place, reply in self._workers.answers(messages, deadline_s=deadline_s):
+            site, digest = queues[worker][place], reply.decode()
+            if digest == REFUSED:
+                yield Refusal(site, task.id)
+            else:
+                artifact = self._outboxes[site].artifact(digest, task.id)
+                yield Release(site, task.id, artifact)
 
     def close(self) -> None:
         """End the workers."""
@@ -92,25 +98,6 @@ class InProcess:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _send(self, worker: int, task: Task, site: str) -> None:
-        self._busy[worker] = site
-        asked = {
-            "site": site,
-            "study": task.study,
-            "round_no": task.round_no,
-            "kind": task.kind,
-            "model": task.model,
-        }
-        self._workers.send(worker, json.dumps(asked).encode())
-
-    def _answer(self, task: Task, reply: dict[str, Any]) -> Answer:
-        site = reply["site"]
-        if "error" in reply:
-            raise rebuilt(reply["error"], site)
-        if reply["sha256"] is None:
-            return Refusal(site, task.id)
-        return Release(site, task.id, self._outboxes[site].artifact(reply["sha256"], task.id))
 
 
 class _Desk:
@@ -130,20 +117,15 @@ class _Desk:
     def __call__(self, message: bytes) -> bytes:
         asked = json.loads(message)
         site = asked.pop("site")
-        task = Task(**asked)
-        reply: dict[str, Any] = {"site": site, "task": task.id, "sha256": None}
         try:
-            answer = self._hospital(site).answer(task, Store(self._models))
-            if isinstance(answer, Release):
-                reply["sha256"] = answer.artifact.card.sha256
+            answer = self._hospital(site).answer(Task(**asked), Store(self._models))
         except ModelwardError as error:
-            reply["error"] = {
-                "class": type(error).__name__,
-                "what": error.what,
-                "why": error.why,
-                "remedy": error.remedy,
-            }
-        return json.dumps(reply).encode()
+            raise type(error)(
+                f"{site}: {error.what}", why=error.why, remedy=error.remedy
+            ) from error
+        if isinstance(answer, Release):
+            return answer.artifact.card.sha256.encode()
+        return REFUSED.encode()
 
     def _hospital(self, site: str) -> Hospital:
         if site not in self._open:
@@ -152,15 +134,6 @@ class _Desk:
                 hospital.join(study)
             self._open[site] = hospital
         return self._open[site]
-
-
-def rebuilt(fields: Mapping[str, str], site: str) -> ModelwardError:
-    """Return an error that crossed a pipe, with the site's name in front."""
-    found = getattr(errors, fields["class"], EngineFailed)
-    kind = (
-        found if isinstance(found, type) and issubclass(found, ModelwardError) else EngineFailed
-    )
-    return kind(f"{site}: {fields['what']}", why=fields["why"], remedy=fields["remedy"])
 
 
 def _size(folder: Path) -> float:

@@ -7,7 +7,7 @@ id, so that a patient who was tested on once is never trained on later, whatever
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,14 +32,12 @@ class Cohort:
         notes: What was left out and why, in sentences with counts.
     """
 
-    x: NDArray[np.float64] | NDArray[np.uint8]
+    x: NDArray[Any]
     y: NDArray[np.int8]
     folds: NDArray[np.int8]
     notes: tuple[str, ...] = ()
 
-    def fold(
-        self, name: Fold
-    ) -> tuple[NDArray[np.float64] | NDArray[np.uint8], NDArray[np.int8]]:
+    def fold(self, name: Fold) -> tuple[NDArray[Any], NDArray[np.int8]]:
         """Return x and y of the units in one fold, in the order of the data file."""
         chosen = self.folds == FOLDS[name]
         return self.x[chosen], self.y[chosen]

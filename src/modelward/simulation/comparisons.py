@@ -68,16 +68,12 @@ def _train(
         _store(folder, study, name, fit(study, cohort, name))
         return message
 
-    desks = assign([float(size) for size in sizes.values()], count)
-    workers = Workers(count, serve)
-    try:
-        for name, desk in sorted(zip(sizes, desks, strict=True), key=lambda p: -sizes[p[0]]):
-            workers.send(desk, name.encode())
-        for arrived in range(len(sizes)):
-            workers.receive(None)
-            finished(arrived + 1)
-    finally:
-        workers.close()
+    names = list(sizes)
+    queues = assign([float(sizes[name]) for name in names], count)
+    messages = [[names[place].encode() for place in queue] for queue in queues]
+    with Workers(count, serve) as workers:
+        for done, _ in enumerate(workers.answers(messages), start=1):
+            finished(done)
 
 
 def _store(folder: RunFolder, study: Study, name: str, fitted: Fitted) -> None:

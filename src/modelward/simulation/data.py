@@ -26,15 +26,9 @@ SHA256 = {
     "processed.switzerland.data": (
         "834a405ccf5b66ab4056bb77794adc8df0b7125186454c0a1d002d33c6c3b314"
     ),
-    "processed.va.data": (
-        "e7c93d8d0d2acdadfa4c5e8de768e2191e7f618b952e29623f1f0d5949ff6b8f"
-    ),
-    "heart_split.csv": (
-        "3fbe06bb0167f9d6b5708ee6f4a0c5446f480897f481701d4c1a2c0f5367917c"
-    ),
-    "pneumoniamnist.npz": (
-        "d0bfa3330f26554c4117328b1117f52bfb3746404b0594c58f37a09b4314d396"
-    ),
+    "processed.va.data": ("e7c93d8d0d2acdadfa4c5e8de768e2191e7f618b952e29623f1f0d5949ff6b8f"),
+    "heart_split.csv": ("3fbe06bb0167f9d6b5708ee6f4a0c5446f480897f481701d4c1a2c0f5367917c"),
+    "pneumoniamnist.npz": ("d0bfa3330f26554c4117328b1117f52bfb3746404b0594c58f37a09b4314d396"),
 }
 
 HOSPITALS = ("cleveland", "hungarian", "switzerland", "va")

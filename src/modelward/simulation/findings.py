@@ -178,7 +178,11 @@ def ledger_facts(folder: RunFolder, site: str) -> LedgerFacts:
     except LedgerBroken as error:
         return LedgerFacts(path=str(path), entries=0, root=error.what, verified=False)
     return LedgerFacts(
-        path=str(path), entries=found.entries, root=found.root.hex(), verified=True, key=str(key)
+        path=str(path),
+        entries=found.entries,
+        root=found.root.hex(),
+        verified=True,
+        key=str(key),
     )
 
 

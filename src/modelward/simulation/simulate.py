@@ -29,7 +29,6 @@ from modelward.readers.cohort import Cohort
 from modelward.readers.dataset import Dataset, Source
 from modelward.readers.open import open_cohort
 from modelward.readers.table import read_table
-from modelward.recipes.catalogue import recipe
 from modelward.report.page import write
 from modelward.simulation.background import Background
 from modelward.simulation.comparisons import compare
@@ -167,9 +166,9 @@ def check_data(request: Simulation) -> None:
         )
         whole = read_table(request.data, Dataset(dataset=source), study)
     _, labels = whole.fold("train")
-    if len(set(labels.tolist())) < 2:  # noqa: PLR2004 - an outcome has two classes
+    if len(set(labels.tolist())) == 1:
         raise DataError(
-            f"all {len(labels)} training labels of {study.target_name!r} are equal at every site",
+            f"all {len(labels)} training labels of {study.target_name!r} are equal",
             why="there is nothing to tell apart",
             remedy="check the target's definition and the data it is read from",
         )
@@ -226,18 +225,16 @@ def _train(
     """Return the outcome of every study over the same sites, and the first one's answers."""
     sites = {name: folder.sites / name for name in names}
     keys = {name: signing_key(path / "site.key").public_key() for name, path in sites.items()}
-    load_torch(studies.values())
     registry = Registry(folder.hub)
     try:
         with InProcess(
             list(studies.values()), sites, registry.store.folder, workers=workers
         ) as engine:
-            return {
-                name: Hub(engine, registry, keys, watch=partial(_show, watch, name, study)).run(
-                    study
-                )
-                for name, study in studies.items()
-            }
+            outcomes = {}
+            for name, study in studies.items():
+                shown = partial(_show, watch, name, study)
+                outcomes[name] = Hub(engine, registry, keys, watch=shown).run(study)
+        return outcomes, registry.answers(next(iter(studies.values())))
     finally:
         registry.close()
 

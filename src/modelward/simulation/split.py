@@ -59,7 +59,9 @@ def write_arrays(path: Path, rows: Rows, folder: Path) -> None:
     for site, part in rows.items():
         target = _make_site(folder, site)
         buffer = BytesIO()
-        np.savez(buffer, allow_pickle=False, **{name: each[part] for name, each in whole.items()})
+        np.savez(
+            buffer, allow_pickle=False, **{name: each[part] for name, each in whole.items()}
+        )
         durable.write_whole(target / "data.npz", buffer.getvalue())
         _write_dataset(target, "arrays", "data.npz", Special())
 

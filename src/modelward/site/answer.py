@@ -55,13 +55,13 @@ def compute(
     """
     if model is None:
         x, _ = cohort.fold("train")
-        sums = local_sums(x, columns(study))  # type: ignore[arg-type]
+        sums = local_sums(x, columns(study))
         return Computed(_on_grid(sums), cohort.count("train"))
     if task.kind == "evaluate":
         return _evaluate(model, examples(cohort, "validation", model))
     training = examples(cohort, "train", model)
     if task.kind == "newton":
-        found = newton.sums(model.parameters, training.x, training.y)  # type: ignore[arg-type]
+        found = newton.sums(model.parameters, training.x, training.y)
         named = {
             "gradient": found.gradient,
             "hessian": found.hessian,
@@ -84,7 +84,7 @@ def examples(cohort: Cohort, fold: Fold, model: Model) -> Examples:
     """Return one fold as a recipe sees it: scaled columns, or images as they are."""
     x, y = cohort.fold(fold)
     if model.scaling is not None:
-        x = model.scaling.apply(x)  # type: ignore[arg-type]
+        x = model.scaling.apply(x)
     return Examples(x=x, y=y, patients=len(y))
 
 
