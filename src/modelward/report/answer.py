@@ -6,7 +6,7 @@ from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.verdict import Word
 from modelward.report.blocks import Words
-from modelward.report.numbers import between, counted, decimal, duration, signed
+from modelward.report.numbers import between, counted, decimal, duration, signed, spelled
 
 
 def answer(findings: Findings) -> tuple[Words, ...]:
@@ -28,11 +28,12 @@ def reached(findings: Findings) -> str:
     trained = [site.train for site in record.sites]
     known = [units for units in trained if units is not None]
     on = f" on {counted(sum(known), f'training {unit}')}" if len(known) == len(trained) else ""
-    kind = "simulated hospital" if record.simulated_sites else "hospital"
+    kind = "simulated hospitals" if record.simulated_sites else "hospitals"
+    who = f"{spelled(len(record.sites)).capitalize()} {kind}"
     tested = f"their {overall.units:,} test {unit}s" if overall.units else f"their test {unit}s"
     rounds = counted(record.run.rounds, "round")
     return (
-        f"{counted(len(record.sites), kind)} learned one model together{on}, in {rounds} and"
+        f"{who} learned one model together{on}, in {rounds} and"
         f" {duration(record.run.seconds)}; on {tested} it reaches {figure('AUC', overall.auc)}"
         f" and {figure('accuracy', overall.accuracy)}."
     )
@@ -66,9 +67,9 @@ def worth_it(findings: Findings) -> str:
     heard = Counter[Word](verdict.word for verdict in findings.verdicts)
     better, total = heard["federated better"], len(findings.verdicts)
     same, keep = heard["no difference shown"], heard["keep your local model"]
-    stay = f"{keep or 'none'} should keep the local one"
     return (
         f"Against the model that each hospital could train alone, on its own test"
-        f" {findings.record.study.unit}s, the federated model is better for {better or 'none'}"
-        f" of {total}; for {same or 'none'} no difference was shown, and {stay}."
+        f" {findings.record.study.unit}s, the federated model is better for"
+        f" {spelled(better)} of {spelled(total)}; for {spelled(same)} no difference was shown,"
+        f" and {spelled(keep)} should keep the local one."
     )

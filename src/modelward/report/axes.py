@@ -18,6 +18,9 @@ Point = tuple[float, float]
 DASHES = (None, "7 4", "1.5 3.5", "9 3 2 3")
 """How the lines of series 0, 1, 2 and 3 are broken."""
 
+LETTER = 7.8
+"""Room for a letter of a legend; enough for the larger letters of a narrow screen."""
+
 WIDE = 400
 """Wider drawings get larger letters on a narrow screen (styles.py)."""
 
@@ -122,12 +125,15 @@ def polyline(frame: Frame, points: Sequence[Point], series: int) -> Html:
 
 
 def mark(x: float, y: float, series: int) -> Html:
-    """Draw the mark of a series at a place of the drawing: disc, square, triangle, diamond."""
+    """Draw the mark of a series at (x, y): disc, open square, triangle, diamond.
+
+    The square is open and larger than the disc, so that both show where curves coincide.
+    """
     kind = f"mark s{series}"
     if series == 0:
         return element("circle", cx=x, cy=y, r=3.6, class_=kind)
     shapes = (
-        ((-3.3, -3.3), (3.3, -3.3), (3.3, 3.3), (-3.3, 3.3)),
+        ((-5, -5), (5, -5), (5, 5), (-5, 5)),
         ((0, -4.2), (4, 3), (-4, 3)),
         ((0, -4.6), (4.6, 0), (0, 4.6), (-4.6, 0)),
     )
@@ -138,23 +144,27 @@ def mark(x: float, y: float, series: int) -> Html:
 
 def legend(x: float, y: float, names: Sequence[str]) -> Html:
     """Draw one line per series from (x, y) downwards, 18 units each."""
+    return join(*(sample(x, y + 18 * i, i, name) for i, name in enumerate(names)))
+
+
+def legend_row(x: float, y: float, names: Sequence[str]) -> Html:
+    """Draw the series side by side from (x, y) rightwards."""
     rows = []
     for series, name in enumerate(names):
-        level = y + 18 * series
-        rows += [
-            element(
-                "line",
-                x1=x,
-                x2=x + 28,
-                y1=level,
-                y2=level,
-                class_=f"line s{series}",
-                stroke_dasharray=DASHES[series % len(DASHES)],
-            ),
-            mark(x + 14, level, series),
-            label(x + 35, level + 4, name, kind="tick"),
-        ]
+        rows.append(sample(x, y, series, name))
+        x += 58 + LETTER * len(name)
     return join(*rows)
+
+
+def sample(x: float, y: float, series: int, name: str) -> Html:
+    """Draw a short piece of a series' line with its mark, and its name."""
+    dash = DASHES[series % len(DASHES)]
+    kind = f"line s{series}"
+    return join(
+        element("line", x1=x, x2=x + 28, y1=y, y2=y, class_=kind, stroke_dasharray=dash),
+        mark(x + 14, y, series),
+        label(x + 35, y + 4, name, kind="tick"),
+    )
 
 
 def drawing(frame: Frame, title: str, description: str, *parts: Html) -> Html:
@@ -168,5 +178,5 @@ def drawing(frame: Frame, title: str, description: str, *parts: Html) -> Html:
         class_="wide" if frame.width > WIDE else None,
         role="img",
         aria_label=f"{title}. {description}",
-        style=f"max-width:{frame.width * 1.2:.0f}px",
+        style=f"width:{frame.width * 1.2:.0f}px",
     )

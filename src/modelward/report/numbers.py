@@ -5,6 +5,11 @@ from modelward.evaluate.estimate import Estimate
 MISSING = "\N{EN DASH}"
 """What stands where there is no number."""
 
+SMALL = (
+    *("none", "one", "two", "three", "four", "five", "six"),
+    *("seven", "eight", "nine", "ten", "eleven", "twelve"),
+)
+
 KILO = 1024
 MINUTE = 60.0
 TENTHS = 10
@@ -72,6 +77,11 @@ def duration(seconds: float) -> str:
     if minutes < MINUTE:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def spelled(number: int) -> str:
+    """Return a small number as a word, a larger one in digits; 0 is "none"."""
+    return SMALL[number] if number < len(SMALL) else f"{number:,}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -13,6 +13,7 @@ from modelward.report.axes import (
     Point,
     drawing,
     legend,
+    legend_row,
     mark,
     polyline,
     ticks,
@@ -62,7 +63,7 @@ def forest(rows: Sequence[ForestRow], axis: str) -> Html:
     ends = [0.0] + [end for end in known if end is not None]
     room = max(max(ends) - min(ends), 0.02) * 0.06
     span = (min(ends) - room, max(ends) + room)
-    frame = Frame(600, ROW * len(rows) + 66, span, (0, 1), (18, 150, 48, 150))
+    frame = Frame(600, ROW * len(rows) + 66, span, (0, 1), (18, 170, 48, 150))
     zero, _ = frame.at((0, 0))
     bottom = frame.height - frame.margins[2]
     parts = [
@@ -113,7 +114,7 @@ def learning(curves: Sequence[tuple[str, Sequence[float | None]]], metric: str) 
     known = [value for _, values in curves for value in values if value is not None]
     room = max(max(known) - min(known), 0.01) * 0.08
     low, high = min(known) - room, max(known) + room
-    frame = Frame(600, 310, (1, max(rounds, 2)), (low, high))
+    frame = Frame(600, 330, (1, max(rounds, 2)), (low, high), (34, 14, 44, 50))
     whole = [tick for tick in ticks(1, max(rounds, 2), most=8) if tick == int(tick)]
     parts = [
         y_axis(frame, ticks(low, high), metric),
@@ -121,8 +122,7 @@ def learning(curves: Sequence[tuple[str, Sequence[float | None]]], metric: str) 
     ]
     for series, (_, values) in enumerate(curves):
         parts += [line_with_marks(frame, run, series) for run in unbroken(values)]
-    beside = frame.height - frame.margins[2] - 18 * len(curves)
-    parts.append(legend(frame.width - 220, beside, [name for name, _ in curves]))
+    parts.append(legend_row(frame.margins[3], 10, [name for name, _ in curves]))
     said = "; ".join(f"{name} ends at {last_of(values):.3f}" for name, values in curves)
     return drawing(frame, f"{metric} by round", said, *parts)
 

@@ -21,7 +21,7 @@ def round_table(findings: Findings) -> Table:
     every = max(1, -(-rounds // MOST_ROUNDS))
     shown = sorted({*range(1, rounds + 1, every), rounds})
     return Table(
-        caption=f"{curves[0].metric} by round",
+        caption=f"{curves[0].metric[:1].upper()}{curves[0].metric[1:]} by round",
         head=("Round", *(findings.record.label(curve.model) for curve in curves)),
         rows=tuple(
             cells(
@@ -65,7 +65,7 @@ def reliability_table(models: Sequence[tuple[str, ModelFindings]]) -> Table:
             for name, model in models
             for p in model.reliability
         ),
-        notes=("95 % intervals in brackets: Wilson.",),
+        notes=("95% intervals in brackets: Wilson.",),
     )
 
 

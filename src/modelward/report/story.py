@@ -97,7 +97,7 @@ def verdicts(findings: Findings, min_cell: int) -> tuple[Block, ...]:
         Figure(
             drawn,
             "Difference between the federated and the local model, each hospital on its own"
-            " test units, with 95 % interval. A verdict needs the whole interval on one side"
+            " test units, with 95% interval. A verdict needs the whole interval on one side"
             " of zero.",
             table,
         )
@@ -171,7 +171,7 @@ def curves(findings: Findings) -> tuple[Block, ...]:
         blocks.append(Figure((plots.roc(with_roc),), caption, roc_table(models)))
     if with_points:
         caption = (
-            "Reliability on all test units, in groups of at least ten; whiskers are 95 %"
+            "Reliability on all test units, in groups of at least ten; whiskers are 95%"
             f" intervals of the {with_points[0][0].lower()} model."
         )
         drawn = plots.reliability(with_points)
@@ -260,7 +260,7 @@ def limits(findings: Findings) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Many verdicts.",
-            "Each verdict is one hospital's own question at 95 %; they are not adjusted for"
+            "Each verdict is one hospital's own question at 95%; they are not adjusted for"
             " their number.",
         ),
         ("Threshold.", "Accuracy, sensitivity and specificity use 0.5, no clinical cut-off."),

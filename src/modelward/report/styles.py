@@ -42,7 +42,7 @@ li b { font-weight: 600 }
 figure { margin: 1.2rem 0 2rem }
 figcaption { font-size: .85rem; line-height: 1.45; color: var(--soft); max-width: 42rem;
   margin: .5rem 0 .9rem }
-svg { display: block; width: 100%; height: auto }
+svg { display: block; max-width: 100%; height: auto; overflow: visible }
 .scroll { overflow-x: auto; margin: 0 0 1.6rem }
 .scroll:focus-visible { outline: 2px solid var(--s0); outline-offset: 3px }
 table { border-collapse: collapse; font-size: .84rem; line-height: 1.35; min-width: 50% }
@@ -61,7 +61,10 @@ tr.first > * { border-top: 1px solid var(--rule) }
 .long { font-family: ui-monospace, "SF Mono", Menlo, Consolas, monospace; font-size: .9em;
   overflow-wrap: anywhere; max-width: 26rem }
 .note { font-size: .78rem; line-height: 1.45; color: var(--soft); max-width: 48rem;
-  margin: .45rem 0 0 }
+  margin: .3rem 0 0 }
+.scroll:has(+ .note) { margin-bottom: .5rem } .note:has(+ .scroll) { margin-bottom: 1.8rem }
+.note + p:not(.note), .note + ul { margin-top: 1.3rem }
+.note + figure { margin-top: 1.8rem }
 pre { background: var(--wash); padding: .8rem 1rem; overflow-x: auto; margin: 0 0 1rem;
   font: .8rem/1.6 ui-monospace, "SF Mono", Menlo, Consolas, monospace }
 footer { margin-top: 4rem; border-top: 1px solid var(--rule); padding-top: .8rem;
@@ -75,31 +78,32 @@ text { fill: var(--ink); font-size: 12px }
 .zero { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 2 3 }
 .line { fill: none; stroke-width: 1.7; stroke-linejoin: round }
 .thin { stroke-width: 1; opacity: .75 }
-.chance .line { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 1.5 3.5 }
 .mark { stroke: var(--paper); stroke-width: 1.1 }
 .line.s0, .thin.s0 { stroke: var(--s0) } .mark.s0 { fill: var(--s0) }
-.line.s1 { stroke: var(--s1) } .mark.s1 { fill: var(--s1) }
+.line.s1 { stroke: var(--s1) } .mark.s1 { fill: none; stroke: var(--s1); stroke-width: 1.5 }
 .line.s2 { stroke: var(--s2) } .mark.s2 { fill: var(--s2) }
 .line.s3 { stroke: var(--s3) } .mark.s3 { fill: var(--s3) }
+.chance .line.s0 { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 1.5 3.5 }
 .whisker { stroke-width: 1.5 }
 .whisker.better { stroke: var(--better) } .estimate.better, .better { fill: var(--better) }
 .whisker.worse { stroke: var(--worse) } .estimate.worse, .worse { fill: var(--worse) }
 .whisker.same { stroke: var(--same) } .estimate.same, .same { fill: var(--same) }
 .pair { display: grid; gap: 0 3rem;
   grid-template-columns: repeat(auto-fit, minmax(19rem, 1fr)) }
+figure td, figure tbody th { padding-top: .18rem; padding-bottom: .18rem }
+.pair small { display: inline; margin-left: .5em }
 @media (max-width: 40rem) {
   body { padding: 1.8rem 1.1rem 3rem; font-size: 1rem }
   h1 { font-size: 1.5rem } .lead { font-size: 1.1rem }
-  .wide text { font-size: 16px } .wide .word { display: none }
+  .wide text { font-size: 15px } .wide .word { display: none }
 }
 @media print {
   @page { size: A4; margin: 16mm 15mm }
-  body { max-width: none; padding: 0; font-size: 9.5pt }
-  h1 { font-size: 18pt } .lead { font-size: 11.5pt } section { margin-top: 1.6rem }
-  h2, caption, figcaption { break-after: avoid }
-  svg, tr, li, pre { break-inside: avoid }
-  table { font-size: 7.2pt } .scroll { overflow: visible } pre { white-space: pre-wrap }
-  th, td { padding-right: .55rem }
+  html { font-size: 9.5pt } body { max-width: none; padding: 0 }
+  section { margin-top: 2.2rem } h2, caption, figcaption { break-after: avoid }
+  .scroll, svg, tr, li, pre { break-inside: avoid }
+  .scroll { overflow: visible } pre { white-space: pre-wrap } svg.wide { max-width: 12.5cm }
+  th, td { padding-right: .6rem } table { font-size: .74rem }
 }
 """
 

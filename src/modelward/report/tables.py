@@ -45,7 +45,7 @@ def methods(groups: Sequence[Scores]) -> str:
             if one.interval and name not in used.setdefault(one.interval.method, []):
                 used[one.interval.method].append(name)
     said = "; ".join(f"{', '.join(names)}: {method}" for method, names in used.items() if names)
-    return f"95 % intervals in brackets. {said}." if said else ""
+    return f"95% intervals in brackets. {said}." if said else ""
 
 
 def gaps(rows: Sequence[tuple[str, Scores]]) -> tuple[str, ...]:
@@ -81,7 +81,7 @@ def model_table(findings: Findings) -> Table:
         rows=tuple(rows),
         notes=(
             methods([model.overall for model in findings.models]),
-            "Differences: paired DeLong on the same units. Threshold 0.5. Brier: 0 is best."
+            f"Differences: paired DeLong on the same {unit}s. Threshold 0.5. Brier: 0 is best."
             " Slope: 1 is best, below 1 means too extreme. Intercept: 0 is best, below 0 means"
             " too high on average.",
             *gaps([(record.label(m.name), m.overall) for m in findings.models]),
@@ -160,10 +160,10 @@ def verdict_table(findings: Findings, fewest: int) -> Table:
     used = {v.difference.interval.method for v in findings.verdicts if v.difference.interval}
     tested = f"Test {unit}s"
     return Table(
-        caption="Federated against local, each hospital on its own test units",
+        caption=f"Federated against local, each hospital on its own test {unit}s",
         head=("Hospital", tested, "Metric", "Federated", "Local", "Difference", "Verdict"),
         rows=tuple(row(verdict) for verdict in findings.verdicts),
-        notes=(f"95 % intervals in brackets: {'; '.join(sorted(used))}.",) if used else (),
+        notes=(f"95% intervals in brackets: {'; '.join(sorted(used))}.",) if used else (),
     )
 
 
@@ -185,7 +185,7 @@ def site_table(findings: Findings, fewest: int) -> Table:
             rows.append((first, Cell(name), *score_cells(scores)))
             shown.append((f"{title}, {name}", scores))
     return Table(
-        caption="Each hospital's own test units",
+        caption=f"Each hospital's own test {record.study.unit}s",
         head=("Hospital", "Model", *METRICS),
         rows=tuple(rows),
         words=2,
