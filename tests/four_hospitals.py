@@ -25,7 +25,7 @@ def predict(outcome: NDArray[np.bool_], noise: float, stretch: float, seed: int)
     """Return predictions that know the outcome through some noise."""
     rng = np.random.default_rng([7, seed])
     truth = np.random.default_rng([11, outcome.size]).normal(size=outcome.size)
-    logit = 1.3 * (2 * outcome - 1) + truth + noise * rng.normal(size=outcome.size)
+    logit = 0.85 * (2 * outcome - 1) + truth + noise * rng.normal(size=outcome.size)
     return Predictions.of(outcome, 1 / (1 + np.exp(-stretch * logit)))
 
 
@@ -36,12 +36,12 @@ def judged() -> Judged:
         for site, (units, positives) in SIZES.items()
     }
     models = {
-        "federated": (0.4, 1.2),
-        "pooled": (0.4, 1.2),
-        "fedavg": (0.6, 0.9),
-        "fedadam": (0.5, 1.0),
-        "local:cleveland": (0.6, 1.2),
-        "local:hungary": (0.9, 1.6),
+        "federated": (0.1, 1.6),
+        "pooled": (0.1, 1.6),
+        "fedavg": (0.5, 1.0),
+        "fedadam": (0.4, 1.2),
+        "local:cleveland": (0.4, 1.5),
+        "local:hungary": (0.7, 1.6),
         "local:va": (2.6, 1.9),
     }
     return {

@@ -80,4 +80,5 @@ def per_unit(metric: Literal["accuracy", "brier"], predictions: Predictions) -> 
         squared: Floats = (predictions.probability - predictions.outcome) ** 2
         return squared
     said_yes = predictions.probability >= 0.5  # noqa: PLR2004 - the default threshold
-    return (said_yes == predictions.outcome).astype(np.float64)
+    right: Floats = (said_yes == predictions.outcome).astype(np.float64)
+    return right

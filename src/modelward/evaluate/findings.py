@@ -15,8 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from modelward.core.canonical import parse_strict
 from modelward.errors import BadArtifact, DataError
+from modelward.evaluate.compare import Comparison, compare
 from modelward.evaluate.intervals import DRAWS
-from modelward.evaluate.predictions import Predictions, require_pairs
+from modelward.evaluate.predictions import Predictions, require_pairs, union
 from modelward.evaluate.record import Record, SiteFacts
 from modelward.evaluate.scores import ModelFindings, judge
 from modelward.evaluate.verdict import Verdict, verdict
@@ -40,12 +41,15 @@ class Findings:
         record: The facts of the run.
         models: `federated` first, then `pooled` if there is one, variants, local models.
         verdicts: One per site, in the order of the record.
+        against: For every other model, federated minus that model in AUC on the test units
+            of all sites together.
     """
 
     format: Format = FORMAT
     record: Record
     models: tuple[ModelFindings, ...]
     verdicts: tuple[Verdict, ...]
+    against: dict[str, Comparison]
 
     def model(self, name: str) -> ModelFindings | None:
         """Return the findings on one model, or None if it was not judged."""
@@ -122,7 +126,12 @@ def find(predictions: Judged, record: Record, *, seed: int, draws: int = DRAWS) 
         site_verdict(site, predictions, unit, np.random.default_rng([seed, place]), draws)
         for place, site in enumerate(record.sites, start=1)
     )
-    return Findings(record=record, models=models, verdicts=verdicts)
+    everyone = {name: union([predictions[name][site] for site in sites]) for name in order}
+    against = {
+        name: compare("auc", everyone["federated"], everyone[name], np.random.default_rng(seed))
+        for name in order[1:]
+    }
+    return Findings(record=record, models=models, verdicts=verdicts, against=against)
 
 
 def site_verdict(

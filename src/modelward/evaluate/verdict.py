@@ -44,8 +44,8 @@ class Verdict:
         site: Whose question it is.
         word: The answer.
         metric: What it was decided on.
-        units: Test units of the site.
-        positives: Those whose outcome happened.
+        units: Test units of the site; None if too few to be shown.
+        positives: Those whose outcome happened; None if too few to be shown.
         federated: The federated model's figure.
         local: The local model's figure.
         difference: Federated minus local, with its paired interval.
@@ -56,8 +56,8 @@ class Verdict:
     site: str
     word: Word
     metric: Metric
-    units: int
-    positives: int
+    units: int | None
+    positives: int | None
     federated: float | None
     local: float | None
     difference: Estimate
@@ -95,6 +95,7 @@ def verdict(
         withheld = replace(compared.difference, interval=None, note=reason)
         compared = replace(compared, difference=withheld)
     word = decide(compared)
+    constant = np.ptp(local.probability) == 0
     return Verdict(
         site=site,
         word=word,
@@ -105,7 +106,12 @@ def verdict(
         local=compared.second,
         difference=compared.difference,
         reason=reason,
-        sentence=say(compared, word, f"{len(federated):,} test {unit}s"),
+        sentence=say(
+            compared,
+            word,
+            who=f"{len(federated):,} test {unit}s",
+            rival="the constant it could predict alone" if constant else "the local model",
+        ),
     )
 
 
@@ -142,8 +148,14 @@ def decide(compared: Comparison) -> Word:
     return "no difference shown"
 
 
-def say(compared: Comparison, word: Word, who: str) -> str:
+def say(compared: Comparison, word: Word, *, who: str, rival: str) -> str:
     """Return the verdict as one sentence with its numbers.
+
+    Args:
+        compared: Federated minus local.
+        word: The verdict.
+        who: Whom both were judged on, such as "89 test patients".
+        rival: What the federated model was compared with, in words.
 
     Raises:
         DataError: If the metric has no value for one of the models.
@@ -161,6 +173,6 @@ def say(compared: Comparison, word: Word, who: str) -> str:
     spread = f" [{interval.low:+.{digits}f}, {interval.high:+.{digits}f}]" if interval else ""
     return (
         f"On its own {who} the federated model has {name} {compared.first:.2f} against"
-        f" {compared.second:.2f} for the local model{lower}, difference"
+        f" {compared.second:.2f} for {rival}{lower}, difference"
         f" {compared.difference.value:+.{digits}f}{spread}: {word}."
     )
