@@ -24,10 +24,11 @@ from weakref import WeakSet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from modelward.core.canonical import Json
+from modelward.durable import make_folder, write_whole
 from modelward.errors import LedgerBroken, StorageError
 from modelward.ledger import checkpoint, entry
+from modelward.ledger.appendfile import AppendFile
 from modelward.ledger.checkpoint import Checkpoint
-from modelward.ledger.durable import AppendFile, make_folder, write_whole
 from modelward.ledger.merkle import Frontier, leaf_hash
 from modelward.ledger.note import Signer
 
@@ -174,6 +175,12 @@ class Ledger:
 
     def close(self) -> None:
         """Let go of the files and the lock; a second call does nothing."""
+        if self._entries.fd >= 0:
+            fcntl.flock(self._entries.fd, fcntl.LOCK_UN)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Close this process's descriptors; whoever shares them keeps the lock."""
         self._usable = False
         self._entries.close()
         self._checkpoints.close()
@@ -285,7 +292,7 @@ _OPEN: WeakSet[Ledger] = WeakSet()
 def _let_go_after_fork() -> None:
     """Close the child's copies, or a worker would hold the lock after its parent died."""
     for ledger in list(_OPEN):
-        ledger.close()
+        ledger._forget()
 
 
 os.register_at_fork(after_in_child=_let_go_after_fork)
