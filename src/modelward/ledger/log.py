@@ -17,7 +17,6 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from weakref import WeakSet
 
@@ -86,8 +85,7 @@ class Ledger:
             try:
                 ledger._lock()
                 ledger._load()
-                if _read_if_there(folder / KEY) != f"{signer.key.text}\n".encode():
-                    write_whole(folder / KEY, f"{signer.key.text}\n".encode())
+                ledger._publish(folder / KEY)
             except BaseException:
                 ledger.close()
                 raise
@@ -188,12 +186,7 @@ class Ledger:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _lock(self) -> None:
@@ -205,6 +198,11 @@ class Ledger:
                 why="two writers would number their entries alike",
                 remedy="stop the other node or run that uses this folder, then try again",
             ) from error
+
+    def _publish(self, path: Path) -> None:
+        line = f"{self._signer.key.text}\n".encode()
+        if not path.exists() or path.read_bytes() != line:
+            write_whole(path, line)
 
     def _load(self) -> None:
         """Read both files, check them against each other, repair the unacknowledged tail."""
@@ -296,7 +294,3 @@ def _let_go_after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_let_go_after_fork)
-
-
-def _read_if_there(path: Path) -> bytes:
-    return path.read_bytes() if path.exists() else b""

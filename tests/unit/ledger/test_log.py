@@ -178,6 +178,14 @@ def test_a_folder_that_cannot_be_written_is_refused_with_a_way_forward(tmp_path)
     assert caught.value.remedy
 
 
+def test_a_folder_with_something_else_in_it_is_refused_with_a_way_forward(tmp_path):
+    (tmp_path / "entries.jsonl").mkdir()
+
+    with pytest.raises(StorageError, match="cannot be opened: Is a directory") as caught:
+        open_ledger(tmp_path)
+    assert "writable" in caught.value.remedy
+
+
 # What a crash leaves: the first `kept` bytes of a write that was not acknowledged.
 
 
