@@ -48,8 +48,22 @@ def complete(fields: Mapping[str, Json], *, seq: int, time: str) -> dict[str, Js
 
 
 def encode(entry: Mapping[str, Json]) -> bytes:
-    """Return the line of `entry`, without the newline: these bytes are the leaf."""
-    return canonical_bytes(entry)
+    """Return the line of `entry`, without the newline: these bytes are the leaf.
+
+    Raises:
+        BadArtifact: If the entry has no canonical form, or one that does not read back:
+            1e16 is written as an integer, and integers end at 2^53 - 1.
+    """
+    line = canonical_bytes(entry)
+    try:
+        decode(line + b"\n")
+    except LedgerBroken as error:
+        raise BadArtifact(
+            f"an entry would not read back: {error.what}",
+            why="what is signed must be readable by everybody who verifies it",
+            remedy="keep whole numbers within 2^53 - 1, or write them as text",
+        ) from error
+    return line
 
 
 def decode(line: bytes) -> dict[str, Json]:

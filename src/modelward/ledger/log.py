@@ -17,17 +17,17 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from weakref import WeakSet
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from modelward.core.canonical import Json
+from modelward.durable import make_folder, write_whole
 from modelward.errors import LedgerBroken, StorageError
 from modelward.ledger import checkpoint, entry
+from modelward.ledger.appendfile import AppendFile
 from modelward.ledger.checkpoint import Checkpoint
-from modelward.ledger.durable import AppendFile, make_folder, write_whole
 from modelward.ledger.merkle import Frontier, leaf_hash
 from modelward.ledger.note import Signer
 
@@ -85,8 +85,7 @@ class Ledger:
             try:
                 ledger._lock()
                 ledger._load()
-                if _read_if_there(folder / KEY) != f"{signer.key.text}\n".encode():
-                    write_whole(folder / KEY, f"{signer.key.text}\n".encode())
+                ledger._publish(folder / KEY)
             except BaseException:
                 ledger.close()
                 raise
@@ -174,6 +173,12 @@ class Ledger:
 
     def close(self) -> None:
         """Let go of the files and the lock; a second call does nothing."""
+        if self._entries.fd >= 0:
+            fcntl.flock(self._entries.fd, fcntl.LOCK_UN)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Close this process's descriptors; whoever shares them keeps the lock."""
         self._usable = False
         self._entries.close()
         self._checkpoints.close()
@@ -181,12 +186,7 @@ class Ledger:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _lock(self) -> None:
@@ -198,6 +198,11 @@ class Ledger:
                 why="two writers would number their entries alike",
                 remedy="stop the other node or run that uses this folder, then try again",
             ) from error
+
+    def _publish(self, path: Path) -> None:
+        line = f"{self._signer.key.text}\n".encode()
+        if not path.exists() or path.read_bytes() != line:
+            write_whole(path, line)
 
     def _load(self) -> None:
         """Read both files, check them against each other, repair the unacknowledged tail."""
@@ -285,11 +290,7 @@ _OPEN: WeakSet[Ledger] = WeakSet()
 def _let_go_after_fork() -> None:
     """Close the child's copies, or a worker would hold the lock after its parent died."""
     for ledger in list(_OPEN):
-        ledger.close()
+        ledger._forget()
 
 
 os.register_at_fork(after_in_child=_let_go_after_fork)
-
-
-def _read_if_there(path: Path) -> bytes:
-    return path.read_bytes() if path.exists() else b""

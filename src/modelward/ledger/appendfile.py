@@ -1,7 +1,8 @@
 """A file that only grows, and is unchanged when growing fails.
 
 `append` returns only when the bytes are on disk (fsync). When they cannot be written, the
-file is cut back to where it was, so a full disk never leaves half a line.
+file is cut back to where it was, so a full disk never leaves half a line. Files that are
+replaced whole are modelward/durable.py's business.
 """
 
 import os
@@ -85,43 +86,3 @@ class AppendFile:
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
-
-
-def make_folder(folder: Path) -> None:
-    """Create `folder` and its parents, each known to its parent on disk.
-
-    Raises:
-        OSError: If it cannot be created.
-    """
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for made in missing:
-        sync_folder(made.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in `folder` are on disk.
-
-    Raises:
-        OSError: If the file system refuses.
-    """
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Put `data` at `path`: afterwards, crash or not, it is there whole or not at all.
-
-    Raises:
-        OSError: If it cannot be written.
-    """
-    draft = path.with_name(path.name + ".draft")
-    with draft.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    sync_folder(path.parent)
