@@ -33,7 +33,7 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001 - the signature of a ty
 
 @app.callback()
 def root(
-    _: Annotated[
+    _: Annotated[  # noqa: FBT002 - the signature of a typer option
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show version."),
     ] = False,

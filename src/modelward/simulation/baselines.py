@@ -65,7 +65,7 @@ def fit(study: Study, cohort: Cohort, name: str) -> Fitted:
         which = "have" if len(y) and y[0] else "are without"
         return Fitted(None, f"all {len(y)} training patients {which} the outcome")
     shape = columns(study)
-    scaling = from_sums(local_sums(x, shape), shape) if shape else None  # type: ignore[arg-type]
+    scaling = from_sums(local_sums(x, shape), shape) if shape else None
     start = initial(study, scaling)
     if study.plan.strategy == "newton":
         training = examples(cohort, "train", start)

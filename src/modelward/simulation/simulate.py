@@ -148,7 +148,8 @@ def rewrite_report(path: Path, out: Path | None) -> list[Path]:
             remedy=f"finish it first: modelward study run {path}",
         )
     findings = Findings.from_json(stored.read_bytes())
-    return list(write(findings, out or folder.report))
+    written = write(findings, out or folder.report)
+    return [written.html, written.json, written.text]
 
 
 def check_data(request: Simulation) -> None:
@@ -205,7 +206,7 @@ def _finish(
     outcomes, answers = _train(folder, {study.id: study, **variants}, names, count, watch)
     models = compare(folder, study, cohorts, count, watch)
     findings = assemble(folder, outcomes, models, cohorts, answers, background)
-    page = write(findings, folder.report)[0]
+    page = write(findings, folder.report).html
     return Result(
         study=study,
         outcome=outcomes[study.id],

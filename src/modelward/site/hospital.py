@@ -15,7 +15,7 @@ from pathlib import Path
 from modelward.artifact.store import Store
 from modelward.core.study import Study
 from modelward.core.task import Task
-from modelward.core.verdict import Answer
+from modelward.core.verdict import Answer, Release
 from modelward.errors import GateRefused
 from modelward.gate.door import Door
 from modelward.gate.policy import Policy
@@ -60,6 +60,7 @@ class Hospital:
         self.door = Door(name, key, Store(folder / "outbox"), self.ledger)
         self._studies: dict[str, Study] = {}
         self._cohorts: dict[str, Cohort] = {}
+        self._sent: dict[str, int] = {}
 
     def join(self, study: Study) -> None:
         """Take part in `study`: tasks of any other study are refused."""
@@ -96,7 +97,11 @@ class Hospital:
                 remedy="ask the site to join the study first",
             )
         rules = standard(study, self.policy)
-        return self.door.decide(task, lambda: self._offer(task, study, models), rules)
+        before = self.ledger.size
+        answer = self.door.decide(task, lambda: self._offer(task, study, models), rules)
+        if isinstance(answer, Release) and self.ledger.size > before:
+            self._sent[task.study] += answer.artifact.card.nbytes
+        return answer
 
     def _offer(self, task: Task, study: Study, models: Store) -> Offer:
         model = None
@@ -111,17 +116,18 @@ class Hospital:
             tensors=computed.tensors,
             patients=computed.patients,
             schema=schema,
-            sent_bytes=self._sent(task.study),
+            sent_bytes=self._sent_bytes(task.study),
         )
 
-    def _sent(self, study: str) -> int:
-        """Return the bytes released for `study` so far, from the ledger."""
-        released = (
-            entry["bytes"]
-            for entry in self.ledger
-            if entry["study"] == study and entry["decision"] == "released"
-        )
-        return sum(size for size in released if isinstance(size, int))
+    def _sent_bytes(self, study: str) -> int:
+        """Return the bytes released for `study`, read from the ledger when first asked."""
+        if study not in self._sent:
+            self._sent[study] = sum(
+                size
+                for entry in self.ledger
+                if entry["study"] == study and isinstance(size := entry.get("bytes"), int)
+            )
+        return self._sent[study]
 
     def close(self) -> None:
         """Release the ledger's lock."""
