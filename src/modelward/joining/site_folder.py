@@ -2,6 +2,7 @@
 
 site.key           its signing key
 tls.key tls.pem    its TLS key, and the certificate that the hub gave it last
+ca.pem             the hub's authority
 request.json       what it asked the hub with
 membership.json    what the hub answered
 """
@@ -68,6 +69,7 @@ class SiteFolder:
         if (self.path / "membership.json").exists():
             self._same_hub(given)
         self._check(certificates.from_pem(given.certificate), given, now)
+        durable.write_whole(self.path / "ca.pem", given.ca.encode())
         durable.write_whole(self.path / "tls.pem", given.certificate.encode())
         durable.write_whole(self.path / "membership.json", given.to_bytes())
 

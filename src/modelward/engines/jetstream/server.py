@@ -131,7 +131,7 @@ def running(folder: Path) -> int | None:
         program = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except (OSError, ValueError):
         return None
-    return pid if str(folder / "nats.conf").encode() in program else None
+    return pid if str(folder.resolve() / "nats.conf").encode() in program else None
 
 
 class NatsServer:
@@ -202,7 +202,7 @@ class NatsServer:
         with suppress(OSError):
             (self.folder / "nats.pid").unlink()
         return subprocess.Popen(  # noqa: S603 - our own server and file
-            [self._program, "-c", self.folder / "nats.conf"],
+            [self._program, "-c", self.folder.resolve() / "nats.conf"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
