@@ -1,0 +1,54 @@
+"""The three sentences at the top."""
+
+from dataclasses import replace
+
+from tests.four_hospitals import findings
+
+from modelward.report.answer import against_pooled, answer, reached, worth_it
+
+FOUND = findings(draws=20)
+
+
+def test_the_first_sentence_says_who_learned_and_how_good_it_is():
+    said = reached(FOUND)
+
+    assert said.startswith(
+        "Four hospitals learned one model together on 486 training patients, in 6 rounds and"
+        " 3.4 seconds; on their 254 test patients it reaches AUC 0.91 [0.8"
+    )
+
+
+def test_simulated_hospitals_are_called_so():
+    simulated = replace(FOUND, record=replace(FOUND.record, simulated_sites=True))
+
+    assert reached(simulated).startswith("Four simulated hospitals")
+
+
+def test_the_second_sentence_compares_with_pooling():
+    assert "federated minus pooled is 0.000 [0.000, 0.000]." in against_pooled(FOUND)
+
+
+def test_without_pooling_the_second_sentence_says_so():
+    alone = replace(FOUND, models=tuple(m for m in FOUND.models if m.name != "pooled"))
+
+    assert against_pooled(alone) == (
+        "A model on all records in one place was not computed: records stay at the sites."
+    )
+
+
+def test_the_third_sentence_counts_the_verdicts():
+    assert worth_it(FOUND).endswith(
+        "the federated model is better for one of four; for three no difference was shown,"
+        " and none should keep the local one."
+    )
+
+
+def test_a_ledger_that_does_not_verify_is_said_at_the_top():
+    first, *others = FOUND.record.sites
+    assert first.ledger is not None
+    broken = replace(first, ledger=replace(first.ledger, verified=False))
+    found = replace(FOUND, record=replace(FOUND.record, sites=(broken, *others)))
+
+    assert [words.kind for words in answer(FOUND)] == ["lead"]
+    assert [words.kind for words in answer(found)] == ["lead", "alert"]
+    assert "Cleveland Clinic did not verify" in answer(found)[1].text
