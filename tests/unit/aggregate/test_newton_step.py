@@ -17,7 +17,7 @@ def test_the_penalty_spares_the_intercept():
 
     moved = step(np.array([1.0, 1.0]), sums, l2=1.0)
 
-    # intercept: 1 - 2/4; weight: 1 - (3 + 1 * 1) / (5 + 1)
+    # The intercept moves by 2 over 4, the weight by 3 + 1 over 5 + 1.
     assert moved.tolist() == [0.5, pytest.approx(1 - 4 / 6)]
 
 
