@@ -10,7 +10,8 @@ STEPS = np.arange(9, dtype=np.uint8).reshape(1, 3, 3) * 10
 
 def take(batches: ImageBatches, draw: np.random.Generator | None = None) -> np.ndarray:
     """Return the one image as it would be trained on."""
-    return np.asarray(batches.take(np.array([0]), draw))[0, 0]
+    image: np.ndarray = batches.take(np.array([0]), draw).numpy()[0, 0]
+    return image
 
 
 def test_intensity_becomes_minus_one_to_one():
