@@ -123,16 +123,13 @@ def descend(
     descent = Descent(momentum=terms.momentum, offset=offset)
     model = recipe.local_model(flat, examples.x, examples.y, inputs, descent)
     n = len(examples.y)
-    for epoch in range(1, terms.epochs + 1):
+    for _ in range(terms.epochs):
         order = draw.permutation(n)
         for first in range(0, n, terms.batch):
-            loss = model.step(order[first : first + terms.batch], terms.lr, draw)
+            with np.errstate(over="ignore", invalid="ignore"):  # found in the next line
+                loss = model.step(order[first : first + terms.batch], terms.lr, draw)
             if not isfinite(loss):
-                raise TrainingFailed(
-                    f"the loss became {loss} in epoch {epoch} at learning rate {terms.lr:g}",
-                    why="parameters that are not finite numbers teach nobody anything",
-                    remedy="lower plan.lr, and look for impossible values in the inputs",
-                )
+                raise _diverged(f"the loss became {loss} at learning rate {terms.lr:g}")
 
 
 def offer(flat: FlatF32, start: FlatF32, clip: float) -> FlatF32:
@@ -140,6 +137,9 @@ def offer(flat: FlatF32, start: FlatF32, clip: float) -> FlatF32:
 
     Rounding moves each value by up to 2^-25, and so the norm by up to sqrt(size) * 2^-25.
     Clipping leaves room for that, so the bound holds for what is sent.
+
+    Raises:
+        TrainingFailed: If a parameter is not finite.
     """
     square = 0.0
     for first in range(0, flat.size, CHUNK):
@@ -147,13 +147,17 @@ def offer(flat: FlatF32, start: FlatF32, clip: float) -> FlatF32:
         np.subtract(part, start[first : first + CHUNK], out=part)
         square += float(np.sum(np.square(part, dtype=np.float64)))
     if not isfinite(square):
-        raise TrainingFailed(
-            "local training ended in parameters that are not finite numbers",
-            why="parameters that are not finite numbers teach nobody anything",
-            remedy="lower plan.lr, and look for impossible values in the inputs",
-        )
+        raise _diverged("local training ended in parameters that are not finite numbers")
     room = clip - sqrt(flat.size) * 2.0 ** -(UPDATE_BITS + 1)
     bound = max(room, 0.0) * (1.0 - 2.0**-22)  # the product below is rounded as well
     if square > bound * bound:
         flat *= np.float32(bound / sqrt(square))
     return round_update(flat)
+
+
+def _diverged(what: str) -> TrainingFailed:
+    return TrainingFailed(
+        what,
+        why="parameters that are not finite numbers teach nobody anything",
+        remedy="lower plan.lr, and look for impossible values in the inputs",
+    )
