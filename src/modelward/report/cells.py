@@ -97,7 +97,7 @@ def hide_verdict(verdict: Verdict, unit: str, min_cell: int) -> Verdict:
     why = f"fewer than {min_cell} of its test {unit}s have, or do not have, the outcome"
     return replace(
         verdict,
-        units=None,
+        units=verdict.units if verdict.units and verdict.units >= min_cell else None,
         positives=None,
         federated=None,
         local=None,
