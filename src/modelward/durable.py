@@ -49,13 +49,16 @@ def write_whole(path: Path, chunks: Chunk | Iterable[Chunk], *, mode: int = 0o64
 
 
 def make_folder(path: Path) -> None:
-    """Create the folder `path` and its parents.
+    """Create the folder `path` and its parents, their names on disk.
 
     Raises:
         StorageError: If it cannot be created, or if a file is in the way.
     """
     try:
+        missing = [each for each in (path, *path.parents) if not each.exists()]
         path.mkdir(parents=True, exist_ok=True)
+        for made in missing:
+            sync_folder(made.parent)
         probe = path / f".probe.{os.getpid()}"
         probe.touch()
         probe.unlink()

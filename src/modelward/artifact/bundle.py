@@ -10,6 +10,7 @@ Bytes that a trainer submits are never forwarded: the gate parses them into arra
 writes those with `encode`.
 """
 
+import re
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -20,6 +21,9 @@ from numpy.typing import NDArray
 from modelward.core.canonical import parse_strict
 from modelward.core.tensors import NUMPY, Schema, Tensors, TensorSpec
 from modelward.errors import BadArtifact
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._]{0,127}")
+"""Tensor names; a leading underscore is left to the format itself (`__metadata__`)."""
 
 MAX_HEADER = 64 * 1024
 """Longest header accepted, in bytes; a few hundred tensors need a tenth of that."""
@@ -71,7 +75,9 @@ def check(tensors: Tensors, schema: Schema) -> None:
     ]
     for spec in schema:
         values = tensors.get(spec.name)
-        if values is None:
+        if not NAME.fullmatch(spec.name):
+            faults.append(f"{spec.name[:40]!r} is not a tensor name")
+        elif values is None:
             faults.append(f"{spec.name!r} is missing")
         elif values.dtype != NUMPY[spec.dtype] or tuple(values.shape) != spec.shape:
             faults.append(
@@ -139,8 +145,11 @@ def read_schema(raw: memoryview) -> Schema:
 
 def _spec(name: str, entry: object) -> TensorSpec:
     """Return one header entry as a spec, without trusting any of it."""
-    allowed = name.isascii() and name.replace(".", "").replace("_", "").isalnum()
-    if not allowed or not isinstance(entry, dict) or entry.get("dtype") not in NUMPY:
+    if (
+        not NAME.fullmatch(name)
+        or not isinstance(entry, dict)
+        or entry.get("dtype") not in NUMPY
+    ):
         raise _refuse(f"tensor {name[:40]!r} has a name or type that is not allowed")
     shape = entry.get("shape")
     if not isinstance(shape, list) or not all(

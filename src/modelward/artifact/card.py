@@ -49,7 +49,7 @@ def from_json(raw: bytes) -> Card:
     if unknown:
         raise _refuse(f"it has unknown fields: {', '.join(unknown)[:80]}")
     try:
-        card = _cards.validate_python(table, strict=True)
+        card = _cards.validate_json(canonical_bytes(table), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         raise _refuse(

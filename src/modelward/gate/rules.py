@@ -66,7 +66,7 @@ def standard(study: Study, policy: Policy) -> Rule:
     shape = all_of(
         allowed_kind(policy.kinds),
         exact_schema,
-        min_patients(max(policy.min_patients, study.study.min_patients)),
+        min_patients(policy.min_patients, study.study.min_patients),
         byte_budget(policy.round_bytes, policy.study_bytes),
     )
     values = all_of(finite, update_bounds(min(policy.max_norm, study.privacy.clip)))
@@ -128,10 +128,15 @@ def exact_schema(offer: Offer) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def min_patients(floor: int) -> Rule:
-    """Object when fewer than `floor` units contributed."""
+def min_patients(policy: int, study: int) -> Rule:
+    """Object when fewer units contributed than the site's policy asks for.
+
+    The study's own minimum is about training units; validation figures, which have fewer
+    behind them by design, meet the policy's alone.
+    """
 
     def rule(offer: Offer) -> tuple[Finding, ...]:
+        floor = policy if offer.task.kind == "evaluate" else max(policy, study)
         if offer.patients >= floor:
             return ()
         return (
@@ -150,18 +155,18 @@ def byte_budget(per_task: int, per_study: int) -> Rule:
 
     def rule(offer: Offer) -> tuple[Finding, ...]:
         size = sum(values.nbytes for values in offer.tensors.values())
-        found = []
-        if size > per_task:
-            found.append(f"{size:,} bytes for one task, the policy allows {per_task:,}")
-        if offer.sent_bytes + size > per_study:
-            found.append(
-                f"{offer.sent_bytes + size:,} bytes for this study, the policy allows {per_study:,}"
-            )
+        asked = (
+            ("one task", size, per_task),
+            ("this study", offer.sent_bytes + size, per_study),
+        )
         return tuple(
             Finding(
-                rule="bytes", says=says, remedy="raise the byte budget, or shrink the model"
+                rule="bytes",
+                says=f"{wanted:,} bytes for {span}, the policy allows {allowed:,}",
+                remedy="raise the byte budget, or shrink the model",
             )
-            for says in found
+            for span, wanted, allowed in asked
+            if wanted > allowed
         )
 
     return rule

@@ -1,0 +1,269 @@
+"""The number format of sums: integers on a grid, so that order cannot matter.
+
+Floating-point addition depends on who comes first. So what sites send lies on a grid, and
+sums are integers:
+
+    updates               float32, multiples of 2^-24, |x| < 2^7; summed in int64
+    statistics, metrics   float64, multiples of 2^-40, |x| < 2^62; summed in Python integers
+
+Rounding to the grid at the site is the only rounding before the end; adding is exact. An
+update of weight w adds w * (x * 2^24), less than 2^31 * w; total weights are held to 2^31, so
+a sum stays below 2^62 and cannot wrap. What is off the grid, out of range or not finite is
+refused, never rounded or clipped here. Bits below the grid could also carry what nobody
+looks at.
+
+Decision record: docs/decisions (the number format of sums). Who weighs what is mean.py's.
+"""
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from operator import add
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelward.core.tensors import FlatF32
+from modelward.errors import BadUpdate
+
+UPDATE_BITS = 24
+"""Updates are multiples of 2^-24."""
+
+UPDATE_RANGE_BITS = 7
+"""Updates are smaller than 2^7."""
+
+SUMS_BITS = 40
+"""Statistics are multiples of 2^-40."""
+
+SUMS_RANGE_BITS = 62
+"""Statistics are smaller than 2^62."""
+
+MAX_WEIGHT = 2**31
+"""Largest total weight (patients of all sites) of one sum of updates."""
+
+CHUNK = 1 << 14
+"""Elements worked on at once: four temporaries of a chunk stay in a level-2 cache."""
+
+_SCALE = np.float32(2.0**UPDATE_BITS)
+_UNIT = np.float32(2.0**-UPDATE_BITS)
+_HALFWAY = 1 << 28  # the low 29 bits of a float64 halfway between two float32
+
+
+def round_update(flat: FlatF32) -> FlatF32:
+    """Round `flat` to the grid of updates, in place, and return it.
+
+    Exact: scaling by a power of two and rounding to whole numbers lose nothing but what is
+    below the grid (half to even). Negative zero becomes zero, so a value has one spelling.
+    """
+    for start in range(0, flat.size, CHUNK):
+        part = flat[start : start + CHUNK]
+        np.multiply(part, _SCALE, out=part)
+        np.rint(part, out=part)
+        np.multiply(part, _UNIT, out=part)
+        np.add(part, np.float32(0.0), out=part)
+    return flat
+
+
+def to_grid(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return statistics rounded to multiples of 2^-40 (half to even)."""
+    rounded: NDArray[np.float64] = np.rint(values * 2.0**SUMS_BITS) / 2.0**SUMS_BITS + 0.0
+    return rounded
+
+
+class UpdateSum:
+    """A weighted sum of updates, exact, in one pass over each.
+
+    The state is one int64 per parameter and the total weight. Sums of parts, in any
+    grouping, are the sum of the whole, bit for bit.
+
+    Args:
+        size: Parameters of the model.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._sum = np.zeros(size, np.int64)
+        self._weight = 0
+
+    @property
+    def weight(self) -> int:
+        """Total weight added so far."""
+        return self._weight
+
+    def add(self, flat: FlatF32, weight: int) -> None:
+        """Add `weight` times the update `flat`.
+
+        Args:
+            flat: float32, [size].
+            weight: Patients behind it, at least 1.
+
+        Raises:
+            BadUpdate: If the update is not finite, out of range, off the grid or of another
+                size, or the total weight would pass `MAX_WEIGHT`. The sum is then as before.
+        """
+        self._check_weight(weight)
+        if flat.shape != self._sum.shape or flat.dtype != np.float32:
+            raise BadUpdate(
+                f"an update of {flat.size} {flat.dtype} values for {self._sum.size} parameters",
+                why="every update of a study has the schema of its model",
+                remedy="check that the site runs the recipe and options that were signed",
+            )
+        fault_at = self._accumulate(flat, weight)
+        if fault_at is not None:
+            self._accumulate(flat[:fault_at], -weight)
+            raise _not_on_grid(flat[fault_at : fault_at + CHUNK], fault_at)
+        self._weight += weight
+
+    def merge(self, other: "UpdateSum") -> None:
+        """Add a partial sum over other sites.
+
+        Raises:
+            BadUpdate: If the total weight would pass `MAX_WEIGHT`.
+        """
+        self._check_weight(other.weight)
+        self._sum += other._sum
+        self._weight += other.weight
+
+    def mean(self) -> FlatF32:
+        """Return sum / total weight, correctly rounded to float32 (half to even).
+
+        Raises:
+            BadUpdate: If nothing was added.
+        """
+        if not self._weight:
+            raise BadUpdate(
+                "no update was added",
+                why="a mean over no site is not a number",
+                remedy="ask at least one site before combining",
+            )
+        mean = np.empty(self._sum.size, np.float32)
+        for start in range(0, mean.size, CHUNK):
+            mean[start : start + CHUNK] = _quotient(
+                self._sum[start : start + CHUNK], self._weight
+            )
+        return mean
+
+    def _accumulate(self, flat: FlatF32, weight: int) -> int | None:
+        """Add chunk by chunk; return where the first chunk at fault starts, if one is."""
+        scaled = np.empty(CHUNK, np.float32)
+        whole, back = np.empty(CHUNK, np.int32), np.empty(CHUNK, np.float32)
+        wide = np.empty(CHUNK, np.int64)
+        for start in range(0, flat.size, CHUNK):
+            part = flat[start : start + CHUNK]
+            s, i = scaled[: part.size], whole[: part.size]
+            b, w = back[: part.size], wide[: part.size]
+            np.multiply(part, _SCALE, out=s)
+            with np.errstate(invalid="ignore"):  # NaN and overflow become the least int32
+                np.copyto(i, s, casting="unsafe")
+            np.copyto(b, i, casting="same_kind")
+            if not np.array_equal(b, s) or i.min() == np.iinfo(np.int32).min:
+                return start
+            np.copyto(w, i)
+            w *= weight
+            self._sum[start : start + CHUNK] += w
+        return None
+
+    def _check_weight(self, weight: int) -> None:
+        if weight < 1 or self._weight + weight > MAX_WEIGHT:
+            raise BadUpdate(
+                f"weight {weight} on top of {self._weight}",
+                why=f"weights are whole, at least 1, and their total at most {MAX_WEIGHT}",
+                remedy="check the number of patients the site reported",
+            )
+
+
+def exact_sum(parts: Iterable[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[np.float64]]:
+    """Return the sum, tensor by tensor, of statistics of several sites.
+
+    Args:
+        parts: At least one; the same names and shapes; float64 values on the grid of 2^-40.
+
+    Returns:
+        float64, each the correctly rounded exact sum.
+
+    Raises:
+        BadUpdate: If a value is not finite, out of range or off the grid, if names or shapes
+            differ, or there is no part.
+    """
+    shapes: dict[str, tuple[int, ...]] | None = None
+    totals: dict[str, list[int]] = {}
+    for part in parts:
+        found = {name: values.shape for name, values in part.items()}
+        if shapes is None:
+            shapes = found
+            totals = {name: [0] * values.size for name, values in part.items()}
+        if shapes != found:
+            raise BadUpdate(
+                f"statistics of shapes {found} beside {shapes}",
+                why="sums need the same names and shapes from every site",
+                remedy="check that every site runs the study that was signed",
+            )
+        for name, values in part.items():
+            totals[name] = list(map(add, totals[name], _integers(name, values)))
+    if shapes is None:
+        raise BadUpdate(
+            "no statistics were added",
+            why="a sum over no site says nothing",
+            remedy="ask at least one site before combining",
+        )
+    unit = 1 << SUMS_BITS
+    return {
+        name: np.array([total / unit for total in totals[name]], np.float64).reshape(shape)
+        for name, shape in shapes.items()
+    }
+
+
+def _integers(name: str, values: NDArray[Any]) -> list[int]:
+    """Return `values` in units of 2^-40, row-major, as Python integers."""
+    scaled = np.asarray(values, np.float64).reshape(-1) * 2.0**SUMS_BITS
+    limit = 2.0 ** (SUMS_BITS + SUMS_RANGE_BITS)
+    if not (np.abs(scaled) < limit).all() or (np.rint(scaled) != scaled).any():
+        raise BadUpdate(
+            f"statistics {name!r} are not finite multiples of 2^-{SUMS_BITS}",
+            why="statistics are summed exactly, on a grid (docs/formats.md#sums)",
+            remedy="round with to_grid() at the site before the artifact is formed",
+        )
+    return [int(value) for value in scaled]
+
+
+def _quotient(total: NDArray[np.int64], weight: int) -> FlatF32:
+    """Return total / (weight * 2^24), correctly rounded.
+
+    float64 division rounds once and float32 a second time. The second goes wrong only if the
+    first landed exactly halfway between two float32 without being exact, or if `total` has
+    no float64; those few are done again in rational arithmetic.
+    """
+    divisor = weight << UPDATE_BITS
+    quotient = total.astype(np.float64) / float(divisor)
+    rounded = quotient.astype(np.float32)
+    odd = weight // (weight & -weight)
+    halfway = (quotient.view(np.int64) & ((1 << 29) - 1)) == _HALFWAY
+    doubtful = halfway | (np.abs(total) > 1 << 53)
+    for place in np.flatnonzero(doubtful):
+        if int(total[place]) % odd or abs(int(total[place])) > 1 << 53:
+            rounded[place] = _nearest(Fraction(int(total[place]), divisor), rounded[place])
+    return rounded
+
+
+def _nearest(exact: Fraction, guess: np.float32) -> np.float32:
+    """Return the float32 nearest to `exact`, which is `guess` or a neighbour of it."""
+    below = np.nextafter(guess, np.float32(-np.inf))
+    above = np.nextafter(guess, np.float32(np.inf))
+
+    def distance(candidate: np.float32) -> tuple[Fraction, int]:
+        # The second entry breaks ties towards an even last bit.
+        return abs(Fraction(float(candidate)) - exact), int(candidate.view(np.int32)) & 1
+
+    return min((below, guess, above), key=distance)
+
+
+def _not_on_grid(part: FlatF32, start: int) -> BadUpdate:
+    scaled = part.astype(np.float64) * 2.0**UPDATE_BITS
+    limit = 2.0 ** (UPDATE_BITS + UPDATE_RANGE_BITS)
+    with np.errstate(invalid="ignore"):
+        wrong = ~((np.abs(scaled) < limit) & (np.rint(scaled) == scaled))
+    place = int(np.flatnonzero(wrong)[0])
+    return BadUpdate(
+        f"parameter {start + place} of an update is {float(part[place])!r}",
+        why=f"updates are finite multiples of 2^-{UPDATE_BITS} below {2**UPDATE_RANGE_BITS}",
+        remedy="clip and round as learn/sgd.py does, and look for a diverging loss",
+    )

@@ -1,0 +1,163 @@
+"""Local training by stochastic gradient descent, in place in one flat vector.
+
+FedAvg's client (McMahan et al. 2017, arXiv:1602.05629, Algorithm 1, ClientUpdate): E epochs
+over the site's own examples in random batches. What a site offers is then
+
+    delta = local - start,  scaled down to L2 norm `clip`,  rounded to the grid of updates
+
+The loop here owns batches, learning rate and stop; what a step does is the recipe's. The
+same terms on the same examples give the same bits in whichever process they run: draws are
+named (recipes/draws.py), torch has one thread, and nothing depends on time.
+
+Not here: noise for privacy (learn/dp.py, later), the sums (aggregate/fixed_point.py).
+"""
+
+from dataclasses import dataclass
+from math import cos, isfinite, pi, sqrt
+from typing import Self
+
+import numpy as np
+
+from modelward.aggregate.fixed_point import CHUNK, UPDATE_BITS, round_update
+from modelward.core.columns import Inputs
+from modelward.core.study import Plan
+from modelward.core.tensors import FlatF32
+from modelward.errors import TrainingFailed
+from modelward.learn.examples import Examples
+from modelward.recipes.draws import draws
+from modelward.recipes.logit import log_prior_odds
+from modelward.recipes.recipe import Descent, Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalTerms:
+    """What the signed plan says about one site's training in one round.
+
+    Attributes:
+        epochs: Passes over the site's examples.
+        batch: Examples per step; the last step of an epoch takes what is left.
+        lr: Learning rate of this round.
+        momentum: In [0, 1); starts from rest each round.
+        adjust_logits: Whether to train on z + the site's log prior odds (Menon et al. 2021).
+        clip: L2 norm that the update is scaled down to; greater than 0.
+        words: Name of the draws: study seed, round, site.
+    """
+
+    epochs: int
+    batch: int
+    lr: float
+    momentum: float
+    adjust_logits: bool
+    clip: float
+    words: tuple[str | int, ...]
+
+    @classmethod
+    def of(cls, plan: Plan, *, clip: float, round_no: int, site: str) -> Self:
+        """Return the terms of `site` in round `round_no` (from 1) of `plan`."""
+        return cls(
+            epochs=plan.local_epochs,
+            batch=plan.batch,
+            lr=learning_rate(plan, round_no),
+            momentum=plan.momentum,
+            adjust_logits=plan.label_skew == "logit-adjustment",
+            clip=clip,
+            words=("train", plan.seed, round_no, site),
+        )
+
+
+def learning_rate(plan: Plan, round_no: int) -> float:
+    """Return the local learning rate of round `round_no`, counted from 1.
+
+    constant   plan.lr
+    cosine     plan.lr * (1 + cos(pi * (round_no - 1) / rounds)) / 2, so round 1 has plan.lr
+               and the round after the last would have 0 (Loshchilov and Hutter 2017,
+               arXiv:1608.03983, eq. 5, one period over the rounds)
+    """
+    if plan.schedule == "constant":
+        return plan.lr
+    return plan.lr * 0.5 * (1.0 + cos(pi * (round_no - 1) / plan.rounds))
+
+
+def train(
+    recipe: Recipe,
+    start: FlatF32,
+    examples: Examples,
+    terms: LocalTerms,
+    inputs: Inputs,
+    out: FlatF32 | None = None,
+) -> FlatF32:
+    """Return the update of one site for one round.
+
+    Args:
+        recipe: What is trained.
+        start: Global parameters, [size]; not changed.
+        examples: The site's training examples.
+        terms: How.
+        inputs: What one example looks like.
+        out: Where to train and leave the update, [size], such as shared memory; a new
+            vector if absent. Large models then exist once per worker.
+
+    Returns:
+        `out`: local minus global parameters, L2 norm at most `terms.clip`, on the grid of
+        updates.
+
+    Raises:
+        TrainingFailed: If the loss is no longer finite.
+    """
+    flat = np.empty_like(start) if out is None else out
+    np.copyto(flat, start)
+    descend(recipe, flat, examples, terms, inputs)
+    return offer(flat, start, terms.clip)
+
+
+def descend(
+    recipe: Recipe, flat: FlatF32, examples: Examples, terms: LocalTerms, inputs: Inputs
+) -> None:
+    """Train `flat` in place, as `terms` say, without clipping or rounding.
+
+    Raises:
+        TrainingFailed: If the loss is no longer finite.
+    """
+    draw = draws(*terms.words)
+    offset = log_prior_odds(examples.y) if terms.adjust_logits else 0.0
+    descent = Descent(momentum=terms.momentum, offset=offset)
+    model = recipe.local_model(flat, examples.x, examples.y, inputs, descent)
+    n = len(examples.y)
+    for _ in range(terms.epochs):
+        order = draw.permutation(n)
+        for first in range(0, n, terms.batch):
+            with np.errstate(over="ignore", invalid="ignore"):  # found in the next line
+                loss = model.step(order[first : first + terms.batch], terms.lr, draw)
+            if not isfinite(loss):
+                raise _diverged(f"the loss became {loss} at learning rate {terms.lr:g}")
+
+
+def offer(flat: FlatF32, start: FlatF32, clip: float) -> FlatF32:
+    """Turn local parameters into an update, in place: difference, clip, grid.
+
+    Rounding moves each value by up to 2^-25, and so the norm by up to sqrt(size) * 2^-25.
+    Clipping leaves room for that, so the bound holds for what is sent.
+
+    Raises:
+        TrainingFailed: If a parameter is not finite.
+    """
+    square = 0.0
+    for first in range(0, flat.size, CHUNK):
+        part = flat[first : first + CHUNK]
+        np.subtract(part, start[first : first + CHUNK], out=part)
+        square += float(np.sum(np.square(part, dtype=np.float64)))
+    if not isfinite(square):
+        raise _diverged("local training ended in parameters that are not finite numbers")
+    room = clip - sqrt(flat.size) * 2.0 ** -(UPDATE_BITS + 1)
+    bound = max(room, 0.0) * (1.0 - 2.0**-22)  # the product below is rounded as well
+    if square > bound * bound:
+        flat *= np.float32(bound / sqrt(square))
+    return round_update(flat)
+
+
+def _diverged(what: str) -> TrainingFailed:
+    return TrainingFailed(
+        what,
+        why="parameters that are not finite numbers teach nobody anything",
+        remedy="lower plan.lr, and look for impossible values in the inputs",
+    )

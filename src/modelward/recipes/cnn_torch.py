@@ -1,0 +1,94 @@
+"""Training of `cnn`: the forward function, and images as they are taken in batches."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from modelward.core.columns import Inputs
+from modelward.recipes.cnn import Cnn
+from modelward.recipes.recipe import Descent, Labels, Pixels
+from modelward.recipes.torch_cpu import AutogradModel, Forward, predict, shared, single_thread
+
+
+class ImageBatches:
+    """A site's images, kept as bytes; a batch is scaled to -1 .. +1 when it is taken.
+
+    Args:
+        images: [n, height, width], uint8.
+        intensity: Pixel values that become -1 and +1.
+        shift: Largest translation in pixels, each way.
+    """
+
+    def __init__(self, images: Pixels, intensity: tuple[float, float], shift: int = 0) -> None:
+        low, high = intensity
+        self._low = np.float32(low)
+        self._scale = np.float32(2.0 / (high - low))
+        self._shift = shift
+        padded = np.pad(images, ((0, 0), (shift, shift), (shift, shift)), mode="edge")
+        self._windows = sliding_window_view(padded, images.shape[1:], axis=(1, 2))
+
+    def take(self, rows: NDArray[np.int64], draw: np.random.Generator | None) -> Tensor:
+        """Return images, [b, 1, height, width], channels_last; shifted if `draw` is given."""
+        if draw is None or self._shift == 0:
+            taken = self._windows[rows, self._shift, self._shift]
+        else:
+            down, right = draw.integers(0, 2 * self._shift + 1, (2, len(rows)))
+            taken = self._windows[rows, down, right]
+        scaled = (taken.astype(np.float32) - self._low) * self._scale - np.float32(1.0)
+        return torch.from_numpy(scaled)[..., None].permute(0, 3, 1, 2)
+
+
+def forward(recipe: Cnn) -> Forward:
+    """Return the function that `recipe` computes on images [b, 1, height, width]."""
+    options, last = recipe.options, len(recipe.options.channels)
+
+    def features(parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
+        for place in range(1, last + 1):
+            weight, bias = parameters[f"conv{place}.weight"], parameters[f"conv{place}.bias"]
+            x = functional.conv2d(x, weight.permute(0, 3, 1, 2), bias, padding=options.padding)
+            if place < last or options.pool == "flatten":
+                x = functional.max_pool2d(x, 2)
+            if options.norm == "group":
+                gain, bias = parameters[f"norm{place}.gain"], parameters[f"norm{place}.bias"]
+                x = functional.group_norm(x, options.groups, gain, bias)
+            x = functional.relu(x)
+        if options.pool == "mean":
+            return x.mean((2, 3))
+        return x.permute(0, 2, 3, 1).flatten(1)
+
+    def logits(parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
+        x = features(parameters, x)
+        for layer in recipe.layers[:-1]:
+            x = functional.linear(x, parameters[f"{layer}.weight"], parameters[f"{layer}.bias"])
+            x = functional.relu(x)
+        return functional.linear(x, parameters["logit.weight"], parameters["logit.bias"])[:, 0]
+
+    return logits
+
+
+def local_model(
+    recipe: Cnn,
+    tensors: Mapping[str, NDArray[np.float32]],
+    examples: tuple[NDArray[Any], Labels],
+    inputs: Inputs,
+    descent: Descent,
+) -> AutogradModel:
+    """Return a model that trains `tensors`, views of a flat vector, in place."""
+    single_thread()
+    images, y = examples
+    batches = ImageBatches(images, inputs.intensity, recipe.options.shift)
+    return AutogradModel(forward(recipe), shared(tensors), batches, y, descent)
+
+
+def probabilities(
+    recipe: Cnn, tensors: Mapping[str, NDArray[np.float32]], x: NDArray[Any], inputs: Inputs
+) -> NDArray[np.float64]:
+    """Return probabilities of the images `x`, [n]."""
+    batches = ImageBatches(x, inputs.intensity)
+    return predict(forward(recipe), shared(tensors), batches, len(x))

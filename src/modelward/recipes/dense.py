@@ -1,0 +1,47 @@
+"""Fully connected layers: their tensors, and where networks start.
+
+Starts follow He et al. 2015 (arXiv:1502.01852): uniform weights of variance 2 / fan-in
+before a rectifier and 1 / fan-in before the logit; biases 0, gains 1. They are drawn by
+numpy from the study's seed and the tensor's name, so a start needs no torch and does not
+depend on the order of layers.
+"""
+
+from collections.abc import Sequence
+from math import prod, sqrt
+
+import numpy as np
+
+from modelward.core.tensors import FlatF32, Schema, TensorSpec
+from modelward.recipes.draws import draws
+
+
+def dense(layers: Sequence[str], widths: Sequence[int]) -> list[TensorSpec]:
+    """Return weight [out, in] and bias [out] of every layer.
+
+    Args:
+        layers: Names, from the inputs to the logit.
+        widths: Values seen by the first layer, then values given by each.
+    """
+    specs: list[TensorSpec] = []
+    for layer, seen, given in zip(layers, widths[:-1], widths[1:], strict=True):
+        specs.append(TensorSpec(f"{layer}.weight", "F32", (given, seen)))
+        specs.append(TensorSpec(f"{layer}.bias", "F32", (given,)))
+    return specs
+
+
+def network_start(schema: Schema, seed: int) -> FlatF32:
+    """Return the start of a network whose tensors end in `.weight`, `.bias` or `.gain`.
+
+    Weights have the output first, [out, ...], so the fan-in is the product of the rest;
+    `logit.weight` is the one without a rectifier after it.
+    """
+    flat = np.zeros(schema.size, np.float32)
+    for name, values in schema.split(flat).items():
+        if name.endswith(".gain"):
+            values[...] = 1.0
+        elif name.endswith(".weight"):
+            gain = 1.0 if name == "logit.weight" else 2.0
+            bound = sqrt(3.0 * gain / prod(values.shape[1:]))
+            drawn = draws("start", seed, name).uniform(-bound, bound, values.shape)
+            values[...] = drawn.astype(np.float32)
+    return flat

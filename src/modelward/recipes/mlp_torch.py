@@ -1,0 +1,113 @@
+"""Training of `mlp`, with the derivative written by hand.
+
+For a layer a' = relu(a W^T + b) with d = dloss/d(a W^T + b), [batch, out]:
+
+    dloss/dW = d^T a       dloss/db = sum of d       dloss/da = d W
+
+so one fused call `W.addmm_(d^T, a, alpha=-lr)` is gradient and step at once. No gradient is
+ever stored: a local model in training is its parameters and nothing else, which is what
+lets a large one be trained inside the shared buffer it is sent from. With momentum the
+same call accumulates into the velocity instead.
+
+Held to torch.autograd over `forward` by tests/contract/test_fast_paths.py.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from modelward.recipes.logit import slope
+from modelward.recipes.recipe import Descent, Labels
+from modelward.recipes.torch_cpu import Forward, TableBatches, predict, shared, single_thread
+
+
+def forward(layers: Sequence[str]) -> Forward:
+    """Return the function that an MLP of these layers computes."""
+
+    def logits(parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
+        for layer in layers[:-1]:
+            x = functional.linear(x, parameters[f"{layer}.weight"], parameters[f"{layer}.bias"])
+            x = functional.relu(x)
+        return functional.linear(x, parameters["logit.weight"], parameters["logit.bias"])[:, 0]
+
+    return logits
+
+
+def probabilities(
+    layers: Sequence[str], tensors: Mapping[str, NDArray[np.float32]], x: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Return probabilities of the rows of `x`, [n]."""
+    return predict(forward(layers), shared(tensors), TableBatches(x), len(x))
+
+
+class MlpModel:
+    """An MLP in training on one site's table.
+
+    Args:
+        layers: Names from the inputs to the logit.
+        tensors: Parameters by name, views of the flat vector that is trained.
+        x: The site's table, [n, columns].
+        y: The site's outcomes, [n].
+        descent: How steps are made.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[str],
+        tensors: Mapping[str, NDArray[np.float32]],
+        x: NDArray[Any],
+        y: Labels,
+        descent: Descent,
+    ) -> None:
+        single_thread()
+        named = shared(tensors)
+        self._weights = [named[f"{layer}.weight"] for layer in layers]
+        self._biases = [named[f"{layer}.bias"] for layer in layers]
+        self._batches = TableBatches(x)
+        self._y = y.astype(np.float32)
+        self._descent = descent
+        self._velocity: dict[int, Tensor] = {}
+
+    @torch.inference_mode()
+    def step(self, rows: NDArray[np.int64], lr: float, draw: np.random.Generator) -> float:
+        """Change the vector in place by one step; see recipe.LocalModel."""
+        inputs = [self._batches.take(rows, draw)]
+        for weight, bias in zip(self._weights[:-1], self._biases[:-1], strict=True):
+            inputs.append(torch.addmm(bias, inputs[-1], weight.t()).relu_())
+        logits = torch.addmm(self._biases[-1], inputs[-1], self._weights[-1].t())
+        loss, dlogits = slope(logits.numpy()[:, 0], self._y[rows], self._descent.offset)
+        d = torch.from_numpy(dlogits[:, None])
+        ones = torch.ones(len(rows))
+        for layer in range(len(inputs) - 1, -1, -1):
+            weight, a = self._weights[layer], inputs[layer]
+            below = d @ weight if layer else d  # before the weight moves
+            self._move(weight, d, a, lr)
+            self._move(self._biases[layer], d, ones, lr)
+            if layer:
+                # A rectified value is positive exactly where its slope is 1.
+                d = torch.ops.aten.threshold_backward(below, a, 0)
+        return loss
+
+    def _move(self, parameter: Tensor, d: Tensor, a: Tensor, lr: float) -> None:
+        """Step `parameter` along d^T a, by way of its velocity if there is momentum."""
+        if not self._descent.momentum:
+            _accumulate(parameter, d, a, keep=1.0, alpha=-lr)
+            return
+        velocity = self._velocity.get(id(parameter))
+        if velocity is None:
+            velocity = self._velocity[id(parameter)] = torch.zeros_like(parameter)
+        _accumulate(velocity, d, a, keep=self._descent.momentum, alpha=1.0)
+        parameter.add_(velocity, alpha=-lr)
+
+
+def _accumulate(into: Tensor, d: Tensor, a: Tensor, *, keep: float, alpha: float) -> None:
+    """Set `into` to keep * into + alpha * d^T a; `a` is a vector of ones for a bias."""
+    if a.dim() == 1:
+        into.addmv_(d.t(), a, beta=keep, alpha=alpha)
+    else:
+        into.addmm_(d.t(), a, beta=keep, alpha=alpha)
