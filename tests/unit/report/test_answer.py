@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from tests.four_hospitals import findings
-
+from modelward.evaluate.estimate import Estimate
 from modelward.report.answer import against_pooled, answer, reached, worth_it
+from tests.four_hospitals import findings
 
 FOUND = findings(draws=20)
 
@@ -52,3 +52,13 @@ def test_a_ledger_that_does_not_verify_is_said_at_the_top():
     assert [words.kind for words in answer(FOUND)] == ["lead"]
     assert [words.kind for words in answer(found)] == ["lead", "alert"]
     assert "Cleveland Clinic did not verify" in answer(found)[1].text
+
+
+def test_where_no_auc_exists_the_sentences_say_so():
+    nothing = Estimate(None, None, "all units have the same outcome")
+    models = tuple(replace(m, overall=replace(m.overall, auc=nothing)) for m in FOUND.models)
+    gap = replace(FOUND.against["pooled"], difference=nothing)
+    found = replace(FOUND, models=models, against={**FOUND.against, "pooled": gap})
+
+    assert "no AUC (all units have the same outcome)" in reached(found)
+    assert against_pooled(found).endswith("has no AUC (all units have the same outcome).")

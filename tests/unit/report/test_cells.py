@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from tests.four_hospitals import findings
 
-from modelward.report.cells import hide_small_cells
+from modelward.report.cells import hide_small_cells, small
+from tests.four_hospitals import findings
 
 REAL = findings(draws=20, in_one_process=False)
 HIDDEN = hide_small_cells(REAL)
@@ -80,3 +80,10 @@ def test_pictures_stand_for_groups_of_at_least_the_minimum_cell():
     assert strict.roc == ()
     assert strict.reliability
     assert min(point.units for point in strict.reliability) >= 26
+
+
+def test_a_count_that_is_not_known_is_treated_as_small():
+    assert small(None, None, 10)
+    assert small(100, None, 10)
+    assert small(100, 95, 10)
+    assert not small(100, 50, 10)

@@ -5,7 +5,6 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from tests.four_hospitals import findings
 from typing_extensions import override
 
 from modelward.errors import StorageError
@@ -14,6 +13,7 @@ from modelward.evaluate.record import SiteFacts
 from modelward.report.markup import VOID
 from modelward.report.page import as_page, write
 from modelward.report.story import tell
+from tests.four_hospitals import findings
 
 FOUND = findings(draws=20)
 PAGE = as_page(tell(FOUND))

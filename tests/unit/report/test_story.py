@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 
-from tests.four_hospitals import findings
-
 from modelward.report.blocks import Command, Figure, Listing, Story, Words
 from modelward.report.cells import hide_small_cells
 from modelward.report.story import forest_rows, tell
 from modelward.report.text import as_text
+from tests.four_hospitals import findings
 
 FOUND = findings(draws=20)
 
@@ -95,3 +94,18 @@ def test_verdicts_without_numbers_still_have_their_table():
 
     assert "<999" in text
     assert "Too few test units, or only one outcome, to draw." in text
+
+
+def test_without_ledgers_there_is_nothing_to_verify():
+    sites = tuple(replace(site, ledger=None) for site in FOUND.record.sites)
+    story = tell(replace(FOUND, record=replace(FOUND.record, sites=sites)))
+
+    assert not [block for block in story.sections[6].blocks if isinstance(block, Command)]
+
+
+def test_a_run_between_patients_of_real_hospitals_has_fewer_limits():
+    real = replace(FOUND.record, in_one_process=False)
+    (listing,) = tell(replace(FOUND, record=real)).sections[-1].blocks
+
+    assert isinstance(listing, Listing)
+    assert "One machine." not in [term for term, _ in listing.items]

@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
-from tests.four_hospitals import findings
-
 from modelward.report import run_tables, tables
 from modelward.report.blocks import Table
 from modelward.report.numbers import MISSING, decimal
+from tests.four_hospitals import findings
 
 FOUND = findings(draws=20)
 ALONE = replace(FOUND, models=tuple(m for m in FOUND.models if m.name != "pooled"))

@@ -1,11 +1,10 @@
 """The plain text says what the page says, in lines that fit."""
 
-from tests.four_hospitals import findings
-
 from modelward.report.blocks import Cell, Figure, Listing, Section, Story, Table, Words, cells
 from modelward.report.markup import Html
 from modelward.report.story import tell
 from modelward.report.text import WIDTH, as_text, block_text, table_text
+from tests.four_hospitals import findings
 
 NARROW = Table("Ages", ("Who", "Years"), (cells("Ann", "9"), cells("Bertha", "10")))
 
