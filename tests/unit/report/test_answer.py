@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
+import pytest
+
 from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.verdict import Word
 from modelward.report.answer import against_pooled, answer, reached, worth_it
 from tests.four_hospitals import findings
 
@@ -36,11 +39,26 @@ def test_without_pooling_the_second_sentence_says_so():
     )
 
 
-def test_the_third_sentence_counts_the_verdicts():
-    assert worth_it(FOUND).endswith(
-        "the federated model is better for one of four; for three no difference was shown,"
-        " and none should keep the local one."
-    )
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("bnnn", "the federated model is better for one of four; for three no difference was"),
+        ("bbbb", "test patients, the federated model is better for four of four."),
+        ("nnnn", "test patients, no difference was shown for any of the four."),
+        ("kknn", "test patients, two of four should keep the local model; for two no"),
+        ("bkkk", "better for one of four; three of four should keep the local model."),
+    ],
+)
+def test_the_third_sentence_counts_the_verdicts(words, said):
+    letters: dict[str, Word] = {
+        "b": "federated better",
+        "n": "no difference shown",
+        "k": "keep your local model",
+    }
+    pairs = zip(FOUND.verdicts, words, strict=True)
+    verdicts = tuple(replace(verdict, word=letters[letter]) for verdict, letter in pairs)
+
+    assert said in worth_it(replace(FOUND, verdicts=verdicts))
 
 
 def test_a_ledger_that_does_not_verify_is_said_at_the_top():
