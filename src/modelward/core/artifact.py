@@ -7,7 +7,6 @@ both lie on disk is artifact/bundle.py's and artifact/card.py's business.
 from dataclasses import dataclass, field
 from typing import Literal
 
-from modelward.core.canonical import Json
 from modelward.core.tensors import Tensors
 
 ArtifactKind = Literal["update", "metrics", "statistics", "model"]
@@ -44,7 +43,7 @@ class Card:
     sha256: str
     nbytes: int
     patients: int
-    privacy: dict[str, Json] = field(default_factory=lambda: {"mechanism": "none"})
+    privacy: dict[str, str | int | float] = field(default_factory=lambda: {"mechanism": "none"})
     parent: str | None = None
     key: str = ""
     signature: str = ""

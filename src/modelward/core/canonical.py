@@ -24,11 +24,11 @@ def canonical_bytes(value: Json) -> bytes:
 
     Raises:
         BadArtifact: If the value has no canonical form (NaN, infinity, integers beyond
-            2^53 - 1, or something that is not JSON).
+            2^53 - 1, text that is not Unicode, or something that is not JSON).
     """
     try:
         return rfc8785.dumps(value)
-    except (rfc8785.CanonicalizationError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise BadArtifact(
             f"a value has no canonical JSON form: {error}",
             why="what is signed must have exactly one spelling (RFC 8785, section 3.1)",

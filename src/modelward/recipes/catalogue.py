@@ -7,6 +7,7 @@ To add one: write its file, list it in `INSTALLED`.
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib import import_module
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -15,6 +16,7 @@ from modelward.core.study import RecipeChoice
 from modelward.errors import StudyFileError
 from modelward.recipes import cnn, logistic, mlp
 from modelward.recipes.recipe import Recipe
+from modelward.recipes.torch_present import require_torch
 
 OptionFault = tuple[str, str, str]
 """Key below `[recipe]`, what is wrong with it, what to do."""
@@ -22,16 +24,17 @@ OptionFault = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One installed recipe: its class, and the type of its options."""
+    """One installed recipe: its class, the type of its options, whether torch trains it."""
 
     make: Callable[[Any], Recipe]
     options: type[BaseModel]
+    torch: bool
 
 
 INSTALLED = {
-    ("logistic", 1): _Entry(logistic.Logistic, logistic.Options),
-    ("mlp", 1): _Entry(mlp.Mlp, mlp.Options),
-    ("cnn", 1): _Entry(cnn.Cnn, cnn.Options),
+    ("logistic", 1): _Entry(logistic.Logistic, logistic.Options, torch=False),
+    ("mlp", 1): _Entry(mlp.Mlp, mlp.Options, torch=True),
+    ("cnn", 1): _Entry(cnn.Cnn, cnn.Options, torch=True),
 }
 """Every recipe this installation can train, by name and version."""
 
@@ -51,6 +54,17 @@ def recipe(choice: RecipeChoice) -> Recipe:
         )
     entry = INSTALLED[choice.name, choice.version]
     return entry.make(entry.options(**choice.options))
+
+
+def load(choice: RecipeChoice) -> None:
+    """Import now what the recipe trains with, so that forked workers have it.
+
+    Raises:
+        MissingExtra: If the recipe needs torch and torch is not installed.
+    """
+    if INSTALLED[choice.name, choice.version].torch:
+        require_torch()
+        import_module("modelward.recipes.torch_cpu").single_thread()
 
 
 def option_faults(choice: RecipeChoice) -> list[OptionFault]:

@@ -1,0 +1,1 @@
+"""A model or a message on disk: canonical safetensors and a signed card."""

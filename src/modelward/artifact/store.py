@@ -1,0 +1,117 @@
+"""Artifacts as files: `<sha256>.safetensors` with `<sha256>-<task>.card.json` beside it.
+
+Content-addressed: a name is the hash of the bytes, so a file is either right or found to be
+wrong when it is read, and storing the same artifact twice is storing it once. Files are
+mapped, not read: forked workers share the pages of one model.
+"""
+
+import mmap
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from modelward import durable
+from modelward.artifact import bundle, card
+from modelward.core.artifact import Artifact, Card
+from modelward.core.tensors import Schema, Tensors
+from modelward.errors import BadArtifact, StorageError
+
+
+class Store:
+    """A folder of artifacts.
+
+    Args:
+        folder: Created if it is missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        durable.make_folder(folder)
+        self.folder = folder
+
+    def put(self, tensors: Tensors, schema: Schema) -> tuple[str, int]:
+        """Store the canonical bytes of `tensors`.
+
+        Returns:
+            SHA-256 of the bundle as 64 hex digits, and its length in bytes.
+        """
+        digest, length = measure(bundle.encode(tensors, schema))
+        path = self.path(digest)
+        if not path.exists():
+            durable.write_whole(path, bundle.encode(tensors, schema))
+        return digest, length
+
+    def put_card(self, entry: Card) -> None:
+        """Store the card of an artifact that is already here."""
+        durable.write_whole(self._card_path(entry.sha256, entry.task), card.to_json(entry))
+
+    def path(self, digest: str) -> Path:
+        """Return where the bundle `digest` lies, or would lie."""
+        return self.folder / f"{digest}.safetensors"
+
+    def tensors(self, digest: str, schema: Schema | None = None) -> dict[str, NDArray[Any]]:
+        """Return read-only views into the stored bundle, mapped from its file.
+
+        Args:
+            digest: SHA-256 of the bundle; the bytes are checked against it.
+            schema: What the bundle must hold; any canonical bundle if None.
+
+        Raises:
+            StorageError: If the file is missing or its bytes have another hash.
+            BadArtifact: If it is not the canonical bundle of `schema`.
+        """
+        path = self.path(digest)
+        try:
+            with path.open("rb") as stream:
+                view = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+        except (OSError, ValueError) as error:
+            raise StorageError(
+                f"artifact {digest[:12]}… cannot be read from {path.parent}: {error}",
+                why="a round needs the bytes that its record names",
+                remedy="restore the folder from a backup, or start the run in a new one",
+            ) from error
+        if sha256(view).hexdigest() != digest:
+            raise StorageError(
+                f"{path} does not have the hash of its name",
+                why="an artifact is what its hash says, or it is damaged",
+                remedy="restore the file from a backup, or start the run in a new folder",
+            )
+        return bundle.parse_any(view) if schema is None else bundle.parse(view, schema)
+
+    def artifact(self, digest: str, task: str, schema: Schema | None = None) -> Artifact:
+        """Return the stored artifact that answers `task`.
+
+        Raises:
+            StorageError: As `tensors`, or if its card is missing.
+            BadArtifact: As `tensors`, or if its card is not canonical.
+        """
+        path = self._card_path(digest, task)
+        try:
+            entry = card.from_json(path.read_bytes())
+        except OSError as error:
+            raise StorageError(
+                f"the card of artifact {digest[:12]}… cannot be read: {error}",
+                why="an artifact without its card belongs to no study",
+                remedy="restore the folder from a backup, or start the run in a new one",
+            ) from error
+        if (entry.sha256, entry.task) != (digest, task):
+            raise BadArtifact(
+                f"{path} is the card of another artifact",
+                why="a card binds one artifact to one task",
+                remedy="restore the folder from a backup, or start the run in a new one",
+            )
+        return Artifact(entry, self.tensors(digest, schema))
+
+    def _card_path(self, digest: str, task: str) -> Path:
+        return self.folder / f"{digest}-{task[:16]}.card.json"
+
+
+def measure(chunks: Iterable[bytes | memoryview]) -> tuple[str, int]:
+    """Return SHA-256 (hex) and length of `chunks` in order."""
+    digest, length = sha256(), 0
+    for chunk in chunks:
+        digest.update(chunk)
+        length += len(chunk)
+    return digest.hexdigest(), length

@@ -1,0 +1,55 @@
+"""The `modelward` command. Commands parse, call one library function, print.
+
+Nothing heavy is imported here: `modelward --help` answers at once, and each command imports
+what it needs when it runs. This is also the one place where errors become exit codes.
+"""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from modelward.cli import demo, ledger, model, study
+from modelward.errors import ModelwardError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(study.app, name="study")
+app.add_typer(model.app, name="model")
+app.add_typer(ledger.app, name="ledger")
+app.command("demo")(demo.demo)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - the signature of a typer callback
+    if wanted:
+        typer.echo(version("modelward"))
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _: Annotated[  # noqa: FBT002 - the signature of a typer option
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show version."),
+    ] = False,
+) -> None:
+    """Hospitals learn together without moving patient records."""
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app(standalone_mode=True)
+    except ModelwardError as error:
+        typer.echo(error.explain(), err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo(
+            "interrupted; finished rounds are kept: the same command goes on there", err=True
+        )
+        sys.exit(130)

@@ -1,0 +1,114 @@
+"""What is wrong with a file people write, all of it at once.
+
+A fault names the file, the key, what is wrong with it and, for a key that does not exist,
+the nearest one that does. study.toml and the site's own files are explained the same way.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with one key.
+
+    Attributes:
+        key: Dotted, such as `plan.rounds`; empty for the file as a whole.
+        says: What is wrong.
+    """
+
+    key: str
+    says: str
+
+    def line(self) -> str:
+        """Return the fault as one line."""
+        return f"{self.key}: {self.says}" if self.key else self.says
+
+
+def from_validation(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
+    """Return the faults of a Pydantic error, with the nearest valid key for unknown ones."""
+    return [_fault(entry, model) for entry in error.errors(include_url=False)]
+
+
+def lines(file: str, faults: Iterable[Fault]) -> str:
+    """Return the faults as indented lines under the file's name."""
+    listed = list(faults)
+    count = "1 fault" if len(listed) == 1 else f"{len(listed)} faults"
+    return f"{file}: {count}" + "".join(f"\n    {fault.line()}" for fault in listed)
+
+
+def nearest(word: str, valid: Iterable[str]) -> str:
+    """Return ' Did you mean ...?' for the closest valid word, or the list of valid ones."""
+    choices = sorted(valid)
+    close = get_close_matches(word, choices, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"valid here: {', '.join(choices)}"
+
+
+def _fault(entry: Any, model: type[BaseModel]) -> Fault:  # noqa: ANN401 - pydantic's ErrorDetails
+    path = [str(step) for step in entry["loc"]]
+    path = [step for step in path if step not in {"[key]"}]
+    kind = entry["type"]
+    if kind == "extra_forbidden":
+        valid = _fields_at(model, path[:-1])
+        return Fault(_dotted(path, model), f"there is no such key; {nearest(path[-1], valid)}")
+    if kind == "missing":
+        return Fault(_dotted(path, model), "is missing")
+    said = entry["msg"].removeprefix("Value error, ")
+    given = entry.get("input")
+    shown = f" (found {given!r})" if isinstance(given, str | int | float | bool) else ""
+    return Fault(_dotted(path, model), said[0].lower() + said[1:] + shown)
+
+
+def _dotted(path: Sequence[str], model: type[BaseModel]) -> str:
+    """Return `path` as the file spells it: without the tag of a tagged union."""
+    spelled: list[str] = []
+    here: Any = model
+    for step in path:
+        found, here = _step(here, step)
+        if found:
+            spelled.append(step)
+    return ".".join(spelled)
+
+
+def _fields_at(model: type[BaseModel], path: Sequence[str]) -> list[str]:
+    """Return the keys that are valid in the table at `path`."""
+    here: Any = model
+    for step in path:
+        _, here = _step(here, step)
+    return list(here.model_fields) if _is_model(here) else []
+
+
+def _step(here: Any, step: str) -> tuple[bool, Any]:  # noqa: ANN401 - a type annotation
+    """Return whether `step` is spelled in the file, and the type it leads to.
+
+    The tag of a tagged union (`number` in `features.age.number.unit`) is Pydantic's way to
+    say which member it tried; it is not in the file.
+    """
+    if _is_model(here):
+        field = here.model_fields.get(step)
+        return True, field.annotation if field else None
+    members = [m for m in _members(here) if _is_model(m)]
+    for member in members:
+        tag = member.model_fields.get("type")
+        if tag is not None and step in get_args(tag.annotation):
+            return False, member
+    arguments = get_args(here)
+    return True, arguments[-1] if arguments else None
+
+
+def _members(annotation: Any) -> list[Any]:  # noqa: ANN401 - a type annotation
+    """Return the members of a union, looking through Annotated."""
+    found: list[Any] = []
+    for argument in get_args(annotation):
+        found += [argument, *_members(argument)] if not isinstance(argument, str) else []
+    return found
+
+
+def _is_model(annotation: Any) -> bool:  # noqa: ANN401 - a type annotation
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

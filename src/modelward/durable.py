@@ -1,0 +1,87 @@
+"""Writing a file whole or not at all.
+
+One recipe for every file that must survive a crash: write a temporary file beside the
+target, fsync it, rename it over the target, fsync the folder. A reader sees the old bytes
+or the new ones, never half of either, and after the call returns the new bytes are on disk.
+(Pillai et al. 2014, "All File Systems Are Not Created Equal", OSDI, section 4.)
+"""
+
+import errno
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from modelward.errors import StorageError
+
+Chunk = bytes | memoryview
+
+
+def write_whole(path: Path, chunks: Chunk | Iterable[Chunk], *, mode: int = 0o644) -> None:
+    """Replace the file at `path` by `chunks`, all or nothing.
+
+    Args:
+        path: Target; its folder must exist.
+        chunks: The content, in order.
+        mode: Permissions of the new file.
+
+    Raises:
+        StorageError: If the bytes cannot be written (disk full, no permission). The file
+            that was there before is untouched and no temporary file is left behind.
+    """
+    parts = [chunks] if isinstance(chunks, bytes | memoryview) else chunks
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        try:
+            with open(descriptor, "wb", closefd=False) as stream:
+                for part in parts:
+                    stream.write(part)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise cannot_write(path, error) from error
+
+
+def make_folder(path: Path) -> None:
+    """Create the folder `path` and its parents, their names on disk.
+
+    Raises:
+        StorageError: If it cannot be created, or if a file is in the way.
+    """
+    try:
+        missing = [each for each in (path, *path.parents) if not each.exists()]
+        path.mkdir(parents=True, exist_ok=True)
+        for made in missing:
+            sync_folder(made.parent)
+        probe = path / f".probe.{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def sync_folder(path: Path) -> None:
+    """Make a rename or a new name in the folder `path` durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def cannot_write(path: Path, error: OSError) -> StorageError:
+    """Return the error that tells a reader why `path` could not be written."""
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+    return StorageError(
+        f"{path} cannot be written: {error.strerror or error}",
+        why="what is recorded must be on disk, whole, before anything goes on",
+        remedy="free space there, then run the same command again; it goes on where it was"
+        if full
+        else "choose a folder that you may write to, such as --out in your home",
+    )

@@ -1,0 +1,84 @@
+"""Two models on the same units: which is better, and by how much.
+
+The difference is always first minus second. AUC uses the paired DeLong interval
+(discrimination.py); Brier score and accuracy the paired stratified bootstrap: each resample
+draws units once and judges both models on them (intervals.py).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from modelward.evaluate.discrimination import auc, auc_difference
+from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.intervals import DRAWS, bootstrap, percentile
+from modelward.evaluate.predictions import Floats, Predictions, require_pairs
+
+Metric = Literal["auc", "accuracy", "brier"]
+"""What two models can be compared on."""
+
+HIGHER_IS_BETTER: dict[Metric, bool] = {"auc": True, "accuracy": True, "brier": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two models on the same units.
+
+    Attributes:
+        metric: What was compared.
+        first: The first model's figure; None where it has no meaning.
+        second: The second model's figure.
+        difference: First minus second, with its paired interval.
+    """
+
+    metric: Metric
+    first: float | None
+    second: float | None
+    difference: Estimate
+
+
+def compare(
+    metric: Metric,
+    first: Predictions,
+    second: Predictions,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+) -> Comparison:
+    """Return first minus second on `metric`, with a paired 95 % interval.
+
+    Args:
+        metric: `auc`, `accuracy` (threshold 0.5) or `brier`.
+        first: One model.
+        second: The other, on the same units in the same order.
+        rng: Source of the resamples; not used for AUC.
+        draws: Number of resamples.
+
+    Raises:
+        DataError: If the two were judged on different units.
+    """
+    if metric == "auc":
+        return Comparison(
+            metric, auc(first).value, auc(second).value, auc_difference(first, second)
+        )
+    require_pairs(first, second)
+    one, two = per_unit(metric, first), per_unit(metric, second)
+    gap = one - two
+    drawn = bootstrap(
+        first.strata,
+        lambda weights: (weights @ gap / weights.sum(axis=1))[:, None],
+        rng,
+        draws,
+    )
+    difference = percentile(float(gap.mean()), drawn[:, 0])
+    return Comparison(metric, float(one.mean()), float(two.mean()), difference)
+
+
+def per_unit(metric: Literal["accuracy", "brier"], predictions: Predictions) -> Floats:
+    """Return each unit's part of a metric that is a mean over units, shape (n,)."""
+    if metric == "brier":
+        squared: Floats = (predictions.probability - predictions.outcome) ** 2
+        return squared
+    said_yes = predictions.probability >= 0.5  # noqa: PLR2004 - the default threshold
+    right: Floats = (said_yes == predictions.outcome).astype(np.float64)
+    return right

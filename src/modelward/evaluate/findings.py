@@ -1,0 +1,188 @@
+"""All that a report needs, as numbers and sentences; no rows of patients.
+
+`find` turns predictions and the record of a run into `Findings`; `to_json` and `from_json`
+put them on disk and back (docs/formats.md#findings). How they look on a page is
+report/page.py's business.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from modelward.core.canonical import parse_strict
+from modelward.errors import BadArtifact, DataError
+from modelward.evaluate.compare import Comparison, compare
+from modelward.evaluate.intervals import DRAWS
+from modelward.evaluate.predictions import Predictions, require_pairs, union
+from modelward.evaluate.record import Record, SiteFacts
+from modelward.evaluate.scores import ModelFindings, judge
+from modelward.evaluate.verdict import Verdict, verdict
+
+Format = Literal["modelward-findings/1"]
+
+FORMAT: Format = "modelward-findings/1"
+"""Name and version of the layout that `to_json` writes."""
+
+Judged = Mapping[str, Mapping[str, Predictions]]
+"""Model name -> site name -> predictions on that site's test units, in the same order of
+units for every model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What a study found.
+
+    Attributes:
+        format: Name and version of this layout.
+        record: The facts of the run.
+        models: `federated` first, then `pooled` if there is one, variants, local models.
+        verdicts: One per site, in the order of the record.
+        against: For every other model, federated minus that model in AUC on the test units
+            of all sites together.
+    """
+
+    format: Format = FORMAT
+    record: Record
+    models: tuple[ModelFindings, ...]
+    verdicts: tuple[Verdict, ...]
+    against: dict[str, Comparison]
+
+    def model(self, name: str) -> ModelFindings | None:
+        """Return the findings on one model, or None if it was not judged."""
+        return next((model for model in self.models if model.name == name), None)
+
+    @property
+    def federated(self) -> ModelFindings:
+        """The findings on the federated model, which is always there."""
+        return self.models[0]
+
+    def to_json(self) -> str:
+        """Return the findings as indented JSON, keys in a fixed order."""
+        plain = _LAYOUT.dump_python(self, mode="json")
+        return json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    @staticmethod
+    def from_json(raw: str | bytes) -> "Findings":
+        """Read findings back; the inverse of `to_json`.
+
+        Raises:
+            BadArtifact: If it is not strict JSON or not of this format; a key that this
+                version does not know is refused as well.
+        """
+        data = raw.encode() if isinstance(raw, str) else raw
+        plain = parse_strict(data, what="findings file")
+        try:
+            found = _LAYOUT.validate_json(data, strict=True)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise not_findings(f"{where}: {first['msg']}") from error
+        if _LAYOUT.dump_python(found, mode="json") != plain:
+            raise not_findings("it has keys that this version does not know")
+        return found
+
+
+def not_findings(why: str) -> BadArtifact:
+    """Return the error for JSON that is not of this format."""
+    return BadArtifact(
+        f"the findings file is not {FORMAT}: {why}",
+        why="a report drawn from half-understood findings would mislead",
+        remedy="write the report again with the version of modelward that reads it",
+    )
+
+
+_LAYOUT = TypeAdapter(Findings)
+
+
+def find(predictions: Judged, record: Record, *, seed: int, draws: int = DRAWS) -> Findings:
+    """Judge every model on everybody and site by site, and give each site its verdict.
+
+    Args:
+        predictions: Must hold `federated`; may hold `pooled`, `local:SITE` and variants,
+            each on the test units of every site of the record. A site without a
+            `local:SITE` is compared with the share of positives of its training units.
+        record: The facts of the run.
+        seed: Of the bootstrap; the same seed gives the same findings.
+        draws: Resamples behind each bootstrap interval.
+
+    Raises:
+        DataError: If the federated model or a site is missing, two models were judged on
+            different units, or a site has neither a local model nor training counts.
+    """
+    require_complete(predictions, record)
+    order = ["federated", *(name for name in ("pooled",) if name in predictions)]
+    order += [name for name in predictions if name not in order]
+    order.sort(key=lambda name: name.startswith("local:"))  # stable: local models come last
+    sites, unit = [site.name for site in record.sites], record.study.unit
+    models = tuple(
+        judge(name, [(site, predictions[name][site]) for site in sites], seed=seed, draws=draws)
+        for name in order
+    )
+    verdicts = tuple(
+        site_verdict(site, predictions, unit, np.random.default_rng([seed, place]), draws)
+        for place, site in enumerate(record.sites, start=1)
+    )
+    everyone = {name: union([predictions[name][site] for site in sites]) for name in order}
+    against = {
+        name: compare("auc", everyone["federated"], everyone[name], np.random.default_rng(seed))
+        for name in order[1:]
+    }
+    return Findings(record=record, models=models, verdicts=verdicts, against=against)
+
+
+def site_verdict(
+    site: SiteFacts,
+    predictions: Judged,
+    unit: str,
+    rng: np.random.Generator,
+    draws: int,
+) -> Verdict:
+    """Return one site's verdict; a site whose training units are all alike is told so."""
+    federated = predictions["federated"][site.name]
+    own = predictions.get(f"local:{site.name}")
+    local = own[site.name] if own else only_the_share(site, federated)
+    judged = verdict(site.name, federated, local, unit=unit, rng=rng, draws=draws)
+    if site.train_positives not in {0, site.train}:
+        return judged
+    which = "have" if site.train_positives else "do not have"
+    why = f"All of its training {unit}s {which} the outcome, so it cannot fit a model alone."
+    return replace(judged, reason=f"{why} {judged.reason}".strip())
+
+
+def only_the_share(site: SiteFacts, federated: Predictions) -> Predictions:
+    """Return what a site without a model of its own can predict: its share of positives.
+
+    Raises:
+        DataError: If the training counts are not known.
+    """
+    if not site.train or site.train_positives is None:
+        raise DataError(
+            f"{site.name} has neither a local model nor training counts",
+            why="the verdict compares with what the site could do alone",
+            remedy=f"pass predictions for local:{site.name}, or its training counts",
+        )
+    share = site.train_positives / site.train
+    return replace(federated, probability=np.full(len(federated), share))
+
+
+def require_complete(predictions: Judged, record: Record) -> None:
+    """Check that every model was judged on the same units of every site.
+
+    Raises:
+        DataError: If not.
+    """
+    sites = [site.name for site in record.sites]
+    for name in ("federated", *predictions):
+        missing = [site for site in sites if site not in predictions.get(name, {})]
+        if missing:
+            raise DataError(
+                f"there are no predictions of {name} for {', '.join(missing)}",
+                why="every model is judged on the test units of every site",
+                remedy="predict with each model on each site's test units",
+            )
+        for site in sites:
+            require_pairs(predictions["federated"][site], predictions[name][site])

@@ -1,0 +1,117 @@
+"""Every figure of one model on one group of units."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from modelward.evaluate import discrimination
+from modelward.evaluate.calibration import calibration
+from modelward.evaluate.curves import ReliabilityPoint, RocPoint, reliability, roc
+from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.intervals import DRAWS
+from modelward.evaluate.predictions import Predictions, union
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """One model on one group of test units; the threshold is 0.5 where one is needed.
+
+    Attributes:
+        site: Whose test units; "" for those of all sites together.
+        units: Number of test units; None if too few to be shown.
+        positives: Those whose outcome happened; None if too few to be shown.
+        auc: DeLong.
+        accuracy: Wilson.
+        sensitivity: Wilson.
+        specificity: Wilson.
+        brier: Stratified bootstrap, as are the two below.
+        slope: Calibration slope; 1 is best.
+        intercept: Calibration in the large; 0 is best.
+    """
+
+    site: str
+    units: int | None
+    positives: int | None
+    auc: Estimate
+    accuracy: Estimate
+    sensitivity: Estimate
+    specificity: Estimate
+    brier: Estimate
+    slope: Estimate
+    intercept: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFindings:
+    """One model, judged on everybody and site by site.
+
+    Attributes:
+        name: `federated`, `pooled`, `local:SITE`, or the name of a variant.
+        overall: On the test units of all sites together.
+        by_site: On the test units of each site, in the order of the record.
+        roc: Points of its ROC curve on all test units; empty for local models.
+        reliability: Points of its reliability diagram; empty for local models.
+    """
+
+    name: str
+    overall: Scores
+    by_site: tuple[Scores, ...]
+    roc: tuple[RocPoint, ...] = ()
+    reliability: tuple[ReliabilityPoint, ...] = ()
+
+    def at(self, site: str) -> Scores:
+        """Return the scores on the test units of `site`, one of the record's sites."""
+        return next(scores for scores in self.by_site if scores.site == site)
+
+
+def score(
+    predictions: Predictions, rng: np.random.Generator, *, site: str = "", draws: int = DRAWS
+) -> Scores:
+    """Return every figure on `predictions`, each with its interval.
+
+    Args:
+        predictions: Units of one site, or of several joined by `union`.
+        rng: Source of the resamples.
+        site: Whose units they are; "" for all sites.
+        draws: Number of resamples.
+    """
+    calibrated = calibration(predictions, rng, draws)
+    return Scores(
+        site=site,
+        units=len(predictions),
+        positives=predictions.positives,
+        auc=discrimination.auc(predictions),
+        accuracy=discrimination.accuracy(predictions),
+        sensitivity=discrimination.sensitivity(predictions),
+        specificity=discrimination.specificity(predictions),
+        brier=calibrated.brier,
+        slope=calibrated.slope,
+        intercept=calibrated.intercept,
+    )
+
+
+def judge(
+    name: str, by_site: Sequence[tuple[str, Predictions]], *, seed: int, draws: int = DRAWS
+) -> ModelFindings:
+    """Return everything about one model.
+
+    Args:
+        name: `federated`, `pooled`, `local:SITE`, or the name of a variant.
+        by_site: Site name and predictions on that site's test units, in the order shown.
+        seed: Of the resamples. Each group of units has a generator of its own, so every
+            model is judged on the same resamples.
+        draws: Number of resamples.
+    """
+    everyone = union([predictions for _, predictions in by_site])
+    drawn = not name.startswith("local:")
+    return ModelFindings(
+        name=name,
+        overall=score(everyone, np.random.default_rng([seed, 0]), draws=draws),
+        by_site=tuple(
+            score(one, np.random.default_rng([seed, place]), site=site, draws=draws)
+            for place, (site, one) in enumerate(by_site, start=1)
+        ),
+        roc=roc(everyone) if drawn else (),
+        reliability=reliability(everyone) if drawn else (),
+    )

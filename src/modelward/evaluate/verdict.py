@@ -1,0 +1,178 @@
+"""Was it worth it? One word per site, from a paired interval, in a sentence with the numbers.
+
+The question is the hospital's own: on *my* test units, is the federated model better than
+the one I could have trained alone? The primary metric is AUC. Where AUC cannot carry a
+verdict (one outcome is absent or rare among the test units, or the local model gives
+everyone the same probability because its training units all have the same outcome), the
+Brier score does, and a reason says so.
+
+A verdict needs the whole 95 % interval on one side of zero. Verdicts of several sites are
+not adjusted for their number: each is that site's own question.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from modelward.errors import DataError
+from modelward.evaluate.compare import HIGHER_IS_BETTER, Comparison, Metric, compare
+from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.intervals import DRAWS
+from modelward.evaluate.predictions import Predictions
+
+Word = Literal["federated better", "no difference shown", "keep your local model"]
+"""What a site is told."""
+
+FEWEST_PER_CLASS = 10
+"""AUC carries a verdict only with this many test units of either outcome."""
+
+FEWEST_UNITS = 10
+"""With fewer test units than this, no interval is trusted and no difference is claimed."""
+
+HIDDEN_BY_TWO_DIGITS = 0.005
+"""An end of an interval closer to zero than this would be printed as zero."""
+
+NAMES: dict[Metric, str] = {"auc": "AUC", "accuracy": "accuracy", "brier": "Brier score"}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer to one site's question.
+
+    Attributes:
+        site: Whose question it is.
+        word: The answer.
+        metric: What it was decided on.
+        units: Test units of the site; None if too few to be shown.
+        positives: Those whose outcome happened; None if too few to be shown.
+        federated: The federated model's figure.
+        local: The local model's figure.
+        difference: Federated minus local, with its paired interval.
+        reason: Why the metric is not AUC, or what weakens the answer; "" if nothing does.
+        sentence: All of this in words.
+    """
+
+    site: str
+    word: Word
+    metric: Metric
+    units: int | None
+    positives: int | None
+    federated: float | None
+    local: float | None
+    difference: Estimate
+    reason: str
+    sentence: str
+
+
+def verdict(
+    site: str,
+    federated: Predictions,
+    local: Predictions,
+    *,
+    unit: str,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+) -> Verdict:
+    """Judge the federated against the local model on one site's own test units.
+
+    Args:
+        site: Whose test units these are.
+        federated: The federated model on them.
+        local: The site's own model on the same units in the same order. For a site that
+            could not fit one, the constant it would have to predict.
+        unit: Who is counted, such as "patient".
+        rng: Source of the resamples, if any are needed.
+        draws: Number of resamples.
+
+    Raises:
+        DataError: If the two were judged on different units.
+    """
+    reason = why_not_auc(federated, local, unit)
+    compared = compare("brier" if reason else "auc", federated, local, rng, draws)
+    if len(federated) < FEWEST_UNITS:
+        reason = f"Fewer than {FEWEST_UNITS} test {unit}s are too few for any verdict."
+        withheld = replace(compared.difference, interval=None, note=reason)
+        compared = replace(compared, difference=withheld)
+    word = decide(compared)
+    constant = np.ptp(local.probability) == 0
+    return Verdict(
+        site=site,
+        word=word,
+        metric=compared.metric,
+        units=len(federated),
+        positives=federated.positives,
+        federated=compared.first,
+        local=compared.second,
+        difference=compared.difference,
+        reason=reason,
+        sentence=say(
+            compared,
+            word,
+            who=f"{len(federated):,} test {unit}s",
+            rival="the constant it could predict alone" if constant else "the local model",
+        ),
+    )
+
+
+def why_not_auc(federated: Predictions, local: Predictions, unit: str) -> str:
+    """Return why AUC cannot carry the verdict, in a sentence; "" if it can."""
+    if federated.smaller_class == 0:
+        which = "have" if federated.positives else "do not have"
+        return f"All of its test {unit}s {which} the outcome, so no AUC exists."
+    if np.ptp(local.probability) == 0:
+        return (
+            f"On its own it could only give every {unit} the same probability"
+            f" ({local.probability[0]:.2f}), which ranks nobody, so AUC compares nothing."
+        )
+    if federated.smaller_class < FEWEST_PER_CLASS:
+        which = "have" if federated.positives < federated.negatives else "do not have"
+        return (
+            f"Fewer than {FEWEST_PER_CLASS} of its test {unit}s {which} the outcome,"
+            " too few for AUC to carry a verdict."
+        )
+    return ""
+
+
+def decide(compared: Comparison) -> Word:
+    """Return the word that the paired interval supports."""
+    interval = compared.difference.interval
+    if interval is None:
+        return "no difference shown"
+    sign = 1 if HIGHER_IS_BETTER[compared.metric] else -1
+    worst, best = sorted((sign * interval.low, sign * interval.high))
+    if worst > 0:
+        return "federated better"
+    if best < 0:
+        return "keep your local model"
+    return "no difference shown"
+
+
+def say(compared: Comparison, word: Word, *, who: str, rival: str) -> str:
+    """Return the verdict as one sentence with its numbers.
+
+    Args:
+        compared: Federated minus local.
+        word: The verdict.
+        who: Whom both were judged on, such as "89 test patients".
+        rival: What the federated model was compared with, in words.
+
+    Raises:
+        DataError: If the metric has no value for one of the models.
+    """
+    if compared.first is None or compared.second is None or compared.difference.value is None:
+        raise DataError(
+            f"no {compared.metric} exists on these {who}",
+            why="a verdict states both figures and their difference",
+            remedy="compare on the Brier score, which always exists",
+        )
+    name, interval = NAMES[compared.metric], compared.difference.interval
+    lower = "" if HIGHER_IS_BETTER[compared.metric] else " (lower is better)"
+    ends = [abs(interval.low), abs(interval.high)] if interval else []
+    digits = 3 if ends and min(ends) < HIDDEN_BY_TWO_DIGITS else 2
+    spread = f" [{interval.low:+.{digits}f}, {interval.high:+.{digits}f}]" if interval else ""
+    return (
+        f"On its own {who} the federated model has {name} {compared.first:.2f} against"
+        f" {compared.second:.2f} for {rival}{lower}, difference"
+        f" {compared.difference.value:+.{digits}f}{spread}: {word}."
+    )

@@ -1,0 +1,235 @@
+"""Rules an artifact must satisfy before it may leave a site, and how rules combine.
+
+A rule looks at an offer and returns the findings that speak against it; an empty tuple
+means "no objection". Rules never change the offer and never raise: a refusal is an answer,
+recorded in the ledger, not a crash. door.py asks them all and acts.
+
+A new rule is one function here (or in a file of its own when it brings an idea of its own),
+one line in `standard`, and one section in docs/gate.md.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelward.core.artifact import ArtifactKind
+from modelward.core.study import Study
+from modelward.core.task import Task
+from modelward.core.tensors import NUMPY, Schema, TensorSpec
+from modelward.core.verdict import Finding
+from modelward.gate.policy import Policy
+
+UPDATE_GRID = 2.0**24
+"""Updates are multiples of 2^-24 below 2^7 (docs/decisions/0005): sums of them are exact."""
+
+UPDATE_LIMIT = 2.0**7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Offer:
+    """What a site's trainer would like to release.
+
+    Attributes:
+        task: The question it answers.
+        kind: What it claims to be.
+        tensors: Its values. Nothing else of what the trainer wrote exists for the gate.
+        patients: Units that contributed.
+        schema: What the study asks for in answer to this task.
+        sent_bytes: Bytes already released for this study.
+    """
+
+    task: Task
+    kind: ArtifactKind
+    tensors: Mapping[str, NDArray[Any]]
+    patients: int
+    schema: Schema
+    sent_bytes: int = 0
+
+
+Rule = Callable[[Offer], tuple[Finding, ...]]
+
+
+def all_of(*rules: Rule) -> Rule:
+    """Return a rule that reports every objection of every rule, in the order given."""
+    return lambda offer: tuple(finding for rule in rules for finding in rule(offer))
+
+
+def standard(study: Study, policy: Policy) -> Rule:
+    """Return the rules that every offer for `study` meets at a site with `policy`.
+
+    The shape of the tensors is judged first; rules about values run only on tensors that
+    are exactly what the study asks for.
+    """
+    shape = all_of(
+        allowed_kind(policy.kinds),
+        exact_schema,
+        min_patients(policy.min_patients, study.study.min_patients),
+        byte_budget(policy.round_bytes, policy.study_bytes),
+    )
+    values = all_of(finite, update_bounds(min(policy.max_norm, study.privacy.clip)))
+
+    def rule(offer: Offer) -> tuple[Finding, ...]:
+        found = shape(offer)
+        if any(finding.rule in {"buffers", "schema"} for finding in found):
+            return found
+        return found + values(offer)
+
+    return rule
+
+
+def allowed_kind(kinds: frozenset[ArtifactKind]) -> Rule:
+    """Object to an artifact kind that the policy does not list."""
+
+    def rule(offer: Offer) -> tuple[Finding, ...]:
+        if offer.kind in kinds:
+            return ()
+        return (
+            Finding(
+                rule="kind",
+                says=f"kind {offer.kind!r} is not among {', '.join(sorted(kinds))}",
+                remedy="add the kind to the site's policy if the study should have it",
+            ),
+        )
+
+    return rule
+
+
+def exact_schema(offer: Offer) -> tuple[Finding, ...]:
+    """Object to a tensor that is missing, extra, or of another type or shape.
+
+    Extra tensors are reported as `buffers`: running means of a normalisation layer are the
+    usual way by which a record is carried out in a tensor nobody asked for.
+    """
+    expected = {spec.name: spec for spec in offer.schema}
+    found = [
+        Finding(
+            rule="buffers",
+            says=f"{len(extra)} tensors nobody asked for, such as {extra[0][:40]!r}",
+            remedy="train with GroupNorm instead of BatchNorm; send parameters only",
+        )
+        for extra in [sorted(set(offer.tensors) - set(expected))]
+        if extra
+    ]
+    wrong = [
+        name for name, spec in expected.items() if not _fits(offer.tensors.get(name), spec)
+    ]
+    if wrong:
+        found.append(
+            Finding(
+                rule="schema",
+                says=f"{len(wrong)} tensors are missing or of another type or shape: "
+                + ", ".join(wrong[:5]),
+                remedy="check that the site has the recipe version that the study names",
+            )
+        )
+    return tuple(found)
+
+
+def min_patients(policy: int, study: int) -> Rule:
+    """Object when fewer units contributed than the site's policy asks for.
+
+    The study's own minimum is about training units; validation figures, which have fewer
+    behind them by design, meet the policy's alone.
+    """
+
+    def rule(offer: Offer) -> tuple[Finding, ...]:
+        floor = policy if offer.task.kind == "evaluate" else max(policy, study)
+        if offer.patients >= floor:
+            return ()
+        return (
+            Finding(
+                rule="min-patients",
+                says=f"{offer.patients} patients contributed, at least {floor} are asked for",
+                remedy="widen the cohort, or sit this study out",
+            ),
+        )
+
+    return rule
+
+
+def byte_budget(per_task: int, per_study: int) -> Rule:
+    """Object when an artifact, or all artifacts of a study, would be too many bytes."""
+
+    def rule(offer: Offer) -> tuple[Finding, ...]:
+        size = sum(values.nbytes for values in offer.tensors.values())
+        asked = (
+            ("one task", size, per_task),
+            ("this study", offer.sent_bytes + size, per_study),
+        )
+        return tuple(
+            Finding(
+                rule="bytes",
+                says=f"{wanted:,} bytes for {span}, the policy allows {allowed:,}",
+                remedy="raise the byte budget, or shrink the model",
+            )
+            for span, wanted, allowed in asked
+            if wanted > allowed
+        )
+
+    return rule
+
+
+def finite(offer: Offer) -> tuple[Finding, ...]:
+    """Object to NaN and infinity."""
+    wrong = [
+        name
+        for name, values in offer.tensors.items()
+        if values.dtype.kind == "f" and not np.isfinite(values).all()
+    ]
+    if not wrong:
+        return ()
+    return (
+        Finding(
+            rule="finite",
+            says=f"NaN or infinity in {', '.join(wrong[:5])}",
+            remedy="lower the learning rate, and look for impossible values in the data",
+        ),
+    )
+
+
+def update_bounds(max_norm: float) -> Rule:
+    """Object to an update that is too long, out of range, or off the grid of the sums."""
+
+    def rule(offer: Offer) -> tuple[Finding, ...]:
+        if offer.kind != "update":
+            return ()
+        found: list[Finding] = []
+        square = 0.0
+        for name, values in offer.tensors.items():
+            flat = np.nan_to_num(values.reshape(-1), nan=0.0, posinf=0.0, neginf=0.0)
+            square += float(np.dot(flat.astype(np.float64), flat.astype(np.float64)))
+            scaled = flat * np.float32(UPDATE_GRID)
+            if (np.abs(flat) >= UPDATE_LIMIT).any() or (scaled != np.rint(scaled)).any():
+                found.append(_off_grid(name))
+        norm = square**0.5
+        if norm > max_norm * (1 + 1e-6):  # the grid itself moves a clipped norm by less
+            found.append(
+                Finding(
+                    rule="norm",
+                    says=f"the update has norm {norm:.4g}, at most {max_norm:g} may leave",
+                    remedy="train() must clip to the study's bound; check the recipe",
+                )
+            )
+        return tuple(found)
+
+    return rule
+
+
+def _off_grid(name: str) -> Finding:
+    return Finding(
+        rule="grid",
+        says=f"{name} has values off the grid of 2^-24, or of 128 and more",
+        remedy="round as learn/sgd.py does; low bits could carry what nobody looks at",
+    )
+
+
+def _fits(values: NDArray[Any] | None, spec: TensorSpec) -> bool:
+    """Return whether `values` are what `spec` asks for."""
+    return (
+        values is not None
+        and values.dtype == NUMPY[spec.dtype]
+        and tuple(values.shape) == spec.shape
+    )

@@ -1,0 +1,45 @@
+"""Whether a release is what was asked for. Pure.
+
+The gate has checked it at the site; the hub checks again, because it combines what it gets
+and cannot know whose gate it came through.
+"""
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from modelward.artifact import bundle, card
+from modelward.core.canonical import canonical_hash
+from modelward.core.study import Study
+from modelward.core.task import Task
+from modelward.core.verdict import Release
+from modelward.errors import BadArtifact
+from modelward.study.answers import answer_to
+
+
+def objection(
+    release: Release, study: Study, task: Task, key: Ed25519PublicKey | None
+) -> str | None:
+    """Return why `release` is not a proper answer to `task`, or None if it is."""
+    entry = release.artifact.card
+    kind, schema = answer_to(study, task.kind)
+    expected = {
+        "kind": kind,
+        "study": study.sha256,
+        "round_no": task.round_no,
+        "task": task.id,
+        "site": release.site,
+        "schema": canonical_hash(schema.describe()),
+        "parent": task.model,
+    }
+    wrong = [name for name, value in expected.items() if getattr(entry, name) != value]
+    if wrong:
+        return f"the card's {', '.join(wrong)} do not match the task"
+    if key is None:
+        return f"{release.site} is not one of the study's sites"
+    if entry.patients < 1:
+        return "nobody contributed"
+    try:
+        card.verify(entry, key)
+        bundle.check(release.artifact.tensors, schema)
+    except BadArtifact as error:
+        return error.what
+    return None

@@ -1,0 +1,304 @@
+"""What the hub remembers, in SQLite: enough to go on after any crash.
+
+A round is committed in one transaction, after its model is on disk; a round that is not
+committed did not happen and is asked again, and the sites answer it with the same bytes.
+One connection writes (WAL, synchronous=FULL). Models and optimiser states are bundles in
+the store beside the database; rows name them by hash.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.engine import Connection, Engine
+
+from modelward import durable
+from modelward.artifact.store import Store
+from modelward.core.canonical import canonical_bytes
+from modelward.core.study import Study
+from modelward.core.tensors import Schema, Tensors
+from modelward.errors import RunMismatch, StorageError
+from modelward.hub.round import RoundRecord, State
+from modelward.study.model import Model
+from modelward.study.read import from_json
+
+_studies = sa.table(
+    "studies", *map(sa.column, ("study", "terms", "scaling", "start", "roster", "finished"))
+)
+_rounds = sa.table(
+    "rounds",
+    *map(sa.column, ("study", "round_no", "model", "optimiser", "record", "best", "seconds")),
+)
+_answers = sa.table(
+    "answers",
+    *map(
+        sa.column,
+        ("study", "task", "site", "round_no", "decision", "sha256", "patients", "bytes"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRow:
+    """One site's answer to one task, as the hub saw it.
+
+    Attributes:
+        task: The task's id.
+        round_no: The task's round.
+        site: Who answered.
+        decision: `released`, `refused`, or `rejected` (it did not fit what was asked).
+        sha256: Hash of the released bundle.
+        patients: Units behind it.
+        bytes: Its length.
+    """
+
+    task: str
+    round_no: int
+    site: str
+    decision: str
+    sha256: str | None = None
+    patients: int | None = None
+    bytes: int | None = None
+
+
+class Registry:
+    """The hub's memory of its studies.
+
+    Args:
+        folder: Holds `registry.sqlite` and `models/`; created if it is missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        durable.make_folder(folder)
+        self.folder = folder
+        self.store = Store(folder / "models")
+        self._engine = _connect(folder / "registry.sqlite")
+        with self._write() as connection:
+            _migrate(connection)
+
+    def close(self) -> None:
+        """Release the database."""
+        self._engine.dispose()
+
+    def register(self, study: Study, roster: Sequence[str]) -> None:
+        """Remember a study and who is asked; the same again is no change.
+
+        Raises:
+            RunMismatch: If the study is here with another roster.
+        """
+        row = {
+            "study": study.sha256,
+            "terms": canonical_bytes(study.model_dump(mode="json")),
+            "roster": json.dumps(sorted(roster)),
+        }
+        with self._write() as connection:
+            known = connection.execute(
+                sa.select(_studies.c.roster).where(_studies.c.study == study.sha256)
+            ).scalar()
+            if known is None:
+                connection.execute(sa.insert(_studies).values(row))
+            elif known != row["roster"]:
+                raise RunMismatch(
+                    f"{self.folder} holds this study with other sites: {known}",
+                    why="a study's sites are part of what was agreed",
+                    remedy="choose another folder, or start with the same sites",
+                )
+
+    def studies(self) -> list[Study]:
+        """Return every study that is remembered."""
+        with self._read() as connection:
+            rows = connection.execute(sa.select(_studies.c.terms)).scalars()
+            return [from_json(terms) for terms in rows]
+
+    def begin(self, model: Model) -> None:
+        """Remember the model of round 1, with its scaling."""
+        digest, _ = self.store.put(model.tensors, model.schema)
+        with self._write() as connection:
+            connection.execute(
+                sa.update(_studies)
+                .where(_studies.c.study == model.study.sha256)
+                .values(start=digest)
+            )
+
+    def start(self, study: Study) -> Model | None:
+        """Return the model of round 1, or None before `begin`."""
+        with self._read() as connection:
+            digest = connection.execute(
+                sa.select(_studies.c.start).where(_studies.c.study == study.sha256)
+            ).scalar()
+        return None if digest is None else self.model(study, digest)
+
+    def commit(
+        self, model: Model, state: State, answers: Sequence[AnswerRow], *, seconds: float
+    ) -> None:
+        """Remember one finished round and the answers behind it, all or nothing.
+
+        Args:
+            model: The model after the round.
+            state: The state after the round.
+            answers: What the sites answered to the round's tasks.
+            seconds: How long the round took.
+        """
+        study = model.study
+        digest, _ = self.store.put(model.tensors, model.schema)
+        row = {
+            "study": study.sha256,
+            "round_no": state.round_no,
+            "model": digest,
+            "optimiser": self._put_arrays(state.optimiser),
+            "record": json.dumps(asdict(state.history[-1])),
+            "best": state.best,
+            "seconds": seconds,
+        }
+        with self._write() as connection:
+            connection.execute(sa.insert(_rounds).values(row))
+            self._insert_answers(connection, study, answers)
+        self._forget(study, state)
+
+    def note_answers(self, study: Study, answers: Sequence[AnswerRow]) -> None:
+        """Remember answers that belong to no training round (statistics)."""
+        with self._write() as connection:
+            self._insert_answers(connection, study, answers)
+
+    def state(self, study: Study) -> State:
+        """Return where the study stands: after its last committed round, or at its start."""
+        with self._read() as connection:
+            rows = connection.execute(
+                sa.select(_rounds)
+                .where(_rounds.c.study == study.sha256)
+                .order_by(_rounds.c.round_no)
+            ).all()
+        if not rows:
+            start = self.model(study, self.model_of(study, 0))
+            return State(parameters=start.parameters, optimiser={})
+        last = rows[-1]
+        optimiser = {} if last.optimiser is None else dict(self.store.tensors(last.optimiser))
+        return State(
+            parameters=self.model(study, last.model).parameters,
+            optimiser=optimiser,
+            history=tuple(_record(row.record) for row in rows),
+            best=last.best,
+        )
+
+    def model(self, study: Study, digest: str) -> Model:
+        """Return a stored model of `study`."""
+        return Model.from_tensors(study, self.store.tensors(digest))
+
+    def model_of(self, study: Study, round_no: int) -> str:
+        """Return the hash of the model after `round_no`, or of the start for 0."""
+        table, column = (_rounds, _rounds.c.model) if round_no else (_studies, _studies.c.start)
+        query = sa.select(column).where(table.c.study == study.sha256)
+        if round_no:
+            query = query.where(_rounds.c.round_no == round_no)
+        with self._read() as connection:
+            return str(connection.execute(query).scalar_one())
+
+    def finish(self, study: Study, reason: str) -> None:
+        """Remember that the study is done, and why."""
+        with self._write() as connection:
+            connection.execute(
+                sa.update(_studies)
+                .where(_studies.c.study == study.sha256)
+                .values(finished=reason)
+            )
+
+    def finished(self, study: Study) -> str | None:
+        """Return why the study is done, or None while it is not."""
+        with self._read() as connection:
+            return connection.execute(
+                sa.select(_studies.c.finished).where(_studies.c.study == study.sha256)
+            ).scalar()
+
+    def answers(self, study: Study) -> list[AnswerRow]:
+        """Return every answer that the study has had, in order of round, task and site."""
+        fields = list(AnswerRow.__dataclass_fields__)
+        with self._read() as connection:
+            rows = connection.execute(
+                sa.select(*(_answers.c[name] for name in fields))
+                .where(_answers.c.study == study.sha256)
+                .order_by(_answers.c.round_no, _answers.c.task, _answers.c.site)
+            ).all()
+        return [AnswerRow(**dict(zip(fields, row, strict=True))) for row in rows]
+
+    def seconds(self, study: Study) -> float:
+        """Return the seconds that the committed rounds took together."""
+        with self._read() as connection:
+            total = connection.execute(
+                sa.select(sa.func.sum(_rounds.c.seconds)).where(_rounds.c.study == study.sha256)
+            ).scalar()
+        return float(total or 0.0)
+
+    def _put_arrays(self, arrays: Tensors) -> str | None:
+        if not arrays:
+            return None
+        return self.store.put(arrays, Schema.from_tensors(arrays))[0]
+
+    def _insert_answers(
+        self, connection: Connection, study: Study, answers: Sequence[AnswerRow]
+    ) -> None:
+        if answers:
+            rows = [{"study": study.sha256, **asdict(answer)} for answer in answers]
+            connection.execute(sa.insert(_answers).prefix_with("OR REPLACE"), rows)
+
+    def _forget(self, study: Study, state: State) -> None:
+        """Delete models of rounds that are neither the start, the best nor the last."""
+        keep = {self.model_of(study, kept) for kept in (0, state.best, state.round_no)}
+        for round_no in range(max(1, state.round_no - 2), state.round_no):
+            digest = self.model_of(study, round_no)
+            if digest not in keep:
+                self.store.path(digest).unlink(missing_ok=True)
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except sa.exc.DatabaseError as error:
+            raise _storage(self.folder, error) from error
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except sa.exc.DatabaseError as error:
+            raise _storage(self.folder, error) from error
+
+
+def _connect(path: Path) -> Engine:
+    engine = sa.create_engine(f"sqlite:///{path}", poolclass=sa.pool.StaticPool)
+
+    @sa.event.listens_for(engine, "connect")
+    def durable_settings(connection: Any, _: Any) -> None:  # noqa: ANN401 - sqlite3's own
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    return engine
+
+
+def _migrate(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", "modelward.hub:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _record(text: str) -> RoundRecord:
+    fields = json.loads(text)
+    for name in ("released", "refused", "silent"):
+        fields[name] = tuple(fields[name])
+    return RoundRecord(**fields)
+
+
+def _storage(folder: Path, error: sa.exc.DatabaseError) -> StorageError:
+    return StorageError(
+        f"the registry in {folder} cannot be used: {error.orig}",
+        why="a round counts only when it is on disk",
+        remedy="free space or restore the folder, then run the same command again",
+    )

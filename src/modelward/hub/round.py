@@ -1,0 +1,125 @@
+"""What one round does to the state of a study. Pure: no files, no clock, no wire.
+
+    begin -> (collect answers -> advance)* -> stop_reason
+
+Averaging itself is aggregate/'s business, asking is run.py's, remembering is registry.py's.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelward.core.study import Study
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundRecord:
+    """What is remembered of one finished round.
+
+    Attributes:
+        round_no: Counted from 1.
+        released: Sites whose answers were combined, by name.
+        refused: Sites that answered with a refusal.
+        silent: Sites without an answer when the round was closed.
+        patients: Training units behind the combined answers.
+        moved: Largest change of any parameter.
+        metrics: Validation figures over all sites; empty when nothing is watched.
+    """
+
+    round_no: int
+    released: tuple[str, ...]
+    refused: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+    patients: int = 0
+    moved: float = 0.0
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class State:
+    """Everything the next round depends on.
+
+    Attributes:
+        parameters: The current model.
+        optimiser: The strategy's memory (momentum, moments, last Newton loss).
+        history: Finished rounds, oldest first.
+        best: Round whose model is kept; 0 before the first.
+    """
+
+    parameters: NDArray[Any]
+    optimiser: Arrays
+    history: tuple[RoundRecord, ...] = ()
+    best: int = 0
+
+    @property
+    def round_no(self) -> int:
+        """Number of finished rounds."""
+        return len(self.history)
+
+
+def advance(
+    study: Study, state: State, parameters: NDArray[Any], optimiser: Arrays, record: RoundRecord
+) -> State:
+    """Return the state after one more round.
+
+    The kept model is the best on validation when a metric is watched (the earliest, if
+    several are equal), else the last.
+    """
+    metric = study.stop.metric
+    kept = record.round_no
+    if metric is not None and state.best:
+        previous = state.history[state.best - 1].metrics
+        if not better(metric, record.metrics[metric], previous[metric]):
+            kept = state.best
+    return State(
+        parameters=parameters,
+        optimiser=optimiser,
+        history=(*state.history, record),
+        best=kept,
+    )
+
+
+def stop_reason(study: Study, state: State) -> str | None:
+    """Return why the study is finished, in words, or None if another round is due."""
+    stop, done = study.stop, state.round_no
+    if not done:
+        return None
+    last = state.history[-1]
+    if study.plan.strategy == "newton" and last.moved <= stop.tolerance:
+        return f"converged: no coefficient moved by more than {stop.tolerance:g}"
+    if stop.metric is not None:
+        value = last.metrics[stop.metric]
+        if stop.target is not None and not better(stop.metric, stop.target, value):
+            return f"target reached: {stop.metric} {value:.4f} in round {done}"
+        if stop.patience is not None and done - state.best >= stop.patience:
+            return f"no better {stop.metric} for {stop.patience} rounds"
+    if done >= study.plan.rounds:
+        return f"all {study.plan.rounds} rounds are done"
+    return None
+
+
+def better(metric: str, new: float, old: float) -> bool:
+    """Return whether `new` is strictly better; loss is better when lower.
+
+    A value that is not defined (NaN: one class only) is never better, and anything defined
+    is better than it.
+    """
+    if np.isnan(new) or np.isnan(old):
+        return bool(np.isnan(old) and not np.isnan(new))
+    return new < old if metric == "loss" else new > old
+
+
+def enough(study: Study, released: int, silent: int) -> bool:
+    """Return whether a round may be closed with `released` answers.
+
+    Without a quorum in the study nobody may be silent. A refusal is an answer: the round
+    goes on with the others as long as the study's minimum of sites is there.
+    """
+    quorum = study.plan.quorum
+    if quorum is None:
+        return silent == 0 and released >= study.sites.minimum
+    return released >= max(quorum, study.sites.minimum)

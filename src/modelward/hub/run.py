@@ -1,0 +1,258 @@
+"""The story of a study, from the hub's chair. Read this file first.
+
+    register -> statistics -> (ask -> collect -> step -> validate -> commit)* -> finish
+
+The hub holds no patient data and cannot import what reads any. It asks through an engine,
+adds what sites release, and commits every round before it starts the next, so a run that
+was killed goes on with the same bytes when it is started again.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Any
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from numpy.typing import NDArray
+
+from modelward.core.columns import columns
+from modelward.core.ports import Engine
+from modelward.core.study import Study
+from modelward.core.task import Task, TaskKind
+from modelward.core.verdict import Release
+from modelward.errors import BadUpdate, DataError, QuorumNotMet
+from modelward.evaluate import binned
+from modelward.hub import round as rounds
+from modelward.hub.accept import objection
+from modelward.hub.registry import AnswerRow, Registry
+from modelward.hub.round import RoundRecord, State
+from modelward.hub.strategy import Collector, Strategy, Sums, strategy
+from modelward.study.model import Model, initial
+from modelward.study.scaling import from_sums
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the hub is doing, for whoever watches.
+
+    Attributes:
+        kind: The task being answered.
+        round_no: Its round.
+        answered: Sites that have answered it.
+        asked: Sites that were asked.
+        finished: The record of the round, when it has just been committed.
+    """
+
+    kind: TaskKind
+    round_no: int
+    answered: int
+    asked: int
+    finished: RoundRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished study.
+
+    Attributes:
+        model: The kept model.
+        sha256: Hash of its bundle.
+        history: Every round.
+        kept_round: Round that the model comes from.
+        reason: Why the study stopped.
+        seconds: Time over all rounds, in all sessions that it took.
+    """
+
+    model: Model
+    sha256: str
+    history: tuple[RoundRecord, ...]
+    kept_round: int
+    reason: str
+    seconds: float
+
+
+Watch = Callable[[Progress], None]
+
+
+class Hub:
+    """A coordinator over one engine and one registry.
+
+    Args:
+        engine: How sites are reached.
+        registry: What is remembered.
+        keys: The sites' public keys; an answer under another key is rejected.
+        watch: Called with progress.
+        clock: Seconds from a monotonic clock.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        registry: Registry,
+        keys: Mapping[str, Ed25519PublicKey],
+        *,
+        watch: Watch = lambda _: None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._engine = engine
+        self._registry = registry
+        self._keys = keys
+        self._watch = watch
+        self._clock = clock
+
+    def run(self, study: Study) -> Outcome:
+        """Train `study` from where it stands to its end.
+
+        Raises:
+            QuorumNotMet: If too few sites released an answer. What was committed is safe.
+            DataError: If no site can learn anything (no units at all).
+        """
+        self._registry.register(study, list(self._keys))
+        start = self._registry.start(study) or self._begin(study)
+        state = self._registry.state(study)
+        plan = strategy(study)
+        while (reason := rounds.stop_reason(study, state)) is None:
+            state = self._round(study, state, start, plan)
+        self._registry.finish(study, reason)
+        sha256 = self._registry.model_of(study, state.best)
+        return Outcome(
+            model=self._registry.model(study, sha256),
+            sha256=sha256,
+            history=state.history,
+            kept_round=state.best,
+            reason=reason,
+            seconds=self._registry.seconds(study),
+        )
+
+    def _begin(self, study: Study) -> Model:
+        """Add the sites' statistics into one frozen scaling, and make the first model."""
+        sums = Sums()
+        task = Task(study=study.sha256, round_no=0, kind="statistics")
+        answers = self._collect(study, task, sums)
+        self._registry.note_answers(study, answers)
+        self._need(study, answers, task)
+        totals = sums.totals()
+        if totals["units"][0] < 1:
+            raise DataError(
+                "the sites together have no training units",
+                why="there is nothing to learn from",
+                remedy="widen the cohort, or hold back less for validation and test",
+            )
+        width = len(columns(study))
+        model = initial(study, from_sums(totals, columns(study)) if width else None)
+        self._registry.begin(model)
+        return model
+
+    def _round(self, study: Study, state: State, start: Model, plan: Strategy) -> State:
+        """Ask, collect, step, validate and commit one round."""
+        began = self._clock()
+        number = state.round_no + 1
+        collected = plan.collector()
+        task = Task(
+            study=study.sha256,
+            round_no=number,
+            kind=plan.asks,
+            model=self._registry.model_of(study, state.round_no),
+        )
+        answers = self._collect(study, task, collected)
+        self._need(study, answers, task)
+        parameters, optimiser = plan.step(collected, state.parameters, state.optimiser)
+        record = _record(number, answers, state.parameters, parameters, list(self._keys))
+        model = replace(start, parameters=parameters)
+        if study.stop.metric is not None:
+            more, record = self._validate(study, model, record)
+            answers += more
+        state = rounds.advance(study, state, parameters, optimiser, record)
+        self._registry.commit(model, state, answers, seconds=self._clock() - began)
+        self._watch(Progress(plan.asks, number, len(answers), len(self._keys), record))
+        return state
+
+    def _validate(
+        self, study: Study, model: Model, record: RoundRecord
+    ) -> tuple[list[AnswerRow], RoundRecord]:
+        """Ask every site how `model` does on its validation units, and add that up."""
+        digest, _ = self._registry.store.put(model.tensors, model.schema)
+        task = Task(study=study.sha256, round_no=record.round_no, kind="evaluate", model=digest)
+        sums = Sums()
+        answers = self._collect(study, task, sums)
+        counts = sums.totals()["counts"].astype(np.int64)
+        found = {
+            "auc": binned.auc(counts),
+            "accuracy": binned.accuracy(counts),
+            "loss": binned.loss(counts),
+        }
+        metrics = {name: each.value if each else np.nan for name, each in found.items()}
+        return answers, replace(record, metrics=metrics)
+
+    def _collect(self, study: Study, task: Task, into: Collector) -> list[AnswerRow]:
+        """Return what the sites answered, with releases added to `into` as they arrive."""
+        names = sorted(self._keys)
+        answers: list[AnswerRow] = []
+        self._watch(Progress(task.kind, task.round_no, 0, len(names)))
+        deadline = study.plan.deadline_s
+        for answer in self._engine.ask(task, names, deadline_s=deadline):
+            decision = "refused"
+            if isinstance(answer, Release):
+                decision = self._take(answer, study, task, into)
+            answers.append(_row(task, answer.site, decision, answer))
+            self._watch(Progress(task.kind, task.round_no, len(answers), len(names)))
+        return answers
+
+    def _take(self, answer: Release, study: Study, task: Task, into: Collector) -> str:
+        """Return `released` and add the answer, or `rejected` if it is not a proper one."""
+        if objection(answer, study, task, self._keys.get(answer.site)) is not None:
+            return "rejected"
+        try:
+            into.add(answer)
+        except BadUpdate:
+            return "rejected"
+        return "released"
+
+    def _need(self, study: Study, answers: Sequence[AnswerRow], task: Task) -> None:
+        """Raise QuorumNotMet unless the answers are enough to go on."""
+        released = sorted(a.site for a in answers if a.decision == "released")
+        silent = sorted(set(self._keys) - {a.site for a in answers})
+        if rounds.enough(study, len(released), len(silent)):
+            return
+        other = sorted(a.site for a in answers if a.decision != "released")
+        raise QuorumNotMet(
+            f"round {task.round_no}: {len(released)} sites released an answer"
+            + (f"; refused: {', '.join(other)}" if other else "")
+            + (f"; silent: {', '.join(silent)}" if silent else ""),
+            why=f"the study needs {study.plan.quorum or 'every site that does not refuse'}, "
+            f"and at least {study.sites.minimum}",
+            remedy="read the ledgers of the sites that refused, then run again: "
+            "finished rounds are kept",
+        )
+
+
+def _row(task: Task, site: str, decision: str, answer: object) -> AnswerRow:
+    card = answer.artifact.card if isinstance(answer, Release) else None
+    return AnswerRow(
+        task=task.id,
+        round_no=task.round_no,
+        site=site,
+        decision=decision,
+        sha256=card.sha256 if card else None,
+        patients=card.patients if card else None,
+        bytes=card.nbytes if card else None,
+    )
+
+
+def _record(
+    number: int,
+    answers: Sequence[AnswerRow],
+    before: NDArray[Any],
+    after: NDArray[Any],
+    asked: Sequence[str],
+) -> RoundRecord:
+    released = [a for a in answers if a.decision == "released"]
+    return RoundRecord(
+        round_no=number,
+        released=tuple(sorted(a.site for a in released)),
+        refused=tuple(sorted(a.site for a in answers if a.decision != "released")),
+        silent=tuple(sorted(set(asked) - {a.site for a in answers})),
+        patients=sum(a.patients or 0 for a in released),
+        moved=float(np.max(np.abs(after - before), initial=0.0)),
+    )

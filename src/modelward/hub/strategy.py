@@ -1,0 +1,149 @@
+"""How the answers of one round become the next model.
+
+A strategy says what sites are asked, collects their answers in exact sums, and makes one
+step. Memory that lasts from round to round is a dict of arrays that the registry stores;
+nothing else survives a round.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelward.aggregate import newton_step, server_opt
+from modelward.aggregate.fixed_point import UpdateSum, exact_sum
+from modelward.aggregate.newton_step import NewtonSums
+from modelward.core.study import Study
+from modelward.core.task import TaskKind
+from modelward.core.tensors import FlatF32, Tensors
+from modelward.core.verdict import Release
+from modelward.errors import StudyFileError
+from modelward.hub.round import Arrays
+from modelward.recipes.catalogue import recipe
+from modelward.recipes.logistic import Logistic
+from modelward.study.answers import answer_to
+
+Parameters = NDArray[Any]
+
+
+class Collector(Protocol):
+    """Takes the answers of one round as they arrive, in any order."""
+
+    def add(self, release: Release) -> None:
+        """Add one site's answer; nothing of it needs to be kept afterwards."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """How a study is trained.
+
+    Attributes:
+        asks: The task that sites get each round.
+        collector: Makes an empty collector.
+        step: (collector, parameters, memory) -> (parameters, memory) of the next round.
+    """
+
+    asks: TaskKind
+    collector: Callable[[], Any]
+    step: Callable[[Any, Parameters, Arrays], tuple[Parameters, Arrays]]
+
+
+def strategy(study: Study) -> Strategy:
+    """Return the strategy that the study's plan names."""
+    return _newton(study) if study.plan.strategy == "newton" else _fedavg(study)
+
+
+class Updates:
+    """Running sum of updates, weighted by patients; holds one vector, however many sites.
+
+    Source: McMahan et al. 2017, arXiv:1602.05629, Algorithm 1.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self._schema = answer_to(study, "train")[1]
+        self._sum = UpdateSum(self._schema.size)
+
+    def add(self, release: Release) -> None:
+        """Add one update.
+
+        Raises:
+            BadUpdate: If it is off the grid or out of range.
+        """
+        flat = self._schema.join(release.artifact.tensors)
+        self._sum.add(flat, release.artifact.card.patients)
+
+    def mean(self) -> FlatF32:
+        """Return the mean update of everything added."""
+        return self._sum.mean()
+
+
+class Sums:
+    """Exact sums of statistics and counts."""
+
+    def __init__(self) -> None:
+        self._parts: list[Tensors] = []
+        self.patients = 0
+
+    def add(self, release: Release) -> None:
+        """Add one site's sums.
+
+        Raises:
+            BadUpdate: If a value is off the grid.
+        """
+        exact_sum([release.artifact.tensors])
+        self._parts.append(release.artifact.tensors)
+        self.patients += release.artifact.card.patients
+
+    def totals(self) -> dict[str, NDArray[np.float64]]:
+        """Return the sums over everything added."""
+        return exact_sum(self._parts)
+
+
+def _fedavg(study: Study) -> Strategy:
+    choice = study.plan.server
+
+    def step(
+        updates: Updates, parameters: Parameters, memory: Arrays
+    ) -> tuple[Parameters, Arrays]:
+        state = memory or server_opt.init(choice, parameters.size)
+        after, moved = server_opt.step(choice, state, parameters, updates.mean())
+        return moved, dict(after)
+
+    return Strategy("train", lambda: Updates(study), step)
+
+
+def _newton(study: Study) -> Strategy:
+    """Newton on summed gradient and Hessian; half the step back when the objective has risen.
+
+    Every round asks at one point: the sums there give the next step, and their loss tells
+    whether the last step was too long (then the next point is half-way back).
+    """
+    l2 = l2_of(study)
+
+    def step(sums: Sums, beta: Parameters, memory: Arrays) -> tuple[Parameters, Arrays]:
+        totals = sums.totals()
+        here = NewtonSums(
+            totals["gradient"], totals["hessian"], float(totals["loss"][0]), sums.patients
+        )
+        value = newton_step.objective(beta, here, l2)
+        if memory and value > float(memory["objective"][0]) * (1 + 1e-12) + 1e-12:
+            return newton_step.halfway(memory["beta"], beta), memory
+        moved = newton_step.step(beta, here, l2)
+        return moved, {"beta": beta, "objective": np.array([value])}
+
+    return Strategy("newton", Sums, step)
+
+
+def l2_of(study: Study) -> float:
+    """Return the penalty of a study that is trained by Newton steps."""
+    trained = recipe(study.recipe)
+    if not isinstance(trained, Logistic):
+        raise StudyFileError(
+            f"recipe {study.recipe.name!r} cannot be trained by Newton steps",
+            why="they are exact for logistic regression only",
+            remedy='use [recipe] name = "logistic", or [plan] strategy = "fedavg"',
+        )
+    return trained.options.l2

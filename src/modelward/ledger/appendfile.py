@@ -1,0 +1,88 @@
+"""A file that only grows, and is unchanged when growing fails.
+
+`append` returns only when the bytes are on disk (fsync). When they cannot be written, the
+file is cut back to where it was, so a full disk never leaves half a line. Files that are
+replaced whole are modelward/durable.py's business.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from modelward.errors import StorageError
+
+
+class AppendFile:
+    """One open append-only file.
+
+    Attributes:
+        path: Where it lies, for messages.
+        fd: Its descriptor, for locking.
+        size: Bytes that are known to be on disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open `path`, creating it empty.
+
+        Raises:
+            OSError: If it cannot be opened.
+        """
+        self.path = path
+        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self.size = os.fstat(self.fd).st_size
+
+    def append(self, data: bytes) -> None:
+        """Write `data` at the end and wait until it is on disk.
+
+        Raises:
+            StorageError: If that failed, after taking back what was written. When even
+                that fails, the message says so.
+        """
+        if os.fstat(self.fd).st_size != self.size:
+            self.cut(self.size)  # an earlier write could not be taken back at the time
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(self.fd, rest) :]
+            os.fsync(self.fd)
+        except OSError as error:
+            self.cut(self.size)
+            raise StorageError(
+                f"{self.path} could not take {len(data)} more bytes: {error.strerror}",
+                why="nothing may leave the site before it is recorded on disk",
+                remedy="free space on that disk (or check its health) and ask again;"
+                " the file is as it was before",
+            ) from error
+        self.size += len(data)
+
+    def cut(self, size: int) -> None:
+        """Shorten the file to `size` bytes and wait until that is on disk.
+
+        Raises:
+            StorageError: If the file system refuses.
+        """
+        try:
+            os.ftruncate(self.fd, size)
+            os.fsync(self.fd)
+        except OSError as error:
+            raise StorageError(
+                f"{self.path} could not be cut back to {size} bytes: {error.strerror}",
+                why="a half-written record must not stay in an append-only file",
+                remedy="check the disk, then open the ledger again: it cuts the torn part off",
+            ) from error
+        self.size = size
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return the bytes from `start` up to `stop`, which must lie within `size`."""
+        return os.pread(self.fd, stop - start, start)
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield every line with its newline; the last one may lack it."""
+        with self.path.open("rb") as file:
+            yield from file
+
+    def close(self) -> None:
+        """Close the descriptor; a second call does nothing."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1

@@ -1,0 +1,108 @@
+"""One line of the ledger: a canonical JSON table with `seq` and `time`.
+
+Form: RFC 8785 bytes, no newline inside, so one entry is one line. `seq` counts from 0 and
+is the leaf index in the tree; `time` is RFC 3339 in UTC with whole seconds. What else an
+entry says (task, decision, hashes, never patient data) is decided by the gate.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from modelward.core.canonical import Json, canonical_bytes, parse_strict
+from modelward.errors import BadArtifact, LedgerBroken
+
+RESERVED = ("seq", "time")
+"""Fields that the ledger sets; a caller may not."""
+
+
+def stamp(now: datetime) -> str:
+    """Return `now` as `2026-11-20T09:30:00Z`.
+
+    Raises:
+        BadArtifact: If `now` has no time zone.
+    """
+    if now.tzinfo is None:
+        raise BadArtifact(
+            f"the clock gave {now.isoformat()} without a time zone",
+            why="entries of hospitals in several countries are compared in UTC",
+            remedy="pass a clock such as lambda: datetime.now(UTC)",
+        )
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def complete(fields: Mapping[str, Json], *, seq: int, time: str) -> dict[str, Json]:
+    """Return `fields` with `seq` and `time`.
+
+    Raises:
+        BadArtifact: If `fields` already has one of them.
+    """
+    taken = [name for name in RESERVED if name in fields]
+    if taken:
+        raise BadArtifact(
+            f"an entry came with its own {' and '.join(taken)}",
+            why="the ledger numbers and dates its entries itself",
+            remedy="give the field another name",
+        )
+    return {**fields, "seq": seq, "time": time}
+
+
+def encode(entry: Mapping[str, Json]) -> bytes:
+    """Return the line of `entry`, without the newline: these bytes are the leaf.
+
+    Raises:
+        BadArtifact: If the entry has no canonical form, or one that does not read back:
+            1e16 is written as an integer, and integers end at 2^53 - 1.
+    """
+    line = canonical_bytes(entry)
+    try:
+        decode(line + b"\n")
+    except LedgerBroken as error:
+        raise BadArtifact(
+            f"an entry would not read back: {error.what}",
+            why="what is signed must be readable by everybody who verifies it",
+            remedy="keep whole numbers within 2^53 - 1, or write them as text",
+        ) from error
+    return line
+
+
+def decode(line: bytes) -> dict[str, Json]:
+    """Read one line, with its newline.
+
+    Raises:
+        LedgerBroken: Unless it is the canonical form of a table with an integer `seq`.
+    """
+    if not line.endswith(b"\n"):
+        raise _unreadable("it has no end")
+    line = line[:-1]
+    try:
+        entry = parse_strict(line, what="ledger entry")
+        spelled = canonical_bytes(entry)
+    except BadArtifact as error:
+        raise _unreadable(error.what) from error
+    if not isinstance(entry, dict) or type(entry.get("seq")) is not int:
+        raise _unreadable("it is not a table with an integer seq")
+    if spelled != line:
+        raise _unreadable("it is not in canonical form (RFC 8785)")
+    return entry
+
+
+def glance(line: bytes) -> Mapping[str, Json]:
+    """Read a line without checking its form; an empty table when that is impossible.
+
+    For lines whose hash is checked elsewhere, where the full check would cost five times
+    as much, and for telling where a misplaced entry went.
+    """
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return entry if isinstance(entry, dict) else {}
+
+
+def _unreadable(what: str) -> LedgerBroken:
+    return LedgerBroken(
+        f"the line is not a ledger entry: {what}",
+        why="an entry has exactly one spelling (docs/formats/ledger.md)",
+        remedy="compare the line with a copy of the ledger that somebody else holds",
+    )

@@ -1,0 +1,1 @@
+"""Clinical formats in; only a site imports these."""

@@ -1,0 +1,87 @@
+"""Images in a NumPy archive (.npz).
+
+`images` uint8 [n, height, width], `labels` [n] of 0 or 1, and optionally `folds` [n] of 0
+(train), 1 (validation) or 2 (test). Every image is one unit.
+
+Object arrays are refused: they are pickles, and a pickle is code.
+"""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelward.core.faults import Fault, lines
+from modelward.core.study import Study
+from modelward.errors import DataError
+from modelward.readers.cohort import Cohort, assign_folds
+
+
+def read_arrays(path: Path, study: Study) -> Cohort:
+    """Return the images at `path` as the study's cohort.
+
+    Raises:
+        DataError: With every fault found, if the file is damaged or does not fit the study.
+    """
+    arrays = load(path, ("images", "labels"))
+    images, labels = arrays["images"], arrays["labels"].reshape(-1)
+    faults = _faults(images, labels, study)
+    folds = arrays.get("folds")
+    if folds is not None and (
+        folds.shape != labels.shape or not np.isin(folds, [0, 1, 2]).all()
+    ):
+        faults.append(Fault("folds", "must be 0 (train), 1 (validation) or 2 (test) per image"))
+    if faults:
+        raise _refuse(path, faults)
+    ids = [str(number) for number in range(len(labels))]
+    given = None if folds is None else folds.astype(np.int8)
+    return Cohort(
+        x=images, y=labels.astype(np.int8), folds=assign_folds(ids, given, study.plan)
+    )
+
+
+def load(path: Path, needed: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    """Return every array of the archive at `path`.
+
+    Raises:
+        DataError: If it cannot be read, holds pickled objects, or lacks a `needed` array.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise _refuse(
+            path, [Fault("", f"cannot be read as a NumPy archive: {error}")]
+        ) from error
+    absent = [name for name in needed if name not in arrays]
+    if absent:
+        raise _refuse(path, [Fault(name, "is missing") for name in absent])
+    return arrays
+
+
+def _faults(images: NDArray[Any], labels: NDArray[Any], study: Study) -> list[Fault]:
+    feature = study.image
+    if feature is None:
+        return [Fault("images", "the study asks for a table, not for images")]
+    faults = []
+    size = tuple(feature[1].size)
+    if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != size:  # noqa: PLR2004
+        found = f"{images.dtype}{list(images.shape)}"
+        faults.append(
+            Fault("images", f"are {found}, the study asks for uint8[n, {size[0]}, {size[1]}]")
+        )
+    if len(labels) != len(images):
+        faults.append(Fault("labels", f"{len(labels)} labels for {len(images)} images"))
+    if labels.dtype.kind not in "iub" or not np.isin(labels, [0, 1]).all():
+        faults.append(Fault("labels", "must be 0 or 1"))
+    return faults
+
+
+def _refuse(path: Path, faults: list[Fault]) -> DataError:
+    return DataError(
+        lines(str(path), faults),
+        why="images are read only in the form that the study names",
+        remedy="write the archive again with numpy.savez(images=..., labels=...)",
+    )

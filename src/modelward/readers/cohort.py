@@ -1,0 +1,75 @@
+"""A site's patients as arrays, in the study's columns; they stay in this process.
+
+Folds are decided per unit, from the data's own split column or from a hash of the unit's
+id, so that a patient who was tested on once is never trained on later, whatever is added.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelward.core.study import Plan
+
+Fold = Literal["train", "validation", "test"]
+
+FOLDS: dict[str, int] = {"train": 0, "validation": 1, "test": 2}
+"""How folds are numbered in `Cohort.folds`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cohort:
+    """The units of one site that take part in one study.
+
+    Attributes:
+        x: float64 [units, columns] in the columns' units, NaN where missing; or uint8
+            [units, height, width] for images.
+        y: int8 [units], 1 where the outcome is present.
+        folds: int8 [units], numbered as in `FOLDS`.
+        notes: What was left out and why, in sentences with counts.
+    """
+
+    x: NDArray[Any]
+    y: NDArray[np.int8]
+    folds: NDArray[np.int8]
+    notes: tuple[str, ...] = ()
+
+    def fold(self, name: Fold) -> tuple[NDArray[Any], NDArray[np.int8]]:
+        """Return x and y of the units in one fold, in the order of the data file."""
+        chosen = self.folds == FOLDS[name]
+        return self.x[chosen], self.y[chosen]
+
+    def count(self, name: Fold) -> int:
+        """Return the number of units in one fold."""
+        return int(np.count_nonzero(self.folds == FOLDS[name]))
+
+
+def assign_folds(
+    ids: Sequence[str], given: NDArray[np.int8] | None, plan: Plan
+) -> NDArray[np.int8]:
+    """Return the fold of every unit.
+
+    Args:
+        ids: One id per unit, as text.
+        given: Folds that the data themselves name, or None. Validation is still taken out
+            of their training units where the study asks for it and the data name none.
+        plan: The shares held back.
+    """
+    drawn = np.array([_uniform(unit) for unit in ids])
+    if given is None:
+        return np.select(
+            [drawn < plan.test, drawn < plan.test + plan.validation], [2, 1], 0
+        ).astype(np.int8)
+    folds = given.copy()
+    if not (folds == FOLDS["validation"]).any():
+        folds[(folds == FOLDS["train"]) & (drawn < plan.validation)] = FOLDS["validation"]
+    return folds
+
+
+def _uniform(unit: str) -> float:
+    """Return a number in [0, 1) that depends on the unit's id alone."""
+    digest = sha256(b"modelward-fold/1\n" + unit.encode()).digest()
+    return int.from_bytes(digest[:7], "big") / 2**56

@@ -1,0 +1,229 @@
+"""CSV and Parquet tables, one row per unit, read by DuckDB into the study's columns.
+
+Everything is read as text first and converted by the study's own rules, so a file cannot
+change its meaning because a guess about its types came out differently. All faults of all
+columns are reported at once, each with a count and the first line it occurs in.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from modelward.core.columns import Column, columns
+from modelward.core.faults import Fault, lines, nearest
+from modelward.core.study import CategoryFeature, Study
+from modelward.errors import DataError
+from modelward.readers import values
+from modelward.readers.cohort import Cohort, assign_folds
+from modelward.readers.dataset import MISSING, Dataset
+
+Text = NDArray[np.object_]
+"""One column as read: str, or None where missing."""
+
+
+def read_table(path: Path, dataset: Dataset, study: Study) -> Cohort:
+    """Return the rows at `path` as the study's cohort.
+
+    Args:
+        path: CSV (any delimiter, with headings) or Parquet.
+        dataset: Headings and special columns.
+        study: What is asked for.
+
+    Raises:
+        DataError: With every fault found, if the file is damaged or does not fit.
+    """
+    source = dataset.dataset
+    wanted = [*study.features, study.target_name]
+    headings = {name: dataset.heading(name) for name in wanted}
+    special = [column for column in (source.patient, source.split) if column]
+    table = text_columns(path, [*headings.values(), *special], missing=source.missing)
+    faults: list[Fault] = []
+    x = _design(table, headings, study, faults)
+    y = values.outcome(
+        table[headings[study.target_name]], study.outcome, study.target_name, faults
+    )
+    ids = _ids(table[source.patient] if source.patient else None, len(y), faults)
+    folds = values.folds(table[source.split], faults) if source.split else None
+    known = ~np.isnan(y)
+    notes = _notes(known, "no known outcome")
+    if study.cohort.complete:
+        whole = ~np.isnan(x).any(axis=1)
+        notes += _notes(whole | ~known, "a missing feature")
+        known &= whole
+    else:
+        faults += _too_many_missing(x[known], study)
+    if faults:
+        raise refuse(path, _once(faults))
+    kept_ids = [unit for unit, keep in zip(ids, known, strict=True) if keep]
+    given = None if folds is None else folds[known]
+    return Cohort(
+        x=x[known],
+        y=y[known].astype(np.int8),
+        folds=assign_folds(kept_ids, given, study.plan),
+        notes=notes,
+    )
+
+
+def read_features(
+    path: Path, dataset: Dataset, study: Study
+) -> tuple[list[str], NDArray[np.float64]]:
+    """Return ids and columns [rows, columns] of new data, which need no outcome.
+
+    Raises:
+        DataError: With every fault found, if the file is damaged or does not fit.
+    """
+    patient = dataset.dataset.patient
+    named = {name: dataset.heading(name) for name in study.features}
+    wanted = [*named.values(), *([patient] if patient else [])]
+    table = text_columns(path, wanted, missing=dataset.dataset.missing)
+    faults: list[Fault] = []
+    x = _design(table, named, study, faults)
+    ids = _ids(table[patient] if patient else None, len(x), faults)
+    if faults:
+        raise refuse(path, _once(faults))
+    return ids, x
+
+
+def text_columns(
+    path: Path, wanted: Sequence[str], *, missing: Sequence[str] = MISSING
+) -> dict[str, Text]:
+    """Return the columns `wanted` of the table at `path` as text.
+
+    Raises:
+        DataError: If the file cannot be read or a column is not there.
+    """
+    try:
+        with duckdb.connect(config={"threads": 1}) as connection:
+            relation = _open(connection, path)
+            absent = [
+                column for column in dict.fromkeys(wanted) if column not in relation.columns
+            ]
+            if absent:
+                raise refuse(
+                    path,
+                    [
+                        Fault(column, f"no such column; {nearest(column, relation.columns)}")
+                        for column in absent
+                    ],
+                )
+            chosen = ", ".join(_as_text(column, missing) for column in dict.fromkeys(wanted))
+            fetched = relation.project(chosen).fetchnumpy()
+    except duckdb.Error as error:
+        raise refuse(
+            path, [Fault("", f"cannot be read: {str(error).splitlines()[0]}")]
+        ) from error
+    return {name: _plain(column) for name, column in fetched.items()}
+
+
+def headings(path: Path) -> list[str]:
+    """Return the headings of the table at `path`.
+
+    Raises:
+        DataError: If the file cannot be read.
+    """
+    try:
+        with duckdb.connect(config={"threads": 1}) as connection:
+            return list(_open(connection, path).columns)
+    except duckdb.Error as error:
+        raise refuse(
+            path, [Fault("", f"cannot be read: {str(error).splitlines()[0]}")]
+        ) from error
+
+
+def refuse(path: Path, faults: Sequence[Fault]) -> DataError:
+    """Return the error for a table with `faults`."""
+    return DataError(
+        lines(str(path), faults),
+        why="a value that is guessed or dropped in silence changes the answer",
+        remedy="correct the file, or the study, or map headings in dataset.toml",
+    )
+
+
+def _open(connection: duckdb.DuckDBPyConnection, path: Path) -> duckdb.DuckDBPyRelation:
+    if not path.is_file():
+        raise refuse(path, [Fault("", "there is no such file")])
+    if path.suffix.lower() in {".parquet", ".pq"}:
+        return connection.read_parquet(str(path))
+    return connection.read_csv(str(path), header=True, all_varchar=True)
+
+
+def _as_text(column: str, missing: Sequence[str]) -> str:
+    """Return the SQL that reads a column as trimmed text, NULL where it means missing."""
+    name = '"' + column.replace('"', '""') + '"'
+    tokens = ", ".join("'" + token.replace("'", "''") + "'" for token in missing)
+    text = f"trim(CAST({name} AS VARCHAR))"
+    return (
+        f"CASE WHEN {text} IN ({tokens}) THEN NULL ELSE {text} END AS {name}"
+        if tokens
+        else (f"{text} AS {name}")
+    )
+
+
+def _plain(column: NDArray[np.object_]) -> Text:
+    """Return a fetched column, masked where NULL, as str and None."""
+    text: Text = np.ma.getdata(column).astype(object)
+    text[np.ma.getmaskarray(column)] = None
+    return text
+
+
+def _design(
+    table: Mapping[str, Text], headings: Mapping[str, str], study: Study, faults: list[Fault]
+) -> NDArray[np.float64]:
+    """Return the design matrix [rows, columns] of the study."""
+    return np.column_stack(
+        [_column(c, table[headings[c.feature]], study, faults) for c in columns(study)]
+    )
+
+
+def _column(
+    column: Column, text: Text, study: Study, faults: list[Fault]
+) -> NDArray[np.float64]:
+    """Return one column of the design matrix; NaN where missing or out of range."""
+    feature = study.features[column.feature]
+    if isinstance(feature, CategoryFeature):
+        return values.level(text, column, feature.levels, faults)
+    if feature.type == "boolean":
+        return values.boolean(text, column.feature, faults)
+    found = values.number(text, column.feature, faults)
+    return np.where((found < column.low) | (found > column.high), np.nan, found)
+
+
+def _ids(text: Text | None, rows: int, faults: list[Fault]) -> list[str]:
+    """Return one id per row; a patient in two rows is a fault."""
+    if text is None:
+        return [str(row) for row in range(rows)]
+    ids = ["" if unit is None else str(unit) for unit in text]
+    twice = len(ids) - len(set(ids))
+    if "" in ids:
+        faults.append(Fault("patient", f"{ids.count('')} rows name no patient"))
+    elif twice:
+        faults.append(Fault("patient", f"{twice} rows repeat a patient; one row per patient"))
+    return ids
+
+
+def _too_many_missing(x: NDArray[np.float64], study: Study) -> list[Fault]:
+    if not len(x):
+        return []
+    shares = np.isnan(x).mean(axis=0)
+    return [
+        Fault(
+            column.feature,
+            f"{share:.0%} missing or out of range, the study allows "
+            f"{study.features[column.feature].max_missing:.0%}",  # type: ignore[union-attr]
+        )
+        for column, share in zip(columns(study), shares, strict=True)
+        if share > study.features[column.feature].max_missing  # type: ignore[union-attr]
+    ]
+
+
+def _notes(kept: NDArray[np.bool_], reason: str) -> tuple[str, ...]:
+    left = int(np.count_nonzero(~kept))
+    return (f"{left} of {len(kept)} rows left out: {reason}.",) if left else ()
+
+
+def _once(faults: Sequence[Fault]) -> list[Fault]:
+    """Return `faults` without repeats: a category has one column for every level."""
+    return list(dict.fromkeys(faults))

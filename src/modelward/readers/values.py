@@ -1,0 +1,147 @@
+"""From text to values: numbers, booleans, levels, outcomes and folds.
+
+Each function takes one column as text (None where missing), returns floats (NaN where
+missing) and adds to `faults` what it could not read, with a count, the first line, and the
+text found there. Lines count the heading as line 1.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelward.core.columns import Column
+from modelward.core.faults import Fault
+from modelward.core.study import Target
+from modelward.readers.cohort import FOLDS
+
+Text = NDArray[np.object_]
+
+TRUE = frozenset({"1", "1.0", "true", "t", "yes", "y"})
+FALSE = frozenset({"0", "0.0", "false", "f", "no", "n"})
+
+
+def number(text: Text, name: str, faults: list[Fault]) -> NDArray[np.float64]:
+    """Return the numbers in `text`.
+
+    NaN and infinity written as such are faults: whoever wrote them knew something that
+    "missing" does not say.
+    """
+    read, bad = _convert(text, float)
+    _report(text, bad, name, "is not a number", faults, hint=_number_hint)
+    odd = np.array([entry is not None for entry in text]) & ~bad & ~np.isfinite(read)
+    _report(text, odd, name, "is not a finite number", faults, hint=_finite_hint)
+    return read
+
+
+def boolean(text: Text, name: str, faults: list[Fault]) -> NDArray[np.float64]:
+    """Return 1 and 0 for yes and no."""
+    read, bad = _convert(text, _yes_no)
+    _report(text, bad, name, "is neither yes nor no", faults)
+    return read
+
+
+def level(
+    text: Text, column: Column, levels: Sequence[str], faults: list[Fault]
+) -> NDArray[np.float64]:
+    """Return 1 where the text is the column's level, 0 where it is another one."""
+    known = set(levels)
+
+    def indicate(entry: str) -> float:
+        found = entry if entry in known else _whole(entry)
+        if found not in known:
+            raise ValueError(entry)
+        return float(found == column.level)
+
+    read, bad = _convert(text, indicate)
+    _report(text, bad, column.feature, f"is not one of {', '.join(levels)}", faults)
+    return read
+
+
+def outcome(text: Text, target: Target, name: str, faults: list[Fault]) -> NDArray[np.float64]:
+    """Return 1 and 0 for an outcome that is present or absent."""
+    if target.above is None:
+        return boolean(text, name, faults)
+    found = number(text, name, faults)
+    return np.where(np.isnan(found), np.nan, (found > target.above).astype(np.float64))
+
+
+def folds(text: Text, faults: list[Fault]) -> NDArray[np.int8]:
+    """Return the folds that the data themselves name, numbered as in `FOLDS`."""
+    names: Mapping[str, int] = FOLDS
+    read, bad = _convert(text, lambda entry: float(names[entry.lower()]))
+    bad |= np.array([entry is None for entry in text])
+    _report(text, bad, "split", "is not one of train, validation, test", faults)
+    return np.nan_to_num(read).astype(np.int8)
+
+
+def _convert(
+    text: Text, convert: Callable[[str], float]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return converted values and where conversion failed.
+
+    Distinct texts are converted once; columns of a few levels are read at the speed of a
+    dictionary.
+    """
+    seen: dict[str, float | None] = {}
+    read = np.full(len(text), np.nan)
+    bad = np.zeros(len(text), bool)
+    for row, entry in enumerate(text):
+        if entry is None:
+            continue
+        if entry not in seen:
+            try:
+                seen[entry] = convert(entry)
+            except (ValueError, KeyError):
+                seen[entry] = None
+        value = seen[entry]
+        if value is None:
+            bad[row] = True
+        else:
+            read[row] = value
+    return read, bad
+
+
+def _report(
+    text: Text,
+    where: NDArray[np.bool_],
+    name: str,
+    says: str,
+    faults: list[Fault],
+    *,
+    hint: Callable[[str], str] = lambda _: "",
+) -> None:
+    rows = np.flatnonzero(where)
+    if not rows.size:
+        return
+    first = "(empty)" if text[rows[0]] is None else str(text[rows[0]])[:40]
+    count = "1 value" if rows.size == 1 else f"{rows.size} values, the first"
+    faults.append(Fault(name, f"{count} on line {rows[0] + 2}: {first!r} {says}{hint(first)}"))
+
+
+def _yes_no(entry: str) -> float:
+    lower = entry.lower()
+    if lower in TRUE:
+        return 1.0
+    if lower in FALSE:
+        return 0.0
+    raise ValueError(entry)
+
+
+def _whole(entry: str) -> str:
+    """Return '1' for '1.0'; other texts as they are."""
+    try:
+        value = float(entry)
+    except ValueError:
+        return entry
+    return str(int(value)) if value.is_integer() else entry
+
+
+def _number_hint(found: str) -> str:
+    if found.replace(",", "", 1).lstrip("-").isdigit() and "," in found:
+        return " (decimal comma: write a point)"
+    return " (if it means missing, list it under `missing` in dataset.toml)"
+
+
+def _finite_hint(_: str) -> str:
+    return " (if it means missing, leave it empty or list it under `missing`)"

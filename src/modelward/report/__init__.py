@@ -1,0 +1,1 @@
+"""What a study found, as one page that a clinician, an officer and a scientist can read."""

@@ -1,0 +1,75 @@
+"""The answer in three sentences, and what must not be overlooked."""
+
+from collections import Counter
+
+from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.findings import Findings
+from modelward.evaluate.verdict import Word
+from modelward.report.blocks import Words
+from modelward.report.numbers import between, counted, decimal, duration, signed, spelled
+
+
+def answer(findings: Findings) -> tuple[Words, ...]:
+    """Return three sentences, then an alert for each ledger that did not verify."""
+    sentences = (reached(findings), against_pooled(findings), worth_it(findings))
+    ledgers = [(site.title or site.name, site.ledger) for site in findings.record.sites]
+    alerts = [
+        Words(f"The ledger of {name} did not verify (section 7).", "alert")
+        for name, ledger in ledgers
+        if ledger and not ledger.verified
+    ]
+    return (Words(" ".join(sentences), "lead"), *alerts)
+
+
+def reached(findings: Findings) -> str:
+    """Say who learned, on how many, and how good the result is."""
+    record, overall = findings.record, findings.federated.overall
+    unit = record.study.unit
+    trained = [site.train for site in record.sites]
+    known = [units for units in trained if units is not None]
+    on = f" on {counted(sum(known), f'training {unit}')}" if len(known) == len(trained) else ""
+    kind = "simulated hospitals" if record.simulated_sites else "hospitals"
+    who = f"{spelled(len(record.sites)).capitalize()} {kind}"
+    tested = f"their {overall.units:,} test {unit}s" if overall.units else f"their test {unit}s"
+    rounds = counted(record.run.rounds, "round")
+    return (
+        f"{who} learned one model together{on}, in {rounds} and"
+        f" {duration(record.run.seconds)}; on {tested} it reaches {figure('AUC', overall.auc)}"
+        f" and {figure('accuracy', overall.accuracy)}."
+    )
+
+
+def figure(name: str, estimate: Estimate) -> str:
+    """Return a figure and its interval in words."""
+    if estimate.value is None:
+        return f"no {name} ({estimate.note})"
+    return f"{name} {decimal(estimate.value, 2)} {between(estimate, 2)}".rstrip()
+
+
+def against_pooled(findings: Findings) -> str:
+    """Say how far the result is from one model on all records in one place."""
+    pooled = findings.model("pooled")
+    if pooled is None:
+        return f"A model on all records in one place was {findings.record.pooled_note}."
+    gap = findings.against["pooled"].difference
+    if gap.value is None:
+        return f"A model on all records in one place has {figure('AUC', pooled.overall.auc)}."
+    digits = 3
+    return (
+        "Training on all records in one place reaches"
+        f" AUC {decimal(pooled.overall.auc.value, 2)}: federated minus pooled is"
+        f" {signed(gap.value, digits)} {between(gap, digits, sign=True)}."
+    ).replace(" .", ".")
+
+
+def worth_it(findings: Findings) -> str:
+    """Say what the verdicts are, all hospitals in one sentence."""
+    heard = Counter[Word](verdict.word for verdict in findings.verdicts)
+    better, total = heard["federated better"], len(findings.verdicts)
+    same, keep = heard["no difference shown"], heard["keep your local model"]
+    return (
+        f"Against the model that each hospital could train alone, on its own test"
+        f" {findings.record.study.unit}s, the federated model is better for"
+        f" {spelled(better)} of {spelled(total)}; for {spelled(same)} no difference was shown,"
+        f" and {spelled(keep)} should keep the local one."
+    )

@@ -1,0 +1,107 @@
+"""Small cells: counts so low that they would point at persons.
+
+In a run between institutions the report travels further than the data, so counts below the
+minimum cell are taken out of the findings before anything is written, the JSON included, and
+with them the figures that are those counts in another dress (a sensitivity over three
+patients). Where one site's count is hidden, the total over sites is hidden too, so that it
+cannot be found by subtraction.
+
+This keeps tables decent; it is no proof against reconstruction from other figures. What may
+leave a site at all is decided by its gate.
+"""
+
+from dataclasses import replace
+
+from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.findings import Findings
+from modelward.evaluate.record import SiteFacts
+from modelward.evaluate.scores import ModelFindings, Scores
+from modelward.evaluate.verdict import Verdict
+
+MIN_CELL = 10
+"""Smallest count that is shown, as in the default policy of a site."""
+
+
+def hide_small_cells(findings: Findings, min_cell: int = MIN_CELL) -> Findings:
+    """Return findings without counts below `min_cell`; unchanged if one machine had all data.
+
+    Args:
+        findings: As found.
+        min_cell: Smallest count shown, of units with or without the outcome.
+    """
+    record = findings.record
+    if record.in_one_process:
+        return findings
+    return replace(
+        findings,
+        record=replace(record, sites=tuple(hide_training(s, min_cell) for s in record.sites)),
+        models=tuple(hide_model(model, min_cell) for model in findings.models),
+        verdicts=tuple(
+            hide_verdict(one, record.study.unit, min_cell) for one in findings.verdicts
+        ),
+    )
+
+
+def small(units: int | None, positives: int | None, min_cell: int) -> bool:
+    """Return whether either outcome has fewer than `min_cell` units."""
+    if units is None or positives is None:
+        return True
+    return min(positives, units - positives) < min_cell
+
+
+def hide_training(site: SiteFacts, min_cell: int) -> SiteFacts:
+    """Return a site's facts without small training counts."""
+    few = site.train is None or site.train < min_cell
+    hidden = small(site.train, site.train_positives, min_cell)
+    return replace(
+        site,
+        train=None if few else site.train,
+        train_positives=None if hidden else site.train_positives,
+    )
+
+
+def hide_model(model: ModelFindings, min_cell: int) -> ModelFindings:
+    """Return one model's findings without small counts and what follows from them."""
+    by_site = tuple(hide_scores(scores, min_cell) for scores in model.by_site)
+    overall = hide_scores(model.overall, min_cell)
+    if any(scores.positives is None for scores in by_site):
+        overall = replace(overall, positives=None)
+    if any(scores.units is None for scores in by_site):
+        overall = replace(overall, units=None)
+    return replace(model, overall=overall, by_site=by_site)
+
+
+def hide_scores(scores: Scores, min_cell: int) -> Scores:
+    """Return scores without the figures that a small count would show through."""
+    nothing = Estimate(None, None, f"not shown: fewer than {min_cell} units behind it")
+    if not small(scores.units, scores.positives, min_cell):
+        return scores
+    shown = replace(
+        scores,
+        positives=None,
+        auc=nothing,
+        sensitivity=nothing,
+        specificity=nothing,
+        slope=nothing,
+        intercept=nothing,
+    )
+    if scores.units is None or scores.units < min_cell:
+        return replace(shown, units=None, accuracy=nothing, brier=nothing)
+    return shown
+
+
+def hide_verdict(verdict: Verdict, unit: str, min_cell: int) -> Verdict:
+    """Return a verdict that keeps its word but not the numbers, where a count is small."""
+    if not small(verdict.units, verdict.positives, min_cell):
+        return verdict
+    why = f"fewer than {min_cell} of its test {unit}s have, or do not have, the outcome"
+    return replace(
+        verdict,
+        units=verdict.units if verdict.units and verdict.units >= min_cell else None,
+        positives=None,
+        federated=None,
+        local=None,
+        difference=Estimate(None, None, f"not shown: {why}"),
+        reason=f"Its numbers are not shown: {why}.",
+        sentence=f"On its own test {unit}s: {verdict.word}.",
+    )

@@ -1,0 +1,195 @@
+"""The tables of scores and verdicts, from findings to cells; nothing here knows about HTML.
+
+Tables about the run itself (who took part, rounds, what left) are run_tables.py's business.
+"""
+
+from collections.abc import Sequence
+
+from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.findings import Findings
+from modelward.evaluate.scores import Scores
+from modelward.evaluate.verdict import NAMES, Verdict
+from modelward.report.blocks import Cell, Table, cells
+from modelward.report.numbers import MISSING, between, count, decimal, signed
+from modelward.report.plots import SIGNS
+
+METRICS = ("AUC", "Accuracy", "Sensitivity", "Specificity", "Brier", "Slope", "Intercept")
+"""Columns of every table of scores."""
+
+
+def estimate(value: Estimate, digits: int = 3, *, sign: bool = False) -> Cell:
+    """Return an estimate with its interval beneath."""
+    shown = signed(value.value, digits) if sign else decimal(value.value, digits)
+    return Cell(shown, between(value, digits, sign=sign))
+
+
+def score_cells(scores: Scores) -> tuple[Cell, ...]:
+    """Return the seven figures of `METRICS`."""
+    return (
+        estimate(scores.auc),
+        estimate(scores.accuracy),
+        estimate(scores.sensitivity),
+        estimate(scores.specificity),
+        estimate(scores.brier),
+        estimate(scores.slope, 2),
+        estimate(scores.intercept, 2),
+    )
+
+
+def methods(groups: Sequence[Scores]) -> str:
+    """Return the method of each interval that occurs in `groups`, as one note."""
+    used: dict[str, list[str]] = {}
+    for name in METRICS:
+        for scores in groups:
+            one: Estimate = getattr(scores, name.lower())
+            if one.interval and name not in used.setdefault(one.interval.method, []):
+                used[one.interval.method].append(name)
+    said = "; ".join(f"{', '.join(names)}: {method}" for method, names in used.items() if names)
+    return f"95% intervals in brackets. {said}." if said else ""
+
+
+def gaps(rows: Sequence[tuple[str, Scores]]) -> tuple[str, ...]:
+    """Return one sentence per reason for which a figure or its interval is missing."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for who, scores in rows:
+        for name in METRICS:
+            one: Estimate = getattr(scores, name.lower())
+            if one.note:
+                found.setdefault(one.note, {}).setdefault(who, []).append(name)
+    return tuple(
+        "; ".join(f"{who} ({', '.join(names)})" for who, names in where.items()) + f": {note}."
+        for note, where in found.items()
+    )
+
+
+def model_table(findings: Findings) -> Table:
+    """Return every model on the test units of all sites together."""
+    record, unit = findings.record, findings.record.study.unit
+    rows, everyone = [], findings.federated.overall
+    for model in findings.models:
+        against = findings.against.get(model.name)
+        gap = estimate(against.difference, sign=True) if against else Cell(MISSING)
+        rows.append((Cell(record.label(model.name)), *score_cells(model.overall), gap))
+        if model.name == "federated" and findings.model("pooled") is None:
+            rows.append(
+                (Cell("Pooled", record.pooled_note), *cells(*[MISSING] * (len(METRICS) + 1)))
+            )
+    who = f"{everyone.units:,} test {unit}s" if everyone.units else f"test {unit}s"
+    return Table(
+        caption=f"All models on the {who} of all hospitals",
+        head=("Model", *METRICS, "Federated minus this, AUC"),
+        rows=tuple(rows),
+        notes=(
+            methods([model.overall for model in findings.models]),
+            f"Differences: paired DeLong on the same {unit}s. Threshold 0.5. Brier: 0 is best."
+            " Slope: 1 is best, below 1 means too extreme. Intercept: 0 is best, below 0 means"
+            " too high on average.",
+            *gaps([(record.label(m.name), m.overall) for m in findings.models]),
+        ),
+    )
+
+
+def published_table(findings: Findings) -> Table:
+    """Return figures from the literature, with ours beside them."""
+    overall = findings.federated.overall
+    return Table(
+        caption="Published figures",
+        head=("Model", "Source", "Metric", "Published", "Federated, here"),
+        rows=tuple(
+            (
+                *cells(one.name, one.source, NAMES[one.metric], decimal(one.value)),
+                estimate(getattr(overall, one.metric)),
+            )
+            for one in findings.record.published
+        ),
+        words=3,
+        notes=("Other code, and possibly other preprocessing: an orientation, not a contest.",),
+    )
+
+
+def local_table(findings: Findings) -> Table:
+    """Return each local model at home and elsewhere, the federated model beside it."""
+    record, federated = findings.record, findings.federated
+    rows = []
+    for site in record.sites:
+        local = findings.model(f"local:{site.name}")
+        own = estimate(local.at(site.name).auc) if local else Cell(MISSING, "no model")
+        away = estimate(local.overall.auc) if local else Cell(MISSING)
+        rows.append(
+            (
+                Cell(record.title(site.name)),
+                own,
+                estimate(federated.at(site.name).auc),
+                away,
+                estimate(federated.overall.auc),
+            )
+        )
+    unit = record.study.unit
+    return Table(
+        caption="AUC of each hospital's own model, at home and on everybody",
+        head=(
+            "Hospital",
+            f"Own model, own {unit}s",
+            f"Federated, own {unit}s",
+            f"Own model, all {unit}s",
+            f"Federated, all {unit}s",
+        ),
+        rows=tuple(rows),
+    )
+
+
+def verdict_table(findings: Findings, fewest: int) -> Table:
+    """Return the numbers behind each verdict; counts below `fewest` are hidden already."""
+    unit = findings.record.study.unit
+
+    def row(verdict: Verdict) -> tuple[Cell, ...]:
+        better = "lower is better" if verdict.metric == "brier" else ""
+        return (
+            Cell(findings.record.title(verdict.site)),
+            Cell(count(verdict.units, fewest), with_outcome(verdict.positives)),
+            Cell(NAMES[verdict.metric], better),
+            Cell(decimal(verdict.federated)),
+            Cell(decimal(verdict.local)),
+            estimate(verdict.difference, sign=True),
+            Cell(f"{SIGNS[verdict.word]} {verdict.word}"),
+        )
+
+    used = {v.difference.interval.method for v in findings.verdicts if v.difference.interval}
+    tested = f"Test {unit}s"
+    return Table(
+        caption=f"Federated against local, each hospital on its own test {unit}s",
+        head=("Hospital", tested, "Metric", "Federated", "Local", "Difference", "Verdict"),
+        rows=tuple(row(verdict) for verdict in findings.verdicts),
+        notes=(f"95% intervals in brackets: {'; '.join(sorted(used))}.",) if used else (),
+    )
+
+
+def with_outcome(value: int | None) -> str:
+    """Return how many have the outcome, in words."""
+    return "outcome not shown" if value is None else f"{value:,} with outcome"
+
+
+def site_table(findings: Findings, fewest: int) -> Table:
+    """Return federated, pooled and own model on the test units of each site."""
+    record = findings.record
+    rows, shown = [], []
+    for site in record.sites:
+        names = ("federated", "pooled", f"local:{site.name}")
+        judged = [model for name in names if (model := findings.model(name))]
+        title = record.title(site.name)
+        for model in judged:
+            scores = model.at(site.name)
+            first = Cell("")
+            if model.name == "federated":
+                first = Cell(title, f"{count(scores.units, fewest)} {record.study.unit}s")
+            own = model.name.startswith("local:")
+            name = "Own model" if own else record.label(model.name)
+            rows.append((first, Cell(name), *score_cells(scores)))
+            shown.append((f"{title}, {name}", scores))
+    return Table(
+        caption=f"Each hospital's own test {record.study.unit}s",
+        head=("Hospital", "Model", *METRICS),
+        rows=tuple(rows),
+        words=2,
+        notes=(methods([scores for _, scores in shown]), *gaps(shown)),
+    )

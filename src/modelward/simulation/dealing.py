@@ -1,0 +1,189 @@
+"""Which row of a table belongs to which simulated hospital.
+
+    by column      one site for every value of a column
+    Dirichlet      label skew: every class is dealt to the sites in shares drawn from
+                   Dirichlet(alpha) (Hsu et al. 2019, arXiv:1909.06335, section 3)
+
+Writing the sites' files is split.py's business.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelward.core.canonical import Json
+from modelward.core.faults import Fault, lines
+from modelward.core.study import Study
+from modelward.errors import DataError
+from modelward.readers import arrays, table, values
+from modelward.readers.dataset import MISSING
+
+Rows = Mapping[str, NDArray[np.int64]]
+"""Site name -> numbers of its rows in the original file, rising."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dealing:
+    """How rows become sites.
+
+    Attributes:
+        by: Column whose values are the sites; label skew if None.
+        sites: For label skew: how many sites.
+        alpha: For label skew: Dirichlet concentration; 0.1 is severe, 100 almost none.
+    """
+
+    by: str | None = None
+    sites: int = 5
+    alpha: float = 0.5
+
+    def says(self) -> str:
+        """Return the dealing in words, for reports."""
+        if self.by is not None:
+            return f"One site for every value of column {self.by!r}."
+        return (
+            f"{self.sites} simulated sites; every class dealt in shares drawn from "
+            f"Dirichlet({self.alpha:g})."
+        )
+
+    def to_json(self) -> dict[str, Json]:
+        """Return what makes two dealings the same."""
+        if self.by is not None:
+            return {"by": self.by}
+        return {"sites": self.sites, "alpha": self.alpha}
+
+
+@dataclass(frozen=True, slots=True)
+class Special:
+    """Columns of a table that are not features.
+
+    Attributes:
+        patient: Names the unit.
+        split: Names the fold.
+        missing: Texts that mean missing.
+    """
+
+    patient: str | None = None
+    split: str | None = None
+    missing: tuple[str, ...] = MISSING
+
+    @classmethod
+    def of(cls, *, patient: str | None, split: str | None, missing: str | None) -> Self:
+        """Return the columns and the missing texts as the command line gives them."""
+        texts = MISSING if missing is None else ("", *missing.split(","))
+        return cls(patient=patient, split=split, missing=texts)
+
+
+def deal(path: Path, study: Study, dealing: Dealing, special: Special) -> Rows:
+    """Return which rows of the data file at `path` belong to which site.
+
+    Raises:
+        DataError: If the file cannot be dealt that way.
+    """
+    images = path.suffix.lower() == ".npz"
+    if dealing.by is not None:
+        return _by_array(path, dealing.by) if images else by_column(path, dealing.by)
+    if images:
+        whole = arrays.load(path, ("images", "labels"))
+        labels = whole["labels"].reshape(-1)
+        folds = whole.get("folds", np.zeros(len(labels), np.int8))
+    else:
+        labels, folds = table_labels(path, study, special)
+    return by_skew(labels.astype(np.int8), folds.astype(np.int8), dealing, study.plan.seed)
+
+
+def _by_array(path: Path, name: str) -> Rows:
+    """Return the rows of every value of the array `name` of an archive."""
+    given = arrays.load(path, ("images", "labels", name))[name]
+    return {
+        _site_name(str(value)): np.flatnonzero(given == value) for value in np.unique(given)
+    }
+
+
+def by_column(path: Path, column: str) -> Rows:
+    """Return the rows of every value of `column`, under names that a site may have.
+
+    Raises:
+        DataError: If the column is missing or two values give the same name.
+    """
+    text = table.text_columns(path, [column])[column]
+    names = {value: _site_name(value) for value in {v for v in text if v is not None}}
+    clash = len(names) - len(set(names.values()))
+    empty = sum(value is None for value in text)
+    if clash or empty:
+        says = "two values give the same site name" if clash else f"is empty in {empty} rows"
+        raise _refuse(path, column, says)
+    return {
+        name: np.flatnonzero(text == value)
+        for value, name in sorted(names.items(), key=lambda pair: pair[1])
+    }
+
+
+def by_skew(
+    labels: NDArray[np.int8], folds: NDArray[np.int8], skew: Dealing, seed: int
+) -> Rows:
+    """Return rows dealt to `skew.sites` sites with label skew.
+
+    Every fold is dealt in the same shares of each class, so a hospital with few positives
+    in training has few in its test as well. Shares are drawn anew until every site has at
+    least 2 % of an even deal.
+
+    Args:
+        labels: Class of every row; any small integers.
+        folds: Fold of every row.
+        skew: How many sites, how skewed.
+        seed: Of the draw.
+    """
+    rng = np.random.default_rng([seed, 0x5EED])
+    classes = np.unique(labels)
+    while True:
+        shares = {c: rng.dirichlet([skew.alpha] * skew.sites) for c in classes}
+        sizes = sum(shares[c] * np.count_nonzero(labels == c) for c in classes)
+        if np.min(sizes) >= 0.02 * len(labels) / skew.sites:
+            break
+    dealt = np.empty(len(labels), np.int64)
+    for c in classes:
+        for fold in np.unique(folds):
+            rows = rng.permutation(np.flatnonzero((labels == c) & (folds == fold)))
+            cuts = np.round(np.cumsum(shares[c])[:-1] * len(rows)).astype(int)
+            for site, part in enumerate(np.split(rows, cuts)):
+                dealt[part] = site
+    width = len(str(skew.sites))
+    return {
+        f"site-{site + 1:0{width}d}": np.flatnonzero(dealt == site)
+        for site in range(skew.sites)
+    }
+
+
+def table_labels(
+    path: Path, study: Study, special: Special
+) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    """Return outcome (-1 where missing) and fold of every row of a table, for `by_skew`."""
+    faults: list[Fault] = []
+    wanted = [study.target_name, *([special.split] if special.split else [])]
+    text = table.text_columns(path, wanted, missing=special.missing)
+    outcome = values.outcome(text[study.target_name], study.outcome, study.target_name, faults)
+    folds = np.zeros(len(outcome), np.int8)
+    if special.split:
+        folds = values.folds(text[special.split], faults)
+    if faults:
+        raise table.refuse(path, faults)
+    return np.where(np.isnan(outcome), -1, outcome).astype(np.int8), folds
+
+
+def _site_name(value: str) -> str:
+    """Return `value` as a site name: lower-case ASCII letters, digits and dashes."""
+    slug = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")[:50]
+    return slug if slug[:1].isalpha() else f"site-{slug or 'unnamed'}"
+
+
+def _refuse(path: Path, column: str, says: str) -> DataError:
+    return DataError(
+        lines(str(path), [Fault(column, says)]),
+        why="every row belongs to exactly one site",
+        remedy="choose another column for --by, or fill it in",
+    )

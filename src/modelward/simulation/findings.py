@@ -1,0 +1,219 @@
+"""From a finished simulation to its findings.
+
+Test units are predicted here, where all rows are; what comes out is numbers and sentences
+(evaluate/findings.py).
+"""
+
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+
+from modelward.core.study import Study
+from modelward.errors import DataError, LedgerBroken
+from modelward.evaluate.findings import Findings, find
+from modelward.evaluate.predictions import Predictions
+from modelward.evaluate.record import (
+    Curve,
+    LedgerFacts,
+    Published,
+    Record,
+    RunFacts,
+    SiteFacts,
+    StudyFacts,
+)
+from modelward.hub.registry import AnswerRow
+from modelward.hub.run import Outcome
+from modelward.ledger.verify import verify
+from modelward.readers.cohort import Cohort
+from modelward.simulation.background import Background
+from modelward.simulation.baselines import Fitted
+from modelward.simulation.comparisons import POOLED
+from modelward.simulation.folder import RunFolder
+from modelward.site.predict import probabilities
+from modelward.study.model import Model
+
+SEED = 2026
+"""Of the bootstrap: the same models give the same intervals, whatever they were seeded with."""
+
+
+def assemble(
+    folder: RunFolder,
+    outcomes: Mapping[str, Outcome],
+    compared: Mapping[str, Fitted],
+    cohorts: Mapping[str, Cohort],
+    answers: list[AnswerRow],
+    background: Background,
+) -> Findings:
+    """Return the findings of a run.
+
+    Args:
+        folder: Where its ledgers are.
+        outcomes: By name, the study itself first and its variants after it.
+        compared: Pooled and local models.
+        cohorts: Every site's units.
+        answers: What the hub got for the study.
+        background: What the report says beside the figures.
+    """
+    main, *variants = outcomes
+    study = outcomes[main].model.study
+    tested = {site: c for site, c in cohorts.items() if c.count("test")}
+    if not tested:
+        raise DataError(
+            "no site has test units",
+            why="a report on training data would mislead",
+            remedy="hold some back: [plan] test = 0.2, or a split column",
+        )
+    models = {"federated": outcomes[main].model}
+    models |= {name: outcomes[name].model for name in variants}
+    models |= {
+        name if name == POOLED else f"local:{name}": fitted.model
+        for name, fitted in compared.items()
+        if fitted.model is not None and (name == POOLED or name in tested)
+    }
+    judged = {name: _predict(model, tested) for name, model in models.items()}
+    record = Record(
+        study=_study_facts(study),
+        sites=tuple(_site_facts(folder, s, cohorts[s], answers) for s in tested),
+        run=_run_facts(outcomes, study),
+        simulated_sites=background.simulated,
+        in_one_process=True,
+        data_source=background.source,
+        licence=background.licence,
+        labels=background.labels,
+        published=tuple(
+            Published(name=name, metric=metric, value=value, source=source)
+            for name, metric, value, source in background.published
+        ),
+        notes=(*background.notes, *_notes(cohorts, answers, compared, tested)),
+    )
+    return find(judged, record, seed=SEED)
+
+
+def _predict(model: Model, cohorts: Mapping[str, Cohort]) -> dict[str, Predictions]:
+    """Return a model's probabilities on every site's test units."""
+    found = {}
+    for site, cohort in cohorts.items():
+        x, y = cohort.fold("test")
+        found[site] = Predictions.of(y, probabilities(model, x))
+    return found
+
+
+def _study_facts(study: Study) -> StudyFacts:
+    about, plan = study.study, study.plan
+    newton = plan.strategy == "newton"
+    server = "" if plan.server.name == "none" else f", {plan.server.name} at the hub"
+    skew = "" if plan.label_skew == "none" else ", logit adjustment for label skew"
+    return StudyFacts(
+        id=about.id,
+        version=about.version,
+        purpose=about.purpose,
+        outcome=study.target_name,
+        unit=about.unit,
+        sha256=study.sha256,
+        recipe=f"{study.recipe.name} {study.recipe.version}",
+        strategy="exact Newton steps on federated sums"
+        if newton
+        else f"federated averaging{server}{skew}",
+        seed=plan.seed,
+        legal_basis=about.legal_basis,
+        contact=about.contact,
+    )
+
+
+def _run_facts(outcomes: Mapping[str, Outcome], study: Study) -> RunFacts:
+    main, *_ = outcomes
+    outcome = outcomes[main]
+    curves = tuple(
+        Curve(
+            model="federated" if name == main else name,
+            metric=f"validation {study.stop.metric}",
+            values=tuple(_defined(r.metrics.get(study.stop.metric)) for r in each.history),
+        )
+        for name, each in outcomes.items()
+        if study.stop.metric is not None
+    )
+    return RunFacts(
+        rounds=len(outcome.history),
+        seconds=round(outcome.seconds, 3),
+        model_sha256=outcome.sha256,
+        ended=f"{outcome.reason}; the model of round {outcome.kept_round} is kept",
+        scaling="none"
+        if outcome.model.scaling is None
+        else "global z-scores from federated sums, frozen into the model",
+        numeric_path=_numeric_path(study),
+        versions={
+            name: found for name in ("modelward", "numpy", "torch") if (found := _version(name))
+        },
+        curves=curves,
+    )
+
+
+def _numeric_path(study: Study) -> str:
+    if study.plan.strategy == "newton" or study.recipe.name == "logistic":
+        return "numpy float64; exact integer sums on the grid of 2^-40"
+    return "torch float32, one thread a worker; integer sums on the grid of 2^-24"
+
+
+def _site_facts(
+    folder: RunFolder, site: str, cohort: Cohort, answers: list[AnswerRow]
+) -> SiteFacts:
+    own = [answer for answer in answers if answer.site == site]
+    _, labels = cohort.fold("train")
+    return SiteFacts(
+        name=site,
+        train=len(labels),
+        train_positives=int(labels.sum()),
+        releases=sum(answer.decision == "released" for answer in own),
+        refusals=sum(answer.decision != "released" for answer in own),
+        bytes_out=sum(answer.bytes or 0 for answer in own if answer.decision == "released"),
+        ledger=ledger_facts(folder, site),
+    )
+
+
+def ledger_facts(folder: RunFolder, site: str) -> LedgerFacts:
+    """Return where a site's ledger is, and whether it verifies now."""
+    path = folder.sites / site / "ledger"
+    key = path / "key.pub"
+    try:
+        found = verify(path, str(key))
+    except LedgerBroken as error:
+        return LedgerFacts(path=str(path), entries=0, root=error.what, verified=False)
+    return LedgerFacts(
+        path=str(path),
+        entries=found.entries,
+        root=found.root.hex(),
+        verified=True,
+        key=str(key),
+    )
+
+
+def _notes(
+    cohorts: Mapping[str, Cohort],
+    answers: list[AnswerRow],
+    compared: Mapping[str, Fitted],
+    tested: Mapping[str, Cohort],
+) -> list[str]:
+    """Return what happened at single sites, in sentences."""
+    said = [f"{site}: {note}" for site, c in cohorts.items() for note in c.notes]
+    said += [
+        f"{name}: no model of its own can be fitted, because {fitted.reason}."
+        for name, fitted in compared.items()
+        if fitted.model is None
+    ]
+    refusing = sorted({a.site for a in answers if a.decision != "released"})
+    said += [
+        f"{site}: its gate refused at least one answer; why is in its ledger."
+        for site in refusing
+    ]
+    said += [f"{site}: no test units, so no verdict." for site in cohorts if site not in tested]
+    return said
+
+
+def _defined(value: float | None) -> float | None:
+    return None if value is None or value != value else value  # noqa: PLR0124 - NaN
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

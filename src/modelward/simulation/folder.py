@@ -1,0 +1,109 @@
+"""The folder of a simulated federation, and whether a run in it can go on.
+
+run.json        what is run here: hashes of study and data, how rows were dealt
+study.json      the study; variants beside it
+sites/NAME/     one folder per site, as site/hospital.py describes
+hub/            the hub's registry and models
+baselines/      pooled and local models
+report/         report.html, report.json, report.txt
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from modelward import durable
+from modelward.core.canonical import Json, canonical_bytes
+from modelward.errors import DataError, RunMismatch
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Paths of one run.
+
+    Attributes:
+        path: The folder itself.
+    """
+
+    path: Path
+
+    @property
+    def sites(self) -> Path:
+        """One folder per site."""
+        return self.path / "sites"
+
+    @property
+    def hub(self) -> Path:
+        """The hub's registry and models."""
+        return self.path / "hub"
+
+    @property
+    def baselines(self) -> Path:
+        """Pooled and local models."""
+        return self.path / "baselines"
+
+    @property
+    def report(self) -> Path:
+        """Report files."""
+        return self.path / "report"
+
+    def site_names(self) -> list[str]:
+        """Return the names of the sites that have been written."""
+        return sorted(p.name for p in self.sites.iterdir() if (p / "dataset.toml").exists())
+
+    def claim(self, identity: Mapping[str, Json]) -> bool:
+        """Make the folder belong to one run.
+
+        Args:
+            identity: What must be the same for a run to go on.
+
+        Returns:
+            Whether the run is new here; False means it goes on.
+
+        Raises:
+            RunMismatch: If the folder holds another run.
+            StorageError: If the folder cannot be written.
+        """
+        durable.make_folder(self.path)
+        marker = self.path / "run.json"
+        if not marker.exists():
+            return True
+        known = json.loads(marker.read_bytes())
+        differing = sorted(
+            key for key in {*known, *identity} if known.get(key) != identity.get(key)
+        )
+        if differing:
+            raise RunMismatch(
+                f"{self.path} holds another run; different: {', '.join(differing)}",
+                why="going on with other terms or data would mix two studies",
+                remedy="choose another folder with --out, or remove this one",
+            )
+        return False
+
+    def seal(self, identity: Mapping[str, Json]) -> None:
+        """Write the marker: every site's data are in place from here on."""
+        for folder in (self.baselines, self.report):
+            durable.make_folder(folder)
+        durable.write_whole(self.path / "run.json", canonical_bytes(identity))
+
+
+def hash_of(path: Path) -> str:
+    """Return the SHA-256 of a data file.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
+    digest = sha256()
+    try:
+        with path.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read: {error.strerror or error}",
+            why="a simulation starts from one data file",
+            remedy="check the path given to --data",
+        ) from error
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""What a hospital does when it is asked."""

@@ -1,0 +1,103 @@
+"""What a site computes for a task. Pure: study, task, model and cohort in, tensors out.
+
+Nothing here decides whether the result may leave; that is the gate's business.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelward.aggregate.fixed_point import to_grid
+from modelward.core.columns import columns, inputs
+from modelward.core.study import Study
+from modelward.core.task import Task
+from modelward.core.tensors import Tensors
+from modelward.evaluate.binned import histogram
+from modelward.evaluate.predictions import Predictions
+from modelward.learn import newton, sgd
+from modelward.learn.examples import Examples
+from modelward.readers.cohort import Cohort, Fold
+from modelward.recipes.catalogue import recipe
+from modelward.study.answers import SCORE_BINS
+from modelward.study.model import Model, parameter_schema
+from modelward.study.scaling import local_sums
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Computed:
+    """The result of a task, before the gate has seen it.
+
+    Attributes:
+        tensors: As study/answers.py describes for the task's kind.
+        patients: Units behind it: training units, or validation units for `evaluate`.
+    """
+
+    tensors: Tensors
+    patients: int
+
+
+def compute(
+    task: Task, study: Study, model: Model | None, cohort: Cohort, site: str
+) -> Computed:
+    """Return the result of `task` on `cohort`.
+
+    Args:
+        task: What is asked.
+        study: The study it belongs to.
+        model: The model that `task.model` names; None for statistics.
+        cohort: The site's units.
+        site: The site's name; part of the seed of its batches.
+
+    Raises:
+        TrainingFailed: If training diverges.
+    """
+    if model is None:
+        x, _ = cohort.fold("train")
+        sums = local_sums(x, columns(study))
+        return Computed(_on_grid(sums), cohort.count("train"))
+    if task.kind == "evaluate":
+        return _evaluate(model, examples(cohort, "validation", model))
+    training = examples(cohort, "train", model)
+    if task.kind == "newton":
+        found = newton.sums(model.parameters, training.x, training.y)
+        named = {
+            "gradient": found.gradient,
+            "hessian": found.hessian,
+            "loss": np.array([found.loss]),
+        }
+        return Computed(_on_grid(named), len(training.y))
+    delta = sgd.train(
+        recipe(study.recipe),
+        model.parameters,
+        training,
+        sgd.LocalTerms.of(
+            study.plan, clip=study.privacy.clip, round_no=task.round_no, site=site
+        ),
+        inputs(study),
+    )
+    return Computed(parameter_schema(study).split(delta), len(training.y))
+
+
+def examples(cohort: Cohort, fold: Fold, model: Model) -> Examples:
+    """Return one fold as a recipe sees it: scaled columns, or images as they are."""
+    x, y = cohort.fold(fold)
+    if model.scaling is not None:
+        x = model.scaling.apply(x)
+    return Examples(x=x, y=y, patients=len(y))
+
+
+def _evaluate(model: Model, held_back: Examples) -> Computed:
+    """Count validation units per bin of predicted probability."""
+    study = model.study
+    if not len(held_back.y):
+        return Computed({"counts": np.zeros((2, SCORE_BINS))}, 0)
+    p = recipe(study.recipe).probabilities(model.parameters, held_back.x, inputs(study))
+    counts = histogram(Predictions.of(held_back.y, p), SCORE_BINS)
+    return Computed({"counts": counts.astype(np.float64)}, len(held_back.y))
+
+
+def _on_grid(named: dict[str, NDArray[Any]]) -> Tensors:
+    """Round sums to the grid on which the hub adds them exactly."""
+    return {name: to_grid(values) for name, values in named.items()}

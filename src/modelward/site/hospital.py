@@ -1,0 +1,134 @@
+"""One hospital: its data, its policy, its key, its ledger, and how it answers.
+
+The folder of a site:
+
+    dataset.toml    where its data lie (written by the site)
+    site.key        its signing key
+    outbox/         artifacts it has released, to be sent again after a crash
+    ledger/         what its gate decided, provably
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from modelward.artifact.store import Store
+from modelward.core.study import Study
+from modelward.core.task import Task
+from modelward.core.verdict import Answer, Release
+from modelward.errors import GateRefused
+from modelward.gate.door import Door
+from modelward.gate.policy import Policy
+from modelward.gate.rules import Offer, standard
+from modelward.ledger.log import Ledger
+from modelward.readers.cohort import Cohort
+from modelward.readers.open import open_cohort
+from modelward.site.answer import compute
+from modelward.site.keys import signing_key
+from modelward.study.answers import answer_to
+from modelward.study.model import Model, model_schema
+
+
+def now() -> datetime:
+    """Return the time for ledger entries."""
+    return datetime.now(UTC)
+
+
+class Hospital:
+    """A site that takes part in studies.
+
+    Args:
+        folder: The site's folder, with `dataset.toml` in it.
+        name: The name it is registered under.
+        policy: What it allows to leave.
+        clock: The time of ledger entries; no result depends on it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        *,
+        policy: Policy | None = None,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self.folder, self.name, self.policy = folder, name, policy or Policy()
+        key = signing_key(folder / "site.key")
+        self.ledger = Ledger.open(
+            folder / "ledger", origin=f"modelward/{name}", private_key=key, clock=clock
+        )
+        self.door = Door(name, key, Store(folder / "outbox"), self.ledger)
+        self._studies: dict[str, Study] = {}
+        self._cohorts: dict[str, Cohort] = {}
+        self._sent: dict[str, int] = {}
+
+    def join(self, study: Study) -> None:
+        """Take part in `study`: tasks of any other study are refused."""
+        self._studies[study.sha256] = study
+
+    def cohort(self, study: Study) -> Cohort:
+        """Return the site's units for `study`, read when they are first needed.
+
+        Studies that differ only in how they train share one cohort.
+        """
+        asks = study.model_dump_json(include={"study", "cohort", "features", "target", "plan"})
+        if asks not in self._cohorts:
+            self._cohorts[asks] = open_cohort(self.folder / "dataset.toml", study)
+        return self._cohorts[asks]
+
+    def answer(self, task: Task, models: Store) -> Answer:
+        """Return the site's answer to `task`: what the gate releases, or that it refuses.
+
+        Args:
+            task: The question.
+            models: Where the model that it starts from has been put.
+
+        Raises:
+            GateRefused: If the site takes no part in the task's study.
+            DataError: If the site's data do not fit the study.
+            TrainingFailed: If training diverges.
+            StorageError: If the decision cannot be recorded; then nothing leaves.
+        """
+        study = self._studies.get(task.study)
+        if study is None:
+            raise GateRefused(
+                f"{self.name} takes no part in study {task.study[:12]}…",
+                why="a site answers only for studies that it has joined",
+                remedy="ask the site to join the study first",
+            )
+        rules = standard(study, self.policy)
+        before = self.ledger.size
+        answer = self.door.decide(task, lambda: self._offer(task, study, models), rules)
+        if isinstance(answer, Release) and self.ledger.size > before:
+            self._sent[task.study] += answer.artifact.card.nbytes
+        return answer
+
+    def _offer(self, task: Task, study: Study, models: Store) -> Offer:
+        model = None
+        if task.model is not None:
+            tensors = models.tensors(task.model, model_schema(study))
+            model = Model.from_tensors(study, tensors)
+        computed = compute(task, study, model, self.cohort(study), self.name)
+        kind, schema = answer_to(study, task.kind)
+        return Offer(
+            task=task,
+            kind=kind,
+            tensors=computed.tensors,
+            patients=computed.patients,
+            schema=schema,
+            sent_bytes=self._sent_bytes(task.study),
+        )
+
+    def _sent_bytes(self, study: str) -> int:
+        """Return the bytes released for `study`, read from the ledger when first asked."""
+        if study not in self._sent:
+            self._sent[study] = sum(
+                size
+                for entry in self.ledger
+                if entry["study"] == study and isinstance(size := entry.get("bytes"), int)
+            )
+        return self._sent[study]
+
+    def close(self) -> None:
+        """Release the ledger's lock."""
+        self.ledger.close()

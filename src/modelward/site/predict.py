@@ -1,0 +1,110 @@
+"""A finished model on new data, with exactly the scaling it was trained with.
+
+A model file is three files beside each other: `NAME.safetensors` (scaling and parameters),
+`NAME.card.json` (what it is, signed by the hub) and `NAME.study.json` (the study, whose
+hash is on the card). None of them holds code.
+"""
+
+import csv
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelward import durable
+from modelward.artifact import bundle, card
+from modelward.artifact.store import measure
+from modelward.core.columns import inputs
+from modelward.core.study import Study
+from modelward.errors import BadArtifact, DataError
+from modelward.readers.arrays import load
+from modelward.readers.dataset import MISSING, Dataset, Source
+from modelward.readers.table import read_features
+from modelward.recipes.catalogue import recipe
+from modelward.study.model import Model, model_schema
+from modelward.study.read import from_json
+
+
+def open_model(path: Path) -> Model:
+    """Return the model whose bundle is at `path`, checked against its card and study.
+
+    Raises:
+        BadArtifact: If a file is missing, damaged, or belongs to another model.
+    """
+    try:
+        raw = path.read_bytes()
+        entry = card.from_json(path.with_suffix(".card.json").read_bytes())
+        study = from_json(path.with_suffix(".study.json").read_bytes())
+    except OSError as error:
+        raise _refuse(f"{error.filename} cannot be read: {error.strerror}") from error
+    if measure([raw])[0] != entry.sha256:
+        raise _refuse(f"{path} does not have the hash on its card")
+    if study.sha256 != entry.study:
+        raise _refuse(f"{path.with_suffix('.study.json')} is not the study on the card")
+    return Model.from_tensors(study, bundle.parse(raw, model_schema(study)))
+
+
+def probabilities(
+    model: Model, x: NDArray[np.float64] | NDArray[np.uint8]
+) -> NDArray[np.float64]:
+    """Return the probability of the outcome for units `x`, columns or images as read."""
+    study = model.study
+    scaled = x if model.scaling is None else model.scaling.apply(x)  # type: ignore[arg-type]
+    return recipe(study.recipe).probabilities(model.parameters, scaled, inputs(study))
+
+
+def predict_file(
+    model: Model, data: Path, out: Path, *, patient: str | None = None
+) -> tuple[int, int]:
+    """Write one probability for every unit in `data` to the CSV file `out`.
+
+    Args:
+        model: What to apply.
+        data: CSV or Parquet with the study's features, or an archive with `images`.
+        out: Columns `patient` (or `row`, counted from 1) and `probability`.
+        patient: Column that names the unit, if there is one.
+
+    Returns:
+        Rows written, and rows in which a missing feature was filled from the model.
+
+    Raises:
+        DataError: If the data do not fit the study.
+    """
+    heading, ids, x = _read(model.study, data, patient)
+    p = probabilities(model, x)
+    filled = int(np.isnan(x).any(axis=1).sum()) if x.dtype.kind == "f" else 0
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([heading, "probability"])
+    writer.writerows([unit, f"{value:.6f}"] for unit, value in zip(ids, p, strict=True))
+    durable.write_whole(out, text.getvalue().encode())
+    return len(ids), filled
+
+
+def _read(
+    study: Study, data: Path, patient: str | None
+) -> tuple[str, list[str], NDArray[np.float64] | NDArray[np.uint8]]:
+    if study.image is None:
+        source = Source(kind="table", path=str(data), patient=patient, missing=MISSING)
+        ids, x = read_features(data, Dataset(dataset=source), study)
+        if patient is None:
+            return "row", [str(int(row) + 1) for row in ids], x
+        return "patient", ids, x
+    images = load(data, ("images",))["images"]
+    size = tuple(study.image[1].size)
+    if images.dtype != np.uint8 or images.shape[1:] != size:
+        raise DataError(
+            f"{data} holds {images.dtype}{list(images.shape)}",
+            why=f"the model reads uint8 images of {size[0]} x {size[1]} pixels",
+            remedy="resize the images as the study's own data were",
+        )
+    return "row", [str(number + 1) for number in range(len(images))], images
+
+
+def _refuse(found: str) -> BadArtifact:
+    return BadArtifact(
+        found,
+        why="a model is used only with the card and the study it was trained under",
+        remedy="export it again: modelward model export RUN --out NAME.safetensors",
+    )

@@ -1,0 +1,1 @@
+"""From a study file to the tasks, shapes and model of a study."""

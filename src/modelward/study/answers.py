@@ -1,0 +1,40 @@
+"""What each task asks for: the kind, and the exact tensors, of a proper answer.
+
+Site and hub derive these from the signed study alone, so the gate knows what may leave
+before anything has been computed.
+"""
+
+from modelward.core.artifact import ArtifactKind
+from modelward.core.columns import columns
+from modelward.core.study import Study
+from modelward.core.task import TaskKind
+from modelward.core.tensors import Schema, TensorSpec
+from modelward.study.model import parameter_schema
+from modelward.study.scaling import sums_schema
+
+SCORE_BINS = 256
+"""Equal bins of predicted probability in which validation scores are counted."""
+
+
+def answer_to(study: Study, kind: TaskKind) -> tuple[ArtifactKind, Schema]:
+    """Return the artifact kind and schema of the answer to a task of `kind`.
+
+    - statistics: sums of study/scaling.py
+    - newton: `gradient` [p], `hessian` [p, p], `loss` [1] of the log-likelihood, summed over
+      training units; p counts the intercept
+    - train: local minus global parameters, float32
+    - evaluate: `counts` [2, SCORE_BINS], validation units per bin of predicted probability,
+      negatives in row 0 and positives in row 1
+    """
+    if kind == "train":
+        return "update", parameter_schema(study)
+    if kind == "newton":
+        width = parameter_schema(study).size
+        return "statistics", Schema.of(
+            TensorSpec("gradient", "F64", (width,)),
+            TensorSpec("hessian", "F64", (width, width)),
+            TensorSpec("loss", "F64", (1,)),
+        )
+    if kind == "evaluate":
+        return "metrics", Schema.of(TensorSpec("counts", "F64", (2, SCORE_BINS)))
+    return "statistics", sums_schema(len(columns(study)))

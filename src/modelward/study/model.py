@@ -1,0 +1,78 @@
+"""What a trained model is: frozen scaling and parameters, in one bundle.
+
+The scaling travels with the parameters, so whoever predicts with the model applies exactly
+the numbers it was trained with. The hash of the bundle is the model's identity.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelward.core.columns import columns, inputs
+from modelward.core.study import Study
+from modelward.core.tensors import NUMPY, Schema, Tensors, TensorSpec
+from modelward.recipes.catalogue import recipe
+from modelward.study.scaling import Scaling
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Parameters of one study at one moment.
+
+    Attributes:
+        study: The study it belongs to.
+        parameters: All trainable values in schema order; float64 for `newton`, else float32.
+        scaling: Frozen scaling of the columns; None for images.
+    """
+
+    study: Study
+    parameters: NDArray[Any]
+    scaling: Scaling | None
+
+    @cached_property
+    def schema(self) -> Schema:
+        """Names, types and shapes of the model's bundle."""
+        return model_schema(self.study)
+
+    @property
+    def tensors(self) -> Tensors:
+        """The model's bundle."""
+        named = dict(parameter_schema(self.study).split(self.parameters))
+        if self.scaling is not None:
+            named |= self.scaling.tensors
+        return named
+
+    @classmethod
+    def from_tensors(cls, study: Study, tensors: Tensors) -> "Model":
+        """Return the model held by a bundle of `model_schema(study)`."""
+        schema = parameter_schema(study)
+        dtype = NUMPY[schema.specs[0].dtype]
+        flat = np.concatenate([np.asarray(tensors[s.name], dtype).reshape(-1) for s in schema])
+        scaling = Scaling.from_tensors(tensors) if "scale.center" in tensors else None
+        return cls(study, flat, scaling)
+
+
+def parameter_schema(study: Study) -> Schema:
+    """Return the trainable tensors; float64 when Newton's exactness is asked for."""
+    schema = recipe(study.recipe).schema(inputs(study))
+    if study.plan.strategy == "newton":
+        return Schema.of(*(TensorSpec(s.name, "F64", s.shape) for s in schema))
+    return schema
+
+
+def model_schema(study: Study) -> Schema:
+    """Return the tensors of a whole model: parameters and scaling."""
+    width = len(columns(study))
+    scaling = [TensorSpec(name, "F64", (width,)) for name in Scaling.NAMES] if width else []
+    return Schema.of(*parameter_schema(study), *scaling)
+
+
+def initial(study: Study, scaling: Scaling | None) -> Model:
+    """Return the model of round 1: the recipe's start for the study's seed."""
+    start = recipe(study.recipe).initial(inputs(study), study.plan.seed)
+    if study.plan.strategy == "newton":
+        return Model(study, np.zeros(start.size, np.float64), scaling)
+    return Model(study, start, scaling)

@@ -1,0 +1,126 @@
+"""study.toml to a `Study`, or every reason why not.
+
+The file is TOML 1.0, the model is core/study.py (strict, no unknown keys). Faults of shape
+are reported together; when there are none, faults of meaning (agreements between keys) are
+reported together. What a recipe's options may be is the recipe's business.
+"""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from modelward.core.columns import columns
+from modelward.core.faults import Fault, from_validation, lines
+from modelward.core.study import ImageFeature, Study
+from modelward.errors import StudyFileError
+from modelward.recipes.catalogue import option_faults
+
+
+def read(path: Path) -> Study:
+    """Return the study in the file at `path`.
+
+    Raises:
+        StudyFileError: With every fault found, if the file cannot be used as written.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyFileError(
+            f"{path} cannot be read: {getattr(error, 'strerror', None) or error}",
+            why="a study starts from a UTF-8 text file in TOML",
+            remedy="check the path, or write a template with: modelward study new FILE",
+        ) from error
+    return parse(text, file=str(path))
+
+
+def parse(text: str, *, file: str = "study.toml") -> Study:
+    """Return the study written in `text`; `file` is only named in errors.
+
+    Raises:
+        StudyFileError: With every fault found, if the text cannot be used as written.
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _refuse(file, [Fault("", f"not TOML: {error}")]) from error
+    try:
+        # Through JSON, because TOML arrays are lists and the strict model wants tuples.
+        study = Study.model_validate_json(json.dumps(table, default=str), strict=True)
+    except ValidationError as error:
+        raise _refuse(file, from_validation(error, Study)) from error
+    faults = meaning(study)
+    if faults:
+        raise _refuse(file, faults)
+    return study
+
+
+def from_json(raw: bytes) -> Study:
+    """Return the study whose canonical JSON is `raw`, as stored with a run.
+
+    Raises:
+        StudyFileError: If it is not one.
+    """
+    try:
+        study = Study.model_validate_json(raw, strict=True)
+    except ValidationError as error:
+        raise _refuse("stored study", from_validation(error, Study)) from error
+    return study
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of study.toml, for editors and other programs."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Modelward study",
+        **Study.model_json_schema(),
+    }
+
+
+def meaning(study: Study) -> list[Fault]:
+    """Return the faults that concern several keys at once; empty if there are none."""
+    faults: list[Fault] = []
+    images = [name for name, f in study.features.items() if isinstance(f, ImageFeature)]
+    if images and len(study.features) > 1:
+        faults.append(Fault("features", f"image {images[0]!r} cannot be joined by others yet"))
+    if study.target_name in study.features:
+        faults.append(Fault(f"target.{study.target_name}", "the target cannot be a feature"))
+    if not images and not columns(study):
+        faults.append(Fault("features", "no column is left"))
+    faults += _plan_faults(study)
+    if study.sites.names and len(study.sites.names) < study.sites.minimum:
+        faults.append(Fault("sites.minimum", f"more than the {len(study.sites.names)} names"))
+    return faults + [
+        Fault(f"recipe.{key}", f"{what}; {remedy}")
+        for key, what, remedy in option_faults(study.recipe)
+    ]
+
+
+def _plan_faults(study: Study) -> list[Fault]:
+    plan, faults = study.plan, []
+    newton = plan.strategy == "newton"
+    if newton and study.recipe.name != "logistic":
+        faults.append(
+            Fault("plan.strategy", "'newton' is exact for the recipe 'logistic' only")
+        )
+    if study.image is not None and study.recipe.name != "cnn":
+        faults.append(Fault("recipe.name", f"{study.recipe.name!r} reads tables, not images"))
+    if study.image is None and study.recipe.name == "cnn":
+        faults.append(Fault("recipe.name", "'cnn' reads images, the features are a table"))
+    if newton and study.stop.metric is not None:
+        faults.append(Fault("stop.metric", "'newton' stops when the coefficients stand still"))
+    if study.stop.metric is not None and plan.validation == 0 and study.image is None:
+        faults.append(Fault("plan.validation", "a watched metric needs units held back"))
+    if plan.validation + plan.test >= 1:
+        faults.append(Fault("plan.test", "nothing would be left to train on"))
+    return faults
+
+
+def _refuse(file: str, faults: list[Fault]) -> StudyFileError:
+    return StudyFileError(
+        lines(file, faults),
+        why="a study is signed as written, so nothing in it is guessed or ignored",
+        remedy="correct the keys above; modelward study new FILE writes a commented template",
+    )

@@ -1,0 +1,48 @@
+"""A file is whole or it is not there."""
+
+import os
+import resource
+import signal
+import stat
+
+import pytest
+
+from modelward import durable
+from modelward.errors import StorageError
+
+
+def test_a_file_is_replaced_by_the_new_bytes(tmp_path):
+    path = tmp_path / "f"
+    durable.write_whole(path, b"old")
+    durable.write_whole(path, [b"n", memoryview(b"ew")], mode=0o600)
+
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_a_file_that_does_not_fit_leaves_the_old_one(tmp_path):
+    path = tmp_path / "f"
+    durable.write_whole(path, b"old")
+    child = os.fork()
+    if not child:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        try:
+            durable.write_whole(path, b"x" * 100_000)
+        except StorageError as error:
+            os._exit(0 if "free space" in error.remedy else 2)
+        os._exit(1)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(StorageError, match="cannot be written"):
+        durable.make_folder(tmp_path / "file" / "folder")
+    with pytest.raises(StorageError, match="cannot be written"):
+        durable.write_whole(tmp_path / "absent" / "f", b"")
