@@ -13,7 +13,7 @@ from modelward.aggregate.fixed_point import UpdateSum
 from modelward.engines.workers import Workers, assign, shared_flats
 from modelward.learn import group
 from modelward.learn.sgd import LocalTerms, train
-from modelward.recipes.catalogue import recipe
+from modelward.recipes.catalogue import load, recipe
 from workloads import CLIP, PLAN, Workload
 
 
@@ -28,7 +28,7 @@ class Ours:
 
     def __init__(self, work: Workload, workers: int) -> None:
         self.work, self.recipe = work, recipe(work.choice)
-        self.recipe.preload()
+        load(work.choice)
         size = self.recipe.schema(work.inputs).size
         self.numeric_path = group.numeric_path(self.recipe, work.inputs, len(work.sites))
         width = 1 if self.numeric_path == group.SITE_BY_SITE else group.SIZE
@@ -80,8 +80,8 @@ class Ours:
             ((examples, terms),) = asked
             train(self.recipe, self.model, examples, terms, self.work.inputs, slots[0])
         else:
-            outs = slots[: len(asked)]
-            group.train_group(self.recipe, self.model, asked, self.work.inputs, outs)
+            places, outs = dict(enumerate(asked)), dict(enumerate(slots))
+            group.train_group(self.recipe, self.model, places, self.work.inputs, outs)
         return b""
 
     def _watch(self) -> None:

@@ -5,7 +5,7 @@ of float32 (tests/contract/test_fast_paths.py). Only a recipe with a batched for
 today that is `mlp`. Sites between institutions never train in one process.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -41,41 +41,44 @@ def numeric_path(recipe: Recipe, inputs: Inputs, sites: int) -> str:
 def train_group(
     recipe: Mlp,
     start: FlatF32,
-    sites: Sequence[tuple[Examples, LocalTerms]],
+    sites: Mapping[int, tuple[Examples, LocalTerms]],
     inputs: Inputs,
-    outs: Sequence[FlatF32] | None = None,
-) -> list[FlatF32]:
-    """Return the updates of up to `SIZE` sites for one round.
+    outs: Mapping[int, FlatF32] | None = None,
+) -> dict[int, FlatF32]:
+    """Return the updates of up to `SIZE` sites for one round, by place.
 
     Args:
         recipe: What is trained.
         start: Global parameters, [size]; not changed.
-        sites: Examples and terms of each; learning rate, momentum and batch are common.
+        sites: Place in the group, below `SIZE`, to examples and terms. A site keeps its
+            place whoever else takes part; learning rate, momentum and batch are common.
         inputs: What one example looks like.
-        outs: Where to leave each update, [size]; new vectors if absent.
+        outs: Where to leave the update of each place, [size]; new vectors if absent.
 
     Raises:
         TrainingFailed: If a loss is no longer finite.
     """
     from modelward.recipes.mlp_group import Member, MlpGroup  # noqa: PLC0415 - imports torch
 
-    common = sites[0][1]
-    members = [
-        Member(
+    common = next(iter(sites.values()))[1]
+    members = {
+        place: Member(
             examples.x,
             examples.y,
             terms.descent(examples),
             batches(len(examples.y), terms, draws(*terms.words)),
         )
-        for examples, terms in sites
-    ]
-    group = MlpGroup(recipe.layers, recipe.schema(inputs), start, (members, SIZE), common.batch)
+        for place, (examples, terms) in sites.items()
+    }
+    schema = recipe.schema(inputs)
+    group = MlpGroup(recipe.layers, schema, start, members, places=SIZE, batch=common.batch)
     with np.errstate(over="ignore", invalid="ignore"):  # found in the next line
         finite = group.train(common.lr)
     if not finite:
         raise diverged(f"a loss is no longer finite at learning rate {common.lr:g}")
-    flats = [np.empty_like(start) for _ in sites] if outs is None else outs
-    for place, ((_, terms), flat) in enumerate(zip(sites, flats, strict=True)):
+    updates: dict[int, FlatF32] = {}
+    for place, (_, terms) in sites.items():
+        flat = np.empty_like(start) if outs is None else outs[place]
         group.parameters(place, flat)
-        offer(flat, start, terms.clip)
-    return list(flats)
+        updates[place] = offer(flat, start, terms.clip)
+    return updates

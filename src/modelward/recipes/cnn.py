@@ -18,7 +18,6 @@ Training varies images by shifts of up to `shift` pixels each way, edges repeate
 itself is cnn_torch.py's business, so that naming this recipe does not import torch.
 """
 
-from importlib import import_module
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -76,11 +75,6 @@ class Cnn:
     def __init__(self, options: Options) -> None:
         self.options = options
 
-    def preload(self) -> None:
-        """Import torch; see recipe.Recipe."""
-        require_torch()
-        import_module("modelward.recipes.cnn_torch")
-
     def schema(self, inputs: Inputs) -> Schema:
         """Return `conv1.weight` [out, 3, 3, in], `conv1.bias`, `norm1.gain`, ... `logit.bias`.
 
@@ -137,7 +131,7 @@ class Cnn:
         descent: Descent,
     ) -> LocalModel:
         """Return a model that trains `flat` in place; see recipe.Recipe."""
-        self.preload()
+        require_torch()
         from modelward.recipes import cnn_torch  # noqa: PLC0415 - imports torch
 
         tensors = self.schema(inputs).split(flat)
@@ -147,7 +141,7 @@ class Cnn:
         self, flat: FlatF32, x: NDArray[Any], inputs: Inputs
     ) -> NDArray[np.float64]:
         """Return probabilities, [n]."""
-        self.preload()
+        require_torch()
         from modelward.recipes import cnn_torch  # noqa: PLC0415 - imports torch
 
         return cnn_torch.probabilities(self, self.schema(inputs).split(flat), x, inputs)

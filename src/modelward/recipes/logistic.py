@@ -47,9 +47,6 @@ class Logistic:
     def __init__(self, options: Options) -> None:
         self.options = options
 
-    def preload(self) -> None:
-        """Do nothing: numpy is always there."""
-
     def schema(self, inputs: Inputs) -> Schema:
         """Return `intercept` [1] and `weight` [columns], in that order."""
         return Schema.of(

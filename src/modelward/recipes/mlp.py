@@ -3,7 +3,6 @@
 Training is mlp_torch.py's business, so that naming this recipe does not import torch.
 """
 
-from importlib import import_module
 from typing import Annotated, Any
 
 import numpy as np
@@ -38,11 +37,6 @@ class Mlp:
     def __init__(self, options: Options) -> None:
         self.options = options
 
-    def preload(self) -> None:
-        """Import torch; see recipe.Recipe."""
-        require_torch()
-        import_module("modelward.recipes.mlp_torch")
-
     def schema(self, inputs: Inputs) -> Schema:
         """Return `hidden1.weight` [units, columns], ... `logit.bias` [1], in name order."""
         return Schema.of(*dense(self.layers, (*inputs.shape, *self.options.hidden, 1)))
@@ -65,7 +59,7 @@ class Mlp:
         descent: Descent,
     ) -> LocalModel:
         """Return a model that trains `flat` in place; see recipe.Recipe."""
-        self.preload()
+        require_torch()
         from modelward.recipes import mlp_torch  # noqa: PLC0415 - imports torch
 
         tensors = self.schema(inputs).split(flat)
@@ -75,7 +69,7 @@ class Mlp:
         self, flat: FlatF32, x: NDArray[Any], inputs: Inputs
     ) -> NDArray[np.float64]:
         """Return probabilities, [n]."""
-        self.preload()
+        require_torch()
         from modelward.recipes import mlp_torch  # noqa: PLC0415 - imports torch
 
         return mlp_torch.probabilities(self.layers, self.schema(inputs).split(flat), x)

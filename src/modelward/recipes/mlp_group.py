@@ -4,16 +4,16 @@ A small MLP spends its time on calling operations, not on arithmetic. Here one b
 operation serves a whole group of sites, each with its own parameters, batch and learning:
 the derivative of mlp_torch.py with one more dimension in front.
 
-The group has a fixed size that does not depend on the number of workers or on who takes
-part; empty places are filled up and do nothing. So a site's numbers depend on its own terms
-and on this file alone. They may differ from mlp_torch.py's in the last bits (another
+The group has a fixed size, and a site a fixed place in it, that do not depend on the number
+of workers or on who else takes part; an empty place does nothing. So a site's numbers depend
+on its own terms and its place. They may differ from mlp_torch.py's in the last bits (another
 summation order), which is why a result names its path (learn/group.py).
 
 Sites of unequal size take unequal numbers of steps: a site that has taken its last stands
 still, and the rows that a last batch lacks have weight 0.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -35,7 +35,7 @@ class Member:
     Attributes:
         x: Its table, [n, columns].
         y: Its outcomes, [n].
-        descent: How its steps are made; the momentum is that of the first member.
+        descent: How its steps are made; momentum is common.
         batches: Rows of each of its steps, in order.
     """
 
@@ -52,7 +52,8 @@ class MlpGroup:
         layers: Names from the inputs to the logit.
         schema: Parameters of one MLP.
         start: Where all start, [size].
-        members: Sites, and how many places the group has; at least one site.
+        members: Sites by place, at least one.
+        places: Places of the group, empty ones included.
         batch: Largest number of rows in a step.
     """
 
@@ -61,33 +62,37 @@ class MlpGroup:
         layers: Sequence[str],
         schema: Schema,
         start: FlatF32,
-        members: tuple[Sequence[Member], int],
+        members: Mapping[int, Member],
+        *,
+        places: int,
         batch: int,
     ) -> None:
         single_thread()
-        self._members, size = members
+        self._members = members
         self._schema = schema
         named = {
-            name: torch.from_numpy(np.repeat(values[None], size, axis=0))
+            name: torch.from_numpy(np.repeat(values[None], places, axis=0))
             for name, values in schema.split(start).items()
         }
         self._named = named
         self._weights = [named[f"{layer}.weight"] for layer in layers]
         self._biases = [named[f"{layer}.bias"][:, None] for layer in layers]
-        self._momentum = self._members[0].descent.momentum
+        common = next(iter(members.values()))
+        self._momentum = common.descent.momentum
         self._velocity: dict[int, Tensor] = {}
-        self._pace = torch.zeros(size, 1, 1)
-        self._ones = torch.ones(size, batch, 1)
-        self._x = np.zeros((size, batch, self._members[0].x.shape[1]), np.float32)
-        self._y = np.zeros((size, batch), np.float32)
-        self._share = np.zeros((size, batch), np.float32)
-        self._offset = np.zeros((size, 1), np.float32)
-        self._offset[: len(self._members), 0] = [m.descent.offset for m in self._members]
+        self._pace = torch.zeros(places, 1, 1)
+        self._ones = torch.ones(places, batch, 1)
+        self._x = np.zeros((places, batch, common.x.shape[1]), np.float32)
+        self._y = np.zeros((places, batch), np.float32)
+        self._share = np.zeros((places, batch), np.float32)
+        self._offset = np.zeros((places, 1), np.float32)
+        for place, member in members.items():
+            self._offset[place] = member.descent.offset
 
     @torch.inference_mode()
     def train(self, lr: float) -> bool:
         """Take every step of every member; return whether every loss was finite."""
-        for rows in zip_longest(*(member.batches for member in self._members)):
+        for rows in zip_longest(*(member.batches for member in self._members.values())):
             self._load(rows)
             if not self._step(lr):
                 return False
@@ -101,7 +106,7 @@ class MlpGroup:
     def _load(self, rows: Sequence[NDArray[np.int64] | None]) -> None:
         """Fill the batch of every member; `share` is 1 / rows, or 0 where there is no row."""
         self._share.fill(0)
-        for place, (member, taken) in enumerate(zip(self._members, rows, strict=True)):
+        for (place, member), taken in zip(self._members.items(), rows, strict=True):
             if taken is not None:
                 n = len(taken)
                 self._x[place, :n] = member.x[taken]

@@ -75,14 +75,6 @@ class Recipe(Protocol):
         """Version in the study file; another version may give other numbers."""
         ...
 
-    def preload(self) -> None:
-        """Import what training needs, so that workers forked afterwards have it.
-
-        Raises:
-            MissingExtra: If it is not installed.
-        """
-        ...
-
     def schema(self, inputs: Inputs) -> Schema:
         """Return the trainable parameters, all float32."""
         ...
