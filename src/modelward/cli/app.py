@@ -13,6 +13,9 @@ import typer
 from modelward.cli import demo, ledger, model, study
 from modelward.errors import ModelwardError
 
+INTERRUPTED = 130
+"""What typer exits with after Ctrl-C, as shells do."""
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -48,8 +51,10 @@ def main() -> None:
     except ModelwardError as error:
         typer.echo(error.explain(), err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo(
-            "interrupted; finished rounds are kept: the same command goes on there", err=True
-        )
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            typer.echo(
+                "interrupted; finished rounds are kept: the same command goes on there",
+                err=True,
+            )
+        raise
