@@ -14,11 +14,10 @@ def cell(estimate: mw.Estimate) -> str:
     """Return a figure with its interval, or why there is none."""
     if estimate.value is None:
         return estimate.note
-    if estimate.interval is None:
+    spread = estimate.interval
+    if spread is None:
         return f"{estimate.value:+.3f} ({estimate.note})"
-    return (
-        f"{estimate.value:+.3f} [{estimate.interval.low:+.3f}, {estimate.interval.high:+.3f}]"
-    )
+    return f"{estimate.value:+.3f} [{spread.low:+.3f}, {spread.high:+.3f}]"
 
 
 def main() -> None:

@@ -22,10 +22,8 @@ def main() -> None:
     print(f"{held.origin}: {held.entries} entries, root {held.root.hex()[:16]}…")
     for line in (ledger / "entries.jsonl").read_text().splitlines():
         entry = json.loads(line)
-        size = entry.get("bytes", 0)
-        print(
-            f"  round {entry['round']}  {entry['decision']} {entry['kind']:<10} {size:>5} bytes"
-        )
+        said = f"{entry['decision']} {entry['kind']}, {entry.get('bytes', 0)} bytes"
+        print(f"  round {entry['round']}: {said}")
 
     copy = Path("edited-ledger")
     shutil.copytree(ledger, copy, dirs_exist_ok=True)

@@ -36,6 +36,10 @@ test = 0.3
 """
 
 
+RADIUS = 3
+"""Of a shadow, in pixels."""
+
+
 def invent(count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
     """Return noisy images [count, 12, 12], half of them with a shadow, and their labels."""
     rng = np.random.default_rng(seed)
@@ -45,7 +49,7 @@ def invent(count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
     for row in np.flatnonzero(labels):
         middle = rng.integers(3, 9, 2)
         distance = np.hypot(grid[:, None] - middle[0], grid[None, :] - middle[1])
-        images[row] -= 55 * (distance < 3)
+        images[row] -= 55 * (distance < RADIUS)
     return np.clip(images, 0, 255).astype(np.uint8), labels
 
 
@@ -58,10 +62,9 @@ def main() -> None:
     for correction in ("none", "logit-adjustment"):
         study = mw.parse_study(STUDY.replace("LABEL_SKEW", correction))
         result = mw.simulate(study, "shadows.npz", by=skew, out=f"shadows-{correction}")
-        overall = result.findings.federated.overall
-        print(
-            f"{correction:<18} AUC {overall.auc.value:.3f}  accuracy {overall.accuracy.value:.3f}"
-        )
+        found = result.findings.federated.overall
+        print(f"{correction:<18} AUC {found.auc.value:.3f}", end="  ")
+        print(f"accuracy {found.accuracy.value:.3f}")
 
 
 if __name__ == "__main__":

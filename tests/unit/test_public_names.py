@@ -31,7 +31,7 @@ def test_names_are_the_objects_they_stand_for():
 
 
 def test_a_name_that_is_not_public_is_refused_with_the_list():
-    with pytest.raises(AttributeError, match="modelward.__all__"):
+    with pytest.raises(AttributeError, match=r"modelward\.__all__"):
         modelward.simulates  # noqa: B018 - looked up for its error
 
 
