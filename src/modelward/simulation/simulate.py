@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from os import sched_getaffinity
+from os import PathLike, sched_getaffinity
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -106,13 +106,15 @@ def simulate(request: Simulation, watch: Watch = lambda _: None) -> Result:
     )
 
 
-def resume(path: Path, workers: int | None = None, watch: Watch = lambda _: None) -> Result:
+def resume(
+    path: str | PathLike[str], workers: int | None = None, watch: Watch = lambda _: None
+) -> Result:
     """Go on with the run in the folder at `path`.
 
     Raises:
         RunMismatch: If there is no run in the folder.
     """
-    folder = RunFolder(path)
+    folder = RunFolder(Path(path))
     terms = folder.stored()
     study = stored_study(folder)
     variants = {
