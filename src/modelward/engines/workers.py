@@ -17,6 +17,7 @@ kernel sends the signal of PR_SET_PDEATHSIG when that thread ends.
 """
 
 import ctypes
+import gc
 import json
 import mmap
 import multiprocessing as mp
@@ -96,6 +97,7 @@ class Workers:
         sys.stdout.flush()
         sys.stderr.flush()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        gc.freeze()  # a collection in a worker would write to, and so copy, our pages
         try:
             for _ in range(count):
                 ours, theirs = fork.Pipe()
@@ -110,6 +112,7 @@ class Workers:
                 self._pipes.append(ours)
                 self._processes.append(process)
         finally:
+            gc.unfreeze()
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def __len__(self) -> int:
