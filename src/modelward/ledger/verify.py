@@ -12,6 +12,7 @@ For that, hand in `held`, a checkpoint that somebody else kept.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from os import PathLike
 from pathlib import Path
 
 from modelward.errors import LedgerBroken
@@ -48,7 +49,10 @@ class Verified:
 
 
 def verify(
-    place: Path, public_key: str | Path | None = None, *, held: bytes | None = None
+    place: str | PathLike[str],
+    public_key: str | Path | None = None,
+    *,
+    held: bytes | None = None,
 ) -> Verified:
     """Check every entry and every checkpoint of a ledger.
 
@@ -61,6 +65,7 @@ def verify(
     Raises:
         LedgerBroken: Naming the first entry or checkpoint that does not hold.
     """
+    place = Path(place)
     folder = place if place.is_dir() else place.parent
     entries = folder / ENTRIES if place.is_dir() else place
     key = _read_key(folder / KEY if public_key is None else public_key)

@@ -54,7 +54,8 @@ def read_table(path: Path, dataset: Dataset, study: Study) -> Cohort:
         notes += _notes(whole | ~known, "a missing feature")
         known &= whole
     else:
-        faults += _too_many_missing(x[known], study)
+        unread = {fault.key for fault in faults}
+        faults += [f for f in _too_many_missing(x[known], study) if f.key not in unread]
     if faults:
         raise refuse(path, _once(faults))
     kept_ids = [unit for unit, keep in zip(ids, known, strict=True) if keep]

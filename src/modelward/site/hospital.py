@@ -23,7 +23,7 @@ from modelward.gate.rules import Offer, standard
 from modelward.ledger.log import Ledger
 from modelward.readers.cohort import Cohort
 from modelward.readers.open import open_cohort
-from modelward.site.answer import compute
+from modelward.site.answer import Computed, compute
 from modelward.site.keys import signing_key
 from modelward.study.answers import answer_to
 from modelward.study.model import Model, model_schema
@@ -76,6 +76,21 @@ class Hospital:
             self._cohorts[asks] = open_cohort(self.folder / "dataset.toml", study)
         return self._cohorts[asks]
 
+    def study_of(self, task: Task) -> Study:
+        """Return the study that `task` belongs to.
+
+        Raises:
+            GateRefused: If the site takes no part in it.
+        """
+        study = self._studies.get(task.study)
+        if study is None:
+            raise GateRefused(
+                f"{self.name} takes no part in study {task.study[:12]}…",
+                why="a site answers only for studies that it has joined",
+                remedy="ask the site to join the study first",
+            )
+        return study
+
     def answer(self, task: Task, models: Store) -> Answer:
         """Return the site's answer to `task`: what the gate releases, or that it refuses.
 
@@ -89,26 +104,30 @@ class Hospital:
             TrainingFailed: If training diverges.
             StorageError: If the decision cannot be recorded; then nothing leaves.
         """
-        study = self._studies.get(task.study)
-        if study is None:
-            raise GateRefused(
-                f"{self.name} takes no part in study {task.study[:12]}…",
-                why="a site answers only for studies that it has joined",
-                remedy="ask the site to join the study first",
-            )
-        rules = standard(study, self.policy)
+        study = self.study_of(task)
+        return self.decide(
+            task,
+            lambda: compute(
+                task, study, model_of(task, study, models), self.cohort(study), self.name
+            ),
+        )
+
+    def decide(self, task: Task, computed: Callable[[], Computed]) -> Answer:
+        """Return what the gate says of what `computed` brings; it is called at most once.
+
+        Raises:
+            StorageError: If the decision cannot be recorded; then nothing leaves.
+        """
+        study = self.study_of(task)
         before = self.ledger.size
-        answer = self.door.decide(task, lambda: self._offer(task, study, models), rules)
+        answer = self.door.decide(
+            task, lambda: self._offer(task, study, computed()), standard(study, self.policy)
+        )
         if isinstance(answer, Release) and self.ledger.size > before:
             self._sent[task.study] += answer.artifact.card.nbytes
         return answer
 
-    def _offer(self, task: Task, study: Study, models: Store) -> Offer:
-        model = None
-        if task.model is not None:
-            tensors = models.tensors(task.model, model_schema(study))
-            model = Model.from_tensors(study, tensors)
-        computed = compute(task, study, model, self.cohort(study), self.name)
+    def _offer(self, task: Task, study: Study, computed: Computed) -> Offer:
         kind, schema = answer_to(study, task.kind)
         return Offer(
             task=task,
@@ -132,3 +151,15 @@ class Hospital:
     def close(self) -> None:
         """Release the ledger's lock."""
         self.ledger.close()
+
+
+def model_of(task: Task, study: Study, models: Store) -> Model | None:
+    """Return the model that `task` starts from; None where it needs none.
+
+    Raises:
+        StorageError: If it is not in `models`, or damaged.
+        BadArtifact: If it is not a model of `study`.
+    """
+    if task.model is None:
+        return None
+    return Model.from_tensors(study, models.tensors(task.model, model_schema(study)))

@@ -1,0 +1,48 @@
+"""Every site makes the same columns from the study alone."""
+
+import pytest
+
+from modelward.core.columns import Inputs, columns, inputs
+from tests.studies import IMAGES, TABLE, table_study
+
+
+def test_a_category_has_a_column_for_every_level_but_the_first():
+    names = [column.name for column in columns(table_study())]
+
+    assert names == ["age", "smoker", "ward=surgical", "ward=other"]
+
+
+def test_columns_carry_the_range_that_the_study_allows():
+    age, smoker, *_ = columns(table_study())
+
+    assert (age.low, age.high, age.level) == (0.0, 110.0, None)
+    assert (smoker.low, smoker.high, smoker.standardise) == (0.0, 1.0, True)
+
+
+def test_a_column_is_left_as_it_is_where_the_study_says_so():
+    study = table_study(TABLE, ("range = [0, 110]", 'range = [0, 110]\nscale = "none"'))
+
+    assert [column.standardise for column in columns(study)] == [False, True, True, True]
+
+
+def test_the_order_is_that_of_the_study_file():
+    smoker = '[features.smoker]\ntype = "boolean"\n'
+    moved = table_study(TABLE, (smoker, ""), ("[features.age]", smoker + "\n[features.age]"))
+
+    assert [column.name for column in columns(moved)][:2] == ["smoker", "age"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (TABLE, Inputs("table", (4,))),
+        (IMAGES, Inputs("image", (12, 12), (0.0, 255.0))),
+    ],
+    ids=["table", "images"],
+)
+def test_inputs_say_what_one_example_looks_like(text, expected):
+    assert inputs(table_study(text)) == expected
+
+
+def test_images_have_no_columns():
+    assert columns(table_study(IMAGES)) == ()
