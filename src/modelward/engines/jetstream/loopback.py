@@ -14,11 +14,13 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from modelward import errors
 from modelward.core.study import Study
@@ -33,6 +35,8 @@ from modelward.joining import certificates
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.site_folder import SiteFolder
 from modelward.recipes.catalogue import load
+
+_PROGRESS = TypeAdapter(Progress)
 
 RESTARTS = 20
 """How often processes are started again before the run is given up."""
@@ -163,8 +167,7 @@ class _Processes:
             kind, what, why, remedy = map(str, told["error"])  # type: ignore[call-overload]
             error: type[ModelwardError] = getattr(errors, kind, ModelwardError)
             raise error(what, why=why, remedy=remedy)
-        fields = dict(told["progress"])  # type: ignore[call-overload]
-        self._seen(str(told["study"]), Progress(**fields))
+        self._seen(str(told["study"]), _PROGRESS.validate_python(told["progress"]))
 
     def _start(self, name: str, pipe: Connection | None) -> None:
         arguments: tuple[object, ...]
@@ -221,12 +224,7 @@ def _site_process(path: Path) -> None:
 
 def _hub_process(path: Path, pipe: Connection) -> None:
     def told(study: Study, progress: Progress) -> None:
-        fields = {
-            "kind": progress.kind,
-            "round_no": progress.round_no,
-            "answered": progress.answered,
-            "asked": progress.asked,
-        }
+        fields = asdict(progress)
         pipe.send_bytes(json.dumps({"study": study.sha256, "progress": fields}).encode())
 
     with (path / "node.log").open("a") as log:
