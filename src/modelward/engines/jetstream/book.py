@@ -35,7 +35,6 @@ class _Study:
     Attributes:
         file: Where they lie.
         seen: Sender -> sequence -> digest.
-        known: The digests of all of them.
         tasks: Task id -> the message that asks it.
         answers: (task id, site) -> the message that answers it.
         artifacts: (site, hash of a released artifact) -> its last round.
@@ -43,7 +42,6 @@ class _Study:
 
     file: AppendFile
     seen: dict[str, dict[int, str]] = field(default_factory=dict)
-    known: set[str] = field(default_factory=set)
     tasks: dict[str, bytes] = field(default_factory=dict)
     answers: dict[tuple[str, str], bytes] = field(default_factory=dict)
     artifacts: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -97,7 +95,7 @@ class Book:
         """
         with self._lock:
             book = self._of(study)
-            new = [raw for raw in messages if digest(raw) not in book.known]
+            new = [raw for raw in messages if not _is_known(book, raw)]
             if not new:
                 return
             book.file.append(b"".join(raw + b"\n" for raw in new))
@@ -124,10 +122,17 @@ class Book:
         with self._lock:
             return self._of(study).answers.get((task, site))
 
-    def artifacts_before(self, study: str, round_no: int) -> list[tuple[str, str]]:
-        """Return site and hash of what was released before `round_no`, each only once."""
+    def forget(self, study: str, round_no: int) -> list[tuple[str, str]]:
+        """Drop from memory what belongs to rounds before `round_no`; the file keeps it.
+
+        Returns:
+            Site and hash of each artifact that was released before, each only once.
+        """
         with self._lock:
-            artifacts = self._of(study).artifacts
+            book = self._of(study)
+            book.tasks = {k: v for k, v in book.tasks.items() if _round(v) >= round_no}
+            book.answers = {k: v for k, v in book.answers.items() if _round(v) >= round_no}
+            artifacts = book.artifacts
             old = [each for each, last in artifacts.items() if last < round_no]
             for each in old:
                 del artifacts[each]
@@ -155,6 +160,10 @@ class Book:
         return self._studies[study]
 
 
+def _round(raw: bytes) -> int:
+    return int(parse_strict(raw, what="message")["round"])
+
+
 def _load(book: _Study) -> None:
     whole = 0
     for line in book.file.lines():
@@ -166,10 +175,14 @@ def _load(book: _Study) -> None:
         book.file.cut(whole)
 
 
+def _is_known(book: _Study, raw: bytes) -> bool:
+    said = parse_strict(raw, what="message")
+    return book.seen.get(said["sender"], {}).get(said["sequence"]) == digest(raw)
+
+
 def _index(book: _Study, raw: bytes) -> None:
     """Remember a message of our own file; its signature was checked when it came."""
     said = parse_strict(raw, what="message")
-    book.known.add(digest(raw))
     book.seen.setdefault(said["sender"], {})[said["sequence"]] = digest(raw)
     task = said["body"].get("task")
     if said["kind"] == "task":

@@ -121,6 +121,7 @@ class JetStream:
         self._book = Book(folder / "letters", "hub", key)
         self._models, self._inbox = Store(models), folder / "inbox"
         self._stores: dict[tuple[str, str], Store] = {}
+        self._round_of: dict[str, int] = {}
         self._open: dict[str, _Question] = {}
         self._closed: set[str] = set()
         self._places = asyncio.Semaphore(AT_ONCE)
@@ -426,7 +427,10 @@ class JetStream:
 
     def _forget(self, task: Task) -> None:
         """Delete the artifacts of rounds that are committed."""
-        for site, sha256 in self._book.artifacts_before(task.study, task.round_no):
+        if self._round_of.get(task.study, -1) >= task.round_no:
+            return
+        self._round_of[task.study] = task.round_no
+        for site, sha256 in self._book.forget(task.study, task.round_no):
             self._store_of(task.study, site).path(sha256).unlink(missing_ok=True)
 
     def _unexpected(self, _: bytes, envelope: Envelope) -> None:

@@ -183,6 +183,7 @@ class SiteEnd:
         )
         await self._fetch(line, task, attached)
         body, content = await self._on_desk(self._answer, task)
+        self._book.forget(task.study, task.round_no)
         letter = self._letter(task, body)
         await self._on_desk(self._book.keep, task.study, raw, letter)
         await self._send(line, task, letter, body, content)
