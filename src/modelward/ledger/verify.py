@@ -11,8 +11,9 @@ For that, hand in `held`, a checkpoint that somebody else kept.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from errno import ENOENT
 from itertools import islice
-from os import PathLike
+from os import PathLike, strerror
 from pathlib import Path
 
 from modelward.errors import LedgerBroken
@@ -66,6 +67,8 @@ def verify(
         LedgerBroken: Naming the first entry or checkpoint that does not hold.
     """
     place = Path(place)
+    if not place.exists():
+        raise _unreadable(place, FileNotFoundError(ENOENT, strerror(ENOENT)))
     folder = place if place.is_dir() else place.parent
     entries = folder / ENTRIES if place.is_dir() else place
     key = _read_key(folder / KEY if public_key is None else public_key)
