@@ -123,8 +123,16 @@ class UpdateSum:
         self._sum += other._sum
         self._weight += other.weight
 
-    def mean(self) -> FlatF32:
+    def clear(self) -> None:
+        """Start again from nothing, in the same memory."""
+        self._sum.fill(0)
+        self._weight = 0
+
+    def mean(self, out: FlatF32 | None = None) -> FlatF32:
         """Return sum / total weight, correctly rounded to float32 (half to even).
+
+        Args:
+            out: Where to write it, [size]; a new vector if absent.
 
         Raises:
             BadUpdate: If nothing was added.
@@ -135,7 +143,7 @@ class UpdateSum:
                 why="a mean over no site is not a number",
                 remedy="ask at least one site before combining",
             )
-        mean = np.empty(self._sum.size, np.float32)
+        mean = np.empty(self._sum.size, np.float32) if out is None else out
         for start in range(0, mean.size, CHUNK):
             mean[start : start + CHUNK] = _quotient(
                 self._sum[start : start + CHUNK], self._weight

@@ -38,7 +38,8 @@ def demo(
     names = [only.value] if only else [which.value for which in Which]
     results = []
     for name in names:
-        request = demonstration(name, out / name, seed=seed, workers=workers)
+        folder = out / (f"{name}-seed-{seed}" if seed else name)
+        request = demonstration(name, folder, seed=seed, workers=workers)
         with watching(quiet=as_json) as watch:
             results.append(simulate(request, watch))
         if not as_json:

@@ -33,13 +33,15 @@ def watching(*, quiet: bool) -> Iterator[Watch]:
         disable=quiet,
     )
     tasks: dict[str, int] = {}
+    latest: dict[str, str] = {}
 
     def show(stage: Stage) -> None:
         if stage.name not in tasks:
             tasks[stage.name] = int(bar.add_task(stage.name, total=stage.total, said=""))
-        said = f"sites {stage.answered}/{stage.asked}" if stage.asked else ""
         if stage.metric is not None and not math.isnan(stage.metric[1]):
-            said += f"  {stage.metric[0]} {stage.metric[1]:.3f}"
+            latest[stage.name] = f"{stage.metric[0]} {stage.metric[1]:.3f}"
+        sites = f"sites {stage.answered}/{stage.asked}" if stage.asked else ""
+        said = "  ".join(part for part in (sites, latest.get(stage.name, "")) if part)
         bar.update(
             tasks[stage.name],  # type: ignore[arg-type]
             completed=stage.done,

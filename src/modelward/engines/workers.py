@@ -238,7 +238,7 @@ def _work(
     while True:
         try:
             raw = pipe.recv_bytes()
-        except EOFError:
+        except (EOFError, ConnectionResetError):
             return
         call, message = raw[:_CALL], raw[_CALL:]
         try:

@@ -247,12 +247,24 @@ class Registry:
             connection.execute(sa.insert(_answers).prefix_with("OR REPLACE"), rows)
 
     def _forget(self, study: Study, state: State) -> None:
-        """Delete models of rounds that are neither the start, the best nor the last."""
-        keep = {self.model_of(study, kept) for kept in (0, state.best, state.round_no)}
-        for round_no in range(max(1, state.round_no - 2), state.round_no):
-            digest = self.model_of(study, round_no)
-            if digest not in keep:
-                self.store.path(digest).unlink(missing_ok=True)
+        """Delete models and memories of earlier rounds that no study goes on from.
+
+        What a study keeps: its start, its best round, its last round and the memory of that.
+        Two rounds back are looked at, and what was the best then, so that a crash between
+        commit and here leaves little behind.
+        """
+        with self._read() as connection:
+            rows = connection.execute(sa.select(_rounds)).all()
+            needed = set(connection.execute(sa.select(_studies.c.start)).scalars())
+        models = {(row.study, row.round_no): row.model for row in rows}
+        last = {row.study: row for row in sorted(rows, key=lambda row: row.round_no)}
+        for row in last.values():
+            needed |= {row.model, row.optimiser, models[row.study, row.best]}
+        for row in rows:
+            if row.study == study.sha256 and state.round_no - 3 < row.round_no:
+                left = {row.model, row.optimiser, models[row.study, row.best]} - needed - {None}
+                for digest in left:
+                    self.store.path(digest).unlink(missing_ok=True)
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:

@@ -63,7 +63,7 @@ def read(path: Path) -> tuple[Dataset, Path]:
         dataset = Dataset.model_validate_json(json.dumps(table, default=str), strict=True)
     except OSError as error:
         raise _refuse(path, [Fault("", f"cannot be read: {error.strerror}")]) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _refuse(path, [Fault("", f"not TOML: {error}")]) from error
     except ValidationError as error:
         raise _refuse(path, from_validation(error, Dataset)) from error

@@ -41,7 +41,7 @@ class ImageBatches:
             down, right = draw.integers(0, 2 * self._shift + 1, (2, len(rows)))
             taken = self._windows[rows, down, right]
         scaled = (taken.astype(np.float32) - self._low) * self._scale - np.float32(1.0)
-        return torch.from_numpy(scaled[..., None]).permute(0, 3, 1, 2)
+        return torch.from_numpy(scaled)[..., None].permute(0, 3, 1, 2)
 
 
 def forward(recipe: Cnn) -> Forward:
@@ -52,11 +52,11 @@ def forward(recipe: Cnn) -> Forward:
         for place in range(1, last + 1):
             weight, bias = parameters[f"conv{place}.weight"], parameters[f"conv{place}.bias"]
             x = functional.conv2d(x, weight.permute(0, 3, 1, 2), bias, padding=options.padding)
+            if place < last or options.pool == "flatten":
+                x = functional.max_pool2d(x, 2)
             if options.norm == "group":
                 gain, bias = parameters[f"norm{place}.gain"], parameters[f"norm{place}.bias"]
                 x = functional.group_norm(x, options.groups, gain, bias)
-            if place < last or options.pool == "flatten":
-                x = functional.max_pool2d(x, 2)
             x = functional.relu(x)
         if options.pool == "mean":
             return x.mean((2, 3))

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from os import sched_getaffinity
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -101,7 +100,7 @@ def simulate(request: Simulation, watch: Watch = lambda _: None) -> Result:
         check_data(request)
         rows = deal(request.data, request.study, request.dealing, request.special)
         write_sites(request.data, rows, folder.sites, request.special)
-        folder.seal(identity)
+        folder.seal(identity, rows)
     return _finish(
         folder, request.study, request.variants, request.background, request.workers, watch
     )
@@ -114,7 +113,7 @@ def resume(path: Path, workers: int | None = None, watch: Watch = lambda _: None
         RunMismatch: If there is no run in the folder.
     """
     folder = RunFolder(path)
-    terms = _stored(folder)
+    terms = folder.stored()
     study = stored_study(folder)
     variants = {
         name: from_json(json.dumps(variant).encode())
@@ -130,7 +129,7 @@ def stored_study(folder: RunFolder) -> Study:
     Raises:
         RunMismatch: If there is no run in the folder.
     """
-    return from_json(json.dumps(_stored(folder)["terms"]).encode())
+    return from_json(json.dumps(folder.stored()["terms"]).encode())
 
 
 def rewrite_report(path: Path, out: Path | None) -> list[Path]:
@@ -274,15 +273,3 @@ def _identity(request: Simulation) -> dict[str, Json]:
         },
         "background": json.loads(json.dumps(asdict(request.background))),
     }
-
-
-def _stored(folder: RunFolder) -> dict[str, Any]:
-    try:
-        stored: dict[str, Any] = json.loads((folder.path / "run.json").read_bytes())
-    except (OSError, ValueError) as error:
-        raise RunMismatch(
-            f"{folder.path} holds no run",
-            why="a run starts with: modelward study simulate STUDY --data FILE",
-            remedy="check the path, or start the run there",
-        ) from error
-    return stored

@@ -44,7 +44,7 @@ def parse(text: str, *, file: str = "study.toml") -> Study:
     """
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise _refuse(file, [Fault("", f"not TOML: {error}")]) from error
     try:
         # Through JSON, because TOML arrays are lists and the strict model wants tuples.
