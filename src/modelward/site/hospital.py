@@ -11,6 +11,7 @@ The folder of a site:
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from modelward.artifact.store import Store
 from modelward.core.study import Study
@@ -23,7 +24,7 @@ from modelward.gate.rules import Offer, standard
 from modelward.ledger.log import Ledger
 from modelward.readers.cohort import Cohort
 from modelward.readers.open import open_cohort
-from modelward.site.answer import compute
+from modelward.site.answer import Computed, compute
 from modelward.site.keys import signing_key
 from modelward.study.answers import answer_to
 from modelward.study.model import Model, model_schema
@@ -34,6 +35,53 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+class Trainer(Protocol):
+    """Who computes. Implementations: `DirectTrainer` here, `IsolatedTrainer` in isolated.py."""
+
+    def compute(self, task: Task, study: Study, models: Store) -> Computed:
+        """Return the result of `task`, whose model lies in `models`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what is held."""
+        ...
+
+
+class DirectTrainer:
+    """Trains in this process, which opens the data: for simulations.
+
+    Args:
+        folder: The site's folder, with `dataset.toml` in it.
+        site: The site's name.
+    """
+
+    def __init__(self, folder: Path, site: str) -> None:
+        self._folder, self._site = folder, site
+        self._cohorts: dict[str, Cohort] = {}
+
+    def compute(self, task: Task, study: Study, models: Store) -> Computed:
+        """Return the result of `task`."""
+        model = None
+        if task.model is not None:
+            tensors = models.tensors(task.model, model_schema(study))
+            model = Model.from_tensors(study, tensors)
+        return compute(task, study, model, self._cohort(study), self._site)
+
+    def close(self) -> None:
+        """Forget the cohorts."""
+        self._cohorts.clear()
+
+    def _cohort(self, study: Study) -> Cohort:
+        """Return the site's units for `study`, read when they are first needed.
+
+        Studies that differ only in how they train share one cohort.
+        """
+        asks = study.model_dump_json(include={"study", "cohort", "features", "target", "plan"})
+        if asks not in self._cohorts:
+            self._cohorts[asks] = open_cohort(self._folder / "dataset.toml", study)
+        return self._cohorts[asks]
+
+
 class Hospital:
     """A site that takes part in studies.
 
@@ -42,6 +90,7 @@ class Hospital:
         name: The name it is registered under.
         policy: What it allows to leave.
         clock: The time of ledger entries; no result depends on it.
+        trainer: Who computes; in this process if absent.
     """
 
     def __init__(
@@ -51,6 +100,7 @@ class Hospital:
         *,
         policy: Policy | None = None,
         clock: Callable[[], datetime] = now,
+        trainer: Trainer | None = None,
     ) -> None:
         self.folder, self.name, self.policy = folder, name, policy or Policy()
         key = signing_key(folder / "site.key")
@@ -59,22 +109,12 @@ class Hospital:
         )
         self.door = Door(name, key, Store(folder / "outbox"), self.ledger)
         self._studies: dict[str, Study] = {}
-        self._cohorts: dict[str, Cohort] = {}
+        self._trainer = trainer or DirectTrainer(folder, name)
         self._sent: dict[str, int] = {}
 
     def join(self, study: Study) -> None:
         """Take part in `study`: tasks of any other study are refused."""
         self._studies[study.sha256] = study
-
-    def cohort(self, study: Study) -> Cohort:
-        """Return the site's units for `study`, read when they are first needed.
-
-        Studies that differ only in how they train share one cohort.
-        """
-        asks = study.model_dump_json(include={"study", "cohort", "features", "target", "plan"})
-        if asks not in self._cohorts:
-            self._cohorts[asks] = open_cohort(self.folder / "dataset.toml", study)
-        return self._cohorts[asks]
 
     def answer(self, task: Task, models: Store) -> Answer:
         """Return the site's answer to `task`: what the gate releases, or that it refuses.
@@ -104,11 +144,7 @@ class Hospital:
         return answer
 
     def _offer(self, task: Task, study: Study, models: Store) -> Offer:
-        model = None
-        if task.model is not None:
-            tensors = models.tensors(task.model, model_schema(study))
-            model = Model.from_tensors(study, tensors)
-        computed = compute(task, study, model, self.cohort(study), self.name)
+        computed = self._trainer.compute(task, study, models)
         kind, schema = answer_to(study, task.kind)
         return Offer(
             task=task,
@@ -125,10 +161,11 @@ class Hospital:
             self._sent[study] = sum(
                 size
                 for entry in self.ledger
-                if entry["study"] == study and isinstance(size := entry.get("bytes"), int)
+                if entry.get("study") == study and isinstance(size := entry.get("bytes"), int)
             )
         return self._sent[study]
 
     def close(self) -> None:
-        """Release the ledger's lock."""
+        """End the trainer and release the ledger's lock."""
+        self._trainer.close()
         self.ledger.close()

@@ -92,14 +92,12 @@ def enter(view: View) -> None:
     _limit(view.largest_file)
 
 
-def limit_only(view: View) -> None:
-    """Do what needs no namespaces: for a site whose policy says isolation = "none"."""
+def limit_only(largest_file: int) -> None:
+    """Do what needs no namespaces: where systemd makes them, or the policy wants none."""
     kernel.die_with_parent(signal.SIGKILL)
-    os.write(1, _READY)
-    os.read(0, 1)
     kernel.no_new_privileges()
     kernel.filter_calls(program(platform.machine()))
-    _limit(view.largest_file)
+    _limit(largest_file)
 
 
 def start(arguments: Sequence[str], log: int) -> subprocess.Popen[bytes]:
@@ -127,8 +125,8 @@ def start(arguments: Sequence[str], log: int) -> subprocess.Popen[bytes]:
     )
 
 
-def admit(process: subprocess.Popen[bytes], *, namespaces: bool) -> None:
-    """Give the process that called `enter` or `limit_only` its user, and let it go on.
+def admit(process: subprocess.Popen[bytes]) -> None:
+    """Give the process that called `enter` its user, and let it go on.
 
     Raises:
         OSError: If it did not get that far, or the kernel refuses the mapping.
@@ -137,8 +135,7 @@ def admit(process: subprocess.Popen[bytes], *, namespaces: bool) -> None:
         raise OSError("the process was started without pipes")
     if process.stdout.read(1) != _READY:
         raise OSError("the kernel refused a step; the log has its words")
-    if namespaces:
-        _map_ids(process.pid)
+    _map_ids(process.pid)
     process.stdin.write(_GO)
 
 
@@ -158,7 +155,7 @@ def unavailable(scratch: Path) -> str | None:
             ["-m", "modelward.site.isolation", str(root), str(outbox)], stream.fileno()
         )
         try:
-            admit(process, namespaces=True)
+            admit(process)
             said = process.communicate()[0]
         except OSError as error:
             process.kill()
