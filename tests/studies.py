@@ -125,7 +125,7 @@ def write_images(path: Path, number: int, seed: int = 0) -> Path:
 def make_site(folder: Path, number: int, seed: int, text: str | None = None) -> Path:
     """Write a site's folder: `number` patients, dataset.toml and a fixed signing key."""
     folder.mkdir(parents=True)
-    write_csv(folder / "data.csv", rows(number, seed))
+    write_csv(folder / "data.csv", rows(number, seed, first=seed * 10_000))
     (folder / "dataset.toml").write_text(
         text or '[dataset]\nkind = "table"\npath = "data.csv"\npatient = "patient"\n'
     )

@@ -12,7 +12,10 @@
     ├── RunMismatch                exit 10  the folder holds another run
     ├── EngineFailed               exit 11  a worker or wire died; the run can be resumed
     ├── MissingExtra               exit 12  an optional dependency is not installed
-    └── TrainingFailed             exit 13  local training cannot go on
+    ├── TrainingFailed             exit 13  local training cannot go on
+    ├── MessageRefused             exit 14  a message altered, late, replayed or misplaced
+    ├── NotApproved                exit 15  a decision about a study is missing or not valid
+    └── IsolationUnavailable       exit 16  this machine cannot separate the trainer
 
 Each error carries three sentences: what happened, why that is refused, and what the
 reader can do next. The CLI prints all three; nothing else formats errors. Exit codes are
@@ -115,3 +118,21 @@ class TrainingFailed(ModelwardError):
     """Local training cannot go on, as when the loss is no longer finite."""
 
     exit_code = 13
+
+
+class MessageRefused(ModelwardError):
+    """A message is altered, expired, replayed, or of another study, round or sender."""
+
+    exit_code = 14
+
+
+class NotApproved(ModelwardError):
+    """Nobody who may has approved this study with this roster, or not any more."""
+
+    exit_code = 15
+
+
+class IsolationUnavailable(ModelwardError):
+    """This machine cannot keep the trainer apart as the policy asks."""
+
+    exit_code = 16

@@ -1,7 +1,7 @@
 """From the features of a study to the columns of its design matrix.
 
 Every site builds the same columns in the same order from the study alone, whatever its own
-data look like and however its copy of the file is arranged: one column for a number or a boolean, one for every level but the first of
+data look like: one column for a number or a boolean, one for every level but the first of
 a category. That is what makes sums over sites meaningful.
 """
 
@@ -48,10 +48,10 @@ class Inputs:
 
 
 def columns(study: Study) -> tuple[Column, ...]:
-    """Return the columns of the table features, by feature name.
+    """Return the columns of the table features, in the order of the features' names.
 
-    The order of the file is not part of the study's hash, so it must not be part of what a
-    model means: two parties that hold the same hash build the same columns.
+    Not in the order of the study file: a study is its canonical JSON, which has no order of
+    keys, and whoever holds the same study must build the same columns.
     """
     found: list[Column] = []
     for name, feature in sorted(study.features.items()):

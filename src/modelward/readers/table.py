@@ -68,10 +68,11 @@ def read_table(path: Path, dataset: Dataset, study: Study) -> Cohort:
     kept_ids = [unit for unit, keep in zip(ids, known, strict=True) if keep]
     given = None if folds is None else folds[known]
     return Cohort(
-        x=x[known],
+        x=np.ascontiguousarray(x[known]),  # sums depend on the order in memory
         y=y[known].astype(np.int8),
         folds=assign_folds(kept_ids, given, study.plan),
         notes=notes,
+        ids=tuple(kept_ids),
     )
 
 
