@@ -142,6 +142,7 @@ class Reader:
 def _has_a_round(registry: Path) -> bool:
     try:
         with closing(sqlite3.connect(f"file:{registry}?mode=ro", uri=True)) as connection:
-            return connection.execute("SELECT count(*) FROM rounds").fetchone()[0] > 0
+            found = connection.execute("SELECT count(*) FROM rounds").fetchone()
+            return bool(found[0])
     except sqlite3.OperationalError:
         return False
