@@ -20,7 +20,9 @@ from modelward.ledger.checkpoint import Checkpoint
 from modelward.ledger.log import CHECKPOINTS, ENTRIES, KEY
 from modelward.ledger.merkle import Frontier, leaf_hash
 from modelward.ledger.note import VerifierKey
+from modelward.ledger.shape import Shapes
 
+_BLOCK = 1024  # lines that are read and hashed together
 _EDITED = "an entry never changes once a checkpoint over it is signed"
 _COMPARE = "compare with a copy of the ledger, and ask the site what happened there"
 
@@ -80,11 +82,14 @@ def verify(
 
 def _check_entries(path: Path, history: list[Checkpoint]) -> Frontier:
     """Hold every entry against `history` and return the tree over all of them."""
-    tree, good = Frontier(), 0
+    tree, good, shapes = Frontier(), 0, Shapes()
     lines = _lines(path)
     for signed in history:
         while tree.size < signed.size:
-            tree.append(_leaf(next(lines, b""), tree.size, signed, path))
+            block = list(islice(lines, min(_BLOCK, signed.size - tree.size)))
+            tree.extend(_leaves(block, tree.size, shapes, path))
+            if not block:
+                raise _cut_off(path, tree.size, signed)
         if tree.root != signed.root:
             raise _mismatch(path, good, signed, history[-1])
         good = signed.size
@@ -98,26 +103,29 @@ def _check_entries(path: Path, history: list[Checkpoint]) -> Frontier:
     return tree
 
 
-def _leaf(line: bytes, seq: int, signed: Checkpoint, path: Path) -> bytes:
-    """Return the leaf hash of `line`, which must hold entry `seq`."""
-    if not line:
-        raise LedgerBroken(
-            f"the tail is cut off from entry {seq} on: {path} ends after {seq} lines,"
-            f" and {signed.size} were signed",
-            why="a ledger only grows; signed entries are never removed",
-            remedy=_COMPARE,
-        )
-    try:
-        found = entry.decode(line)["seq"]
-    except LedgerBroken as error:
-        raise LedgerBroken(
-            f"entry {seq} was damaged, line {seq + 1} of {path}: {error.what}",
-            why=_EDITED,
-            remedy=_COMPARE,
-        ) from error
-    if found != seq:
-        raise LedgerBroken(_misplaced(path, seq, found), why=_EDITED, remedy=_COMPARE)
-    return leaf_hash(line[:-1])
+def _leaves(block: list[bytes], first: int, shapes: Shapes, path: Path) -> list[bytes]:
+    """Return the leaf hashes of the lines of `block`, which must hold entries `first` on."""
+    for seq, line in enumerate(block, start=first):
+        try:
+            found = shapes.seq(line)
+        except LedgerBroken as error:
+            raise LedgerBroken(
+                f"entry {seq} was damaged, line {seq + 1} of {path}: {error.what}",
+                why=_EDITED,
+                remedy=_COMPARE,
+            ) from error
+        if found != seq:
+            raise LedgerBroken(_misplaced(path, seq, found), why=_EDITED, remedy=_COMPARE)
+    return [leaf_hash(line[:-1]) for line in block]
+
+
+def _cut_off(path: Path, seq: int, signed: Checkpoint) -> LedgerBroken:
+    return LedgerBroken(
+        f"the tail is cut off from entry {seq} on: {path} ends after {seq} lines,"
+        f" and {signed.size} were signed",
+        why="a ledger only grows; signed entries are never removed",
+        remedy=_COMPARE,
+    )
 
 
 def _misplaced(path: Path, seq: int, found: object) -> str:
