@@ -2,7 +2,7 @@
 
     entries.jsonl   one canonical JSON entry a line (entry.py)
     checkpoints     every signed checkpoint, oldest first (checkpoint.py)
-    witnessed       the last checkpoint that witnesses cosigned (cosignature.py)
+    witnessed       the last checkpoint that witnesses cosigned (witnessed.py)
     key.pub         the verifier key, for those who have no better source (note.py)
 
 Commit order: entries on disk, then the checkpoint on disk, then the append returns. So an
@@ -31,12 +31,11 @@ from modelward.ledger import checkpoint, entry
 from modelward.ledger.appendfile import AppendFile
 from modelward.ledger.checkpoint import Checkpoint
 from modelward.ledger.merkle import leaf_hash
-from modelward.ledger.note import Signer
+from modelward.ledger.note import Signer, VerifierKey
 from modelward.ledger.tree import Tree
 
 ENTRIES = "entries.jsonl"
 CHECKPOINTS = "checkpoints"
-WITNESSED = "witnessed"
 KEY = "key.pub"
 
 Clock = Callable[[], datetime]
@@ -50,10 +49,12 @@ class Ledger:
     time. A forked child does not inherit it.
 
     Attributes:
+        folder: Where it lies.
         tree: The tree over all entries, to prove from; only the ledger grows it.
     """
 
     def __init__(self, folder: Path, signer: Signer, clock: Clock) -> None:
+        self.folder = folder
         self._entries = AppendFile(folder / ENTRIES)
         self._checkpoints = AppendFile(folder / CHECKPOINTS)
         self._signer = signer
@@ -184,21 +185,10 @@ class Ledger:
         """The signed note over all entries."""
         return self._latest_note
 
-    def keep_witnessed(self, cosigned: bytes) -> None:
-        """Keep a checkpoint of this ledger to which witnesses have added their lines.
-
-        Raises:
-            LedgerBroken: If it is not signed by this ledger, or not of this history.
-            StorageError: If the disk does not take it.
-        """
-        shown = checkpoint.read(cosigned, self._signer.key)
-        if shown.size > self.size or self.tree.root_of(shown.size) != shown.root:
-            raise LedgerBroken(
-                f"the checkpoint of {shown.size} entries is not of this ledger's history",
-                why="this ledger was rolled back or rewritten after it was signed",
-                remedy="stop the node and restore the ledger from its newest copy",
-            )
-        write_whole(self._entries.path.with_name(WITNESSED), cosigned)
+    @property
+    def key(self) -> VerifierKey:
+        """What others need to verify this ledger."""
+        return self._signer.key
 
     def close(self) -> None:
         """Let go of the files and the lock; a second call does nothing."""

@@ -72,6 +72,11 @@ class VerifierKey:
         encoded = base64.b64encode(self.type + self.public).decode()
         return f"{self.name}+{self.id.hex()}+{encoded}"
 
+    @property
+    def cosigner(self) -> Self:
+        """The same signer as a witness: a cosignature has a key id of its own."""
+        return type(self)(self.name, self.public, COSIGNATURE)
+
     def check(self, signature: bytes, message: bytes) -> bool:
         """Return whether `signature` over `message` is by this key."""
         try:
@@ -109,11 +114,6 @@ class Signer:
     def key(self) -> VerifierKey:
         """What others need to verify this signer."""
         return VerifierKey(self.name, self.private.public_key().public_bytes_raw())
-
-    @property
-    def cosigner_key(self) -> VerifierKey:
-        """What others need to verify what this signer cosigned as a witness."""
-        return VerifierKey(self.name, self.key.public, COSIGNATURE)
 
 
 @dataclass(frozen=True, slots=True)

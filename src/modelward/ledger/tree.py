@@ -38,16 +38,17 @@ class Tree:
         """Return the tree head over the first `size` leaves, at most all of them."""
         return self._root(0, size) if size else EMPTY_ROOT
 
-    def leaf(self, index: int) -> bytes:
-        """Return leaf hash `index`, which must be there."""
-        return self._node(0, index)
+    def node(self, height: int, index: int) -> bytes:
+        """Return the root of the `index`-th complete subtree of 2^`height` leaves."""
+        at = index * _HASH_BYTES
+        return bytes(self._levels[height][at : at + _HASH_BYTES])
 
     def append(self, leaf: bytes) -> None:
         """Add one 32-byte leaf hash at the right."""
         height, index = 0, self.size
         self._levels[0] += leaf
         while index & 1:
-            leaf = node_hash(self._node(height, index - 1), leaf)
+            leaf = node_hash(self.node(height, index - 1), leaf)
             height, index = height + 1, index >> 1
             if height == len(self._levels):
                 self._levels.append(bytearray())
@@ -100,15 +101,11 @@ class Tree:
                 start = split
         return tuple(reversed(path if start == 0 else [*path, self._root(start, stop)]))
 
-    def _node(self, height: int, index: int) -> bytes:
-        at = index * _HASH_BYTES
-        return bytes(self._levels[height][at : at + _HASH_BYTES])
-
     def _root(self, start: int, stop: int) -> bytes:
         """Return MTH(D[start:stop]); `start` is a multiple of the power of two that splits."""
         width = stop - start
         if width & (width - 1) == 0:
             height = width.bit_length() - 1
-            return self._node(height, start >> height)
+            return self.node(height, start >> height)
         split = start + split_of(width)
         return node_hash(self._root(start, split), self._root(split, stop))
