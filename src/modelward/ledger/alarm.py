@@ -164,8 +164,11 @@ def decode(raw: bytes) -> Alarm:
     """
     try:
         said = parse_strict(raw, what="alarm")
-        found = Alarm(**{**said, "held": said["held"].encode(), "shown": said["shown"].encode()})
-        if found.finding in get_args(FindingKind) and found.states and encode(found) == raw:
+        notes = {name: said[name].encode() for name in ("held", "shown")}
+        found = Alarm(**{**said, **notes})
+        checkpoint.parse(note.split(found.held)[0])
+        checkpoint.parse(note.split(found.shown)[0])
+        if said["finding"] in get_args(FindingKind) and encode(found) == raw:
             return found
     except (BadArtifact, LedgerBroken, TypeError, KeyError, AttributeError, ValueError):
         pass

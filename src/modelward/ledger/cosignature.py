@@ -147,5 +147,3 @@ def _refuse(what: str) -> LedgerBroken:
         why="a cosignature covers time and checkpoint (docs/formats/cosignature.md)",
         remedy="ask the witness for its cosignature again; if it fails again, it was changed",
     )
-
-

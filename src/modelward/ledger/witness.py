@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import quote
 
 from modelward.durable import make_folder
@@ -44,6 +44,9 @@ class Behind:
     size: int
 
 
+Verdict = Literal["new", "same", "behind"] | FindingKind
+
+
 class _Seen:
     """What was cosigned for one origin, oldest first."""
 
@@ -59,13 +62,16 @@ class _Seen:
             raise
         self.notes = {state.size: each for state, each in zip(history, notes, strict=True)}
         self.states = {state.size: state for state in history}
-        self.last = history[-1] if history else None
+
+    @property
+    def size(self) -> int:
+        """Entries of the last checkpoint, 0 if there is none."""
+        return next(reversed(self.notes), 0)
 
     def add(self, state: Checkpoint, note: bytes) -> None:
         """Put a cosigned checkpoint on disk, then in memory."""
         self._file.append(note + b"\n")
         self.notes[state.size], self.states[state.size] = note, state
-        self.last = state
 
     def close(self) -> None:
         self._file.close()
@@ -126,23 +132,18 @@ class Witness:
         if standing:
             return standing
         seen = self._history(key)
-        known = seen.states.get(shown.size)
-        last = seen.last
-        if last is None:
-            return self._cosign(request, shown, seen) if request.old == 0 else Behind(0)
-        if known and known.root != shown.root:
-            return self._alarm("split", seen.notes[shown.size], request)
-        if shown == last:
-            return Cosigned(self._line(request.signed))
-        if known:
-            return Behind(last.size)
-        if shown.size < last.size:
-            return self._alarm("rollback", seen.notes[last.size], request)
-        if request.old != last.size:
-            return Behind(last.size)
-        if not _extends(last, shown, request.path):
-            return self._alarm("inconsistent", seen.notes[last.size], request)
-        return self._cosign(request, shown, seen)
+        match judge(seen.states, request, shown):
+            case "behind":
+                return Behind(seen.size)
+            case "new":
+                line = self._line(request.signed)
+                seen.add(shown, cosignature.attach(request.signed, line))
+                return Cosigned(line)
+            case "same":
+                return Cosigned(self._line(request.signed))
+            case finding:
+                held = seen.notes[shown.size if finding == "split" else seen.size]
+                return self.alarms.raise_(finding, held, request.signed)
 
     def recall(self, key: VerifierKey) -> bytes | None:
         """Return the last checkpoint seen under `key`, cosigned now, or None.
@@ -154,9 +155,9 @@ class Witness:
             LedgerBroken: If what is kept of this origin was signed by another key.
         """
         seen = self._history(key)
-        if seen.last is None:
+        if not seen.notes:
             return None
-        note = seen.notes[seen.last.size]
+        note = seen.notes[seen.size]
         return cosignature.attach(note, self._line(note))
 
     def close(self) -> None:
@@ -178,16 +179,35 @@ class Witness:
             self._seen[key.name] = _Seen(path, key)
         return self._seen[key.name]
 
-    def _cosign(self, request: Request, shown: Checkpoint, seen: _Seen) -> Cosigned:
-        line = self._line(request.signed)
-        seen.add(shown, cosignature.attach(request.signed, line))
-        return Cosigned(line)
-
     def _line(self, signed: bytes) -> bytes:
         return cosignature.cosign(signed, self._signer, self._clock())
 
-    def _alarm(self, finding: FindingKind, held: bytes, request: Request) -> Alarm:
-        return self.alarms.raise_(finding, held, request.signed)
+
+def judge(seen: dict[int, Checkpoint], request: Request, shown: Checkpoint) -> Verdict:
+    """Say what a checkpoint is to a witness that cosigned those in `seen`. Pure.
+
+    Args:
+        seen: By size, oldest first.
+        request: What came with the checkpoint.
+        shown: The checkpoint, its signature checked.
+
+    Returns:
+        `new` and to be cosigned, the `same` as the last, `behind` (the proof starts
+        elsewhere, or it is a late copy of one seen before), or what is wrong with it.
+    """
+    if not seen:
+        return "new" if request.old == 0 and not request.path else "behind"
+    last = seen[next(reversed(seen))]
+    known = seen.get(shown.size, shown)
+    if known != shown:
+        return "split"
+    if shown == last:
+        return "same"
+    if shown.size < last.size and shown.size not in seen:
+        return "rollback"
+    if shown.size < last.size or request.old != last.size:
+        return "behind"
+    return "new" if _extends(last, shown, request.path) else "inconsistent"
 
 
 def _extends(old: Checkpoint, new: Checkpoint, path: tuple[bytes, ...]) -> bool:
