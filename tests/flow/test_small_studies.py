@@ -84,7 +84,9 @@ LONG = {
 
 
 @pytest.mark.parametrize("small", BOTH, ids=lambda small: small.name)
-def test_ctrl_c_says_how_to_go_on_and_the_run_goes_on_to_the_same_hash(tmp_path, small: Small):
+def test_ctrl_c_says_how_to_go_on_and_the_run_goes_on_to_the_same_hash(
+    tmp_path: Path, small: Small
+) -> None:
     whole = small.prepare(tmp_path / "whole", LONG[small.name])
     folder = small.prepare(tmp_path / "interrupted", LONG[small.name])
     process = started(*small.simulate(folder, out="run"), cwd=folder)
