@@ -48,9 +48,13 @@ class Inputs:
 
 
 def columns(study: Study) -> tuple[Column, ...]:
-    """Return the columns of the table features, in the order of the study file."""
+    """Return the columns of the table features, in the order of the features' names.
+
+    Not in the order of the study file: canonical JSON, which is what is hashed, signed and
+    stored, keeps no order of keys, so one hash must mean one order of columns.
+    """
     found: list[Column] = []
-    for name, feature in study.features.items():
+    for name, feature in sorted(study.features.items()):
         if isinstance(feature, ImageFeature):
             continue
         standardise = feature.scale == "standard"

@@ -126,7 +126,8 @@ def descend(
     for epoch in range(1, terms.epochs + 1):
         order = draw.permutation(n)
         for first in range(0, n, terms.batch):
-            loss = model.step(order[first : first + terms.batch], terms.lr, draw)
+            with np.errstate(over="ignore", invalid="ignore"):  # what the next line is about
+                loss = model.step(order[first : first + terms.batch], terms.lr, draw)
             if not isfinite(loss):
                 raise TrainingFailed(
                     f"the loss became {loss} in epoch {epoch} at learning rate {terms.lr:g}",

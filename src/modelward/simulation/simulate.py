@@ -8,7 +8,7 @@ step is stored when it is finished, so the same call goes on where a killed one 
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from os import sched_getaffinity
@@ -100,6 +100,7 @@ def simulate(request: Simulation, watch: Watch = lambda _: None) -> Result:
         check_data(request)
         rows = deal(request.data, request.study, request.dealing, request.special)
         write_sites(request.data, rows, folder.sites, request.special)
+        check_sites(request.study, _cohorts(folder, rows, request.study))
         folder.seal(identity, rows)
     return _finish(
         folder, request.study, request.variants, request.background, request.workers, watch
@@ -166,11 +167,17 @@ def check_data(request: Simulation) -> None:
         )
         whole = read_table(request.data, Dataset(dataset=source), study)
     _, labels = whole.fold("train")
-    if len(set(labels.tolist())) == 1:
+    if len(set(labels.tolist())) < 2:  # noqa: PLR2004 - an outcome has two classes
         raise DataError(
             f"all {len(labels)} training labels of {study.target_name!r} are equal",
             why="there is nothing to tell apart",
             remedy="check the target's definition and the data it is read from",
+        )
+    if not whole.count("test"):
+        raise DataError(
+            "there are no test units",
+            why="a report on training data would mislead",
+            remedy="hold some back: [plan] test = 0.2, or a split column",
         )
 
 
@@ -200,8 +207,7 @@ def _finish(
     """Train, compare and report over sites that are in place."""
     count = workers or len(sched_getaffinity(0))
     names = folder.site_names()
-    cohorts = {site: open_cohort(folder.sites / site / "dataset.toml", study) for site in names}
-    check_sites(study, cohorts)
+    cohorts = _cohorts(folder, names, study)
     outcomes, answers = _train(folder, {study.id: study, **variants}, names, count, watch)
     models = compare(folder, study, cohorts, count, watch)
     findings = assemble(folder, outcomes, models, cohorts, answers, background)
@@ -213,6 +219,11 @@ def _finish(
         folder=folder.path,
         report=page,
     )
+
+
+def _cohorts(folder: RunFolder, names: Iterable[str], study: Study) -> dict[str, Cohort]:
+    """Return every site's units."""
+    return {site: open_cohort(folder.sites / site / "dataset.toml", study) for site in names}
 
 
 def _train(
