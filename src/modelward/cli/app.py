@@ -4,17 +4,16 @@ Nothing heavy is imported here: `modelward --help` answers at once, and each com
 what it needs when it runs. This is also the one place where errors become exit codes.
 """
 
+import signal
 import sys
 from importlib.metadata import version
+from types import FrameType
 from typing import Annotated
 
 import typer
 
 from modelward.cli import demo, ledger, model, study
 from modelward.errors import ModelwardError
-
-INTERRUPTED = 130
-"""What typer exits with after Ctrl-C, as shells do."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -44,17 +43,24 @@ def root(
     """Hospitals learn together without moving patient records."""
 
 
+class Interrupted(BaseException):
+    """Ctrl-C; not a KeyboardInterrupt, which typer would turn into a bare 'Aborted!'."""
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise Interrupted
+
+
 def main() -> None:
     """Run the command line."""
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         app(standalone_mode=True)
     except ModelwardError as error:
         typer.echo(error.explain(), err=True)
         sys.exit(error.exit_code)
-    except SystemExit as ended:
-        if ended.code == INTERRUPTED:
-            typer.echo(
-                "interrupted; finished rounds are kept: the same command goes on there",
-                err=True,
-            )
-        raise
+    except Interrupted:
+        typer.echo(
+            "interrupted; finished rounds are kept: the same command goes on there", err=True
+        )
+        sys.exit(130)

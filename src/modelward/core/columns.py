@@ -50,8 +50,8 @@ class Inputs:
 def columns(study: Study) -> tuple[Column, ...]:
     """Return the columns of the table features, in the order of the features' names.
 
-    Not in the order of the study file: canonical JSON, which is what is hashed, signed and
-    stored, keeps no order of keys, so one hash must mean one order of columns.
+    Not in the order of the study file: a study is its canonical JSON, which has no order of
+    keys, and whoever holds the same study must build the same columns.
     """
     found: list[Column] = []
     for name, feature in sorted(study.features.items()):

@@ -1,8 +1,8 @@
 """Points for two pictures: the ROC curve and the reliability diagram.
 
 Both are drawn from groups of at least ten units with like predictions, never from single
-units, so a picture shows no patient. A ROC curve through groups lies slightly inside the
-exact one; the AUC beside it is the exact one.
+units, so a picture shows no patient. A ROC curve through groups is coarser than the exact
+one; the AUC that stands beside it is exact.
 """
 
 from dataclasses import dataclass

@@ -82,7 +82,7 @@ def percentile(value: float | None, drawn: Floats) -> Estimate:
     finite = drawn[np.isfinite(drawn)]
     lost = 1 - finite.size / drawn.size
     if lost > MOST_WITHOUT_A_FIT:
-        return Estimate(value, None, f"{lost:.0%} of the resamples have no finite value")
+        return Estimate(value, None, f"{lost:.1%} of the resamples have no finite value")
     low, high = np.quantile(finite, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
     method = f"stratified bootstrap, {drawn.size} resamples"
     return Estimate(value, Interval(float(low), float(high), method))

@@ -131,7 +131,7 @@ class Cnn:
     ) -> LocalModel:
         """Return a model that trains `flat` in place; see recipe.Recipe."""
         require_torch()
-        from modelward.recipes import cnn_torch  # noqa: PLC0415 - torch only where it computes
+        from modelward.recipes import cnn_torch  # noqa: PLC0415 - imports torch
 
         tensors = self.schema(inputs).split(flat)
         return cnn_torch.local_model(self, tensors, (x, y), inputs, descent)
@@ -141,6 +141,6 @@ class Cnn:
     ) -> NDArray[np.float64]:
         """Return probabilities, [n]."""
         require_torch()
-        from modelward.recipes import cnn_torch  # noqa: PLC0415 - torch only where it computes
+        from modelward.recipes import cnn_torch  # noqa: PLC0415 - imports torch
 
         return cnn_torch.probabilities(self, self.schema(inputs).split(flat), x, inputs)

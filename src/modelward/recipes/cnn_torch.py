@@ -41,7 +41,7 @@ class ImageBatches:
             down, right = draw.integers(0, 2 * self._shift + 1, (2, len(rows)))
             taken = self._windows[rows, down, right]
         scaled = (taken.astype(np.float32) - self._low) * self._scale - np.float32(1.0)
-        return torch.from_numpy(scaled[..., None]).permute(0, 3, 1, 2)
+        return torch.from_numpy(scaled)[..., None].permute(0, 3, 1, 2)
 
 
 def forward(recipe: Cnn) -> Forward:

@@ -60,7 +60,7 @@ class Mlp:
     ) -> LocalModel:
         """Return a model that trains `flat` in place; see recipe.Recipe."""
         require_torch()
-        from modelward.recipes import mlp_torch  # noqa: PLC0415 - torch only where it computes
+        from modelward.recipes import mlp_torch  # noqa: PLC0415 - imports torch
 
         tensors = self.schema(inputs).split(flat)
         return mlp_torch.MlpModel(self.layers, tensors, x, y, descent)
@@ -70,6 +70,6 @@ class Mlp:
     ) -> NDArray[np.float64]:
         """Return probabilities, [n]."""
         require_torch()
-        from modelward.recipes import mlp_torch  # noqa: PLC0415 - torch only where it computes
+        from modelward.recipes import mlp_torch  # noqa: PLC0415 - imports torch
 
         return mlp_torch.probabilities(self.layers, self.schema(inputs).split(flat), x)

@@ -67,6 +67,7 @@ class MlpModel:
         single_thread()
         named = shared(tensors)
         self._weights = [named[f"{layer}.weight"] for layer in layers]
+        self._across = [weight.t() for weight in self._weights]
         self._biases = [named[f"{layer}.bias"] for layer in layers]
         self._batches = TableBatches(x)
         self._y = y.astype(np.float32)
@@ -77,9 +78,9 @@ class MlpModel:
     def step(self, rows: NDArray[np.int64], lr: float, draw: np.random.Generator) -> float:
         """Change the vector in place by one step; see recipe.LocalModel."""
         inputs = [self._batches.take(rows, draw)]
-        for weight, bias in zip(self._weights[:-1], self._biases[:-1], strict=True):
-            inputs.append(torch.addmm(bias, inputs[-1], weight.t()).relu_())
-        logits = torch.addmm(self._biases[-1], inputs[-1], self._weights[-1].t())
+        for across, bias in zip(self._across[:-1], self._biases[:-1], strict=True):
+            inputs.append(torch.addmm(bias, inputs[-1], across).relu_())
+        logits = torch.addmm(self._biases[-1], inputs[-1], self._across[-1])
         loss, dlogits = slope(logits.numpy()[:, 0], self._y[rows], self._descent.offset)
         d = torch.from_numpy(dlogits[:, None])
         ones = torch.ones(len(rows))

@@ -10,7 +10,7 @@ from modelward.evaluate.findings import Findings
 from modelward.evaluate.scores import Scores
 from modelward.evaluate.verdict import NAMES, Verdict
 from modelward.report.blocks import Cell, Table, cells
-from modelward.report.numbers import MISSING, between, count, decimal, positives, signed
+from modelward.report.numbers import MISSING, between, count, decimal, signed
 from modelward.report.plots import SIGNS
 
 METRICS = ("AUC", "Accuracy", "Sensitivity", "Specificity", "Brier", "Slope", "Intercept")
@@ -146,10 +146,7 @@ def verdict_table(findings: Findings, fewest: int) -> Table:
         better = "lower is better" if verdict.metric == "brier" else ""
         return (
             Cell(findings.record.title(verdict.site)),
-            Cell(
-                count(verdict.units, fewest),
-                f"{positives(verdict.positives)} with outcome",
-            ),
+            Cell(count(verdict.units, fewest), with_outcome(verdict.positives)),
             Cell(NAMES[verdict.metric], better),
             Cell(decimal(verdict.federated)),
             Cell(decimal(verdict.local)),
@@ -165,6 +162,11 @@ def verdict_table(findings: Findings, fewest: int) -> Table:
         rows=tuple(row(verdict) for verdict in findings.verdicts),
         notes=(f"95% intervals in brackets: {'; '.join(sorted(used))}.",) if used else (),
     )
+
+
+def with_outcome(value: int | None) -> str:
+    """Return how many have the outcome, in words."""
+    return "outcome not shown" if value is None else f"{value:,} with outcome"
 
 
 def site_table(findings: Findings, fewest: int) -> Table:

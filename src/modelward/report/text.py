@@ -76,12 +76,24 @@ def aligned(table: Table, rows: list[list[str]], widths: list[int]) -> list[str]
 
 
 def stacked(table: Table, rows: list[list[str]]) -> list[str]:
-    """Return each row as its name and, below, its values with the titles of their columns."""
+    """Return each row as its name and, below, its values with the titles of their columns.
+
+    A row whose first cell is empty belongs to the one above and is named after it.
+    """
+    named = table.words if table.words < len(table.head) else 1
     lines: list[str] = []
+    group = ""
     for row in rows:
-        lines.append(", ".join(value for value in row[: table.words] if value))
-        titles = zip(table.head[table.words :], row[table.words :], strict=True)
+        group = row[0] or group
+        lines.append(", ".join([group, *row[1:named]]))
+        titles = zip(table.head[named:], row[named:], strict=True)
         values = "; ".join(f"{title} {value}" for title, value in titles)
-        if values:
-            lines += wrap(values, WIDTH, initial_indent="    ", subsequent_indent="    ")
+        lines += wrap(
+            values,
+            WIDTH,
+            initial_indent="    ",
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
     return lines

@@ -136,8 +136,7 @@ def test_a_quotient_that_would_be_rounded_twice_is_rounded_once():
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [np.nan, np.inf, -np.inf, 128.0, -128.0, 1e30, UNIT / 2, 1 + UNIT / 2 - UNIT / 2 / 2],
+    "wrong", [np.nan, np.inf, -np.inf, 128.0, -128.0, 1e30, UNIT / 2, 0.125 + UNIT / 4]
 )
 @pytest.mark.parametrize("place", [0, CHUNK + 5])
 def test_values_off_the_grid_are_refused_and_leave_the_sum_as_it_was(wrong, place):
@@ -171,6 +170,17 @@ def test_a_total_weight_that_could_wrap_the_sum_is_refused():
         total.merge(total)
 
     assert total.mean()[0] == np.float32(127.9999)
+
+
+def test_a_cleared_sum_starts_again_and_a_mean_can_be_written_anywhere():
+    total, slot = UpdateSum(2), np.zeros(2, np.float32)
+    total.add(vector(1, 1), 5)
+
+    total.clear()
+    total.add(vector(3, -1), 2)
+
+    assert total.mean(out=slot) is slot
+    assert slot.tolist() == [3.0, -1.0]
 
 
 def test_another_size_or_type_is_refused():

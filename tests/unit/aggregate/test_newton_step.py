@@ -17,7 +17,7 @@ def test_the_penalty_spares_the_intercept():
 
     moved = step(np.array([1.0, 1.0]), sums, l2=1.0)
 
-    # By hand: the intercept moves by 2 of 4, the weight by 3 + l2 of 5 + l2.
+    # The intercept moves by 2 over 4, the weight by 3 + 1 over 5 + 1.
     assert moved.tolist() == [0.5, pytest.approx(1 - 4 / 6)]
 
 

@@ -282,3 +282,13 @@ def test_two_hundred_thousand_rows_are_read_in_seconds(tmp_path):
 
     assert time.process_time() - began < 8
     assert len(cohort.y) == 200_000
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_line_with_more_values_than_headings_is_named(tmp_path, separator):
+    path = tmp_path / "data.csv"
+    text = "\n".join([HEADING, *FOUR, "e,61,5,0,medical,0"]).replace(",", separator)
+    path.write_text(text + "\n")
+
+    with pytest.raises(DataError, match=r"line 6: 6 values under 5 headings"):
+        read_table(path, dataset(path), STUDY)

@@ -69,7 +69,7 @@ def changed(old: str, new: str, text: str = TABLE) -> str:
         (changed("[recipe]", "[recip]"), "recip: there is no such key; did you mean 'recipe'?"),
         (
             changed('type = "number"', 'type = "nunber"'),
-            "features.age: input tag 'nunber' found using 'type' does not match",
+            "features.age.type: there is no type 'nunber'; did you mean 'number'?",
         ),
         (
             TABLE + "\n[target.dead]\ntype = 'boolean'\n",

@@ -1,0 +1,71 @@
+"""Differences are first minus second, on the same patients."""
+
+import numpy as np
+import pytest
+
+from modelward.errors import DataError
+from modelward.evaluate.compare import compare
+from modelward.evaluate.predictions import Predictions
+
+TRUTH = [1, 1, 1, 1, 1, 0, 0, 0, 0, 0]
+SURE = Predictions.of(TRUTH, [0.9] * 5 + [0.1] * 5)
+UNSURE = Predictions.of(TRUTH, [0.6, 0.6, 0.6, 0.6, 0.4, 0.4, 0.4, 0.4, 0.4, 0.6])
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(1)
+
+
+def test_brier_by_hand():
+    found = compare("brier", SURE, UNSURE, rng())
+
+    # 0.1^2 for all; (8 * 0.4^2 + 2 * 0.6^2) / 10 = 0.2 for the other.
+    assert (found.first, found.second) == pytest.approx((0.01, 0.2))
+    assert found.difference.value == pytest.approx(-0.19)
+
+
+def test_accuracy_by_hand():
+    found = compare("accuracy", SURE, UNSURE, rng())
+
+    assert (found.first, found.second) == pytest.approx((1, 0.8))
+    assert found.difference.value == pytest.approx(0.2)
+
+
+def test_auc_uses_the_paired_delong_interval():
+    found = compare("auc", UNSURE, SURE, rng())
+
+    # 16 of 25 pairs right, 8 tied, 1 wrong: 0.8 against 1.
+    assert (found.first, found.second) == pytest.approx((0.8, 1))
+    assert found.difference.interval is not None
+    assert found.difference.interval.method == "paired DeLong"
+
+
+@pytest.mark.parametrize("metric", ["brier", "accuracy"])
+def test_the_resamples_judge_both_models_on_the_same_patients(metric):
+    found = compare(metric, SURE, SURE, rng())
+
+    assert found.difference.interval is not None
+    assert (found.difference.interval.low, found.difference.interval.high) == (0, 0)
+
+
+@pytest.mark.parametrize("metric", ["auc", "brier", "accuracy"])
+def test_other_patients_are_refused(metric):
+    with pytest.raises(DataError, match="different units"):
+        compare(metric, SURE, Predictions.of([1, 0], [0.5, 0.5]), rng())
+
+
+@pytest.mark.slow
+def test_the_paired_brier_interval_covers_the_truth_about_95_times_in_100():
+    runs, covered = 600, 0
+    for seed in range(runs):
+        draw = np.random.default_rng(seed)
+        logit = draw.normal(size=120)
+        outcome = draw.random(120) < 1 / (1 + np.exp(-logit))
+        one, two = (1 / (1 + np.exp(-logit - draw.normal(size=120))) for _ in range(2))
+        found = compare(
+            "brier", Predictions.of(outcome, one), Predictions.of(outcome, two), draw, 500
+        )
+        assert found.difference.interval is not None
+        covered += found.difference.interval.low <= 0 <= found.difference.interval.high
+
+    assert 0.92 <= covered / runs <= 0.98
