@@ -165,9 +165,7 @@ def test_an_alarm_about_one_ledger_does_not_stop_another(seen, tmp_path):
     _, witness = seen
     answer(witness, asked(rewritten(tmp_path / "other", [2]), 0))
     stranger = Signer("modelward/stranger", STRANGER)
-    other = checkpoint.sign(
-        Checkpoint(stranger.name, 1, bytes(32)), stranger
-    )
+    other = checkpoint.sign(Checkpoint(stranger.name, 1, bytes(32)), stranger)
 
     with open_witness(witness) as hub:
         assert isinstance(hub.answer(Request(0, (), other), stranger.key), Cosigned)
@@ -184,9 +182,7 @@ def test_an_alarm_says_what_to_do_and_fits_the_ledger_of_the_witness(seen, tmp_p
 
 def test_a_checkpoint_that_the_site_did_not_sign_is_no_evidence(seen):
     site, witness = seen
-    forged = checkpoint.sign(
-        Checkpoint(ORIGIN, 5, bytes(32)), Signer(ORIGIN, STRANGER)
-    )
+    forged = checkpoint.sign(Checkpoint(ORIGIN, 5, bytes(32)), Signer(ORIGIN, STRANGER))
 
     with pytest.raises(LedgerBroken, match="no signature by"):
         answer(witness, Request(5, (), forged))
