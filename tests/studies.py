@@ -7,7 +7,8 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from modelward.core.study import Study
-from modelward.site.hospital import Hospital
+from modelward.readers.cohort import Cohort
+from modelward.site.hospital import DirectTrainer, Hospital
 from modelward.study.read import parse
 from tests.ledgers import morning
 
@@ -157,3 +158,9 @@ def hospital(folder: Path, name: str, *studies: Study) -> Hospital:
     for study in studies:
         opened.join(study)
     return opened
+
+
+def cohort_of(opened: Hospital, study: Study) -> Cohort:
+    """The units of a hospital whose trainer runs in this process."""
+    assert isinstance(opened.trainer, DirectTrainer)
+    return opened.trainer.cohort(study)

@@ -176,7 +176,9 @@ class Hospital:
             self._sent[study] = sum(
                 size
                 for entry in self.ledger
-                if entry.get("study") == study and isinstance(size := entry.get("bytes"), int)
+                if entry["kind"] == "release"
+                and entry["study"] == study
+                and isinstance(size := entry["bytes"], int)
             )
         return self._sent[study]
 

@@ -13,7 +13,7 @@ from modelward.hub.registry import Registry
 from modelward.hub.run import Hub, Outcome, Progress
 from modelward.ledger.verify import verify
 from tests.hospital import LIES, SEEDS, Planned, Wards
-from tests.studies import AVERAGED, TABLE, hospital, table_study
+from tests.studies import AVERAGED, TABLE, cohort_of, hospital, table_study
 
 STUDY = table_study(AVERAGED)
 ALL = table_study(AVERAGED, ("rounds = 3", "rounds = 3\nquorum = 3"))
@@ -150,7 +150,7 @@ def test_a_small_site_refuses_by_itself_and_the_others_go_on(tmp_path):
     study = table_study(AVERAGED, ("min_patients = 10", "min_patients = 60"))
 
     with hub(tmp_path, study) as (coordinator, wards, _):
-        training = {n: s.cohort(study).count("train") for n, s in wards.hospitals.items()}
+        training = {n: cohort_of(s, study).count("train") for n, s in wards.hospitals.items()}
         found = coordinator.run(study)
 
     assert [name for name, count in training.items() if count < 60] == ["west"]

@@ -17,7 +17,7 @@ from modelward.site.keys import signing_key
 from modelward.study.model import initial
 from modelward.study.scaling import Scaling
 from tests.ledgers import morning
-from tests.studies import AVERAGED, TABLE, hospital, make_site, table_study
+from tests.studies import AVERAGED, TABLE, cohort_of, hospital, make_site, table_study
 
 SCALING = Scaling(np.array([57.0, 0.5, 0.3, 0.3]), np.full(4, 0.5), np.zeros(4))
 
@@ -41,7 +41,7 @@ def test_statistics_are_sums_over_training_units(tmp_path, models):
     answer = opened.answer(Task(study=study.sha256, round_no=0, kind="statistics"), models)
 
     assert isinstance(answer, Release)
-    training = opened.cohort(study).count("train")
+    training = cohort_of(opened, study).count("train")
     assert answer.artifact.tensors["units"].tolist() == [training]
     assert answer.artifact.card.patients == training
     opened.close()
@@ -127,7 +127,7 @@ def test_studies_that_differ_in_training_only_share_one_cohort(tmp_path):
     one, other = table_study(), table_study(TABLE, ("l2 = 1.0", "l2 = 2.0"))
     opened = hospital(make_site(tmp_path / "north", 60, 1), "north", one, other)
 
-    assert opened.cohort(one) is opened.cohort(other)
+    assert cohort_of(opened, one) is cohort_of(opened, other)
     opened.close()
 
 
@@ -170,7 +170,7 @@ def test_a_file_that_holds_another_kind_of_key_is_refused(tmp_path):
 
     path = tmp_path / "site.key"
     path.write_text("not a key")
-    with pytest.raises(StorageError, match="holds no signing key"):
+    with pytest.raises(StorageError, match="holds no usable private key"):
         signing_key(path)
     path.write_bytes(
         X25519PrivateKey.generate().private_bytes(
