@@ -1,9 +1,11 @@
 """Training with a bound per patient: the bound first, then what training does."""
 
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from modelward.aggregate.fixed_point import UpdateSum
 from modelward.core.columns import Inputs
@@ -23,16 +25,19 @@ from modelward.privacy.mechanism import GRID_BITS, MARGIN, ClippedSum
 from modelward.privacy.noise import Secret
 from modelward.recipes.catalogue import recipe
 from modelward.recipes.draws import draws
+from modelward.recipes.recipe import Recipe
 
 LOGISTIC = recipe(RecipeChoice(name="logistic", options={"l2": 0.0}))
 MLP = recipe(RecipeChoice(name="mlp", options={"hidden": (4,)}))
 SECRET = Secret(bytes(range(32)), ("study", 1, "task", "cohort"))
 ONE = 2**GRID_BITS
 
+Array = NDArray[Any]
 
-def terms(**changes) -> DpTerms:
+
+def terms(**changes: Any) -> DpTerms:
     """Return the terms of a test, with `changes`."""
-    plain = {
+    plain: dict[str, Any] = {
         "steps": 3,
         "sampling": 0.5,
         "noise": 1.0,
@@ -44,7 +49,7 @@ def terms(**changes) -> DpTerms:
     return DpTerms(**(plain | changes))
 
 
-def table(n: int, columns: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def table(n: int, columns: int, seed: int) -> tuple[Array, Array]:
     """Return an invented table with outcomes; some rows are far away."""
     rng = np.random.default_rng(seed)
     scale = rng.choice([0.01, 1.0, 1e4], (n, 1))
@@ -52,7 +57,9 @@ def table(n: int, columns: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return x, rng.integers(0, 2, n).astype(np.int8)
 
 
-def total(made, flat, x, y, owner, clip=1.0) -> np.ndarray:
+def total(
+    made: Recipe, flat: Array, x: Array, y: Array, owner: Array, clip: float = 1.0
+) -> Array:
     """Return the clipped sum over all patients in whole units of clip * 2^-23."""
     patients, inputs = Patients(owner), Inputs(kind="table", shape=x.shape[1:])
     model = made.row_gradients(flat, x, y, inputs, 0.0)
@@ -60,7 +67,7 @@ def total(made, flat, x, y, owner, clip=1.0) -> np.ndarray:
     return clipped_sum(model, patients, who, ClippedSum(flat.size, clip), draws("unused")).units
 
 
-def largest_move(made, seed: int) -> float:
+def largest_move(made: Recipe, seed: int) -> float:
     """Return by how much removing any one patient of a random cohort moves the sum, in C."""
     rng = np.random.default_rng([seed, 77])
     counts = rng.choice([1, 1, 2, 5, 52, 150], rng.integers(1, 7))
@@ -100,10 +107,11 @@ def test_counting_rows_in_place_of_patients_would_break_the_bound():
     flat = np.zeros(2, np.float32)
     patient, rows = np.array([0] + [1] * 52), np.arange(53)
 
-    def moved(owner):
+    def moved(owner: Array) -> float:
         kept = slice(0, 1)
         whole = total(LOGISTIC, flat, x, y, owner)
-        return np.linalg.norm(whole - total(LOGISTIC, flat, x[kept], y[kept], owner[kept]))
+        rest = total(LOGISTIC, flat, x[kept], y[kept], owner[kept])
+        return float(np.linalg.norm(whole - rest))
 
     assert moved(patient) / ONE == pytest.approx(1, abs=1e-4)
     assert moved(rows) / ONE == pytest.approx(52, abs=1e-2)
@@ -133,7 +141,7 @@ def test_the_same_step_gives_the_same_bits_and_another_task_gives_others():
     patients, flat = Patients(np.arange(20) // 2), np.zeros(4, np.float32)
     model = LOGISTIC.row_gradients(flat, x, y, Inputs(kind="table", shape=(3,)), 0.0)
 
-    def step(secret, number=0):
+    def step(secret: Secret, number: int = 0) -> bytes:
         return noised_step(model, patients, 4, terms(), secret, number).tobytes()
 
     assert step(SECRET) == step(SECRET)
@@ -141,14 +149,14 @@ def test_the_same_step_gives_the_same_bits_and_another_task_gives_others():
     assert step(SECRET) != step(Secret(bytes(range(32)), ("study", 1, "other", "cohort")))
 
 
-def trained(n=20, owner=None, made=LOGISTIC, secret=SECRET, **changes) -> np.ndarray:
+def trained(made: Recipe = LOGISTIC, **changes: Any) -> Array:
     """Return the update of a small site."""
-    x, y = table(n, 3, seed=2)
-    examples = Examples(x=x, y=y, patients=n)
-    patients = Patients(np.arange(n) if owner is None else owner)
+    x, y = table(20, 3, seed=2)
+    examples = Examples(x=x, y=y, patients=20)
+    patients = Patients(np.arange(20))
     inputs = Inputs(kind="table", shape=(3,))
     start = made.initial(inputs, 0)
-    return train(made, start, (examples, patients), terms(**changes), inputs, secret)
+    return train(made, start, (examples, patients), terms(**changes), inputs, SECRET)
 
 
 def test_an_update_is_repeated_to_the_bit_and_fits_the_sum_of_updates():

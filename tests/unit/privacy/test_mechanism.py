@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
 from scipy import stats
 
 from modelward.errors import BadPrivacyTerms
@@ -33,7 +34,7 @@ matrices = hnp.arrays(
 )
 
 
-def total(vectors: np.ndarray, clip: float = 1.0) -> np.ndarray:
+def total(vectors: NDArray[np.float32], clip: float = 1.0) -> NDArray[np.float64]:
     """Return the clipped sum of `vectors` in whole units."""
     added = ClippedSum(vectors.shape[1], clip)
     added.add(vectors.copy())

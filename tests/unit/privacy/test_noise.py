@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
+from numpy.typing import NDArray
 from scipy import stats
+from typing_extensions import override
 
 from modelward.errors import BadPrivacyTerms
 from modelward.privacy.noise import Secret, Stream, coins, gaussians, generator
@@ -27,7 +29,8 @@ class Chosen(Stream):
         super().__init__(bytes(32))
         self._chosen = list(words)
 
-    def words(self, n):
+    @override
+    def words(self, n: int) -> NDArray[np.uint64]:
         taken, self._chosen = self._chosen[:n], self._chosen[n:]
         return np.array(taken, np.uint64)
 

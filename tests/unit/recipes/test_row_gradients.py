@@ -1,8 +1,13 @@
 """Gradients of single examples, held to a loop over autograd."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional
 
 from modelward.core.columns import Inputs
@@ -11,8 +16,9 @@ from modelward.errors import BadPrivacyTerms
 from modelward.recipes import cnn_torch, mlp_torch
 from modelward.recipes.catalogue import recipe
 from modelward.recipes.draws import draws
+from modelward.recipes.recipe import Recipe
 from modelward.recipes.row_gradients import TorchRowGradients
-from modelward.recipes.torch_cpu import TableBatches, shared
+from modelward.recipes.torch_cpu import Forward, TableBatches, shared
 
 TABLE = Inputs(kind="table", shape=(5,))
 IMAGE = Inputs(kind="image", shape=(9, 9))
@@ -33,14 +39,14 @@ CASES = {
 }
 
 
-def forward_of(made):
+def forward_of(made: Any) -> Forward:
     """Return the function that a recipe computes."""
     if made.name == "logistic":
         return lambda named, x: x @ named["weight"] + named["intercept"]
     return mlp_torch.forward(made.layers) if made.name == "mlp" else cnn_torch.forward(made)
 
 
-def inputs_of(inputs, n):
+def inputs_of(inputs: Inputs, n: int) -> tuple[NDArray[Any], NDArray[np.int8]]:
     """Return invented inputs and outcomes."""
     rng = np.random.default_rng(5)
     y = rng.integers(0, 2, n).astype(np.int8)
@@ -49,7 +55,14 @@ def inputs_of(inputs, n):
     return rng.integers(0, 256, (n, *inputs.shape)).astype(np.uint8), y
 
 
-def by_loop(made, flat, x, y, inputs, offset):
+def by_loop(
+    made: Recipe,
+    flat: NDArray[Any],
+    x: NDArray[Any],
+    y: NDArray[Any],
+    inputs: Inputs,
+    offset: float,
+) -> NDArray[np.float64]:
     """Return the gradients one by one, in float64."""
     if inputs.kind == "image":
         x = (x.astype(np.float64) / 127.5 - 1)[:, None]
@@ -116,7 +129,7 @@ def test_no_installed_recipe_mixes_rows(case):
 
 
 def test_a_model_that_normalises_over_the_batch_is_refused():
-    def forward(named, x):
+    def forward(named: Mapping[str, Tensor], x: Tensor) -> Tensor:
         return functional.batch_norm(x, None, None, training=True) @ named["weight"]
 
     x, y = inputs_of(TABLE, 6)
@@ -129,7 +142,7 @@ def test_a_model_that_normalises_over_the_batch_is_refused():
 
 
 def test_a_model_that_centres_over_the_batch_is_refused():
-    def forward(named, x):
+    def forward(named: Mapping[str, Tensor], x: Tensor) -> Tensor:
         return (x - x.mean(0)) @ named["weight"]
 
     x, y = inputs_of(TABLE, 6)
