@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.workloads import CLIP, PLAN, Workload
 from modelward.aggregate.fixed_point import UpdateSum
 from modelward.engines.workers import Workers, assign, shared_flats
 from modelward.learn import group
 from modelward.learn.sgd import LocalTerms, train
 from modelward.recipes.catalogue import load, recipe
-from workloads import CLIP, PLAN, Workload
 
 
 class Ours:

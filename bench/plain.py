@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from workloads import PLAN, Workload
+from bench.workloads import PLAN, Workload
 
 
 class Cnn(nn.Module):

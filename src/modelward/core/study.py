@@ -1,6 +1,6 @@
 """The signed agreement: what is learnt, from whom, how, and when it stops.
 
-A `Study` is the parsed form of `study.toml` (docs/formats.md#study). It is frozen, valid
+A `Study` is the parsed form of `study.toml` (docs/formats/study.md). It is frozen, valid
 from birth, and identified by the SHA-256 of its canonical JSON, so two parties that name
 the same hash mean the same study. Reading the file, and explaining what is wrong with one,
 is study/read.py's business.

@@ -1,12 +1,11 @@
 """A small convolutional network on grey images.
 
-    [3x3 convolution, 2x2 max-pool, normalisation, rectifier] per entry of `channels`,
+    [3x3 convolution, normalisation, 2x2 max-pool, rectifier] per entry of `channels`,
     then the mean over what is left of the image, or all of it (`pool`),
     then rectified layers of `hidden` units, then one logit.
 
-With `pool = "mean"` the mean takes the place of the last max-pool. Pooling comes first
-because what follows is then a quarter of the work; the rectifier gives the same numbers on
-either side of it (both are monotone).
+With `pool = "mean"` the mean takes the place of the last max-pool. Pooling before the
+rectifier gives the same numbers as after it (both are monotone) for a quarter of the work.
 
 Normalisation is GroupNorm (Wu and He 2018, arXiv:1803.08494) or none. Never BatchNorm: its
 running mean is a buffer about patients, and matched a single record in our tests.

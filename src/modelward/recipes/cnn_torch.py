@@ -52,11 +52,11 @@ def forward(recipe: Cnn) -> Forward:
         for place in range(1, last + 1):
             weight, bias = parameters[f"conv{place}.weight"], parameters[f"conv{place}.bias"]
             x = functional.conv2d(x, weight.permute(0, 3, 1, 2), bias, padding=options.padding)
-            if place < last or options.pool == "flatten":
-                x = functional.max_pool2d(x, 2)
             if options.norm == "group":
                 gain, bias = parameters[f"norm{place}.gain"], parameters[f"norm{place}.bias"]
                 x = functional.group_norm(x, options.groups, gain, bias)
+            if place < last or options.pool == "flatten":
+                x = functional.max_pool2d(x, 2)
             x = functional.relu(x)
         if options.pool == "mean":
             return x.mean((2, 3))

@@ -61,17 +61,14 @@ class DirectTrainer:
 
     def compute(self, task: Task, study: Study, models: Store) -> Computed:
         """Return the result of `task`."""
-        model = None
-        if task.model is not None:
-            tensors = models.tensors(task.model, model_schema(study))
-            model = Model.from_tensors(study, tensors)
-        return compute(task, study, model, self._cohort(study), self._site)
+        model = model_of(task, study, models)
+        return compute(task, study, model, self.cohort(study), self._site)
 
     def close(self) -> None:
         """Forget the cohorts."""
         self._cohorts.clear()
 
-    def _cohort(self, study: Study) -> Cohort:
+    def cohort(self, study: Study) -> Cohort:
         """Return the site's units for `study`, read when they are first needed.
 
         Studies that differ only in how they train share one cohort.
@@ -109,12 +106,27 @@ class Hospital:
         )
         self.door = Door(name, key, Store(folder / "outbox"), self.ledger)
         self._studies: dict[str, Study] = {}
-        self._trainer = trainer or DirectTrainer(folder, name)
+        self.trainer = trainer or DirectTrainer(folder, name)
         self._sent: dict[str, int] = {}
 
     def join(self, study: Study) -> None:
         """Take part in `study`: tasks of any other study are refused."""
         self._studies[study.sha256] = study
+
+    def study_of(self, task: Task) -> Study:
+        """Return the study that `task` belongs to.
+
+        Raises:
+            GateRefused: If the site takes no part in it.
+        """
+        study = self._studies.get(task.study)
+        if study is None:
+            raise GateRefused(
+                f"{self.name} takes no part in study {task.study[:12]}…",
+                why="a site answers only for studies that it has joined",
+                remedy="ask the site to join the study first",
+            )
+        return study
 
     def answer(self, task: Task, models: Store) -> Answer:
         """Return the site's answer to `task`: what the gate releases, or that it refuses.
@@ -129,22 +141,25 @@ class Hospital:
             TrainingFailed: If training diverges.
             StorageError: If the decision cannot be recorded; then nothing leaves.
         """
-        study = self._studies.get(task.study)
-        if study is None:
-            raise GateRefused(
-                f"{self.name} takes no part in study {task.study[:12]}…",
-                why="a site answers only for studies that it has joined",
-                remedy="ask the site to join the study first",
-            )
-        rules = standard(study, self.policy)
+        study = self.study_of(task)
+        return self.decide(task, lambda: self.trainer.compute(task, study, models))
+
+    def decide(self, task: Task, computed: Callable[[], Computed]) -> Answer:
+        """Return what the gate says of what `computed` brings; it is called at most once.
+
+        Raises:
+            StorageError: If the decision cannot be recorded; then nothing leaves.
+        """
+        study = self.study_of(task)
         before = self.ledger.size
-        answer = self.door.decide(task, lambda: self._offer(task, study, models), rules)
+        answer = self.door.decide(
+            task, lambda: self._offer(task, study, computed()), standard(study, self.policy)
+        )
         if isinstance(answer, Release) and self.ledger.size > before:
             self._sent[task.study] += answer.artifact.card.nbytes
         return answer
 
-    def _offer(self, task: Task, study: Study, models: Store) -> Offer:
-        computed = self._trainer.compute(task, study, models)
+    def _offer(self, task: Task, study: Study, computed: Computed) -> Offer:
         kind, schema = answer_to(study, task.kind)
         return Offer(
             task=task,
@@ -161,11 +176,25 @@ class Hospital:
             self._sent[study] = sum(
                 size
                 for entry in self.ledger
-                if entry.get("study") == study and isinstance(size := entry.get("bytes"), int)
+                if entry["kind"] == "release"
+                and entry["study"] == study
+                and isinstance(size := entry["bytes"], int)
             )
         return self._sent[study]
 
     def close(self) -> None:
         """End the trainer and release the ledger's lock."""
-        self._trainer.close()
+        self.trainer.close()
         self.ledger.close()
+
+
+def model_of(task: Task, study: Study, models: Store) -> Model | None:
+    """Return the model that `task` starts from; None where it needs none.
+
+    Raises:
+        StorageError: If it is not in `models`, or damaged.
+        BadArtifact: If it is not a model of `study`.
+    """
+    if task.model is None:
+        return None
+    return Model.from_tensors(study, models.tensors(task.model, model_schema(study)))

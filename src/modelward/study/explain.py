@@ -31,7 +31,8 @@ def explain(study: Study) -> str:
             ""
             if plan.strategy == "newton"
             else f" scaled down to an L2 norm of {study.privacy.clip:g}."
-        ),
+        )
+        + " A short header names them.",
         f"Before the first round: sums over {len(columns(study))} columns, for scaling.",
         *(
             [f"After each round: validation scores in bins, for {study.stop.metric}."]
