@@ -61,6 +61,7 @@ class Scripted(Workroom):
 class Alone(Scripted):
     """The same, where no other trainer can be started."""
 
+    @override
     def _start(self) -> Line:
         raise OSError("no other trainer")
 
