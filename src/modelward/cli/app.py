@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from modelward.cli import demo, ledger, model, study
+from modelward.cli import demo, hub, ledger, model, site, study
 from modelward.errors import ModelwardError
 
 app = typer.Typer(
@@ -24,6 +24,8 @@ app = typer.Typer(
 app.add_typer(study.app, name="study")
 app.add_typer(model.app, name="model")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(hub.app, name="hub")
+app.add_typer(site.app, name="site")
 app.command("demo")(demo.demo)
 
 

@@ -7,6 +7,7 @@ found out by pings and dialled again, with waits that grow to a few seconds.
 
 import asyncio
 import json
+import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
@@ -58,6 +59,10 @@ class Identity:
         terms.load_verify_locations(cafile=self.ca)
         terms.load_cert_chain(self.certificate, self.key)
         return terms
+
+
+# asyncio remarks at each hang-up that TLS has no half-closed connections; nats-py asks for one.
+logging.getLogger("asyncio").addFilter(lambda record: "eof_received" not in str(record.msg))
 
 
 class Rejected(Exception):
