@@ -327,7 +327,7 @@ def test_a_killed_trainer_is_started_again_and_gives_the_same_bits(tmp_path):
     ward = approved(Ward(tmp_path))
     hospital = Hospital(make_site(tmp_path / "twin", 1), "cleveland", clock=clock)
     hospital.join(ward.study)
-    trainer = ward.keeper._hospital._trainer
+    trainer = ward.keeper._hospital.trainer
     assert isinstance(trainer, IsolatedTrainer)
     try:
         first = ward.ask(ward.task())

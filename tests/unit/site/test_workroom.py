@@ -11,6 +11,7 @@ from typing import Self
 
 import numpy as np
 import pytest
+from typing_extensions import override
 
 from modelward.artifact import bundle
 from modelward.artifact.store import Store
