@@ -15,18 +15,28 @@ MODELWARD = Path(sys.executable).with_name("modelward")
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment of a command: one thread, wide lines, no colours."""
     return {
-        **os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200", "NO_COLOR": "1", **(extra or {}),
-    }  # fmt: skip
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "COLUMNS": "200",
+        "NO_COLOR": "1",
+        **(extra or {}),
+    }
 
 
-def modelward(
-    *words: object, cwd: Path, seconds: float = 300
-) -> subprocess.CompletedProcess[str]:
+Ended = subprocess.CompletedProcess[str]
+
+
+def modelward(*words: object, cwd: Path, seconds: float = 300) -> Ended:
     """Run `modelward WORDS` in the folder `cwd` and return how it ended."""
     return subprocess.run(
         [MODELWARD, *map(str, words)],
-        cwd=cwd, env=environment(), capture_output=True, text=True, timeout=seconds, check=False,
-    )  # fmt: skip
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
 
 
 def started(*words: object, cwd: Path) -> subprocess.Popen[str]:

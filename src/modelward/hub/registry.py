@@ -309,8 +309,13 @@ def _connect(path: Path) -> Engine:
 
     @sa.event.listens_for(engine, "connect")
     def durable_settings(connection: Any, _: Any) -> None:  # noqa: ANN401 - sqlite3's own
+        connection.isolation_level = None  # or sqlite3 leaves DDL outside of transactions
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
+
+    @sa.event.listens_for(engine, "begin")
+    def one_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
 
     return engine
 

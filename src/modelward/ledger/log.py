@@ -32,6 +32,7 @@ from modelward.ledger.appendfile import AppendFile
 from modelward.ledger.checkpoint import Checkpoint
 from modelward.ledger.merkle import leaf_hash
 from modelward.ledger.note import Signer, VerifierKey
+from modelward.ledger.shape import Shapes
 from modelward.ledger.tree import Tree
 
 ENTRIES = "entries.jsonl"
@@ -62,6 +63,7 @@ class Ledger:
         self.tree = Tree()
         self._salt = sha256(signer.private.sign(b"modelward ledger salts")).digest()
         self._latest_note = b""
+        self._shapes = Shapes()
         self._starts = array("Q")
         self._latest: dict[str, int] = {}
         self._usable = False
@@ -134,7 +136,7 @@ class Ledger:
             entry.complete(fields, seq=seq, time=time, salt=entry.salt(self._salt, seq))
             for seq, fields in enumerate(batch, start=self.size)
         )
-        lines = [entry.encode(each) for each in recorded]
+        lines = [entry.encode(each, self._shapes.seq) for each in recorded]
 
         self._usable = False  # until memory and disk agree again
         before, size = self._entries.size, self.size

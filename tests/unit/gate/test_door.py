@@ -63,9 +63,9 @@ def test_a_release_is_signed_stored_and_recorded(ward, ledger, tmp_path):
     assert answer.artifact.tensors["w"].tolist() == [0.5, -0.25, 1]
     (entry,) = ledger
     assert entry == {
-        "seq": 0, "time": "2026-11-20T09:30:00Z",
-        "study": TASK.study, "round": 2, "task": TASK.id, "kind": "update",
-        "decision": "released", "sha256": found.sha256, "bytes": found.nbytes,
+        "seq": 0, "time": "2026-11-20T09:30:00Z", "salt": entry["salt"],
+        "study": TASK.study, "round": 2, "task": TASK.id, "kind": "release",
+        "artifact": "update", "sha256": found.sha256, "bytes": found.nbytes,
         "patients": 30, "privacy": {"mechanism": "none"},
     }  # fmt: skip
     assert verify(tmp_path / "ledger", KEY.text).entries == 1
@@ -87,7 +87,7 @@ def test_a_refusal_is_recorded_with_its_findings_and_told_without(ward, ledger):
 
     assert answer == Refusal("cleveland", TASK.id)
     (entry,) = ledger
-    assert entry["decision"] == "refused"
+    assert entry["kind"] == "refusal"
     assert entry["findings"] == [
         {"rule": "norm", "says": "too long by 3 at bed 7", "remedy": "clip it"}
     ]

@@ -170,7 +170,7 @@ def test_a_file_that_holds_another_kind_of_key_is_refused(tmp_path):
 
     path = tmp_path / "site.key"
     path.write_text("not a key")
-    with pytest.raises(StorageError, match="holds no signing key"):
+    with pytest.raises(StorageError, match="holds no usable private key"):
         signing_key(path)
     path.write_bytes(
         X25519PrivateKey.generate().private_bytes(

@@ -36,13 +36,16 @@ class Limits:
     Attributes:
         letters: Bytes of waiting messages, per direction.
         bucket: Bytes of artifacts in transit, per bucket.
+        store: Bytes that the server may hand out to streams; it cannot be changed by a
+            reload, so it does not depend on who is a member.
     """
 
     letters: int = 256 * MEBIBYTE
     bucket: int = 4096 * MEBIBYTE
+    store: int = 4 * 1024 * 1024 * MEBIBYTE
 
     def total(self, sites: int) -> int:
-        """Return the bytes that the server may store for `sites` sites."""
+        """Return the bytes that the streams of `sites` sites may take."""
         return 2 * self.letters + (sites + 1) * self.bucket
 
 
@@ -92,7 +95,7 @@ def configuration(
         "jetstream": {
             "store_dir": str(folder / "streams"),
             "sync_interval": "always",
-            "max_file_store": limits.total(len(names)) + MEBIBYTE,
+            "max_file_store": limits.store,
             "max_memory_store": MEBIBYTE,
         },
         "tls": {
