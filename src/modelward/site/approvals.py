@@ -24,8 +24,9 @@ from modelward.artifact.card import fingerprint
 from modelward.artifact.decision import Decision, Word
 from modelward.artifact.envelope import Envelope
 from modelward.core.canonical import canonical_bytes, parse_strict
-from modelward.errors import MessageRefused, NotApproved, StudyFileError
+from modelward.errors import MessageRefused, NotApproved, StorageError, StudyFileError
 from modelward.ledger.log import Ledger
+from modelward.site.keys import signing_key
 from modelward.study.agreement import Agreement, from_body
 
 
@@ -186,6 +187,26 @@ class Approvals:
         if agreement.fingerprint != last.roster:
             raise _missing(f"the roster of study {study[:12]}… has changed since its approval")
         return agreement
+
+
+def settle_now(folder: Path, approvals: Approvals, site: str, now: datetime) -> bool:
+    """Record decisions in the ledger of a site whose node is not running.
+
+    Returns:
+        False if the node is running: it holds the ledger and records them itself.
+    """
+    try:
+        ledger = Ledger.open(
+            folder / "ledger",
+            origin=f"modelward/{site}",
+            private_key=signing_key(folder / "site.key"),
+            clock=lambda: now,
+        )
+    except StorageError:
+        return False
+    with ledger:
+        approvals.settle(DecisionRecord(ledger))
+    return True
 
 
 class DecisionRecord:
