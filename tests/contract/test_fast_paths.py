@@ -13,10 +13,13 @@ from modelward.aggregate.mean import weighted_mean
 from modelward.core.columns import Inputs
 from modelward.core.study import RecipeChoice
 from modelward.core.tensors import FlatF32, Schema
+from modelward.errors import TrainingFailed
 from modelward.learn.examples import Examples
+from modelward.learn.group import numeric_path, train_group
 from modelward.learn.sgd import LocalTerms, train
 from modelward.recipes.catalogue import recipe
 from modelward.recipes.draws import draws
+from modelward.recipes.mlp import Mlp, Options
 from modelward.recipes.recipe import Recipe
 
 ROWS, IMAGES = Inputs("table", (7,)), Inputs("image", (16, 16))
@@ -63,9 +66,9 @@ def normed_cnn() -> nn.Module:
     return nn.Sequential(
         OrderedDict(
             conv1=nn.Conv2d(1, 4, 3, padding=1),
-            pool1=nn.MaxPool2d(2),
             norm1=nn.GroupNorm(2, 4),
             relu1=nn.ReLU(),
+            pool1=nn.MaxPool2d(2),
             conv2=nn.Conv2d(4, 6, 3, padding=1),
             norm2=nn.GroupNorm(2, 6),
             relu2=nn.ReLU(),
@@ -197,3 +200,74 @@ def test_three_rounds_equal_naive_fedavg(case, momentum):
 
     np.testing.assert_allclose(flat, to_flat(module, schema), atol=3e-6)
     assert np.abs(flat - start).max() > 1e-3
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("adjust", [False, True])
+def test_sites_trained_as_a_group_equal_sites_trained_one_by_one(momentum, adjust):
+    chosen, start, sites = group_of(momentum=momentum, adjust_logits=adjust, clip=0.9)
+
+    together = train_group(chosen, start, sites, ROWS)
+
+    for place, (examples, terms) in sites.items():
+        alone = train(chosen, start, examples, terms, ROWS)
+        np.testing.assert_allclose(together[place], alone, atol=1e-6)
+        assert np.abs(alone).max() > 1e-2
+
+
+def test_who_else_takes_part_in_a_group_never_changes_a_bit():
+    chosen, start, sites = group_of(momentum=0.9)
+
+    whole = train_group(chosen, start, sites, ROWS)
+    half = train_group(chosen, start, {3: sites[3], 1: sites[1]}, ROWS)
+    others = train_group(chosen, start, {0: sites[3], 2: sites[2], 9: sites[1]}, ROWS)
+
+    assert list(half) == [3, 1]
+    assert half[1].tobytes() == whole[1].tobytes()
+    assert half[3].tobytes() == whole[3].tobytes()
+    assert others[2].tobytes() == whole[2].tobytes()
+
+
+def test_the_path_is_chosen_by_the_study_and_never_by_the_machine():
+    small, large = recipe(choice("mlp")), recipe(choice("mlp", hidden=(512, 512)))
+
+    assert numeric_path(small, ROWS, 10) == "groups of 10"
+    assert numeric_path(small, ROWS, 9) == "site by site"
+    assert numeric_path(large, ROWS, 10) == "site by site"
+    assert numeric_path(recipe(choice("logistic")), ROWS, 10) == "site by site"
+
+
+def test_a_group_that_diverges_is_refused():
+    chosen, start, sites = group_of(lr=1e9)
+    examples, terms = sites[1]
+    huge = Examples(examples.x * np.float32(1e30), examples.y, examples.patients)
+
+    with pytest.raises(TrainingFailed, match="no longer finite"):
+        train_group(chosen, start, {0: sites[0], 1: (huge, terms)}, ROWS)
+
+
+def group_of(
+    *,
+    momentum: float = 0.0,
+    adjust_logits: bool = False,
+    clip: float = 60.0,
+    lr: float = 0.1,
+) -> tuple[Mlp, FlatF32, dict[int, tuple[Examples, LocalTerms]]]:
+    """Return a small MLP, its start, and four sites of unequal size."""
+    chosen = Mlp(Options(hidden=(9, 5)))
+    sites = {
+        place: (
+            examples,
+            LocalTerms(
+                epochs=3,
+                batch=8,
+                lr=lr,
+                momentum=momentum,
+                adjust_logits=adjust_logits,
+                clip=clip,
+                words=("train", place),
+            ),
+        )
+        for place, examples in enumerate(site_data(ROWS, (20, 33, 7, 64)))
+    }
+    return chosen, chosen.initial(ROWS, 0), sites

@@ -12,7 +12,8 @@ a sum stays below 2^62 and cannot wrap. What is off the grid, out of range or no
 refused, never rounded or clipped here. Bits below the grid could also carry what nobody
 looks at.
 
-Decision record: docs/decisions (the number format of sums). Who weighs what is mean.py's.
+Decision record: docs/decisions/0005-sums-are-integers-on-a-grid.md. Who weighs what is
+mean.py's business.
 """
 
 from collections.abc import Iterable, Mapping
@@ -123,8 +124,16 @@ class UpdateSum:
         self._sum += other._sum
         self._weight += other.weight
 
-    def mean(self) -> FlatF32:
+    def clear(self) -> None:
+        """Start again from nothing, in the same memory."""
+        self._sum.fill(0)
+        self._weight = 0
+
+    def mean(self, out: FlatF32 | None = None) -> FlatF32:
         """Return sum / total weight, correctly rounded to float32 (half to even).
+
+        Args:
+            out: Where to write it, [size]; a new vector if absent.
 
         Raises:
             BadUpdate: If nothing was added.
@@ -135,7 +144,7 @@ class UpdateSum:
                 why="a mean over no site is not a number",
                 remedy="ask at least one site before combining",
             )
-        mean = np.empty(self._sum.size, np.float32)
+        mean = np.empty(self._sum.size, np.float32) if out is None else out
         for start in range(0, mean.size, CHUNK):
             mean[start : start + CHUNK] = _quotient(
                 self._sum[start : start + CHUNK], self._weight
@@ -219,7 +228,7 @@ def _integers(name: str, values: NDArray[Any]) -> list[int]:
     if not (np.abs(scaled) < limit).all() or (np.rint(scaled) != scaled).any():
         raise BadUpdate(
             f"statistics {name!r} are not finite multiples of 2^-{SUMS_BITS}",
-            why="statistics are summed exactly, on a grid (docs/formats.md#sums)",
+            why="statistics are summed exactly, on a grid (docs/formats/sums.md)",
             remedy="round with to_grid() at the site before the artifact is formed",
         )
     return [int(value) for value in scaled]

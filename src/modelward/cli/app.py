@@ -4,13 +4,15 @@ Nothing heavy is imported here: `modelward --help` answers at once, and each com
 what it needs when it runs. This is also the one place where errors become exit codes.
 """
 
+import signal
 import sys
 from importlib.metadata import version
+from types import FrameType
 from typing import Annotated
 
 import typer
 
-from modelward.cli import demo, ledger, model, study
+from modelward.cli import demo, hub, ledger, model, site, study
 from modelward.errors import ModelwardError
 
 app = typer.Typer(
@@ -22,6 +24,8 @@ app = typer.Typer(
 app.add_typer(study.app, name="study")
 app.add_typer(model.app, name="model")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(hub.app, name="hub")
+app.add_typer(site.app, name="site")
 app.command("demo")(demo.demo)
 
 
@@ -41,14 +45,23 @@ def root(
     """Hospitals learn together without moving patient records."""
 
 
+class Interrupted(BaseException):
+    """Ctrl-C; not a KeyboardInterrupt, which typer would turn into a bare 'Aborted!'."""
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise Interrupted
+
+
 def main() -> None:
     """Run the command line."""
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         app(standalone_mode=True)
     except ModelwardError as error:
         typer.echo(error.explain(), err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except Interrupted:
         typer.echo(
             "interrupted; finished rounds are kept: the same command goes on there", err=True
         )

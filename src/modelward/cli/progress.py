@@ -22,6 +22,7 @@ Watch = Callable[[Stage], None]
 def watching(*, quiet: bool) -> Iterator[Watch]:
     """Yield a function that shows the stages of a simulation as they come."""
     console = Console(stderr=True, quiet=quiet)
+    hidden = quiet or not console.is_terminal
     bar = Progress(
         TextColumn("{task.description:<34}"),
         BarColumn(bar_width=24),
@@ -29,17 +30,18 @@ def watching(*, quiet: bool) -> Iterator[Watch]:
         TextColumn("{task.fields[said]}"),
         TimeRemainingColumn(),
         console=console,
-        transient=not console.is_terminal,
-        disable=quiet,
+        disable=hidden,
     )
     tasks: dict[str, int] = {}
+    latest: dict[str, str] = {}
 
     def show(stage: Stage) -> None:
         if stage.name not in tasks:
             tasks[stage.name] = int(bar.add_task(stage.name, total=stage.total, said=""))
-        said = f"sites {stage.answered}/{stage.asked}" if stage.asked else ""
         if stage.metric is not None and not math.isnan(stage.metric[1]):
-            said += f"  {stage.metric[0]} {stage.metric[1]:.3f}"
+            latest[stage.name] = f"{stage.metric[0]} {stage.metric[1]:.3f}"
+        sites = f"sites {stage.answered}/{stage.asked}" if stage.asked else ""
+        said = "  ".join(part for part in (sites, latest.get(stage.name, "")) if part)
         bar.update(
             tasks[stage.name],  # type: ignore[arg-type]
             completed=stage.done,

@@ -1,5 +1,7 @@
 """A finished simulation as one JSON object, or as a table for a terminal."""
 
+from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 from modelward.evaluate.estimate import Estimate
@@ -47,6 +49,20 @@ def as_object(result: Result) -> dict[str, Any]:
             "verified": len(ledgers) == len(sites) and all(each.verified for each in ledgers),
         },
         "report": str(result.report),
+    }
+
+
+def wire_figures(results: Sequence[Result]) -> dict[str, Any]:
+    """Return `{"wire": ...}` over all results, or nothing if there was no wire."""
+    carried = [result.wire for result in results if result.wire is not None]
+    if not carried:
+        return {}
+    return {
+        "wire": {
+            "round_ms_median": round(median(ms for each in carried for ms in each.round_ms), 1),
+            "bytes_up": sum(each.bytes_up for each in carried),
+            "bytes_down": sum(each.bytes_down for each in carried),
+        }
     }
 
 

@@ -48,9 +48,13 @@ class Inputs:
 
 
 def columns(study: Study) -> tuple[Column, ...]:
-    """Return the columns of the table features, in the order of the study file."""
+    """Return the columns of the table features, in the order of the features' names.
+
+    Not in the order of the study file: a study is its canonical JSON, which has no order of
+    keys, and whoever holds the same study must build the same columns.
+    """
     found: list[Column] = []
-    for name, feature in study.features.items():
+    for name, feature in sorted(study.features.items()):
         if isinstance(feature, ImageFeature):
             continue
         standardise = feature.scale == "standard"

@@ -8,6 +8,7 @@ data and its ledger are opened once. How many workers there are changes no bit o
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,11 +20,10 @@ from modelward.core.verdict import Answer, Refusal, Release
 from modelward.engines.workers import Workers, assign
 from modelward.errors import ModelwardError
 from modelward.gate.policy import Policy
+from modelward.learn.group import SIZE
 from modelward.recipes.catalogue import load
 from modelward.site.hospital import Hospital
-
-REFUSED = "refused"
-"""What a worker says of a task whose answer may not leave; else the artifact's hash."""
+from modelward.site.together import answer_together, in_groups
 
 
 class InProcess:
@@ -46,12 +46,15 @@ class InProcess:
         workers: int,
         policy: Policy | None = None,
     ) -> None:
-        self._names = list(sites)
         self._outboxes = {name: Store(folder / "outbox") for name, folder in sites.items()}
         for study in studies:
             load(study.recipe)
-        count = max(1, min(workers, len(sites)))
-        self._queues = assign([_size(folder) for folder in sites.values()], count)
+        self._grouped = {s.sha256 for s in studies if in_groups(s, len(sites))}
+        names, width = list(sites), SIZE if self._grouped else 1
+        self._jobs = [names[first : first + width] for first in range(0, len(names), width)]
+        count = max(1, min(workers, len(self._jobs)))
+        sizes = [sum(_size(sites[name]) for name in job) for job in self._jobs]
+        self._queues = assign(sizes, count)
         self._workers = Workers(count, _Desk(studies, sites, models, policy))
 
     def ask(
@@ -63,26 +66,31 @@ class InProcess:
             EngineFailed: If a worker died.
             ModelwardError: What stopped a site, with its name in front.
         """
-        asked = {
-            "study": task.study,
-            "round_no": task.round_no,
-            "kind": task.kind,
-            "model": task.model,
-        }
-        queues = [
-            [self._names[place] for place in queue if self._names[place] in sites]
+        together = task.kind == "train" and task.study in self._grouped
+        wanted = set(sites)
+        messages = [
+            [
+                _asked(task, places, together=together)
+                for job in queue
+                for places in self._places(job, wanted, together)
+            ]
             for queue in self._queues
         ]
-        messages = [
-            [json.dumps({"site": site, **asked}).encode() for site in queue] for queue in queues
-        ]
-        for worker, place, reply in self._workers.answers(messages, deadline_s=deadline_s):
-            site, digest = queues[worker][place], reply.decode()
-            if digest == REFUSED:
-                yield Refusal(site, task.id)
-            else:
-                artifact = self._outboxes[site].artifact(digest, task.id)
-                yield Release(site, task.id, artifact)
+        for _, _, reply in self._workers.answers(messages, deadline_s=deadline_s):
+            for site, digest in json.loads(reply).items():
+                yield self._answer(task, site, digest)
+
+    def _places(self, job: int, wanted: set[str], together: bool) -> list[dict[int, str]]:  # noqa: FBT001
+        """Return place -> site for every message of a job: a whole group, or one site each."""
+        places = {p: site for p, site in enumerate(self._jobs[job]) if site in wanted}
+        if together:
+            return [places] if places else []
+        return [{place: site} for place, site in places.items()]
+
+    def _answer(self, task: Task, site: str, digest: str | None) -> Answer:
+        if digest is None:
+            return Refusal(site, task.id)
+        return Release(site, task.id, self._outboxes[site].artifact(digest, task.id))
 
     def close(self) -> None:
         """End the workers."""
@@ -116,16 +124,20 @@ class _Desk:
 
     def __call__(self, message: bytes) -> bytes:
         asked = json.loads(message)
-        site = asked.pop("site")
+        task, models = Task(**asked["task"]), Store(self._models)
+        places = {int(place): site for place, site in asked["places"].items()}
         try:
-            answer = self._hospital(site).answer(Task(**asked), Store(self._models))
+            hospitals = {place: self._hospital(site) for place, site in places.items()}
+            if asked["together"]:
+                answers = list(answer_together(hospitals, task, models).values())
+            else:
+                answers = [each.answer(task, models) for each in hospitals.values()]
         except ModelwardError as error:
+            where = ", ".join(places.values())
             raise type(error)(
-                f"{site}: {error.what}", why=error.why, remedy=error.remedy
+                f"{where}: {error.what}", why=error.why, remedy=error.remedy
             ) from error
-        if isinstance(answer, Release):
-            return answer.artifact.card.sha256.encode()
-        return REFUSED.encode()
+        return json.dumps({answer.site: _digest(answer) for answer in answers}).encode()
 
     def _hospital(self, site: str) -> Hospital:
         if site not in self._open:
@@ -134,6 +146,17 @@ class _Desk:
                 hospital.join(study)
             self._open[site] = hospital
         return self._open[site]
+
+
+def _asked(task: Task, places: Mapping[int, str], *, together: bool) -> bytes:
+    """Return what a worker is asked: one task, for the sites at these places."""
+    message = {"task": asdict(task), "places": places, "together": together}
+    return json.dumps(message).encode()
+
+
+def _digest(answer: Answer) -> str | None:
+    """Return the hash of a released artifact; None for a refusal."""
+    return answer.artifact.card.sha256 if isinstance(answer, Release) else None
 
 
 def _size(folder: Path) -> float:

@@ -17,6 +17,7 @@ kernel sends the signal of PR_SET_PDEATHSIG when that thread ends.
 """
 
 import ctypes
+import gc
 import json
 import mmap
 import multiprocessing as mp
@@ -96,6 +97,7 @@ class Workers:
         sys.stdout.flush()
         sys.stderr.flush()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        gc.freeze()  # a collection in a worker would write to, and so copy, our pages
         try:
             for _ in range(count):
                 ours, theirs = fork.Pipe()
@@ -110,6 +112,7 @@ class Workers:
                 self._pipes.append(ours)
                 self._processes.append(process)
         finally:
+            gc.unfreeze()
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def __len__(self) -> int:
@@ -229,7 +232,7 @@ def _work(
     parent: int,
 ) -> None:
     """Answer messages until the pipe ends; runs in the worker."""
-    _die_with(parent)
+    die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -238,7 +241,7 @@ def _work(
     while True:
         try:
             raw = pipe.recv_bytes()
-        except EOFError:
+        except (EOFError, ConnectionResetError):
             return
         call, message = raw[:_CALL], raw[_CALL:]
         try:
@@ -252,7 +255,7 @@ def _work(
             return  # nobody is left to answer
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Have the kernel kill this process when its parent dies."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the call

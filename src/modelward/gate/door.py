@@ -1,6 +1,6 @@
 """The one door out: an offer goes in, a release or a refusal comes out, both recorded.
 
-Order, which never changes (METHODS of the decision are in docs/gate.md):
+Order, which never changes (docs/gate.md):
 
     1. judge the offer by every rule; the door fails closed
     2. write the tensors anew, canonically; submitted bytes do not exist for the door

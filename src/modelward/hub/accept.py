@@ -4,12 +4,17 @@ The gate has checked it at the site; the hub checks again, because it combines w
 and cannot know whose gate it came through.
 """
 
+from math import sqrt
+
+import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from modelward.aggregate.fixed_point import CHUNK
 from modelward.artifact import bundle, card
 from modelward.core.canonical import canonical_hash
 from modelward.core.study import Study
 from modelward.core.task import Task
+from modelward.core.tensors import Tensors
 from modelward.core.verdict import Release
 from modelward.errors import BadArtifact
 from modelward.study.answers import answer_to
@@ -42,4 +47,21 @@ def objection(
         bundle.check(release.artifact.tensors, schema)
     except BadArtifact as error:
         return error.what
+    if kind == "update" and not _norm(release.artifact.tensors) <= _longest(study):
+        return f"the update is longer than the bound of {study.privacy.clip:g}"
     return None
+
+
+def _norm(tensors: Tensors) -> float:
+    """Return the L2 norm over all tensors, summed in float64; NaN if a value is."""
+    square = 0.0
+    for values in tensors.values():
+        flat = values.reshape(-1)
+        for start in range(0, flat.size, CHUNK):
+            square += float(np.sum(np.square(flat[start : start + CHUNK], dtype=np.float64)))
+    return sqrt(square)
+
+
+def _longest(study: Study) -> float:
+    """Return the bound on updates, with room for what rounding to the grid can add."""
+    return study.privacy.clip * (1 + 1e-6)

@@ -67,13 +67,13 @@ def advance(
     """Return the state after one more round.
 
     The kept model is the best on validation when a metric is watched (the earliest, if
-    several are equal), else the last.
+    several are equal), else the last; also the last while the metric has never been defined.
     """
     metric = study.stop.metric
     kept = record.round_no
     if metric is not None and state.best:
-        previous = state.history[state.best - 1].metrics
-        if not better(metric, record.metrics[metric], previous[metric]):
+        previous = state.history[state.best - 1].metrics[metric]
+        if not np.isnan(previous) and not better(metric, record.metrics[metric], previous):
             kept = state.best
     return State(
         parameters=parameters,

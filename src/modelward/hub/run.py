@@ -28,6 +28,7 @@ from modelward.hub.accept import objection
 from modelward.hub.registry import AnswerRow, Registry
 from modelward.hub.round import RoundRecord, State
 from modelward.hub.strategy import Collector, Strategy, Sums, strategy
+from modelward.study.answers import SCORE_BINS
 from modelward.study.model import Model, initial
 from modelward.study.scaling import from_sums
 
@@ -176,7 +177,9 @@ class Hub:
         task = Task(study=study.sha256, round_no=record.round_no, kind="evaluate", model=digest)
         sums = Sums()
         answers = self._collect(study, task, sums)
-        counts = sums.totals()["counts"].astype(np.int64)
+        counts = np.zeros((2, SCORE_BINS), np.int64)  # every gate may have refused
+        if sums.patients:
+            counts = sums.totals()["counts"].astype(np.int64)
         found = {
             "auc": binned.auc(counts),
             "accuracy": binned.accuracy(counts),
@@ -186,12 +189,20 @@ class Hub:
         return answers, replace(record, metrics=metrics)
 
     def _collect(self, study: Study, task: Task, into: Collector) -> list[AnswerRow]:
-        """Return what the sites answered, with releases added to `into` as they arrive."""
+        """Return what the sites answered, with releases added to `into` as they arrive.
+
+        What comes from a site that was not asked, late for another task, or a second time,
+        does not count.
+        """
         names = sorted(self._keys)
+        due = set(names)
         answers: list[AnswerRow] = []
         self._watch(Progress(task.kind, task.round_no, 0, len(names)))
         deadline = study.plan.deadline_s
         for answer in self._engine.ask(task, names, deadline_s=deadline):
+            if answer.task != task.id or answer.site not in due:
+                continue
+            due.remove(answer.site)
             decision = "refused"
             if isinstance(answer, Release):
                 decision = self._take(answer, study, task, into)

@@ -12,11 +12,13 @@ named (recipes/draws.py), torch has one thread, and nothing depends on time.
 Not here: noise for privacy (learn/dp.py, later), the sums (aggregate/fixed_point.py).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import cos, isfinite, pi, sqrt
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelward.aggregate.fixed_point import CHUNK, UPDATE_BITS, round_update
 from modelward.core.columns import Inputs
@@ -63,6 +65,11 @@ class LocalTerms:
             clip=clip,
             words=("train", plan.seed, round_no, site),
         )
+
+    def descent(self, examples: Examples) -> Descent:
+        """Return how steps are made on these examples."""
+        offset = log_prior_odds(examples.y) if self.adjust_logits else 0.0
+        return Descent(momentum=self.momentum, offset=offset)
 
 
 def learning_rate(plan: Plan, round_no: int) -> float:
@@ -119,17 +126,23 @@ def descend(
         TrainingFailed: If the loss is no longer finite.
     """
     draw = draws(*terms.words)
-    offset = log_prior_odds(examples.y) if terms.adjust_logits else 0.0
-    descent = Descent(momentum=terms.momentum, offset=offset)
+    descent = terms.descent(examples)
     model = recipe.local_model(flat, examples.x, examples.y, inputs, descent)
-    n = len(examples.y)
+    for rows in batches(len(examples.y), terms, draw):
+        with np.errstate(over="ignore", invalid="ignore"):  # found in the next line
+            loss = model.step(rows, terms.lr, draw)
+        if not isfinite(loss):
+            raise diverged(f"the loss became {loss} at learning rate {terms.lr:g}")
+
+
+def batches(
+    n: int, terms: LocalTerms, draw: np.random.Generator
+) -> Iterator[NDArray[np.int64]]:
+    """Yield the rows of every step: all `n` examples in a new order in each epoch."""
     for _ in range(terms.epochs):
         order = draw.permutation(n)
         for first in range(0, n, terms.batch):
-            with np.errstate(over="ignore", invalid="ignore"):  # found in the next line
-                loss = model.step(order[first : first + terms.batch], terms.lr, draw)
-            if not isfinite(loss):
-                raise _diverged(f"the loss became {loss} at learning rate {terms.lr:g}")
+            yield order[first : first + terms.batch]
 
 
 def offer(flat: FlatF32, start: FlatF32, clip: float) -> FlatF32:
@@ -147,7 +160,7 @@ def offer(flat: FlatF32, start: FlatF32, clip: float) -> FlatF32:
         np.subtract(part, start[first : first + CHUNK], out=part)
         square += float(np.sum(np.square(part, dtype=np.float64)))
     if not isfinite(square):
-        raise _diverged("local training ended in parameters that are not finite numbers")
+        raise diverged("local training ended in parameters that are not finite numbers")
     room = clip - sqrt(flat.size) * 2.0 ** -(UPDATE_BITS + 1)
     bound = max(room, 0.0) * (1.0 - 2.0**-22)  # the product below is rounded as well
     if square > bound * bound:
@@ -155,7 +168,8 @@ def offer(flat: FlatF32, start: FlatF32, clip: float) -> FlatF32:
     return round_update(flat)
 
 
-def _diverged(what: str) -> TrainingFailed:
+def diverged(what: str) -> TrainingFailed:
+    """Return the error for training whose numbers are no longer finite."""
     return TrainingFailed(
         what,
         why="parameters that are not finite numbers teach nobody anything",

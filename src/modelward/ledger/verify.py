@@ -11,7 +11,9 @@ For that, hand in `held`, a checkpoint that somebody else kept, best one with co
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from errno import ENOENT
 from itertools import islice
+from os import PathLike, strerror
 from pathlib import Path
 
 from modelward.errors import LedgerBroken
@@ -54,7 +56,7 @@ class Verified:
 
 
 def verify(
-    place: Path,
+    place: str | PathLike[str],
     public_key: str | Path | None = None,
     *,
     held: bytes | None = None,
@@ -76,6 +78,9 @@ def verify(
         LedgerBroken: Naming the first entry or checkpoint that does not hold, or saying
             that too few witnesses cosigned.
     """
+    place = Path(place)
+    if not place.exists():
+        raise _unreadable(place, FileNotFoundError(ENOENT, strerror(ENOENT)))
     folder = place if place.is_dir() else place.parent
     entries = folder / ENTRIES if place.is_dir() else place
     key = read_key(folder / KEY if public_key is None else public_key)

@@ -7,6 +7,7 @@ Object arrays are refused: they are pickles, and a pickle is code.
 """
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,17 @@ from modelward.core.faults import Fault, lines
 from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers.cohort import Cohort, assign_folds
+
+_DAMAGED = (
+    OSError,
+    ValueError,
+    EOFError,
+    MemoryError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What numpy and zipfile raise for bytes that are not, or no longer, an archive."""
 
 
 def read_arrays(path: Path, study: Study) -> Cohort:
@@ -38,7 +50,10 @@ def read_arrays(path: Path, study: Study) -> Cohort:
     ids = [str(number) for number in range(len(labels))]
     given = None if folds is None else folds.astype(np.int8)
     return Cohort(
-        x=images, y=labels.astype(np.int8), folds=assign_folds(ids, given, study.plan)
+        x=images,
+        y=labels.astype(np.int8),
+        folds=assign_folds(ids, given, study.plan),
+        ids=tuple(ids),
     )
 
 
@@ -49,9 +64,13 @@ def load(path: Path, needed: tuple[str, ...]) -> dict[str, NDArray[Any]]:
         DataError: If it cannot be read, holds pickled objects, or lacks a `needed` array.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        with path.open("rb") as stream:
+            archive = np.load(stream, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise _refuse(path, [Fault("", "is a single array, not an archive")])
+            with archive:
+                arrays = {name: archive[name] for name in archive.files}
+    except _DAMAGED as error:
         raise _refuse(
             path, [Fault("", f"cannot be read as a NumPy archive: {error}")]
         ) from error

@@ -27,9 +27,9 @@ def number(text: Text, name: str, faults: list[Fault]) -> NDArray[np.float64]:
     NaN and infinity written as such are faults: whoever wrote them knew something that
     "missing" does not say.
     """
-    read, bad = _convert(text, float)
+    read, bad = _convert(text, _decimal)
     _report(text, bad, name, "is not a number", faults, hint=_number_hint)
-    odd = np.array([entry is not None for entry in text]) & ~bad & ~np.isfinite(read)
+    odd = np.array([entry is not None for entry in text], bool) & ~bad & ~np.isfinite(read)
     _report(text, odd, name, "is not a finite number", faults, hint=_finite_hint)
     return read
 
@@ -70,7 +70,7 @@ def folds(text: Text, faults: list[Fault]) -> NDArray[np.int8]:
     """Return the folds that the data themselves name, numbered as in `FOLDS`."""
     names: Mapping[str, int] = FOLDS
     read, bad = _convert(text, lambda entry: float(names[entry.lower()]))
-    bad |= np.array([entry is None for entry in text])
+    bad |= np.array([entry is None for entry in text], bool)
     _report(text, bad, "split", "is not one of train, validation, test", faults)
     return np.nan_to_num(read).astype(np.int8)
 
@@ -128,10 +128,17 @@ def _yes_no(entry: str) -> float:
     raise ValueError(entry)
 
 
+def _decimal(entry: str) -> float:
+    """Return the number written in `entry` as data files write it, not as Python does."""
+    if "_" in entry or not entry.isascii():
+        raise ValueError(entry)
+    return float(entry)
+
+
 def _whole(entry: str) -> str:
     """Return '1' for '1.0'; other texts as they are."""
     try:
-        value = float(entry)
+        value = _decimal(entry)
     except ValueError:
         return entry
     return str(int(value)) if value.is_integer() else entry

@@ -48,6 +48,15 @@ def slope(
     Returns:
         The mean of the losses, and dmean/dz, [b], float32.
     """
-    shifted = z + np.float32(offset)
-    losses = np.maximum(shifted, 0) + np.log1p(np.exp(-np.abs(shifted))) - y * shifted
-    return float(losses.mean()), (sigmoid(shifted) - y) / np.float32(y.size)
+    losses, residuals = by_example(z + np.float32(offset), y)
+    return float(losses.mean()), residuals / np.float32(y.size)
+
+
+def by_example(
+    z: NDArray[np.float32], y: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return loss and p - y of every example; any shape, float32."""
+    losses: NDArray[np.float32] = (
+        np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))) - y * z  # no overflow
+    )
+    return losses, sigmoid(z) - y

@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from modelward.recipes.logit import slope
 from modelward.recipes.recipe import Descent, Labels
+from modelward.recipes.row_gradients import TorchRowGradients
 from modelward.recipes.torch_cpu import Forward, TableBatches, predict, shared, single_thread
 
 
@@ -43,6 +44,17 @@ def probabilities(
 ) -> NDArray[np.float64]:
     """Return probabilities of the rows of `x`, [n]."""
     return predict(forward(layers), shared(tensors), TableBatches(x), len(x))
+
+
+def row_gradients(
+    layers: Sequence[str],
+    tensors: Mapping[str, NDArray[np.float32]],
+    x: NDArray[Any],
+    y: Labels,
+    offset: float,
+) -> TorchRowGradients:
+    """Return gradients of single rows at `tensors`, views of a flat vector."""
+    return TorchRowGradients(forward(layers), shared(tensors), TableBatches(x), y, offset)
 
 
 class MlpModel:
@@ -67,6 +79,7 @@ class MlpModel:
         single_thread()
         named = shared(tensors)
         self._weights = [named[f"{layer}.weight"] for layer in layers]
+        self._across = [weight.t() for weight in self._weights]
         self._biases = [named[f"{layer}.bias"] for layer in layers]
         self._batches = TableBatches(x)
         self._y = y.astype(np.float32)
@@ -77,9 +90,9 @@ class MlpModel:
     def step(self, rows: NDArray[np.int64], lr: float, draw: np.random.Generator) -> float:
         """Change the vector in place by one step; see recipe.LocalModel."""
         inputs = [self._batches.take(rows, draw)]
-        for weight, bias in zip(self._weights[:-1], self._biases[:-1], strict=True):
-            inputs.append(torch.addmm(bias, inputs[-1], weight.t()).relu_())
-        logits = torch.addmm(self._biases[-1], inputs[-1], self._weights[-1].t())
+        for across, bias in zip(self._across[:-1], self._biases[:-1], strict=True):
+            inputs.append(torch.addmm(bias, inputs[-1], across).relu_())
+        logits = torch.addmm(self._biases[-1], inputs[-1], self._across[-1])
         loss, dlogits = slope(logits.numpy()[:, 0], self._y[rows], self._descent.offset)
         d = torch.from_numpy(dlogits[:, None])
         ones = torch.ones(len(rows))

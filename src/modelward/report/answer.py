@@ -65,11 +65,18 @@ def against_pooled(findings: Findings) -> str:
 def worth_it(findings: Findings) -> str:
     """Say what the verdicts are, all hospitals in one sentence."""
     heard = Counter[Word](verdict.word for verdict in findings.verdicts)
-    better, total = heard["federated better"], len(findings.verdicts)
-    same, keep = heard["no difference shown"], heard["keep your local model"]
+    total = spelled(len(findings.verdicts))
+    better, keep = heard["federated better"], heard["keep your local model"]
+    parts = []
+    if better:
+        parts.append(f"the federated model is better for {spelled(better)} of {total}")
+    if keep:
+        parts.append(f"{spelled(keep)} of {total} should keep the local model")
+    if not parts:
+        parts.append(f"no difference was shown for any of the {total}")
+    elif heard["no difference shown"]:
+        parts.append(f"for {spelled(heard['no difference shown'])} no difference was shown")
     return (
-        f"Against the model that each hospital could train alone, on its own test"
-        f" {findings.record.study.unit}s, the federated model is better for"
-        f" {spelled(better)} of {spelled(total)}; for {spelled(same)} no difference was shown,"
-        f" and {spelled(keep)} should keep the local one."
+        "Against the model that each hospital could train alone, on its own test"
+        f" {findings.record.study.unit}s, {'; '.join(parts)}."
     )

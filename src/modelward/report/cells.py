@@ -6,12 +6,14 @@ with them the figures that are those counts in another dress (a sensitivity over
 patients). Where one site's count is hidden, the total over sites is hidden too, so that it
 cannot be found by subtraction.
 
-This keeps tables decent; it is no proof against reconstruction from other figures. What may
+This keeps tables and pictures decent (how many of a pictured group have the outcome is not
+hidden); it is no proof against reconstruction from other figures. What may
 leave a site at all is decided by its gate.
 """
 
 from dataclasses import replace
 
+from modelward.evaluate.curves import SMALLEST_GROUP
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.record import SiteFacts
@@ -68,7 +70,13 @@ def hide_model(model: ModelFindings, min_cell: int) -> ModelFindings:
         overall = replace(overall, positives=None)
     if any(scores.units is None for scores in by_site):
         overall = replace(overall, units=None)
-    return replace(model, overall=overall, by_site=by_site)
+    return replace(
+        model,
+        overall=overall,
+        by_site=by_site,
+        roc=model.roc if min_cell <= SMALLEST_GROUP else (),
+        reliability=tuple(point for point in model.reliability if point.units >= min_cell),
+    )
 
 
 def hide_scores(scores: Scores, min_cell: int) -> Scores:

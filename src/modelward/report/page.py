@@ -27,7 +27,7 @@ from modelward.report.styles import style_sheet
 from modelward.report.text import as_text
 
 LONG_WORD = 40
-"""A cell without spaces and longer than this is a hash or a path, and may be broken."""
+"""A cell without spaces that is longer than this is a hash, and may be broken anywhere."""
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """Content security policy: whatever slipped in could not load or run."""
@@ -161,4 +161,5 @@ def kind(cell: Cell, *, in_words: bool) -> str | None:
     """Return the class of a cell."""
     if not in_words:
         return None
-    return "words long" if len(cell.main) > LONG_WORD and " " not in cell.main else "words"
+    is_code = len(cell.main) > LONG_WORD or "/" in cell.main
+    return "words long" if is_code and " " not in cell.main else "words"

@@ -25,7 +25,7 @@ from modelward.report.blocks import (
     cells,
 )
 from modelward.report.cells import MIN_CELL
-from modelward.report.numbers import duration, minus
+from modelward.report.numbers import duration, minus, spelled
 from modelward.report.run_tables import (
     egress_table,
     reliability_table,
@@ -65,7 +65,7 @@ def tell(findings: Findings, min_cell: int = MIN_CELL) -> Story:
     return Story(
         kicker=f"Modelward study report · {record.study.id} · version {record.study.version}",
         title=record.study.purpose,
-        standfirst=f"{len(record.sites)} {where}, run {how}.",
+        standfirst=f"{spelled(len(record.sites)).capitalize()} {where}, run {how}.",
         sections=(
             Section("The answer", answer(findings)),
             Section("Was it worth it, hospital by hospital?", verdicts(findings, min_cell)),
@@ -137,7 +137,7 @@ def comparison(findings: Findings) -> tuple[Block, ...]:
 def rounds(findings: Findings) -> tuple[Block, ...]:
     """Return the learning curve and its table."""
     run = findings.record.run
-    ended = f" It ended because {run.ended}." if run.ended else ""
+    ended = f" How it ended: {run.ended}." if run.ended else ""
     words = Words(f"The run took {run.rounds:,} rounds and {duration(run.seconds)}.{ended}")
     shown = [curve for curve in run.curves if any(v is not None for v in curve.values)]
     if not shown:

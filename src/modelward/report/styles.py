@@ -47,7 +47,7 @@ svg { display: block; max-width: 100%; height: auto; overflow: visible }
 .scroll:focus-visible { outline: 2px solid var(--s0); outline-offset: 3px }
 table { border-collapse: collapse; font-size: .84rem; line-height: 1.35; min-width: 50% }
 caption { text-align: left; font-weight: 600; padding: 0 0 .5rem; caption-side: top }
-th, td { padding: .38rem .9rem .38rem 0; text-align: right; vertical-align: top;
+th, td { padding: .38rem .75rem .38rem 0; text-align: right; vertical-align: top;
   font-variant-numeric: tabular-nums; white-space: nowrap }
 th:last-child, td:last-child { padding-right: 0 }
 thead th { font-weight: 500; color: var(--soft); white-space: normal; vertical-align: bottom;
@@ -55,17 +55,18 @@ thead th { font-weight: 500; color: var(--soft); white-space: normal; vertical-a
 tbody th { font-weight: 500 }
 tbody tr:last-child > * { border-bottom: 1px solid var(--ink) }
 .words { text-align: left; white-space: normal }
-th.words:first-child { min-width: 7.5rem }
+th.words:first-child { min-width: 6.5rem }
 td small, th small { display: block; color: var(--soft); font-size: .9em; font-weight: 400 }
 tr.first > * { border-top: 1px solid var(--rule) }
 .long { font-family: ui-monospace, "SF Mono", Menlo, Consolas, monospace; font-size: .9em;
-  overflow-wrap: anywhere; max-width: 26rem }
+  overflow-wrap: anywhere; max-width: 30rem }
 .note { font-size: .78rem; line-height: 1.45; color: var(--soft); max-width: 48rem;
   margin: .3rem 0 0 }
 .scroll:has(+ .note) { margin-bottom: .5rem } .note:has(+ .scroll) { margin-bottom: 1.8rem }
 .note + p:not(.note), .note + ul { margin-top: 1.3rem }
 .note + figure { margin-top: 1.8rem }
-pre { background: var(--wash); padding: .8rem 1rem; overflow-x: auto; margin: 0 0 1rem;
+pre { background: var(--wash); padding: .8rem 1rem; margin: 0 0 1rem;
+  white-space: pre-wrap; overflow-wrap: anywhere;
   font: .8rem/1.6 ui-monospace, "SF Mono", Menlo, Consolas, monospace }
 footer { margin-top: 4rem; border-top: 1px solid var(--rule); padding-top: .8rem;
   color: var(--soft); font-size: .85rem }
@@ -102,7 +103,7 @@ figure td, figure tbody th { padding-top: .18rem; padding-bottom: .18rem }
   html { font-size: 9.5pt } body { max-width: none; padding: 0 }
   section { margin-top: 2.2rem } h2, caption, figcaption { break-after: avoid }
   .scroll, svg, tr, li, pre { break-inside: avoid }
-  .scroll { overflow: visible } pre { white-space: pre-wrap } svg.wide { max-width: 12.5cm }
+  .scroll { overflow: visible } svg.wide { max-width: 12.5cm }
   th, td { padding-right: .6rem } table { font-size: .74rem }
 }
 """

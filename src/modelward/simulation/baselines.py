@@ -76,18 +76,16 @@ def fit(study: Study, cohort: Cohort, name: str) -> Fitted:
 
 def _descend(study: Study, cohort: Cohort, start: Model, name: str) -> Model:
     """Return the model after as many passes as the federated study makes."""
-    training, held_back = (
-        examples(cohort, "train", start),
-        examples(cohort, "validation", start),
-    )
+    training = examples(cohort, "train", start)
     trained = recipe(study.recipe)
-    metric = study.stop.metric
+    metric = study.stop.metric if cohort.count("validation") else None
     flat, kept, best = start.parameters.copy(), start.parameters, np.nan
     for round_no in range(1, study.plan.rounds + 1):
         terms = sgd.LocalTerms.of(study.plan, clip=UNBOUNDED, round_no=round_no, site=name)
         sgd.descend(trained, flat, training, terms, inputs(study))
         value = np.nan
-        if metric is not None and len(held_back.y):
+        if metric is not None:
+            held_back = examples(cohort, "validation", start)
             p = trained.probabilities(flat, held_back.x, inputs(study))
             value = _score(metric, held_back.y, p)
         if metric is None or better(metric, value, best) or np.isnan(best):

@@ -8,6 +8,7 @@ Writing the sites' files is split.py's business.
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,7 +178,8 @@ def table_labels(
 
 def _site_name(value: str) -> str:
     """Return `value` as a site name: lower-case ASCII letters, digits and dashes."""
-    slug = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")[:50]
+    plain = unicodedata.normalize("NFKD", value.lower()).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:50]
     return slug if slug[:1].isalpha() else f"site-{slug or 'unnamed'}"
 
 

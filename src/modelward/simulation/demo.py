@@ -8,6 +8,7 @@ from modelward.simulation import data
 from modelward.simulation.background import Background
 from modelward.simulation.dealing import Dealing, Special
 from modelward.simulation.simulate import Simulation
+from modelward.simulation.training import Wire
 from modelward.study.read import parse
 
 FLAMBY = "FLamby, du Terrail et al. 2022 (z-scores per hospital)"
@@ -52,7 +53,9 @@ PNEUMONIA = Background(
 )
 
 
-def demonstration(name: str, out: Path, *, seed: int, workers: int | None) -> Simulation:
+def demonstration(
+    name: str, out: Path, *, seed: int, workers: int | None, wire: Wire = "inprocess"
+) -> Simulation:
     """Return the demo study `name` as a simulation in the folder `out`.
 
     Args:
@@ -60,6 +63,7 @@ def demonstration(name: str, out: Path, *, seed: int, workers: int | None) -> Si
         out: Folder of the run; the data file is written beside it.
         seed: Of dealing, start and batches.
         workers: Processes; one per core if None.
+        wire: How hub and sites talk.
     """
     durable.make_folder(out.parent)
     study = _seeded(_shipped(name), seed)
@@ -73,6 +77,7 @@ def demonstration(name: str, out: Path, *, seed: int, workers: int | None) -> Si
             special=Special(split="split"),
             out=out,
             workers=workers,
+            wire=wire,
             variants=_heart_variants(study),
             background=HEART,
         )
@@ -84,6 +89,7 @@ def demonstration(name: str, out: Path, *, seed: int, workers: int | None) -> Si
         dealing=Dealing(sites=5, alpha=0.5),
         out=out,
         workers=workers,
+        wire=wire,
         variants={"plain-fedavg": _with_plan(study, label_skew="none")},
         background=PNEUMONIA,
     )

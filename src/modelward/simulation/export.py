@@ -1,5 +1,6 @@
 """The model of a finished run as files that travel: bundle, card and study."""
 
+from os import PathLike
 from pathlib import Path
 
 from modelward import durable
@@ -14,7 +15,7 @@ from modelward.simulation.simulate import stored_study
 from modelward.site.keys import signing_key
 
 
-def export_model(run: Path, out: Path) -> list[Path]:
+def export_model(run: str | PathLike[str], out: str | PathLike[str]) -> list[Path]:
     """Write the kept model of the run in the folder `run` to `out`, with card and study.
 
     Returns:
@@ -23,6 +24,7 @@ def export_model(run: Path, out: Path) -> list[Path]:
     Raises:
         RunMismatch: If there is no finished run in the folder.
     """
+    run, out = Path(run), Path(out)
     folder = RunFolder(run)
     study = stored_study(folder)
     registry = Registry(folder.hub)

@@ -7,6 +7,7 @@ Test units are predicted here, where all rows are; what comes out is numbers and
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
+from modelward.core.columns import inputs
 from modelward.core.study import Study
 from modelward.errors import DataError, LedgerBroken
 from modelward.evaluate.findings import Findings, find
@@ -22,8 +23,10 @@ from modelward.evaluate.record import (
 )
 from modelward.hub.registry import AnswerRow
 from modelward.hub.run import Outcome
+from modelward.learn.group import numeric_path
 from modelward.ledger.verify import verify
 from modelward.readers.cohort import Cohort
+from modelward.recipes.catalogue import recipe
 from modelward.simulation.background import Background
 from modelward.simulation.baselines import Fitted
 from modelward.simulation.comparisons import POOLED
@@ -73,7 +76,7 @@ def assemble(
     record = Record(
         study=_study_facts(study),
         sites=tuple(_site_facts(folder, s, cohorts[s], answers) for s in tested),
-        run=_run_facts(outcomes, study),
+        run=_run_facts(outcomes, study, len(cohorts)),
         simulated_sites=background.simulated,
         in_one_process=True,
         data_source=background.source,
@@ -119,7 +122,7 @@ def _study_facts(study: Study) -> StudyFacts:
     )
 
 
-def _run_facts(outcomes: Mapping[str, Outcome], study: Study) -> RunFacts:
+def _run_facts(outcomes: Mapping[str, Outcome], study: Study, sites: int) -> RunFacts:
     main, *_ = outcomes
     outcome = outcomes[main]
     curves = tuple(
@@ -139,7 +142,7 @@ def _run_facts(outcomes: Mapping[str, Outcome], study: Study) -> RunFacts:
         scaling="none"
         if outcome.model.scaling is None
         else "global z-scores from federated sums, frozen into the model",
-        numeric_path=_numeric_path(study),
+        numeric_path=_numeric_path(study, sites),
         versions={
             name: found for name in ("modelward", "numpy", "torch") if (found := _version(name))
         },
@@ -147,10 +150,11 @@ def _run_facts(outcomes: Mapping[str, Outcome], study: Study) -> RunFacts:
     )
 
 
-def _numeric_path(study: Study) -> str:
+def _numeric_path(study: Study, sites: int) -> str:
     if study.plan.strategy == "newton" or study.recipe.name == "logistic":
         return "numpy float64; exact integer sums on the grid of 2^-40"
-    return "torch float32, one thread a worker; integer sums on the grid of 2^-24"
+    path = numeric_path(recipe(study.recipe), inputs(study), sites)
+    return f"torch float32, one thread a worker, {path}; integer sums on the grid of 2^-24"
 
 
 def _site_facts(

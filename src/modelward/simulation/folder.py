@@ -1,7 +1,7 @@
 """The folder of a simulated federation, and whether a run in it can go on.
 
-run.json        what is run here: hashes of study and data, how rows were dealt
-study.json      the study; variants beside it
+run.json        what is run here: study, variants, hash of the data, how rows were dealt to
+                which sites; written once their data are in place
 sites/NAME/     one folder per site, as site/hospital.py describes
 hub/            the hub's registry and models
 baselines/      pooled and local models
@@ -9,14 +9,26 @@ report/         report.html, report.json, report.txt
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from modelward import durable
 from modelward.core.canonical import Json, canonical_bytes
 from modelward.errors import DataError, RunMismatch
+
+TERMS = {
+    "study": "study",
+    "terms": "study",
+    "variants": "choice of variants",
+    "data": "data file",
+    "dealing": "dealing (--by, --sites, --alpha)",
+    "columns": "choice of columns (--patient, --split, --missing)",
+    "background": "background for the report",
+}
+"""What makes two runs the same, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +62,24 @@ class RunFolder:
         return self.path / "report"
 
     def site_names(self) -> list[str]:
-        """Return the names of the sites that have been written."""
-        return sorted(p.name for p in self.sites.iterdir() if (p / "dataset.toml").exists())
+        """Return the names of the run's sites; folders of another dealing do not count."""
+        return list(self.stored()["sites"])
+
+    def stored(self) -> dict[str, Any]:
+        """Return what the marker says.
+
+        Raises:
+            RunMismatch: If there is no run in the folder, or its marker is damaged.
+        """
+        try:
+            stored: dict[str, Any] = json.loads((self.path / "run.json").read_bytes())
+        except (OSError, ValueError) as error:
+            raise RunMismatch(
+                f"{self.path} holds no run that can go on",
+                why="a run starts with: modelward study simulate STUDY --data FILE",
+                remedy="check the path, or start the run in another folder",
+            ) from error
+        return stored
 
     def claim(self, identity: Mapping[str, Json]) -> bool:
         """Make the folder belong to one run.
@@ -67,26 +95,25 @@ class RunFolder:
             StorageError: If the folder cannot be written.
         """
         durable.make_folder(self.path)
-        marker = self.path / "run.json"
-        if not marker.exists():
+        if not (self.path / "run.json").exists():
             return True
-        known = json.loads(marker.read_bytes())
-        differing = sorted(
-            key for key in {*known, *identity} if known.get(key) != identity.get(key)
-        )
+        known = self.stored()
+        differing = sorted(key for key in identity if known.get(key) != identity[key])
         if differing:
             raise RunMismatch(
-                f"{self.path} holds another run; different: {', '.join(differing)}",
+                f"{self.path} holds another run, with "
+                + " and ".join(dict.fromkeys(f"another {TERMS[key]}" for key in differing)),
                 why="going on with other terms or data would mix two studies",
                 remedy="choose another folder with --out, or remove this one",
             )
         return False
 
-    def seal(self, identity: Mapping[str, Json]) -> None:
-        """Write the marker: every site's data are in place from here on."""
+    def seal(self, identity: Mapping[str, Json], sites: Iterable[str]) -> None:
+        """Write the marker: the data of `sites` are in place from here on."""
         for folder in (self.baselines, self.report):
             durable.make_folder(folder)
-        durable.write_whole(self.path / "run.json", canonical_bytes(identity))
+        marker = {**identity, "sites": sorted(sites)}
+        durable.write_whole(self.path / "run.json", canonical_bytes(marker))
 
 
 def hash_of(path: Path) -> str:

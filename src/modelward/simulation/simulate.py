@@ -8,22 +8,19 @@ step is stored when it is finished, so the same call goes on where a killed one 
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import partial
-from os import sched_getaffinity
+from os import PathLike
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter
 
 from modelward.core.canonical import Json
 from modelward.core.study import Study
-from modelward.engines.inprocess import InProcess
+from modelward.engines.jetstream.loopback import WireFigures
 from modelward.errors import DataError, RunMismatch
 from modelward.evaluate.findings import Findings
-from modelward.hub.registry import AnswerRow, Registry
-from modelward.hub.run import Hub, Outcome, Progress
+from modelward.hub.run import Outcome
 from modelward.readers.arrays import read_arrays
 from modelward.readers.cohort import Cohort
 from modelward.readers.dataset import Dataset, Source
@@ -37,7 +34,7 @@ from modelward.simulation.findings import assemble
 from modelward.simulation.folder import RunFolder, hash_of
 from modelward.simulation.split import write_sites
 from modelward.simulation.stage import Stage
-from modelward.site.keys import signing_key
+from modelward.simulation.training import How, Wire, train
 from modelward.study.read import from_json
 
 Watch = Callable[[Stage], None]
@@ -56,6 +53,7 @@ class Simulation:
         workers: Processes; one per core if None. Changes no bit of the result.
         variants: Other ways to train the same question, for comparison.
         background: What the report says beside the figures.
+        wire: How hub and sites talk. Changes no bit of the result.
     """
 
     study: Study
@@ -66,6 +64,7 @@ class Simulation:
     workers: int | None = None
     variants: Mapping[str, Study] = field(default_factory=dict)
     background: Background = field(default_factory=Background)
+    wire: Wire = "inprocess"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +77,7 @@ class Result:
         findings: Every figure of the report.
         folder: Where everything lies.
         report: The HTML file.
+        wire: What the wire carried, if there was one.
     """
 
     study: Study
@@ -85,6 +85,7 @@ class Result:
     findings: Findings
     folder: Path
     report: Path
+    wire: WireFigures | None = None
 
 
 def simulate(request: Simulation, watch: Watch = lambda _: None) -> Result:
@@ -101,27 +102,30 @@ def simulate(request: Simulation, watch: Watch = lambda _: None) -> Result:
         check_data(request)
         rows = deal(request.data, request.study, request.dealing, request.special)
         write_sites(request.data, rows, folder.sites, request.special)
-        folder.seal(identity)
-    return _finish(
-        folder, request.study, request.variants, request.background, request.workers, watch
-    )
+        check_sites(request.study, _cohorts(folder, rows, request.study))
+        folder.seal(identity, rows)
+    how = How(workers=request.workers, wire=request.wire, watch=watch)
+    return _finish(folder, request.study, request.variants, request.background, how)
 
 
-def resume(path: Path, workers: int | None = None, watch: Watch = lambda _: None) -> Result:
+def resume(
+    path: str | PathLike[str], workers: int | None = None, watch: Watch = lambda _: None
+) -> Result:
     """Go on with the run in the folder at `path`.
 
     Raises:
         RunMismatch: If there is no run in the folder.
     """
-    folder = RunFolder(path)
-    terms = _stored(folder)
+    folder = RunFolder(Path(path))
+    terms = folder.stored()
     study = stored_study(folder)
     variants = {
         name: from_json(json.dumps(variant).encode())
         for name, variant in terms["variants"].items()
     }
     background = TypeAdapter(Background).validate_python(terms["background"])
-    return _finish(folder, study, variants, background, workers, watch)
+    how = How(workers=workers, watch=watch)
+    return _finish(folder, study, variants, background, how)
 
 
 def stored_study(folder: RunFolder) -> Study:
@@ -130,7 +134,7 @@ def stored_study(folder: RunFolder) -> Study:
     Raises:
         RunMismatch: If there is no run in the folder.
     """
-    return from_json(json.dumps(_stored(folder)["terms"]).encode())
+    return from_json(json.dumps(folder.stored()["terms"]).encode())
 
 
 def rewrite_report(path: Path, out: Path | None) -> list[Path]:
@@ -167,11 +171,17 @@ def check_data(request: Simulation) -> None:
         )
         whole = read_table(request.data, Dataset(dataset=source), study)
     _, labels = whole.fold("train")
-    if len(set(labels.tolist())) == 1:
+    if len(set(labels.tolist())) < 2:  # noqa: PLR2004 - an outcome has two classes
         raise DataError(
             f"all {len(labels)} training labels of {study.target_name!r} are equal",
             why="there is nothing to tell apart",
             remedy="check the target's definition and the data it is read from",
+        )
+    if not whole.count("test"):
+        raise DataError(
+            "there are no test units",
+            why="a report on training data would mislead",
+            remedy="hold some back: [plan] test = 0.2, or a split column",
         )
 
 
@@ -195,66 +205,28 @@ def _finish(
     study: Study,
     variants: Mapping[str, Study],
     background: Background,
-    workers: int | None,
-    watch: Watch,
+    how: How,
 ) -> Result:
     """Train, compare and report over sites that are in place."""
-    count = workers or len(sched_getaffinity(0))
     names = folder.site_names()
-    cohorts = {site: open_cohort(folder.sites / site / "dataset.toml", study) for site in names}
-    check_sites(study, cohorts)
-    outcomes, answers = _train(folder, {study.id: study, **variants}, names, count, watch)
-    models = compare(folder, study, cohorts, count, watch)
-    findings = assemble(folder, outcomes, models, cohorts, answers, background)
+    cohorts = _cohorts(folder, names, study)
+    trained = train(folder, {study.id: study, **variants}, names, how)
+    models = compare(folder, study, cohorts, how.count, how.watch)
+    findings = assemble(folder, trained.outcomes, models, cohorts, trained.answers, background)
     page = write(findings, folder.report).html
     return Result(
         study=study,
-        outcome=outcomes[study.id],
+        outcome=trained.outcomes[study.id],
         findings=findings,
         folder=folder.path,
         report=page,
+        wire=trained.wire,
     )
 
 
-def _train(
-    folder: RunFolder,
-    studies: Mapping[str, Study],
-    names: list[str],
-    workers: int,
-    watch: Watch,
-) -> tuple[dict[str, Outcome], list[AnswerRow]]:
-    """Return the outcome of every study over the same sites, and the first one's answers."""
-    sites = {name: folder.sites / name for name in names}
-    keys = {name: signing_key(path / "site.key").public_key() for name, path in sites.items()}
-    registry = Registry(folder.hub)
-    try:
-        with InProcess(
-            list(studies.values()), sites, registry.store.folder, workers=workers
-        ) as engine:
-            outcomes = {}
-            for name, study in studies.items():
-                shown = partial(_show, watch, name, study)
-                outcomes[name] = Hub(engine, registry, keys, watch=shown).run(study)
-        return outcomes, registry.answers(next(iter(studies.values())))
-    finally:
-        registry.close()
-
-
-def _show(watch: Watch, name: str, study: Study, progress: Progress) -> None:
-    """Pass the hub's progress on, in the simulation's words."""
-    finished = progress.finished
-    metric = study.stop.metric
-    value = finished.metrics.get(metric) if finished and metric else None
-    watch(
-        Stage(
-            name=name,
-            done=progress.round_no if finished else max(0, progress.round_no - 1),
-            total=study.plan.rounds,
-            answered=progress.answered,
-            asked=progress.asked,
-            metric=None if metric is None or value is None else (metric, value),
-        )
-    )
+def _cohorts(folder: RunFolder, names: Iterable[str], study: Study) -> dict[str, Cohort]:
+    """Return every site's units."""
+    return {site: open_cohort(folder.sites / site / "dataset.toml", study) for site in names}
 
 
 def _identity(request: Simulation) -> dict[str, Json]:
@@ -274,15 +246,3 @@ def _identity(request: Simulation) -> dict[str, Json]:
         },
         "background": json.loads(json.dumps(asdict(request.background))),
     }
-
-
-def _stored(folder: RunFolder) -> dict[str, Any]:
-    try:
-        stored: dict[str, Any] = json.loads((folder.path / "run.json").read_bytes())
-    except (OSError, ValueError) as error:
-        raise RunMismatch(
-            f"{folder.path} holds no run",
-            why="a run starts with: modelward study simulate STUDY --data FILE",
-            remedy="check the path, or start the run there",
-        ) from error
-    return stored

@@ -12,7 +12,9 @@ import duckdb
 import numpy as np
 
 from modelward import durable
+from modelward.errors import StorageError
 from modelward.readers import arrays
+from modelward.readers.table import open_relation
 from modelward.simulation.dealing import Rows, Special
 
 
@@ -27,30 +29,38 @@ def write_sites(path: Path, rows: Rows, folder: Path, special: Special) -> None:
 def write_table(path: Path, rows: Rows, folder: Path, special: Special) -> None:
     """Write every site's rows of the table at `path` as its own Parquet file."""
     with duckdb.connect(config={"threads": 1}) as connection:
-        parquet = path.suffix.lower() in {".parquet", ".pq"}
-        source = (
-            connection.read_parquet(str(path))
-            if parquet
-            else connection.read_csv(str(path), header=True, all_varchar=True)
-        )
-        source.create_view("source")
+        open_relation(connection, path).create_view("source")
         connection.execute(
             "CREATE TABLE whole AS "
             "SELECT row_number() OVER () - 1 AS modelward_row, * FROM source"
         )
-        for site, part in rows.items():
+        for site, numbers in rows.items():
             target = _make_site(folder, site)
             connection.execute(
                 "CREATE OR REPLACE TABLE chosen AS SELECT unnest(?::BIGINT[]) AS modelward_row",
-                [part.tolist()],
+                [numbers.tolist()],
             )
-            temporary = target / ".data.parquet.part"
-            connection.sql(
+            part = connection.sql(
                 "SELECT * EXCLUDE (modelward_row) FROM whole JOIN chosen "
                 "USING (modelward_row) ORDER BY modelward_row"
-            ).write_parquet(str(temporary))
-            temporary.replace(target / "data.parquet")
+            )
+            _write_parquet(part, target / "data.parquet")
             _write_dataset(target, "table", "data.parquet", special)
+
+
+def _write_parquet(part: duckdb.DuckDBPyRelation, path: Path) -> None:
+    """Write `part` to `path`, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        part.write_parquet(str(temporary))
+        temporary.replace(path)
+    except (duckdb.Error, OSError) as error:
+        temporary.unlink(missing_ok=True)
+        raise StorageError(
+            f"{path} cannot be written: {str(error).splitlines()[0]}",
+            why="a site's data are in place, whole, before anything is trained on them",
+            remedy="free space there, then run the same command again",
+        ) from error
 
 
 def write_arrays(path: Path, rows: Rows, folder: Path) -> None:

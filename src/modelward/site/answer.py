@@ -13,14 +13,14 @@ from modelward.aggregate.fixed_point import to_grid
 from modelward.core.columns import columns, inputs
 from modelward.core.study import Study
 from modelward.core.task import Task
-from modelward.core.tensors import Tensors
+from modelward.core.tensors import NUMPY, Tensors
 from modelward.evaluate.binned import histogram
 from modelward.evaluate.predictions import Predictions
 from modelward.learn import newton, sgd
 from modelward.learn.examples import Examples
 from modelward.readers.cohort import Cohort, Fold
 from modelward.recipes.catalogue import recipe
-from modelward.study.answers import SCORE_BINS
+from modelward.study.answers import SCORE_BINS, answer_to
 from modelward.study.model import Model, parameter_schema
 from modelward.study.scaling import local_sums
 
@@ -58,7 +58,9 @@ def compute(
         sums = local_sums(x, columns(study))
         return Computed(_on_grid(sums), cohort.count("train"))
     if task.kind == "evaluate":
-        return _evaluate(model, examples(cohort, "validation", model))
+        return _evaluate(model, cohort)
+    if not cohort.count("train"):
+        return _nobody(study, task)
     training = examples(cohort, "train", model)
     if task.kind == "newton":
         found = newton.sums(model.parameters, training.x, training.y)
@@ -88,11 +90,18 @@ def examples(cohort: Cohort, fold: Fold, model: Model) -> Examples:
     return Examples(x=x, y=y, patients=len(y))
 
 
-def _evaluate(model: Model, held_back: Examples) -> Computed:
+def _nobody(study: Study, task: Task) -> Computed:
+    """Return zeros of nobody, which every gate refuses: the round goes on with the others."""
+    schema = answer_to(study, task.kind)[1]
+    return Computed({s.name: np.zeros(s.shape, NUMPY[s.dtype]) for s in schema}, 0)
+
+
+def _evaluate(model: Model, cohort: Cohort) -> Computed:
     """Count validation units per bin of predicted probability."""
     study = model.study
-    if not len(held_back.y):
+    if not cohort.count("validation"):
         return Computed({"counts": np.zeros((2, SCORE_BINS))}, 0)
+    held_back = examples(cohort, "validation", model)
     p = recipe(study.recipe).probabilities(model.parameters, held_back.x, inputs(study))
     counts = histogram(Predictions.of(held_back.y, p), SCORE_BINS)
     return Computed({"counts": counts.astype(np.float64)}, len(held_back.y))

@@ -6,7 +6,9 @@ hash is on the card). None of them holds code.
 """
 
 import csv
+from dataclasses import dataclass
 from io import StringIO
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +28,32 @@ from modelward.study.model import Model, model_schema
 from modelward.study.read import from_json
 
 
-def open_model(path: Path) -> Model:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Predicted:
+    """Probabilities of the outcome for new units, in the order of their file.
+
+    Attributes:
+        named_by: `patient`, or `row` where the data name nobody.
+        units: Ids as in the data, or row numbers counted from 1.
+        probability: float64 [units].
+        filled: Units in which a missing feature was filled from the model.
+    """
+
+    named_by: str
+    units: tuple[str, ...]
+    probability: NDArray[np.float64]
+    filled: int
+
+
+def open_model(path: str | PathLike[str]) -> Model:
     """Return the model whose bundle is at `path`, checked against its card and study.
+
+    Hashes are checked; the hub's signature on the card is not, as no key is given.
 
     Raises:
         BadArtifact: If a file is missing, damaged, or belongs to another model.
     """
+    path = Path(path)
     try:
         raw = path.read_bytes()
         entry = card.from_json(path.with_suffix(".card.json").read_bytes())
@@ -54,32 +76,58 @@ def probabilities(
     return recipe(study.recipe).probabilities(model.parameters, scaled, inputs(study))
 
 
+def predict(
+    model: Model, data: str | PathLike[str], *, patient: str | None = None
+) -> Predicted:
+    """Return one probability for every unit in `data`.
+
+    Args:
+        model: What to apply.
+        data: CSV or Parquet with the study's features, or an archive with `images`.
+        patient: Column that names the unit, if there is one.
+
+    Raises:
+        DataError: If the data do not fit the study.
+    """
+    named_by, ids, x = _read(model.study, Path(data), patient)
+    filled = int(np.isnan(x).any(axis=1).sum()) if x.dtype.kind == "f" else 0
+    return Predicted(
+        named_by=named_by, units=tuple(ids), probability=probabilities(model, x), filled=filled
+    )
+
+
 def predict_file(
-    model: Model, data: Path, out: Path, *, patient: str | None = None
+    model: Model,
+    data: str | PathLike[str],
+    out: str | PathLike[str],
+    *,
+    patient: str | None = None,
 ) -> tuple[int, int]:
     """Write one probability for every unit in `data` to the CSV file `out`.
 
     Args:
         model: What to apply.
-        data: CSV or Parquet with the study's features, or an archive with `images`.
+        data: As for `predict`.
         out: Columns `patient` (or `row`, counted from 1) and `probability`.
-        patient: Column that names the unit, if there is one.
+        patient: As for `predict`.
 
     Returns:
         Rows written, and rows in which a missing feature was filled from the model.
 
     Raises:
         DataError: If the data do not fit the study.
+        StorageError: If the file cannot be written.
     """
-    heading, ids, x = _read(model.study, data, patient)
-    p = probabilities(model, x)
-    filled = int(np.isnan(x).any(axis=1).sum()) if x.dtype.kind == "f" else 0
+    found = predict(model, data, patient=patient)
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([heading, "probability"])
-    writer.writerows([unit, f"{value:.6f}"] for unit, value in zip(ids, p, strict=True))
-    durable.write_whole(out, text.getvalue().encode())
-    return len(ids), filled
+    writer.writerow([found.named_by, "probability"])
+    writer.writerows(
+        [unit, f"{value:.6f}"]
+        for unit, value in zip(found.units, found.probability, strict=True)
+    )
+    durable.write_whole(Path(out), text.getvalue().encode())
+    return len(found.units), found.filled
 
 
 def _read(

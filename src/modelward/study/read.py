@@ -7,6 +7,7 @@ reported together. What a recipe's options may be is the recipe's business.
 
 import json
 import tomllib
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,14 @@ from modelward.errors import StudyFileError
 from modelward.recipes.catalogue import option_faults
 
 
-def read(path: Path) -> Study:
+def read(path: str | PathLike[str]) -> Study:
     """Return the study in the file at `path`.
 
     Raises:
         StudyFileError: With every fault found, if the file cannot be used as written.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = Path(path).read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise StudyFileError(
             f"{path} cannot be read: {getattr(error, 'strerror', None) or error}",
@@ -44,7 +45,7 @@ def parse(text: str, *, file: str = "study.toml") -> Study:
     """
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise _refuse(file, [Fault("", f"not TOML: {error}")]) from error
     try:
         # Through JSON, because TOML arrays are lists and the strict model wants tuples.

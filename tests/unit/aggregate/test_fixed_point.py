@@ -172,6 +172,17 @@ def test_a_total_weight_that_could_wrap_the_sum_is_refused():
     assert total.mean()[0] == np.float32(127.9999)
 
 
+def test_a_cleared_sum_starts_again_and_a_mean_can_be_written_anywhere():
+    total, slot = UpdateSum(2), np.zeros(2, np.float32)
+    total.add(vector(1, 1), 5)
+
+    total.clear()
+    total.add(vector(3, -1), 2)
+
+    assert total.mean(out=slot) is slot
+    assert slot.tolist() == [3.0, -1.0]
+
+
 def test_another_size_or_type_is_refused():
     with pytest.raises(BadUpdate, match="2 float32 values for 3 parameters"):
         UpdateSum(3).add(vector(1, 2), 1)

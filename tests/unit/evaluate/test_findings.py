@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.four_hospitals import findings, judged, record
 
 from modelward.errors import BadArtifact, DataError
 from modelward.evaluate.findings import Findings, find
 from modelward.evaluate.predictions import Predictions
+from tests.four_hospitals import findings, judged, record
 
 FOUND = findings(draws=20)
 

@@ -1,0 +1,141 @@
+"""`modelward hub`: the coordinator's side of joining and running."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Run a hub: admit sites, serve studies.")
+
+Folder = Annotated[Path, typer.Argument(help="Folder of the hub.", metavar="HUB")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@app.command()
+def init(
+    folder: Folder,
+    url: Annotated[
+        str, typer.Option(help="Address that sites dial, such as tls://hub.example.org:4222.")
+    ],
+    listen: Annotated[
+        str | None,
+        typer.Option(help="Address to listen on; 127.0.0.1 and the port of --url if absent."),
+    ] = None,
+) -> None:
+    """Make a hub: its authority, keys and folders."""
+    from urllib.parse import urlsplit
+
+    from modelward.joining.hub_folder import HubFolder
+
+    where = listen or f"127.0.0.1:{urlsplit(url).port or 4222}"
+    hub = HubFolder.create(folder, url=url, listen=where, now=_now())
+    typer.echo(f"hub at {hub.url}, listening on {hub.listen}")
+    typer.echo(f"fingerprint  {hub.spoken}")
+    typer.echo(f"next         modelward hub admit {folder} REQUEST, for each site")
+
+
+@app.command()
+def admit(
+    folder: Folder,
+    request: Annotated[Path, typer.Argument(help="The site's request.json.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Membership file; SITE-membership.json if absent.")
+    ] = None,
+) -> None:
+    """Admit a site: sign its certificate and write its membership file."""
+    from modelward import durable
+    from modelward.engines.jetstream import folders
+    from modelward.engines.jetstream.configuration import Limits
+    from modelward.joining.files import Request
+    from modelward.joining.hub_folder import HubFolder
+
+    hub = HubFolder.open(folder)
+    asked = Request.read(read(request), file=request.name)
+    given = hub.admit(asked, _now())
+    target = out or Path(f"{asked.site}-membership.json")
+    durable.write_whole(target, given.to_bytes())
+    in_force = folders.apply(hub, Limits())
+    typer.echo(f"admitted {asked.site}{'' if in_force else '; in force when the hub is up'}")
+    typer.echo(f"compare by voice, before you send the file:   {asked.spoken}  ({asked.site})")
+    typer.echo(f"the site compares the hub's fingerprint:      {hub.spoken}  (hub)")
+    typer.echo(f"send it      {target}")
+
+
+@app.command()
+def remove(
+    folder: Folder, site: Annotated[str, typer.Argument(help="Name of the site.")]
+) -> None:
+    """Remove a site, at once: its open connections are closed, and new ones refused."""
+    from modelward.engines.jetstream import folders
+    from modelward.engines.jetstream.configuration import Limits
+    from modelward.joining.hub_folder import HubFolder
+
+    hub = HubFolder.open(folder)
+    hub.remove(site)
+    in_force = folders.apply(hub, Limits())
+    typer.echo(f"removed {site}" + (", shut out now" if in_force else "; no server is running"))
+
+
+@app.command()
+def up(
+    folder: Folder,
+    *,
+    until_done: Annotated[
+        bool, typer.Option("--until-done", help="End when every study is finished.")
+    ] = False,
+) -> None:
+    """Start the server and serve studies until SIGTERM; logs are JSON lines on stderr."""
+    import signal
+
+    from modelward.engines.jetstream.hub_node import HubNode
+    from modelward.engines.jetstream.journal import to_stream
+    from modelward.joining.hub_folder import HubFolder
+
+    node = HubNode(HubFolder.open(folder), to_stream(_now))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: node.stop())
+    node.serve(_now, until_done=until_done)
+
+
+@app.command()
+def status(folder: Folder, *, as_json: Json = False) -> None:
+    """Say who is a member, who is there, and which studies are served."""
+    from modelward.engines.jetstream.state import hub_state
+    from modelward.joining.hub_folder import HubFolder
+
+    state = hub_state(HubFolder.open(folder), _now())
+    if as_json:
+        typer.echo(json.dumps(state))
+        return
+    typer.echo(f"hub {state['url']}  {'up' if state['up'] else 'DOWN'}")
+    for member in state["members"]:
+        typer.echo(
+            f"  {member['site']:<20}{'there' if member['present'] else 'silent':<8}"
+            f"certificate until {member['certificate_until']}"
+        )
+    for study in state["studies"]:
+        typer.echo(f"  study {study['id']}: round {study['rounds']}, {study['state']}")
+
+
+def read(path: Path) -> bytes:
+    """Return the bytes of a joining file.
+
+    Raises:
+        NotAdmitted: If it cannot be read.
+    """
+    from modelward.errors import NotAdmitted
+
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise NotAdmitted(
+            f"{path} cannot be read: {error.strerror}",
+            why="joining takes the file that the other side sent",
+            remedy="check the path",
+        ) from error

@@ -1,0 +1,86 @@
+"""`modelward site`: a hospital's side of joining and running."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modelward.cli import decide
+
+app = typer.Typer(no_args_is_help=True, help="Run a site: join a hub, answer its tasks.")
+
+Folder = Annotated[Path, typer.Argument(help="Folder of the site.", metavar="SITE")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@app.command()
+def init(
+    folder: Folder,
+    name: Annotated[str, typer.Option(help="Name to go by: lower case, no spaces.")],
+    hub_url: Annotated[
+        str, typer.Option(help="The hub's address, such as tls://hub.example.org:4222.")
+    ],
+) -> None:
+    """Make the site's keys, and the request file to send to the hub."""
+    from modelward.joining.site_folder import SiteFolder
+
+    asked = SiteFolder(folder).ask(name, hub_url, _now())
+    typer.echo(f"send to the hub         {folder / 'request.json'}  (it is not secret)")
+    typer.echo(f"and compare by voice    {asked.spoken}")
+
+
+@app.command()
+def join(
+    folder: Folder,
+    membership: Annotated[Path, typer.Argument(help="The file that the hub sent.")],
+) -> None:
+    """Take the hub's membership file as this site's own."""
+    from modelward.cli.hub import read
+    from modelward.joining.files import Membership
+    from modelward.joining.site_folder import SiteFolder
+
+    given = Membership.read(read(membership), file=membership.name)
+    SiteFolder(folder).join(given, _now())
+    typer.echo(f"joined {given.hub} as {given.site}")
+    typer.echo(f"compare the hub's fingerprint by voice    {given.spoken}")
+    typer.echo(f"next    modelward site up {folder}")
+
+
+@app.command()
+def up(folder: Folder) -> None:
+    """Dial the hub and answer tasks until SIGTERM; logs are JSON lines on stderr."""
+    import signal
+
+    from modelward.engines.jetstream.journal import to_stream
+    from modelward.engines.jetstream.site_node import SiteNode
+
+    node = SiteNode(folder, to_stream(_now), _now)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: node.stop())
+    node.serve()
+
+
+@app.command()
+def status(folder: Folder, *, as_json: Json = False) -> None:
+    """Say whether the site is connected, and until when its certificate is good."""
+    from modelward.engines.jetstream.state import site_state
+    from modelward.joining.site_folder import SiteFolder
+
+    state = site_state(SiteFolder(folder), _now())
+    if as_json:
+        typer.echo(json.dumps(state))
+        return
+    typer.echo(f"site {state['site']} of {state['hub']}")
+    typer.echo(f"  {state['says']}")
+    typer.echo(f"  certificate until {state['certificate_until']}")
+    if state["clock_skew_s"] is not None:
+        typer.echo(f"  the hub's clock is {state['clock_skew_s']:+.1f} s from this one")
+
+
+decide.add_to(app)

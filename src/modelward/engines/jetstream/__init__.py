@@ -1,0 +1,1 @@
+"""The wire between institutions: NATS JetStream. The only folder that imports nats."""

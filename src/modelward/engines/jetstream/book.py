@@ -1,0 +1,185 @@
+"""The signed messages of each study, sent and received, in the order they came: on disk.
+
+    letters/<study>.jsonl     one message a line, exactly as it was signed
+
+It is what makes repetition harmless. A message that was sent is sent again with the same
+bytes; one that was received is known again, and a replay under its sequence is refused
+(artifact/envelope.py has the rule). A line that a crash cut short was never acknowledged
+and is dropped. Messages are small; artifacts are elsewhere.
+"""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from modelward.artifact.envelope import Envelope, Kind, digest, repeats, seal
+from modelward.core.canonical import Json, parse_strict
+from modelward.core.task import Task
+from modelward.durable import make_folder
+from modelward.errors import StorageError
+from modelward.ledger.appendfile import AppendFile
+
+VALID = timedelta(days=14)
+"""How long a message can be used: a site may be offline for days."""
+
+
+@dataclass(slots=True)
+class _Study:
+    """What is known of one study's messages.
+
+    Attributes:
+        file: Where they lie.
+        seen: Sender -> sequence -> digest.
+        known: The digests of all of them.
+        tasks: Task id -> the message that asks it.
+        answers: (task id, site) -> the message that answers it.
+        artifacts: (site, hash of a released artifact) -> its last round.
+    """
+
+    file: AppendFile
+    seen: dict[str, dict[int, str]] = field(default_factory=dict)
+    known: set[str] = field(default_factory=set)
+    tasks: dict[str, bytes] = field(default_factory=dict)
+    answers: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    artifacts: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+class Book:
+    """The messages of one party. Threads take turns.
+
+    Args:
+        folder: Where the files lie; created if it is missing.
+        party: Whose book it is: `hub`, or a site's name.
+        key: Signs what the party says.
+    """
+
+    def __init__(self, folder: Path, party: str, key: Ed25519PrivateKey) -> None:
+        make_folder(folder)
+        self._folder, self._party, self._key = folder, party, key
+        self.public = key.public_key()
+        self._studies: dict[str, _Study] = {}
+        self._lock = threading.RLock()
+
+    def write(
+        self,
+        kind: Kind,
+        *,
+        study: str,
+        round_no: int,
+        body: Mapping[str, Json],
+        now: datetime,
+    ) -> bytes:
+        """Return a signed message with the next sequence; it is not kept before `keep`."""
+        with self._lock:
+            sent = self._of(study).seen.get(self._party, {})
+            envelope = Envelope(
+                kind=kind,
+                study=study,
+                round_no=round_no,
+                sender=self._party,
+                sequence=max(sent, default=0) + 1,
+                issued=now,
+                expires=now + VALID,
+                body=body,
+            )
+            return seal(envelope, self._key)
+
+    def keep(self, study: str, *messages: bytes) -> None:
+        """Put messages on disk, in this order; those that are here already are passed over.
+
+        Raises:
+            StorageError: If they cannot be written; then none is kept.
+        """
+        with self._lock:
+            book = self._of(study)
+            new = [raw for raw in messages if digest(raw) not in book.known]
+            if not new:
+                return
+            book.file.append(b"".join(raw + b"\n" for raw in new))
+            for raw in new:
+                _index(book, raw)
+
+    def repeats(self, raw: bytes, envelope: Envelope) -> bool:
+        """Return whether these very bytes were kept before.
+
+        Raises:
+            MessageRefused: For a replay: an old sequence, or a known one with other bytes.
+        """
+        with self._lock:
+            seen = self._of(envelope.study).seen.get(envelope.sender, {})
+            return repeats(raw, envelope, seen)
+
+    def task(self, study: str, task: str) -> bytes | None:
+        """Return the message that asks `task`, or None."""
+        with self._lock:
+            return self._of(study).tasks.get(task)
+
+    def answer(self, study: str, task: str, site: str) -> bytes | None:
+        """Return the message in which `site` answers `task`, or None."""
+        with self._lock:
+            return self._of(study).answers.get((task, site))
+
+    def artifacts_before(self, study: str, round_no: int) -> list[tuple[str, str]]:
+        """Return site and hash of what was released before `round_no`, each only once."""
+        with self._lock:
+            artifacts = self._of(study).artifacts
+            old = [each for each, last in artifacts.items() if last < round_no]
+            for each in old:
+                del artifacts[each]
+            return old
+
+    def close(self) -> None:
+        """Close the files."""
+        with self._lock:
+            for book in self._studies.values():
+                book.file.close()
+            self._studies.clear()
+
+    def _of(self, study: str) -> _Study:
+        if study not in self._studies:
+            try:
+                book = _Study(AppendFile(self._folder / f"{study}.jsonl"))
+            except OSError as error:
+                raise StorageError(
+                    f"{self._folder} cannot be written: {error.strerror}",
+                    why="a message counts only when it is on disk",
+                    remedy="check that the folder exists, is writable and has space",
+                ) from error
+            self._studies[study] = book
+            _load(book)
+        return self._studies[study]
+
+
+def _load(book: _Study) -> None:
+    whole = 0
+    for line in book.file.lines():
+        if not line.endswith(b"\n"):
+            break
+        _index(book, line[:-1])
+        whole += len(line)
+    if whole < book.file.size:
+        book.file.cut(whole)
+
+
+def _index(book: _Study, raw: bytes) -> None:
+    """Remember a message of our own file; its signature was checked when it came."""
+    said = parse_strict(raw, what="message")
+    book.known.add(digest(raw))
+    book.seen.setdefault(said["sender"], {})[said["sequence"]] = digest(raw)
+    task = said["body"].get("task")
+    if said["kind"] == "task":
+        book.tasks[task_id(said["study"], said["round"], said["body"])] = raw
+    elif said["kind"] == "answer" and isinstance(task, str):
+        book.answers[task, said["sender"]] = raw
+        if said["body"]["card"] is not None:
+            book.artifacts[said["sender"], said["body"]["card"]["sha256"]] = said["round"]
+
+
+def task_id(study: str, round_no: int, body: Mapping[str, Any]) -> str:
+    """Return the id of the task that a task message asks; see core/task.py."""
+    return Task(study=study, round_no=round_no, kind=body["kind"], model=body["model"]).id

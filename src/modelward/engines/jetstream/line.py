@@ -1,0 +1,326 @@
+"""One mutually authenticated connection to the server, which comes back when it breaks.
+
+What is sent here is repeated until the server has acknowledged it; every receiver can tell
+a repetition (message ids, expected sequences), so that is safe. A line that is silent is
+found out by pings and dialled again, with waits that grow to a few seconds.
+"""
+
+import asyncio
+import json
+import logging
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import nats
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
+
+from modelward.engines.jetstream.journal import Journal
+from modelward.errors import EngineFailed
+
+REPLY_S = 30.0
+"""Longest wait for one acknowledgement; a megabyte over a very slow link fits in."""
+
+PULL_S = 20.0
+CONNECT_S = 10.0
+PING_S = 5.0
+RETRY_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who dials whom.
+
+    Attributes:
+        name: The user that the certificate maps to.
+        url: The server's address.
+        ca: The authority's certificate file.
+        certificate: The own certificate file; read again when it was renewed.
+        key: The own private key file.
+    """
+
+    name: str
+    url: str
+    ca: Path
+    certificate: Path
+    key: Path
+
+    def tls(self) -> ssl.SSLContext:
+        """Return TLS 1.3 with the own certificate, trusting the hub's authority alone."""
+        terms = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        terms.minimum_version = ssl.TLSVersion.TLSv1_3
+        terms.load_verify_locations(cafile=self.ca)
+        terms.load_cert_chain(self.certificate, self.key)
+        return terms
+
+
+# asyncio remarks at each hang-up that TLS has no half-closed connections; nats-py asks for one.
+logging.getLogger("asyncio").addFilter(lambda record: "eof_received" not in str(record.msg))
+
+
+class Rejected(Exception):
+    """The server answered a request with an error of its own.
+
+    Attributes:
+        code: JetStream's error code, such as 10071 (wrong last sequence).
+        text: What it said.
+    """
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"{code} {text}")
+        self.code, self.text = code, text
+
+
+class Line:
+    """An open connection; get one from `Line.dial`, then `close` it.
+
+    Attributes:
+        name: Who we are on it.
+        sent: Payload bytes sent so far.
+        received: Payload bytes received so far.
+    """
+
+    def __init__(self, identity: Identity, client: Client, journal: Journal) -> None:
+        self.name = identity.name
+        self.sent = self.received = 0
+        self._identity = identity
+        self._client = client
+        self._journal = journal
+        self._up = asyncio.Event()
+        self._returns: list[Callable[[], None]] = []
+        self._tls = identity.tls()
+        self._last = ""
+
+    @classmethod
+    async def dial(
+        cls, identity: Identity, journal: Journal, *, patience_s: float | None = None
+    ) -> Self:
+        """Connect, trying again until `patience_s` seconds have passed; for ever if None.
+
+        Raises:
+            EngineFailed: If there is no connection by then, with what the server said last.
+        """
+        line = cls(identity, Client(), journal)
+        end = None if patience_s is None else asyncio.get_running_loop().time() + patience_s
+        tries = 0
+        while True:
+            try:
+                await asyncio.wait_for(line._connect(), CONNECT_S)
+            except (NatsError, OSError, TimeoutError, nats.errors.NoServersError) as error:
+                said = line._last or str(error) or type(error).__name__
+                journal("connect-failed", said=said[:200])
+                await line._drop()
+                if end is not None and asyncio.get_running_loop().time() >= end:
+                    raise _no_line(identity, said) from error
+            else:
+                return line
+            await asyncio.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
+            tries += 1
+
+    @property
+    def connected(self) -> bool:
+        """Whether the line is up now."""
+        return self._up.is_set()
+
+    def renewed(self) -> None:
+        """Use the certificate file as it is now, from the next connection on."""
+        self._tls.load_cert_chain(self._identity.certificate, self._identity.key)
+
+    def on_return(self, call: Callable[[], None]) -> None:
+        """Have `call` made whenever the line breaks or comes back."""
+        self._returns.append(call)
+
+    def off_return(self, call: Callable[[], None]) -> None:
+        """Take back `on_return`."""
+        self._returns.remove(call)
+
+    async def say(self, subject: str, payload: bytes, *, reply: str = "") -> None:
+        """Publish once, without acknowledgement."""
+        await self._up.wait()
+        self.sent += len(payload)
+        await self._client.publish(subject, payload, reply=reply)
+
+    async def ask(
+        self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
+    ) -> Msg:
+        """Return the reply to a request, repeating it until there is one."""
+        tries = 0
+        while True:
+            await self._up.wait()
+            self.sent += len(payload)
+            try:
+                reply = await self._once(subject, payload, headers)
+            except (NatsError, OSError, TimeoutError):
+                await asyncio.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
+                tries += 1
+                continue
+            self.received += len(reply.data)
+            return reply
+
+    async def call(
+        self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Return the JSON reply of the server to a request or a stored message.
+
+        Raises:
+            Rejected: If the server says no.
+        """
+        reply = await self.ask(subject, payload, headers)
+        table: dict[str, Any] = json.loads(reply.data)
+        if "error" in table:
+            error = table["error"]
+            raise Rejected(error.get("err_code", 0), error.get("description", ""))
+        return table
+
+    async def listen(
+        self, subject: str | None, call: Callable[[Msg], None]
+    ) -> tuple[str, Subscription]:
+        """Have `call` made with each message on `subject`, or on a new inbox if None."""
+
+        async def deliver(message: Msg) -> None:
+            self.received += len(message.data)
+            call(message)
+
+        where = subject or self._client.new_inbox()
+        return where, await self._client.subscribe(where, cb=deliver)
+
+    async def pull(self, stream: str, consumer: str, *, batch: int) -> AsyncIterator[Msg]:
+        """Yield the messages of a durable consumer for ever, asking for `batch` at a time."""
+        arrived: asyncio.Queue[Msg | None] = asyncio.Queue()
+
+        def changed() -> None:
+            arrived.put_nowait(None)
+
+        inbox, subscription = await self.listen(None, arrived.put_nowait)
+        self.on_return(changed)
+        request = json.dumps({"batch": batch, "expires": int(PULL_S * 1e9)}).encode()
+        try:
+            left = 0
+            while True:
+                if left <= 0:
+                    subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+                    await self.say(subject, request, reply=inbox)
+                    left = batch
+                message = await _next(arrived, PULL_S + 5)
+                status = None if message is None else (message.headers or {}).get("Status")
+                if message is not None and status is None:
+                    left -= 1
+                    yield message
+                elif status != "100":  # anything but a heartbeat ends the request
+                    left = 0
+                    if status == "503":
+                        await asyncio.sleep(RETRY_S[3])
+        finally:
+            self.off_return(changed)
+            await _quietly(subscription)
+
+    async def close(self) -> None:
+        """Send what is pending and hang up."""
+        self._up.clear()
+        with suppress(NatsError, OSError, TimeoutError):
+            await asyncio.wait_for(self._client.close(), 5)
+
+    async def _once(
+        self, subject: str, payload: bytes, headers: Mapping[str, str] | None
+    ) -> Msg:
+        """Return one reply, or raise as soon as the line breaks."""
+        broken: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
+
+        def changed() -> None:
+            if not broken.done():
+                broken.set_exception(TimeoutError())
+
+        wanted = asyncio.ensure_future(
+            self._client.request(
+                subject, payload, timeout=REPLY_S, headers=dict(headers) if headers else None
+            )
+        )
+        self.on_return(changed)
+        try:
+            await asyncio.wait({wanted, broken}, return_when=asyncio.FIRST_COMPLETED)
+            return wanted.result() if wanted.done() else broken.result()
+        finally:
+            self.off_return(changed)
+            for each in (wanted, broken):
+                if not each.done():
+                    each.cancel()
+                elif not each.cancelled():
+                    each.exception()
+
+    async def _connect(self) -> None:
+        parts = urlsplit(self._identity.url)
+        await self._client.connect(
+            servers=[f"tls://{parts.hostname}:{parts.port}"],
+            name=self.name,
+            tls=self._tls,
+            tls_hostname=parts.hostname,
+            tls_handshake_first=True,
+            inbox_prefix=f"_INBOX_{self.name}",
+            connect_timeout=int(CONNECT_S),
+            allow_reconnect=True,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=RETRY_S[1],  # type: ignore[arg-type]  # seconds, may be a part
+            ping_interval=int(PING_S),
+            max_outstanding_pings=2,
+            pending_size=8 * 1024 * 1024,
+            error_cb=self._note,
+            disconnected_cb=self._lost,
+            reconnected_cb=self._back,
+        )
+        self._up.set()
+
+    async def _drop(self) -> None:
+        """Give up a connection that was never made."""
+        with suppress(NatsError, OSError, TimeoutError):
+            await asyncio.wait_for(self._client.close(), 1)
+        self._client = Client()
+
+    async def _note(self, error: Exception) -> None:
+        said = str(error) or type(error).__name__
+        if said != self._last:
+            self._last = said
+            self._journal("line-error", said=said[:200])
+
+    async def _lost(self) -> None:
+        if self._up.is_set():
+            self._up.clear()
+            self._journal("line-lost")
+        self._changed()
+
+    async def _back(self) -> None:
+        self._last = ""
+        self._up.set()
+        self._journal("line-back")
+        self._changed()
+
+    def _changed(self) -> None:
+        for call in list(self._returns):
+            call()
+
+
+async def _next(arrived: "asyncio.Queue[Msg | None]", wait_s: float) -> Msg | None:
+    try:
+        return await asyncio.wait_for(arrived.get(), wait_s)
+    except TimeoutError:
+        return None
+
+
+async def _quietly(subscription: Subscription) -> None:
+    with suppress(NatsError, OSError):
+        await subscription.unsubscribe()
+
+
+def _no_line(identity: Identity, said: str) -> EngineFailed:
+    return EngineFailed(
+        f"{identity.name} cannot connect to {identity.url}: {said}",
+        why="hub and sites talk over mutual TLS through that server, and nothing else",
+        remedy="check that the hub is up, that the clock is right, and that this site is "
+        "still a member: modelward site status",
+    )

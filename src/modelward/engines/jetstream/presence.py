@@ -1,0 +1,110 @@
+"""Signs of life: who is there, and whether the clocks agree.
+
+Each party says its time every few seconds on a subject that only it may publish on. These
+are not stored and decide nothing; they tell people that a site is silent, and that a clock
+is wrong before messages are refused for it. The health file says the same to a monitor.
+"""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from nats.aio.msg import Msg
+
+from modelward.engines.jetstream.journal import Journal
+from modelward.engines.jetstream.line import Line
+
+EVERY_S = 2.0
+SILENT_S = 3 * EVERY_S
+"""After this long without a sign a party counts as silent."""
+
+WRONG_S = 60.0
+"""Difference of clocks that is reported; from five minutes on, messages are refused."""
+
+
+def now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+class Presence:
+    """What one party says of itself, and has heard of the others.
+
+    Args:
+        name: Who we are.
+        others: Whom we listen to; a name, or several.
+        health: The file to write, or None.
+        journal: Is told of wrong clocks.
+        clock: The time.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        others: str | Sequence[str],
+        health: Path | None,
+        journal: Journal,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._name = name
+        self._others = [others] if isinstance(others, str) else list(others)
+        self._health, self._journal, self._clock = health, journal, clock
+        self._heard: dict[str, float] = {}
+        self.skew_s: dict[str, float] = {}
+
+    def present(self) -> list[str]:
+        """Return who gave a sign of life within the last seconds, by name."""
+        late = time.monotonic() - SILENT_S
+        return sorted(name for name, heard in self._heard.items() if heard >= late)
+
+    async def announce(self, line: Line) -> None:
+        """Give signs of life and listen to the others', until cancelled."""
+        for other in self._others:
+            await line.listen(f"fl.ann.{other}", self._hear)
+        while True:
+            said = {"time": self._clock().isoformat(), "version": _version()}
+            if line.connected:
+                await line.say(f"fl.ann.{self._name}", json.dumps(said).encode())
+            self.write_health(connected=line.connected)
+            await asyncio.sleep(EVERY_S)
+
+    def write_health(self, *, connected: bool) -> None:
+        """Write the health file: whole, but not synced."""
+        if self._health is None:
+            return
+        state = {
+            "name": self._name,
+            "pid": os.getpid(),
+            "time": self._clock().isoformat(timespec="seconds"),
+            "connected": connected,
+            "present": self.present(),
+            "clock_skew_s": {name: round(skew, 1) for name, skew in self.skew_s.items()},
+            "version": _version(),
+        }
+        part = self._health.with_name(f".{self._health.name}.part")
+        part.write_text(json.dumps(state) + "\n")
+        part.replace(self._health)
+
+    def _hear(self, message: Msg) -> None:
+        name = message.subject.rpartition(".")[2]
+        try:
+            said = datetime.fromisoformat(json.loads(message.data)["time"])
+            skew = (said - self._clock()).total_seconds()
+        except (ValueError, KeyError, TypeError):
+            return  # what is not a sign of life is none
+        self._heard[name] = time.monotonic()
+        if abs(skew) > WRONG_S and abs(self.skew_s.get(name, 0.0)) <= WRONG_S:
+            self._journal("clocks-differ", party=name, seconds=round(skew, 1))
+        self.skew_s[name] = skew
+
+
+def _version() -> str:
+    try:
+        return version("modelward")
+    except PackageNotFoundError:
+        return "unknown"

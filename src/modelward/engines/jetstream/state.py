@@ -1,0 +1,82 @@
+"""What a hub or site can say about itself from its folder, whether it is up or not."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+
+from modelward.engines.jetstream.presence import SILENT_S
+from modelward.engines.jetstream.server import running
+from modelward.hub.registry import Registry
+from modelward.joining import certificates
+from modelward.joining.hub_folder import HubFolder
+from modelward.joining.site_folder import SiteFolder
+
+
+def hub_state(hub: HubFolder, now: datetime) -> dict[str, Any]:
+    """Return members, who is there, and how far each study is."""
+    health = _health(hub.path, now)
+    present = health.get("present", [])
+    members = [
+        {
+            "site": member.site,
+            "present": member.site in present,
+            "certificate_until": _until(certificates.from_pem(member.certificate)),
+            "clock_skew_s": health.get("clock_skew_s", {}).get(member.site),
+        }
+        for member in hub.members()
+    ]
+    registry = Registry(hub.path)
+    try:
+        studies = [
+            {
+                "id": study.id,
+                "study": study.sha256,
+                "rounds": registry.state(study).round_no if registry.start(study) else 0,
+                "state": registry.finished(study) or "not finished",
+            }
+            for study in registry.studies()
+        ]
+    finally:
+        registry.close()
+    up = bool(health) and running(hub.path / "nats") is not None
+    return {"url": hub.url, "up": up, "members": members, "studies": studies}
+
+
+def site_state(site: SiteFolder, now: datetime) -> dict[str, Any]:
+    """Return whether a site is connected, and what stands in its way if it is not.
+
+    Raises:
+        NotAdmitted: If it has not joined a hub.
+    """
+    health = _health(site.path, now)
+    says = "not running: modelward site up"
+    if health:
+        says = "connected" if health["connected"] else "running, and cannot reach the hub"
+    if health and health["connected"] and "hub" not in health["present"]:
+        says = "connected to the server, and the hub is silent"
+    return {
+        "site": site.name,
+        "hub": site.membership.hub,
+        "up": bool(health),
+        "connected": bool(health and health["connected"]),
+        "says": says,
+        "certificate_until": _until(site.certificate),
+        "clock_skew_s": health.get("clock_skew_s", {}).get("hub"),
+    }
+
+
+def _health(folder: Path, now: datetime) -> dict[str, Any]:
+    """Return the health file, or nothing if it is missing or out of date."""
+    try:
+        found: dict[str, Any] = json.loads((folder / "health.json").read_bytes())
+        age = (now - datetime.fromisoformat(found["time"])).total_seconds()
+    except (OSError, ValueError, KeyError):
+        return {}
+    return found if age <= SILENT_S else {}
+
+
+def _until(certificate: x509.Certificate) -> str:
+    return certificate.not_valid_after_utc.strftime("%Y-%m-%d %H:%M UTC")

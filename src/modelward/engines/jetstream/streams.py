@@ -1,0 +1,113 @@
+"""Streams, buckets and consumers, made by hub-admin; sites hold no such right.
+
+    TASKS   fl.task.*      work queue, one durable consumer a site: a task waits until the
+                           site has acknowledged it, for days if need be
+    ANS     fl.ans.*.*     work queue, one consumer `hub`; of two messages with one digest
+                           the first stays
+    OBJ_hub, OBJ_up-S      artifacts in transit, purged when they have arrived
+
+Everything is bounded: a full stream refuses, it does not forget.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from modelward.core.canonical import Json, canonical_bytes
+from modelward.engines.jetstream.configuration import Limits
+from modelward.engines.jetstream.line import Line, Rejected
+
+ACK_S = 5.0
+"""A task or answer that is neither acknowledged nor being worked on comes again after this."""
+
+SAME_S = 30
+"""How long the server remembers message ids."""
+
+_NS = 1_000_000_000
+_GONE = {10059, 10014}
+
+
+async def provision(line: Line, sites: Sequence[str], limits: Limits) -> None:
+    """Make what the admitted sites need; what is there already stays as it is.
+
+    Args:
+        line: A connection as hub-admin.
+        sites: Their names.
+        limits: Bounds on the disk.
+    """
+    letters: dict[str, Json] = {
+        "max_bytes": limits.letters,
+        "discard": "new",
+        "retention": "workqueue",
+    }
+    await _stream(line, "TASKS", ["fl.task.*"], **letters)
+    await _stream(
+        line,
+        "ANS",
+        ["fl.ans.*.*"],
+        **letters,
+        max_msgs_per_subject=1,
+        discard_new_per_subject=True,
+    )
+    await _consumer(line, "ANS", "hub", "fl.ans.*.*")
+    for bucket in ("hub", *(f"up-{site}" for site in sites)):
+        await _stream(
+            line,
+            f"OBJ_{bucket}",
+            [f"$O.{bucket}.C.>", f"$O.{bucket}.M.>"],
+            max_bytes=limits.bucket,
+            discard="new",
+            allow_direct=True,
+        )
+    for site in sites:
+        await _consumer(line, "TASKS", site, f"fl.task.{site}")
+
+
+async def withdraw(line: Line, sites: Sequence[str]) -> None:
+    """Delete the consumers, waiting tasks and buckets of sites that were removed."""
+    for site in sites:
+        for subject, body in (
+            (f"$JS.API.CONSUMER.DELETE.TASKS.{site}", b""),
+            ("$JS.API.STREAM.PURGE.TASKS", canonical_bytes({"filter": f"fl.task.{site}"})),
+            (f"$JS.API.STREAM.DELETE.OBJ_up-{site}", b""),
+        ):
+            with suppress(Rejected):  # it was not there
+                await line.call(subject, body)
+
+
+async def _stream(line: Line, name: str, subjects: list[str], **terms: Json) -> None:
+    asked: dict[str, Json] = {
+        "name": name,
+        "subjects": subjects,
+        "storage": "file",
+        "num_replicas": 1,
+        "duplicate_window": SAME_S * _NS,
+        "max_msg_size": -1,
+        **terms,
+    }
+    await _make(line, f"$JS.API.STREAM.INFO.{name}", f"$JS.API.STREAM.CREATE.{name}", asked)
+
+
+async def _consumer(line: Line, stream: str, name: str, subject: str) -> None:
+    asked: dict[str, Json] = {
+        "stream_name": stream,
+        "config": {
+            "durable_name": name,
+            "filter_subject": subject,
+            "ack_policy": "explicit",
+            "ack_wait": int(ACK_S * _NS),
+            "max_deliver": -1,
+            "deliver_policy": "all",
+            "replay_policy": "instant",
+        },
+    }
+    there = f"$JS.API.CONSUMER.INFO.{stream}.{name}"
+    await _make(line, there, f"$JS.API.CONSUMER.CREATE.{stream}.{name}.{subject}", asked)
+
+
+async def _make(line: Line, there: str, make: str, asked: dict[str, Json]) -> None:
+    try:
+        await line.call(there, b"")
+    except Rejected as rejected:
+        if rejected.code not in _GONE:
+            raise
+        await line.call(make, canonical_bytes(asked))

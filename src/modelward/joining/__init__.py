@@ -1,0 +1,1 @@
+"""How a hospital joins a federation: two files by any channel, compared by voice."""

@@ -1,0 +1,241 @@
+"""The two files of joining: a site's request, and the membership that the hub answers with.
+
+Both are canonical JSON (RFC 8785) with a format line and an Ed25519 signature over every
+other field behind that line. A request proves that its maker holds the private halves of
+the keys in it: the certificate request is signed with the TLS key, the file with the
+signing key. docs/formats/request.md and docs/formats/membership.md have examples and what
+a reader must reject. Neither file is secret.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from modelward.core.canonical import canonical_bytes, parse_strict
+from modelward.core.faults import from_validation, lines
+from modelward.core.study import Name
+from modelward.errors import BadArtifact, NotAdmitted
+from modelward.joining import certificates
+from modelward.joining.keys import TlsKey, spoken
+
+RESERVED = frozenset({"hub", "hub-admin", "sys"})
+"""Names that mean somebody else on the wire."""
+
+KeyHex = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+SignatureHex = Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")]
+Address = Annotated[str, Field(pattern=r"^(tls|wss)://[A-Za-z0-9.:\[\]-]+:[0-9]{1,5}$")]
+Stamp = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+Pem = Annotated[str, Field(pattern=r"^-----BEGIN [A-Z ]+-----\n", max_length=8192)]
+
+
+class _File(BaseModel):
+    """Strict, frozen, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    @classmethod
+    def read(cls, raw: bytes, *, file: str) -> Self:
+        """Parse the bytes of a joining file; signatures are `opened_by`'s business.
+
+        Raises:
+            NotAdmitted: With every fault of the file, not only the first.
+        """
+        try:
+            fields = parse_strict(raw, what="joining file")
+            found = cls.model_validate(fields)
+        except BadArtifact as error:
+            raise _refuse(f"{file}: {error.what}") from error
+        except ValidationError as error:
+            raise _refuse(lines(file, from_validation(error, cls))) from error
+        if found.to_bytes() != raw.rstrip(b"\n"):
+            raise _refuse(f"{file} is not in canonical form (RFC 8785)")
+        return found
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical JSON."""
+        return canonical_bytes(self.model_dump(mode="json"))
+
+    def opened_by(self, key: Ed25519PublicKey) -> None:
+        """Raise NotAdmitted unless the file was signed, as it stands, with `key`."""
+        fields = self.model_dump(mode="json")
+        try:
+            key.verify(bytes.fromhex(fields["signature"]), _signed(fields))
+        except InvalidSignature as error:
+            raise _refuse("the signature of the file does not match its content") from error
+
+
+class Request(_File):
+    """A site asks to be admitted.
+
+    Attributes:
+        format: Which format this is.
+        site: The name it wants to go by.
+        hub: The hub's address, as the site was told it.
+        csr: PKCS #10 request for that name, PEM.
+        key: Its Ed25519 public key, raw, hex.
+        made: When, UTC.
+        signature: By `key`.
+    """
+
+    format: Literal["modelward-request/1"] = "modelward-request/1"
+    site: Name
+    hub: Address
+    csr: Pem
+    key: KeyHex
+    made: Stamp
+    signature: SignatureHex
+
+    @property
+    def signing(self) -> Ed25519PublicKey:
+        """The site's signing key."""
+        return Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.key))
+
+    @property
+    def tls(self) -> ec.EllipticCurvePublicKey:
+        """The site's TLS key, whose holder signed the certificate request.
+
+        Raises:
+            NotAdmitted: If the certificate request is not one, or for another name or kind.
+        """
+        try:
+            asked = x509.load_pem_x509_csr(self.csr.encode())
+            valid = asked.is_signature_valid
+        except ValueError as error:
+            raise _refuse(f"csr is not a certificate request: {error}") from error
+        public = asked.public_key()
+        if not valid or not isinstance(public, ec.EllipticCurvePublicKey):
+            raise _refuse("csr is not signed with a P-256 key")
+        if not isinstance(public.curve, ec.SECP256R1):
+            raise _refuse("csr is for another curve than P-256")
+        named = [str(each.value) for each in asked.subject]
+        if named != [self.site]:
+            raise _refuse(f"csr is for {', '.join(named)[:80]}, not for {self.site!r}")
+        return public
+
+    @property
+    def spoken(self) -> str:
+        """The fingerprint that both sides compare by voice."""
+        return spoken(self.signing, self.tls)
+
+
+class Membership(_File):
+    """The hub admits a site.
+
+    Attributes:
+        format: Which format this is.
+        site: The name it goes by.
+        hub: The address to dial.
+        ca: The hub's authority, PEM.
+        certificate: The site's TLS certificate, PEM.
+        hub_key: The hub's Ed25519 public key, raw, hex.
+        site_key: The site's Ed25519 public key, raw, hex.
+        issued: When, UTC.
+        signature: By `hub_key`.
+    """
+
+    format: Literal["modelward-membership/1"] = "modelward-membership/1"
+    site: Name
+    hub: Address
+    ca: Pem
+    certificate: Pem
+    hub_key: KeyHex
+    site_key: KeyHex
+    issued: Stamp
+    signature: SignatureHex
+
+    @property
+    def signing(self) -> Ed25519PublicKey:
+        """The hub's signing key."""
+        return Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.hub_key))
+
+    @property
+    def spoken(self) -> str:
+        """The hub's fingerprint, which both sides compare by voice."""
+        authority = certificates.from_pem(self.ca)
+        return spoken(self.signing, certificates.public_of(authority))
+
+
+def request(
+    site: str, hub: str, *, tls: TlsKey, signing: Ed25519PrivateKey, now: datetime
+) -> Request:
+    """Return the signed request of `site`.
+
+    Raises:
+        NotAdmitted: If the name or address cannot be used.
+    """
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, site)])
+    csr = x509.CertificateSigningRequestBuilder().subject_name(name).sign(tls, hashes.SHA256())
+    fields = {
+        "format": "modelward-request/1",
+        "site": site,
+        "hub": hub,
+        "csr": csr.public_bytes(Encoding.PEM).decode(),
+        "key": signing.public_key().public_bytes_raw().hex(),
+        "made": stamp(now),
+    }
+    return Request.read(_sealed(fields, signing), file="request")
+
+
+def admission(
+    asked: Request,
+    *,
+    hub: str,
+    certificate: str,
+    ca: str,
+    key: Ed25519PrivateKey,
+    now: datetime,
+) -> Membership:
+    """Return the signed membership that answers a checked request."""
+    fields = {
+        "format": "modelward-membership/1",
+        "site": asked.site,
+        "hub": hub,
+        "ca": ca,
+        "certificate": certificate,
+        "hub_key": key.public_key().public_bytes_raw().hex(),
+        "site_key": asked.key,
+        "issued": stamp(now),
+    }
+    return Membership.read(_sealed(fields, key), file="membership")
+
+
+def check_request(asked: Request) -> None:
+    """Raise NotAdmitted unless the request proves what it says and its name can be used."""
+    if asked.site in RESERVED:
+        raise _refuse(f"{asked.site!r} is not a name for a site")
+    asked.opened_by(asked.signing)
+    asked.tls  # noqa: B018 - reading it checks the certificate request
+
+
+def stamp(moment: datetime) -> str:
+    """Return `moment` as the files spell times."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _sealed(fields: Mapping[str, Any], key: Ed25519PrivateKey) -> bytes:
+    return canonical_bytes({**fields, "signature": key.sign(_signed(fields)).hex()})
+
+
+def _signed(fields: Mapping[str, Any]) -> bytes:
+    unsigned = {name: value for name, value in fields.items() if name != "signature"}
+    return f"{fields['format']}\n".encode() + canonical_bytes(unsigned)
+
+
+def _refuse(found: str) -> NotAdmitted:
+    return NotAdmitted(
+        found,
+        why="a joining file counts as its maker signed it, or not at all",
+        remedy="ask for the file again by another channel, and compare fingerprints by voice",
+    )

@@ -1,0 +1,263 @@
+"""The hub's side of joining, as files.
+
+    hub.toml           where the hub listens and how sites reach it
+    ca.key ca.pem      its authority; sites pin the certificate
+    hub.key            its signing key
+    tls/               keys and certificates of server, hub and hub-admin
+    members/NAME.json  who was admitted, one file a site; removed ones stay, marked
+    studies/           what `hub up` serves, one canonical JSON a study
+
+The wire's configuration is made from these files (engines/jetstream/configuration.py).
+"""
+
+import json
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
+
+from modelward import durable
+from modelward.core.canonical import Json, canonical_bytes
+from modelward.errors import NotAdmitted, StorageError
+from modelward.joining import certificates, files
+from modelward.joining.files import Membership, Request
+from modelward.joining.keys import TlsKey, signing_key, spki, spoken, tls_key
+
+OWN = ("server", "hub", "hub-admin")
+"""Who has a certificate besides the sites."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """An admitted site.
+
+    Attributes:
+        site: Its name.
+        key: Its Ed25519 public key, raw, hex.
+        certificate: The last certificate it was given, PEM.
+        removed: Whether it was removed; then it has no access of any kind.
+    """
+
+    site: str
+    key: str
+    certificate: str
+    removed: bool = False
+
+    @property
+    def signing(self) -> Ed25519PublicKey:
+        """Its signing key."""
+        return Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.key))
+
+
+class HubFolder:
+    """The files of a hub. Get one from `HubFolder.create` or `HubFolder.open`.
+
+    Attributes:
+        path: The folder.
+        url: The address sites dial, such as `tls://hub.example.org:4222`.
+        listen: The address the server listens on, such as `127.0.0.1:4222`.
+    """
+
+    def __init__(self, path: Path, url: str, listen: str) -> None:
+        self.path, self.url, self.listen = path, url, listen
+
+    @classmethod
+    def create(cls, path: Path, *, url: str, listen: str, now: datetime) -> "HubFolder":
+        """Make the keys, certificates and files of a new hub; a second call changes nothing.
+
+        Raises:
+            NotAdmitted: If the folder holds a hub with another address.
+            StorageError: If the folder cannot be written.
+        """
+        for folder in (path, path / "tls", path / "members", path / "studies"):
+            durable.make_folder(folder)
+        written = path / "hub.toml"
+        if written.exists():
+            known = cls.open(path)
+            if (known.url, known.listen) != (url, listen):
+                raise NotAdmitted(
+                    f"{path} holds a hub at {known.url}",
+                    why="admitted sites have its address and authority in their membership",
+                    remedy="use another folder, or change hub.toml and admit the sites again",
+                )
+            return known
+        hub = cls(path, url, listen)
+        ca = certificates.authority(tls_key(path / "ca.key"), now)
+        durable.write_whole(path / "ca.pem", certificates.to_pem(ca).encode())
+        signing_key(path / "hub.key")
+        hub.renew_own(now)
+        text = f"url = {json.dumps(url)}\nlisten = {json.dumps(listen)}\n"
+        durable.write_whole(written, text.encode())
+        return hub
+
+    @classmethod
+    def open(cls, path: Path) -> "HubFolder":
+        """Open the folder of a hub that was made before.
+
+        Raises:
+            StorageError: If there is none.
+        """
+        try:
+            table = tomllib.loads((path / "hub.toml").read_text("utf-8"))
+            return cls(path, table["url"], table["listen"])
+        except (OSError, KeyError, tomllib.TOMLDecodeError) as error:
+            raise StorageError(
+                f"{path} is not the folder of a hub: {error}",
+                why="a hub's keys and members lie in one folder",
+                remedy=f"make one: modelward hub init {path} --url tls://HOST:PORT",
+            ) from error
+
+    @property
+    def key(self) -> Ed25519PrivateKey:
+        """The hub's signing key."""
+        return signing_key(self.path / "hub.key")
+
+    @property
+    def ca(self) -> x509.Certificate:
+        """The authority's certificate."""
+        return certificates.from_pem((self.path / "ca.pem").read_bytes())
+
+    @property
+    def spoken(self) -> str:
+        """The hub's fingerprint, compared by voice when a site joins."""
+        return spoken(self.key.public_key(), certificates.public_of(self.ca))
+
+    def renew_own(self, now: datetime) -> bool:
+        """Issue new certificates for server, hub and hub-admin where they are due.
+
+        Returns:
+            Whether any was issued; then the server must reload.
+        """
+        host = urlsplit(self.url).hostname or "localhost"
+        renewed = False
+        for who in OWN:
+            path = self.path / "tls" / f"{who}.pem"
+            if path.exists() and not certificates.due(
+                certificates.from_pem(path.read_bytes()), now
+            ):
+                continue
+            key = tls_key(self.path / "tls" / f"{who}.key")
+            name, use = (host, "server") if who == "server" else (who, "client")
+            made = certificates.issue(
+                key.public_key(),
+                name,
+                "server" if use == "server" else "client",
+                by=self._authority(),
+                now=now,
+            )
+            durable.write_whole(path, certificates.to_pem(made).encode())
+            renewed = True
+        return renewed
+
+    def admit(self, asked: Request, now: datetime) -> Membership:
+        """Admit the site that made a request, or renew it after a long absence.
+
+        Raises:
+            NotAdmitted: If the request does not prove what it says, if the site was
+                removed, or if the name is taken by another key.
+        """
+        files.check_request(asked)
+        known = self.member(asked.site)
+        if known is not None and known.removed:
+            raise NotAdmitted(
+                f"{asked.site} was removed from this hub",
+                why="a removed site's keys stay refused",
+                remedy="admit it under another name, with new keys",
+            )
+        if known is not None and known.key != asked.key:
+            raise NotAdmitted(
+                f"{asked.site} is admitted with another signing key",
+                why="approvals and ledgers of a site are bound to the key it joined with",
+                remedy=f"remove it first, or have it ask under another name than {asked.site}",
+            )
+        made = certificates.issue(
+            asked.tls, asked.site, "client", by=self._authority(), now=now
+        )
+        pem = certificates.to_pem(made)
+        self._remember(Member(site=asked.site, key=asked.key, certificate=pem))
+        ca = certificates.to_pem(self.ca)
+        return files.admission(
+            asked, hub=self.url, certificate=pem, ca=ca, key=self.key, now=now
+        )
+
+    def renew(self, site: str, now: datetime) -> str | None:
+        """Return a new certificate for a member whose last one is due, as PEM, else None."""
+        member = self.member(site)
+        if member is None or member.removed:
+            return None
+        old = certificates.from_pem(member.certificate)
+        if not certificates.due(old, now):
+            return None
+        made = certificates.issue(
+            certificates.public_of(old), site, "client", by=self._authority(), now=now
+        )
+        pem = certificates.to_pem(made)
+        self._remember(Member(site=site, key=member.key, certificate=pem))
+        return pem
+
+    def remove(self, site: str) -> None:
+        """Mark a site as removed; the wire shuts it out when its configuration is applied.
+
+        Raises:
+            NotAdmitted: If there is no such site.
+        """
+        member = self.member(site)
+        if member is None:
+            raise NotAdmitted(
+                f"{site} is not a member",
+                why="only an admitted site can be removed",
+                remedy=f"members are: {', '.join(m.site for m in self.members()) or 'none'}",
+            )
+        self._remember(
+            Member(site=site, key=member.key, certificate=member.certificate, removed=True)
+        )
+
+    def member(self, site: str) -> Member | None:
+        """Return who goes by the name `site`, removed or not."""
+        path = self.path / "members" / f"{site}.json"
+        if not path.exists():
+            return None
+        return Member(**json.loads(path.read_bytes()))
+
+    def members(self) -> list[Member]:
+        """Return the sites that have access, by name."""
+        return [member for member in self._all() if not member.removed]
+
+    def pins(self) -> list[str]:
+        """Return the SHA-256 of every TLS key that may connect, hex, sorted."""
+        texts = [member.certificate for member in self.members()]
+        texts += [
+            (self.path / "tls" / f"{who}.pem").read_text() for who in OWN if who != "server"
+        ]
+        holders = [certificates.public_of(certificates.from_pem(text)) for text in texts]
+        return sorted(_pin(spki(holder)) for holder in holders)
+
+    def _all(self) -> Iterator[Member]:
+        for path in sorted((self.path / "members").glob("*.json")):
+            yield Member(**json.loads(path.read_bytes()))
+
+    def _remember(self, member: Member) -> None:
+        fields: dict[str, Json] = {
+            "site": member.site,
+            "key": member.key,
+            "certificate": member.certificate,
+            "removed": member.removed,
+        }
+        path = self.path / "members" / f"{member.site}.json"
+        durable.write_whole(path, canonical_bytes(fields))
+
+    def _authority(self) -> tuple[x509.Certificate, TlsKey]:
+        return self.ca, tls_key(self.path / "ca.key")
+
+
+def _pin(der: bytes) -> str:
+    return sha256(der).hexdigest()

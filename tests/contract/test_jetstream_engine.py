@@ -1,0 +1,148 @@
+"""The engine over JetStream, with a real server, certificates, hospitals and ledgers."""
+
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from modelward.artifact import bundle
+from modelward.core.study import Study
+from modelward.core.task import Task
+from modelward.core.verdict import Refusal, Release
+from modelward.engines.inprocess import InProcess
+from modelward.engines.jetstream.loopback import federate
+from modelward.hub.registry import Registry
+from modelward.hub.run import Hub
+from modelward.ledger.verify import verify
+from modelward.site.keys import signing_key
+from tests.wire import Federation, make_site, study
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
+
+STUDY = study()
+SUMS = Task(study=STUDY.sha256, round_no=0, kind="statistics")
+NAMES = ["north", "south", "west"]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    made = Federation(tmp_path_factory.mktemp("wire"), NAMES, STUDY)
+    with ExitStack() as stack:
+        stack.enter_context(made.server())
+        for name in NAMES:
+            stack.enter_context(made.node(name))
+        yield made, stack.enter_context(made.engine())
+
+
+def test_every_site_answers_once_with_what_its_card_says(running):
+    _, engine = running
+    answers = list(engine.ask(SUMS, NAMES, deadline_s=None))
+
+    assert sorted(answer.site for answer in answers) == NAMES
+    for answer in answers:
+        assert isinstance(answer, Release)
+        raw = bundle.to_bytes(answer.artifact.tensors)
+        assert sha256(raw).hexdigest() == answer.artifact.card.sha256
+
+
+def test_the_same_question_brings_the_same_bytes_and_no_second_entry(running):
+    made, engine = running
+    task = replace(SUMS, round_no=3)
+    first = {a.site: a.artifact.card for a in engine.ask(task, NAMES, deadline_s=None)}
+    before = [verify(made.sites[name] / "ledger").entries for name in NAMES]
+    again = {a.site: a.artifact.card for a in engine.ask(task, NAMES, deadline_s=None)}
+
+    assert again == first
+    assert [verify(made.sites[name] / "ledger").entries for name in NAMES] == before
+
+
+def test_only_the_sites_that_are_asked_answer(running):
+    _, engine = running
+    answers = list(engine.ask(replace(SUMS, round_no=4), ["west"], deadline_s=None))
+
+    assert [answer.site for answer in answers] == ["west"]
+
+
+def test_nobody_asked_is_nobody_answering(running):
+    _, engine = running
+
+    assert list(engine.ask(replace(SUMS, round_no=5), [], deadline_s=None)) == []
+
+
+def test_a_question_left_half_way_does_not_confuse_the_next(running):
+    _, engine = running
+    asking = engine.ask(replace(SUMS, round_no=6), NAMES, deadline_s=None)
+    next(asking)
+    asking.close()
+
+    task = replace(SUMS, round_no=7)
+    answers = list(engine.ask(task, NAMES, deadline_s=None))
+
+    assert sorted(answer.site for answer in answers) == NAMES
+    assert {answer.task for answer in answers} == {task.id}
+
+
+def test_a_study_that_a_site_has_not_joined_brings_a_refusal_and_no_reason(running):
+    _, engine = running
+    foreign = Task(study="ab" * 32, round_no=0, kind="statistics")
+
+    answers = list(engine.ask(foreign, ["north"], deadline_s=30))
+
+    assert answers == [Refusal("north", foreign.id)]
+
+
+def test_the_deadline_ends_the_wait_for_a_silent_site_and_its_late_answer_is_not_used(
+    tmp_path,
+):
+    made = Federation(tmp_path, ["north", "south"], STUDY)
+    noted: list[str] = []
+
+    def note(event: str, /, **_: object) -> None:
+        noted.append(event)
+
+    with made.server(), made.node("north"), ExitStack() as later:
+        engine = later.enter_context(made.engine(note))
+        began = time.monotonic()
+        first = list(engine.ask(SUMS, ["north", "south"], deadline_s=3))
+        took = time.monotonic() - began
+        later.enter_context(made.node("south"))
+        following = replace(SUMS, round_no=1)
+        second = list(engine.ask(following, ["north", "south"], deadline_s=None))
+
+    assert [answer.site for answer in first] == ["north"]
+    assert 3 <= took < 6
+    assert sorted(answer.site for answer in second) == ["north", "south"]
+    assert {answer.task for answer in second} == {following.id}
+    assert "answer-late" in noted
+
+
+def in_process(folder: Path, names: list[str], asked: Study) -> str:
+    """Return the hash of the same study with every site in this process's workers."""
+    places = {n: make_site(folder / n, 60 + 10 * seed, seed) for seed, n in enumerate(names)}
+    keys = {n: signing_key(path / "site.key").public_key() for n, path in places.items()}
+    registry = Registry(folder / "hub")
+    try:
+        with InProcess([asked], places, registry.store.folder, workers=1) as engine:
+            return Hub(engine, registry, keys).run(asked).sha256
+    finally:
+        registry.close()
+
+
+def over_wire(folder: Path, names: list[str], asked: Study) -> str:
+    """Return the hash of a study run over separate processes."""
+    places = {n: make_site(folder / n, 60 + 10 * seed, seed) for seed, n in enumerate(names)}
+    federate(folder / "hub", places, [asked])
+    registry = Registry(folder / "hub")
+    try:
+        return registry.model_of(asked, registry.state(asked).best)
+    finally:
+        registry.close()
+
+
+def test_separate_processes_over_mutual_tls_end_with_the_bits_of_one_process(tmp_path):
+    assert over_wire(tmp_path / "wire", NAMES, STUDY) == in_process(
+        tmp_path / "one", NAMES, STUDY
+    )

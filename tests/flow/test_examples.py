@@ -1,0 +1,84 @@
+"""Every example runs as a reader would run it: in order, in a clean folder, by name alone."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted((ROOT / "examples").glob("0*.py"))
+
+SAYS = {
+    "01": [
+        r"federated +AUC 0\.7\d\d",
+        r"pooled +AUC 0\.7\d\d",
+        r"open run/report/report\.html",
+    ],
+    "02": [r"At home", r"valley +no difference shown", r"valley alone +\+0\.0\d\d", r"No diff"],
+    "03": [
+        r"modelward/north: 8 entries",
+        r"round 7: released statistics",
+        r"entry 0 \(line 1\)",
+    ],
+    "04": [r"readmission\.card\.json", r"new-2: 9\d\.\d%", r"1 of them had a missing value"],
+    "05": [r"'none'\n +federated +AUC", r"'logit-adjustment'\n +federated +AUC"],
+}
+"""What each must print, by number."""
+
+MOST_SECONDS = 60.0
+"""Three times what an example may take on a machine that does nothing else."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return one clean folder for all: later examples read the run of the first."""
+    return tmp_path_factory.mktemp("reader")
+
+
+def run(example: Path, folder: Path) -> str:
+    """Return what an example prints."""
+    known = {"PATH", "HOME", "PYTHONPATH", "OMP_NUM_THREADS", "COVERAGE_PROCESS_START"}
+    environment = {name: value for name, value in os.environ.items() if name in known}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", example],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_examples_are_numbered_without_gaps_and_all_have_their_line_here():
+    numbers = [path.name[:2] for path in EXAMPLES]
+
+    assert numbers == [f"{place:02d}" for place in range(1, len(numbers) + 1)]
+    assert numbers == sorted(SAYS)
+
+
+@pytest.mark.slow
+def test_every_example_runs_in_a_clean_folder_and_says_what_it_should(folder):
+    for example in EXAMPLES:
+        began = time.monotonic()
+        said = run(example, folder)
+
+        assert time.monotonic() - began < MOST_SECONDS, example.name
+        for expected in SAYS[example.name[:2]]:
+            assert re.search(expected, said), (
+                f"{example.name} does not say {expected!r}:\n{said}"
+            )
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_are_short_and_use_public_names_only(example):
+    text = example.read_text("utf-8")
+
+    assert len(text.splitlines()) < 100
+    assert re.findall(r"(?:from|import) (modelward\S*)", text) == ["modelward"]

@@ -1,0 +1,82 @@
+"""One spelling for every value, and none for what two readers could read differently."""
+
+from hashlib import sha256
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelward.core.canonical import canonical_bytes, canonical_hash, parse_strict
+from modelward.errors import BadArtifact
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.floats(-1e15, 1e15)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("ab"), inner),
+    max_leaves=8,
+)
+
+
+def test_the_example_of_rfc_8785_section_3_2_3_is_written_as_there():
+    value = {"€": "Euro Sign", "\r": "Carriage Return", "1": "One", "ö": "Latin"}
+
+    assert canonical_bytes(value) == (
+        '{"\\r":"Carriage Return","1":"One","ö":"Latin","€":"Euro Sign"}'.encode()
+    )
+
+
+def test_numbers_are_written_as_ecmascript_writes_them():
+    assert canonical_bytes([333333333.33333329, 1e30, 4.50, 2e-3, 1e-27, 1.0]) == (
+        b"[333333333.3333333,1e+30,4.5,0.002,1e-27,1]"
+    )
+
+
+def test_the_hash_is_sha_256_of_the_bytes():
+    assert canonical_hash({"b": 1, "a": 2}) == sha256(b'{"a":2,"b":1}').hexdigest()
+
+
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), 2**53, "\ud800", object(), {1: 2}, {"a": {b"": 1}}]
+)
+def test_what_has_no_canonical_form_is_refused(value):
+    with pytest.raises(BadArtifact, match="no canonical JSON form") as caught:
+        canonical_bytes(value)
+
+    assert "RFC 8785" in caught.value.why
+
+
+def test_a_value_nested_without_end_is_refused():
+    endless: list[object] = []
+    endless.append(endless)
+
+    with pytest.raises(BadArtifact):
+        canonical_bytes(endless)  # type: ignore[arg-type]
+
+
+@given(values)
+def test_what_is_written_reads_back_and_is_written_alike(value):
+    raw = canonical_bytes(value)
+
+    assert canonical_bytes(parse_strict(raw, what="test")) == raw
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b'{"a":1,"a":2}', "twice"),
+        (b'{"a":{"b":1,"b":1}}', "twice"),
+        (b"[NaN]", "NaN"),
+        (b"[-Infinity]", "-Infinity"),
+        (b"{", "strict JSON"),
+        (b"\xff", "strict JSON"),
+        (b"[" * 100_000, "strict JSON"),
+    ],
+)
+def test_json_that_programs_read_differently_is_refused(raw, said):
+    with pytest.raises(BadArtifact, match=said) as caught:
+        parse_strict(raw, what="card")
+
+    assert "the card is not strict JSON" in caught.value.what

@@ -1,0 +1,82 @@
+"""The three sentences at the top."""
+
+from dataclasses import replace
+
+import pytest
+
+from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.verdict import Word
+from modelward.report.answer import against_pooled, answer, reached, worth_it
+from tests.four_hospitals import findings
+
+FOUND = findings(draws=20)
+
+
+def test_the_first_sentence_says_who_learned_and_how_good_it_is():
+    said = reached(FOUND)
+
+    assert said.startswith(
+        "Four hospitals learned one model together on 486 training patients, in 6 rounds and"
+        " 3.4 seconds; on their 254 test patients it reaches AUC 0.91 [0.8"
+    )
+
+
+def test_simulated_hospitals_are_called_so():
+    simulated = replace(FOUND, record=replace(FOUND.record, simulated_sites=True))
+
+    assert reached(simulated).startswith("Four simulated hospitals")
+
+
+def test_the_second_sentence_compares_with_pooling():
+    assert "federated minus pooled is 0.000 [0.000, 0.000]." in against_pooled(FOUND)
+
+
+def test_without_pooling_the_second_sentence_says_so():
+    alone = replace(FOUND, models=tuple(m for m in FOUND.models if m.name != "pooled"))
+
+    assert against_pooled(alone) == (
+        "A model on all records in one place was not computed: records stay at the sites."
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("bnnn", "the federated model is better for one of four; for three no difference was"),
+        ("bbbb", "test patients, the federated model is better for four of four."),
+        ("nnnn", "test patients, no difference was shown for any of the four."),
+        ("kknn", "test patients, two of four should keep the local model; for two no"),
+        ("bkkk", "better for one of four; three of four should keep the local model."),
+    ],
+)
+def test_the_third_sentence_counts_the_verdicts(words, said):
+    letters: dict[str, Word] = {
+        "b": "federated better",
+        "n": "no difference shown",
+        "k": "keep your local model",
+    }
+    pairs = zip(FOUND.verdicts, words, strict=True)
+    verdicts = tuple(replace(verdict, word=letters[letter]) for verdict, letter in pairs)
+
+    assert said in worth_it(replace(FOUND, verdicts=verdicts))
+
+
+def test_a_ledger_that_does_not_verify_is_said_at_the_top():
+    first, *others = FOUND.record.sites
+    assert first.ledger is not None
+    broken = replace(first, ledger=replace(first.ledger, verified=False))
+    found = replace(FOUND, record=replace(FOUND.record, sites=(broken, *others)))
+
+    assert [words.kind for words in answer(FOUND)] == ["lead"]
+    assert [words.kind for words in answer(found)] == ["lead", "alert"]
+    assert "Cleveland Clinic did not verify" in answer(found)[1].text
+
+
+def test_where_no_auc_exists_the_sentences_say_so():
+    nothing = Estimate(None, None, "all units have the same outcome")
+    models = tuple(replace(m, overall=replace(m.overall, auc=nothing)) for m in FOUND.models)
+    gap = replace(FOUND.against["pooled"], difference=nothing)
+    found = replace(FOUND, models=models, against={**FOUND.against, "pooled": gap})
+
+    assert "no AUC (all units have the same outcome)" in reached(found)
+    assert against_pooled(found).endswith("has no AUC (all units have the same outcome).")

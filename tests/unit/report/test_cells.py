@@ -1,0 +1,89 @@
+"""Small cells are gone from everything that is written, and only in real runs."""
+
+import json
+
+import pytest
+
+from modelward.report.cells import hide_small_cells, small
+from tests.four_hospitals import findings
+
+REAL = findings(draws=20, in_one_process=False)
+HIDDEN = hide_small_cells(REAL)
+SWISS = 2  # 16 test units, one of them without the outcome; 30 of 30 training units with it
+
+
+def test_one_machine_hides_nothing():
+    demo = findings(draws=20)
+
+    assert hide_small_cells(demo) == demo
+
+
+def test_counts_by_outcome_are_hidden_where_one_is_small():
+    site, scores = HIDDEN.record.sites[SWISS], HIDDEN.federated.by_site[SWISS]
+
+    assert (site.train, site.train_positives) == (30, None)
+    assert (scores.units, scores.positives) == (16, None)
+
+
+def test_figures_over_few_units_are_hidden_and_say_why():
+    scores = HIDDEN.federated.by_site[SWISS]
+
+    for one in (scores.auc, scores.sensitivity, scores.specificity, scores.slope):
+        assert one.value is None
+        assert one.note.startswith("not shown: fewer than 10")
+    assert scores.accuracy.value is not None
+
+
+def test_a_hidden_count_cannot_be_found_by_subtraction():
+    assert all(model.overall.positives is None for model in HIDDEN.models)
+
+
+def test_the_verdict_keeps_its_word_but_not_its_numbers():
+    before, after = REAL.verdicts[SWISS], HIDDEN.verdicts[SWISS]
+
+    assert after.word == before.word
+    assert (after.units, after.positives, after.federated, after.local) == (
+        16,
+        None,
+        None,
+        None,
+    )
+    assert after.difference.value is None
+    assert "training" not in after.reason
+    assert "16" not in after.sentence
+
+
+def test_large_hospitals_keep_everything():
+    assert HIDDEN.record.sites[0] == REAL.record.sites[0]
+    assert HIDDEN.federated.by_site[0] == REAL.federated.by_site[0]
+    assert HIDDEN.verdicts[0] == REAL.verdicts[0]
+
+
+@pytest.mark.parametrize("min_cell", [1, 2, 10, 17, 50, 1000])
+def test_no_count_below_the_minimum_cell_is_left(min_cell):
+    plain = json.loads(hide_small_cells(REAL, min_cell).to_json())
+
+    groups = [
+        *((site["train"], site["train_positives"]) for site in plain["record"]["sites"]),
+        *((one["units"], one["positives"]) for m in plain["models"] for one in m["by_site"]),
+        *((one["units"], one["positives"]) for one in plain["verdicts"]),
+    ]
+    for units, positives in groups:
+        assert units is None or units >= min_cell
+        assert positives is None or min_cell <= positives <= units - min_cell
+
+
+def test_pictures_stand_for_groups_of_at_least_the_minimum_cell():
+    assert hide_small_cells(REAL, 10).federated.roc == REAL.federated.roc
+    strict = hide_small_cells(REAL, 26).federated
+
+    assert strict.roc == ()
+    assert strict.reliability
+    assert min(point.units for point in strict.reliability) >= 26
+
+
+def test_a_count_that_is_not_known_is_treated_as_small():
+    assert small(None, None, 10)
+    assert small(100, None, 10)
+    assert small(100, 95, 10)
+    assert not small(100, 50, 10)

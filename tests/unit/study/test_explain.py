@@ -1,0 +1,60 @@
+"""Who approves a study reads what it asks, what leaves and what does not protect."""
+
+import pytest
+
+from modelward.errors import StorageError, StudyFileError
+from modelward.study.explain import explain
+from modelward.study.read import read
+from modelward.study.template import write_template
+from tests.studies import AVERAGED, IMAGES, TABLE, table_study
+
+
+def test_a_table_study_is_explained():
+    study = table_study()
+    told = explain(study)
+
+    assert study.sha256 in told
+    assert "a site with fewer than 10 in training sits out" in told
+    assert "age: number in a, from 0 to 110" in told
+    assert "ward: one of medical, surgical, other" in told
+    assert "5 parameters, exact Newton steps on sums over all sites" in told
+    assert f"Leaves a site each round: {8 * (5 + 25 + 1)} bytes of sums over patients" in told
+    assert "No differential privacy is applied" in told
+    assert "can leak information" in told
+
+
+def test_averaged_training_tells_bound_and_watched_metric():
+    told = explain(table_study(AVERAGED))
+
+    assert "scaled down to an L2 norm of 10" in told
+    assert "After each round: validation scores in bins, for loss." in told
+
+
+def test_an_image_study_is_explained():
+    adam = explain(table_study(IMAGES + '\n[plan.server]\nname = "adam"\n'))
+
+    assert "grey image, 12 x 12 pixels" in adam
+    assert "averaged local training and adam at the hub, adjusted for label skew" in adam
+
+
+def test_a_cohort_of_complete_records_is_said():
+    assert "every feature known" in explain(
+        table_study(TABLE + "\n[cohort]\ncomplete = true\n")
+    )
+
+
+@pytest.mark.parametrize("images", [False, True])
+def test_a_template_is_written_once_and_never_over_something(tmp_path, images):
+    path = tmp_path / "study.toml"
+    write_template(path, images=images)
+
+    assert (read(path).image is not None) == images
+    before = path.read_bytes()
+    with pytest.raises(StudyFileError, match="exists"):
+        write_template(path, images=not images)
+    assert path.read_bytes() == before
+
+
+def test_a_template_in_a_folder_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(StorageError, match="cannot be written"):
+        write_template(tmp_path / "absent" / "study.toml", images=False)

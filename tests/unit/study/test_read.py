@@ -1,0 +1,231 @@
+"""A study file is used exactly as written, or every reason why not is told at once."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelward.errors import StudyFileError
+from modelward.simulation.data import STUDIES
+from modelward.study.read import from_json, json_schema, parse, read
+from modelward.study.template import IMAGES as IMAGES_TEMPLATE
+from modelward.study.template import TABLE as TABLE_TEMPLATE
+from tests.studies import AVERAGED, IMAGES, TABLE, table_study
+
+VECTOR = Path(__file__).parents[2] / "vectors" / "study"
+
+
+def faults(text: str) -> list[str]:
+    """Return the lines of the error that `text` is refused with."""
+    with pytest.raises(StudyFileError) as caught:
+        parse(text, file="my.toml")
+    assert "modelward study new" in caught.value.remedy
+    first, *rest = caught.value.what.splitlines()
+    assert first == f"my.toml: {len(rest)} fault" + ("s" if len(rest) > 1 else "")
+    return [line.strip() for line in rest]
+
+
+def changed(old: str, new: str, text: str = TABLE) -> str:
+    assert old in text
+    return text.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            changed("rounds = 8", "ronds = 8"),
+            "plan.ronds: there is no such key; did you mean 'rounds'?",
+        ),
+        (
+            changed('unit = "a"', 'unti = "a"\nunit = "a"'),
+            "features.age.unti: there is no such key; did you mean 'unit'?",
+        ),
+        (changed('unit = "a"', ""), "features.age.unit: is missing"),
+        (changed("rounds = 8", 'rounds = "8"'), "plan.rounds: input should be a valid integer"),
+        (changed("rounds = 8", "rounds = 8.5"), "plan.rounds: input should be a valid integer"),
+        (changed("rounds = 8", "rounds = 0"), "plan.rounds: input should be greater than"),
+        (
+            changed("rounds = 8", "rounds = true"),
+            "plan.rounds: input should be a valid integer",
+        ),
+        (
+            changed("range = [0, 110]", "range = [110, 0]"),
+            "features.age: range must rise, found [110, 0]",
+        ),
+        (
+            changed("range = [0, 110]", "range = [0, inf]"),
+            "features.age.range.1: input should be a finite number",
+        ),
+        (
+            changed('"surgical", "other"', '"other", "other"'),
+            "features.ward: levels must differ from each other",
+        ),
+        (changed('id = "small"', 'id = "Small Study"'), "study.id: string should match"),
+        (changed('purpose = "Tell who falls ill"', ""), "study.purpose: is missing"),
+        (changed("[recipe]", "[recip]"), "recip: there is no such key; did you mean 'recipe'?"),
+        (
+            changed('type = "number"', 'type = "nunber"'),
+            "features.age.type: there is no type 'nunber'; did you mean 'number'?",
+        ),
+        (
+            TABLE + "\n[target.dead]\ntype = 'boolean'\n",
+            "target: dictionary should have at most 1 item",
+        ),
+        (TABLE + "\n[stop]\npatience = 2\n", "stop: target and patience need a metric"),
+        (TABLE + "\n[privacy]\nclip = 100.0\n", "privacy.clip: input should be less than"),
+        (
+            changed("l2 = 1.0", "l3 = 1.0"),
+            "recipe.options.l3: there is no such option; valid here: l2",
+        ),
+        (changed('name = "logistic"', 'name = "logstic"'), "recipe.name: "),
+        (changed('name = "logistic"', 'name = "logistic"\nversion = 9'), "recipe.version: "),
+    ],
+)
+def test_a_fault_is_told_with_its_key(text, fault):
+    assert [line for line in faults(text) if line.startswith(fault)], faults(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (changed("[target.ill]", "[target.age]"), "target.age: the target cannot be a feature"),
+        (
+            changed('name = "logistic"\noptions = { l2 = 1.0 }', 'name = "mlp"'),
+            "plan.strategy: 'newton' is exact for the recipe 'logistic' only",
+        ),
+        (
+            changed(
+                'name = "cnn"\noptions = { channels = [4], groups = 2 }', 'name = "mlp"', IMAGES
+            ),
+            "recipe.name: 'mlp' reads tables, not images",
+        ),
+        (
+            changed('name = "logistic"\noptions = { l2 = 1.0 }', 'name = "cnn"', AVERAGED),
+            "recipe.name: 'cnn' reads images, the features are a table",
+        ),
+        (
+            TABLE + '\n[stop]\nmetric = "auc"\n',
+            "stop.metric: 'newton' stops when the coefficients stand still",
+        ),
+        (
+            changed("validation = 0.2", "validation = 0.0", AVERAGED),
+            "plan.validation: a watched metric needs units held back",
+        ),
+        (
+            changed("test = 0.25", "test = 0.7\nvalidation = 0.4"),
+            "plan.test: nothing would be left to train on",
+        ),
+        (
+            TABLE + '\n[sites]\nnames = ["a"]\nminimum = 2\n',
+            "sites.minimum: more than the 1 names",
+        ),
+        (
+            IMAGES + '\n[features.age]\ntype = "boolean"\n',
+            "features: image 'image' cannot be joined by others yet",
+        ),
+    ],
+)
+def test_keys_that_disagree_are_told(text, fault):
+    assert fault in faults(text)
+
+
+def test_all_faults_are_told_at_once_and_numbered():
+    broken = changed("rounds = 8", "ronds = 8\nseed = -1", changed('unit = "a"', ""))
+
+    told = faults(broken)
+
+    assert len(told) == 3
+    assert [line.split(":")[0] for line in told] == [
+        "features.age.unit",
+        "plan.seed",
+        "plan.ronds",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["[study", "a = 1\na = 2", "a = " + "[" * 5000 + "]" * 5000, "\x00"]
+)
+def test_text_that_is_not_toml_is_refused(text):
+    assert faults(text)[0].startswith("not TOML")
+
+
+def test_a_file_that_is_not_utf_8_or_not_there_is_refused(tmp_path):
+    latin = tmp_path / "latin.toml"
+    latin.write_bytes('[study]\npurpose = "Größe"\n'.encode("latin-1"))
+
+    for path in (latin, tmp_path / "absent.toml", tmp_path):
+        with pytest.raises(StudyFileError, match="cannot be read") as caught:
+            read(path)
+        assert str(path) in caught.value.what
+
+
+@pytest.mark.parametrize("name", ["heart-disease", "pneumonia-cxr"])
+def test_the_shipped_studies_are_valid(name):
+    assert read(STUDIES / f"{name}.toml").id == name
+
+
+@pytest.mark.parametrize("text", [TABLE_TEMPLATE, IMAGES_TEMPLATE], ids=["table", "images"])
+def test_the_templates_are_valid_as_written(text):
+    assert parse(text).study.version == 1
+
+
+def test_the_hash_of_a_small_study_never_changes():
+    study = read(VECTOR / "small.toml")
+
+    assert study.sha256 == (VECTOR / "small.sha256").read_text().strip()
+    assert from_json((VECTOR / "small.json").read_bytes()) == study
+
+
+def test_a_default_that_is_written_out_does_not_change_the_hash():
+    assert (
+        table_study(TABLE, ("rounds = 8", "rounds = 8\nseed = 0\nmomentum = 0")).sha256
+        == table_study().sha256
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("rounds = 8", "rounds = 9"), ("110", "111"), ("ill]", "dead]"), ("l2 = 1.0", "l2 = 2.0")],
+)
+def test_another_term_is_another_hash(old, new):
+    assert table_study(TABLE, (old, new)).sha256 != table_study().sha256
+
+
+def test_levels_in_another_order_are_another_study():
+    swapped = table_study(TABLE, ('"medical", "surgical"', '"surgical", "medical"'))
+
+    assert swapped.sha256 != table_study().sha256
+
+
+def test_a_stored_study_that_is_damaged_is_refused():
+    with pytest.raises(StudyFileError, match="stored study"):
+        from_json(b'{"study": 1}')
+    with pytest.raises(StudyFileError, match="stored study"):
+        from_json(b"not json")
+
+
+def test_the_json_schema_names_every_table_and_refuses_others():
+    schema = json_schema()
+
+    assert set(schema["properties"]) == {
+        "study", "cohort", "features", "target", "recipe", "plan", "stop", "privacy", "sites",
+    }  # fmt: skip
+    assert schema["additionalProperties"] is False
+    assert schema["required"] == ["study", "features", "target", "recipe"]
+    assert json.dumps(schema)
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_or_refused_and_nothing_else(text):
+    with suppress(StudyFileError):
+        parse(text)
+
+
+@given(st.integers(0, len(TABLE) - 1), st.characters(exclude_categories=["Cs"]))
+def test_any_slip_of_the_pen_is_read_or_refused_and_nothing_else(place, character):
+    with suppress(StudyFileError):
+        parse(TABLE[:place] + character + TABLE[place + 1 :])
