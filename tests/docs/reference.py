@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from modelward.core.study import (
     About,
     BooleanFeature,
@@ -30,7 +32,7 @@ from modelward.recipes.catalogue import INSTALLED
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 
-TABLES = {
+TABLES: dict[str, type[BaseModel]] = {
     "[study]": About,
     "[cohort]": Cohort,
     "[features.NAME] with type = \"number\"": NumberFeature,

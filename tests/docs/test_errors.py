@@ -11,7 +11,10 @@ from modelward import errors
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "errors.md").read_text("utf-8")
-ERRORS = [errors.ModelwardError, *errors.ModelwardError.__subclasses__()]
+ERRORS: list[type[errors.ModelwardError]] = [
+    errors.ModelwardError,
+    *errors.ModelwardError.__subclasses__(),
+]
 EXAMPLES = re.findall(r"```\n(.*?)\n  because (.*?)\n  try     (.*?)\n```", PAGE, re.S)
 
 
