@@ -1,14 +1,17 @@
 """How fast a ledger takes entries and is verified; prints one line of JSON.
 
-    python bench/ledger.py [FOLDER]
+    python bench/ledger.py [FOLDER] [ENTRIES]
 
 FOLDER is on the disk to measure (default: the current folder); what is written there is
-removed again. Rates are entries per second, fsync included.
+removed again. Rates are entries per second, fsync included. ENTRIES is the size of the large
+ledger, by default the million of the promise in docs/formats/ledger.md.
 """
 
 import json
+import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -16,14 +19,16 @@ from time import perf_counter
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from modelward.core.canonical import Json
+from modelward.ledger import archive, proof
 from modelward.ledger.log import Ledger
+from modelward.ledger.note import Signer
 from modelward.ledger.verify import verify
 
 SINGLES = 1_000
 BATCH = 40
 BATCHES = 250
-LARGE = 100_000
 LARGE_BATCH = 1_000
+TOOL = Path(__file__).parents[1] / "tools/verify_ledger.py"
 
 
 def opened(folder: Path) -> Ledger:
@@ -35,15 +40,14 @@ def opened(folder: Path) -> Ledger:
 
 
 def entry(number: int) -> dict[str, Json]:
-    """Return fields as the gate writes them, about 450 bytes."""
+    """Return fields as the gate writes them, about 500 bytes."""
     return {
+        "artifact": "update",
         "bytes": 96_000,
-        "decision": "released",
-        "kind": "update",
+        "kind": "release",
         "patients": 199,
         "privacy": {"mechanism": "none"},
         "round": number % 20,
-        "schema": "5c" * 32,
         "sha256": f"{number:064x}",
         "study": "9f" * 32,
         "task": f"{number:064x}",
@@ -59,23 +63,38 @@ def append(folder: Path, count: int, batch: int) -> float:
         return perf_counter() - start
 
 
+def once(act: Callable[[], object]) -> float:
+    """Return the seconds that `act` takes."""
+    start = perf_counter()
+    act()
+    return perf_counter() - start
+
+
+def proofs(folder: Path) -> tuple[float, float]:
+    """Return seconds to make and to verify one proof, in the middle of a ledger."""
+    key = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    ledger = archive.read(folder, Signer("modelward/bench", key).key)
+    made = ledger.prove(ledger.state.size // 2)
+    raw, public = made.encode(), Signer("modelward/bench", key).key
+    make = min(once(lambda: ledger.tree.inclusion_path(made.index)) for _ in range(100))
+    return make, min(once(lambda: proof.verify(proof.parse(raw), public)) for _ in range(100))
+
+
 def main() -> None:
     """Measure and print."""
     place = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+    large = int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000
     with tempfile.TemporaryDirectory(dir=place) as name:
         folder = Path(name)
         singles = append(folder / "singles", SINGLES, 1)
         batches = append(folder / "batches", BATCHES, BATCH)
-        append(folder / "large", LARGE // LARGE_BATCH, LARGE_BATCH)
-        start = perf_counter()
-        verify(folder / "large")
-        verified = perf_counter() - start
-        start = perf_counter()
-        opened(folder / "large").close()
-        reopened = perf_counter() - start
-        start = perf_counter()
-        verify(folder / "singles")
-        signatures = perf_counter() - start
+        grown = append(folder / "large", large // LARGE_BATCH, LARGE_BATCH)
+        verified = once(lambda: verify(folder / "large"))
+        reopened = once(lambda: opened(folder / "large").close())
+        make, check = proofs(folder / "large")
+        signatures = once(lambda: verify(folder / "singles"))
+        tool = [sys.executable, "-I", TOOL, folder / "large", "--key"]
+        alone = once(lambda: subprocess.run([*tool, folder / "large/key.pub"], check=True))
     print(
         json.dumps(
             {
@@ -83,8 +102,13 @@ def main() -> None:
                 "append_ms": round(1e3 * singles / SINGLES, 3),
                 "append_batch_of_40_per_s": round(BATCH * BATCHES / batches),
                 "append_batch_of_40_ms": round(1e3 * batches / BATCHES, 3),
-                "verify_100k_in_100_batches_s": round(verified, 2),
-                "open_100k_s": round(reopened, 2),
+                "large_entries": large,
+                "large_append_batch_of_1000_per_s": round(large / grown),
+                "large_verify_s": round(verified, 2),
+                "large_verify_stand_alone_s": round(alone, 2),
+                "large_open_s": round(reopened, 2),
+                "proof_make_ms": round(1e3 * make, 3),
+                "proof_verify_ms": round(1e3 * check, 3),
                 "verify_1k_signed_singly_s": round(signatures, 3),
             }
         )

@@ -7,7 +7,8 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from modelward.core.study import Study
-from modelward.site.hospital import Hospital
+from modelward.readers.cohort import Cohort
+from modelward.site.hospital import DirectTrainer, Hospital
 from modelward.study.read import parse
 from tests.ledgers import morning
 
@@ -125,7 +126,7 @@ def write_images(path: Path, number: int, seed: int = 0) -> Path:
 def make_site(folder: Path, number: int, seed: int, text: str | None = None) -> Path:
     """Write a site's folder: `number` patients, dataset.toml and a fixed signing key."""
     folder.mkdir(parents=True)
-    write_csv(folder / "data.csv", rows(number, seed))
+    write_csv(folder / "data.csv", rows(number, seed, first=seed * 10_000))
     (folder / "dataset.toml").write_text(
         text or '[dataset]\nkind = "table"\npath = "data.csv"\npatient = "patient"\n'
     )
@@ -157,3 +158,9 @@ def hospital(folder: Path, name: str, *studies: Study) -> Hospital:
     for study in studies:
         opened.join(study)
     return opened
+
+
+def cohort_of(opened: Hospital, study: Study) -> Cohort:
+    """The units of a hospital whose trainer runs in this process."""
+    assert isinstance(opened.trainer, DirectTrainer)
+    return opened.trainer.cohort(study)

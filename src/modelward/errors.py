@@ -16,7 +16,10 @@
     ├── MessageRefused             exit 14  a message altered, late, replayed or misplaced
     ├── NotApproved                exit 15  a decision about a study is missing or not valid
     ├── IsolationUnavailable       exit 16  this machine cannot separate the trainer
-    └── NotAdmitted                exit 17  keys, certificates or joining files do not fit
+    ├── NotAdmitted                exit 17  keys, certificates or joining files do not fit
+    ├── BadPrivacyTerms            exit 20  privacy terms that mean no bound
+    ├── BudgetExceeded             exit 21  more privacy than these patients have left
+    └── MaskingFailed              exit 22  secure aggregation cannot go on safely
 
 Each error carries three sentences: what happened, why that is refused, and what the
 reader can do next. The CLI prints all three; nothing else formats errors. Exit codes are
@@ -143,3 +146,21 @@ class NotAdmitted(ModelwardError):
     """A key, certificate or joining file does not prove what it should."""
 
     exit_code = 17
+
+
+class BadPrivacyTerms(ModelwardError):
+    """Terms under which no privacy bound exists, or none that was asked for."""
+
+    exit_code = 20
+
+
+class BudgetExceeded(ModelwardError):
+    """A release would cost more privacy than its patients have left."""
+
+    exit_code = 21
+
+
+class MaskingFailed(ModelwardError):
+    """Secure aggregation cannot go on without showing what it must hide."""
+
+    exit_code = 22

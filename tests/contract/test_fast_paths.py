@@ -66,9 +66,9 @@ def normed_cnn() -> nn.Module:
     return nn.Sequential(
         OrderedDict(
             conv1=nn.Conv2d(1, 4, 3, padding=1),
-            pool1=nn.MaxPool2d(2),
             norm1=nn.GroupNorm(2, 4),
             relu1=nn.ReLU(),
+            pool1=nn.MaxPool2d(2),
             conv2=nn.Conv2d(4, 6, 3, padding=1),
             norm2=nn.GroupNorm(2, 6),
             relu2=nn.ReLU(),

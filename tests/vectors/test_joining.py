@@ -21,7 +21,7 @@ def raw(name: str) -> bytes:
 def test_the_page_shows_the_file(name):
     page = (ROOT / "docs" / "formats" / f"{name}.md").read_text()
 
-    assert f"```\n{raw(name).decode()}\n```" in page
+    assert f"```json\n{raw(name).decode()}\n```" in page
 
 
 def test_the_request_proves_what_it_says():
@@ -40,7 +40,7 @@ def test_the_membership_answers_it():
     assert given.spoken in (ROOT / "docs/formats/membership.md").read_text()
     certificates.check(
         certificates.from_pem(given.certificate),
-        name="north",
+        name=asked.site,
         public=asked.tls,
         ca=certificates.from_pem(given.ca),
         now=MORNING,

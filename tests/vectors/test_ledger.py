@@ -11,45 +11,56 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from modelward.core.canonical import Json
+from modelward.ledger import archive, cosignature, kinds, proof, witnessed
 from modelward.ledger.verify import verify
-from tests.ledgers import open_ledger
+from tests.ledgers import KEY, open_ledger
+from tests.witnesses import KEYS, NOON, SIGNERS
 
 FOLDER = Path(__file__).parent / "ledger"
 PAGE = Path(__file__).parents[2] / "docs/formats/ledger.md"
-FILES = ["entries.jsonl", "checkpoints", "key.pub"]
+COSIGNATURES = PAGE.with_name("cosignature.md")
+FILES = ["entries.jsonl", "checkpoints", "witnessed", "key.pub"]
 
 
 def write_vector(folder: Path) -> None:
     """Write the ledger of the page: one entry, then a batch of two."""
     study = "9f" * 32
-    with open_ledger(folder) as ledger:
-        ledger.append(
-            {
-                "bytes": 4096,
-                "decision": "released",
-                "kind": "update",
-                "patients": 199,
-                "privacy": {"mechanism": "none"},
-                "round": 1,
-                "sha256": "3b" * 32,
-                "study": study,
-                "task": "51" * 32,
-            }
+    released = kinds.fields(
+        "release",
+        artifact="update",
+        bytes=4096,
+        patients=199,
+        privacy={"mechanism": "none"},
+        round=1,
+        sha256="3b" * 32,
+        study=study,
+        task="51" * 32,
+    )
+    refused = [
+        kinds.fields(
+            "refusal",
+            artifact="update",
+            findings=[{"rule": "finite", "says": "NaN in w", "remedy": "lower the rate"}],
+            round=2,
+            study=study,
+            task=task * 32,
         )
-        refused: dict[str, Json] = {
-            "decision": "refused",
-            "kind": "update",
-            "round": 2,
-            "study": study,
-        }
-        ledger.append_all([{**refused, "task": "52" * 32}, {**refused, "task": "53" * 32}])
+        for task in ("52", "53")
+    ]
+    with open_ledger(folder) as ledger:
+        ledger.append(released)
+        ledger.append_all(refused)
+        line = cosignature.cosign(ledger.checkpoint, SIGNERS[0], NOON)
+        witnessed.keep(ledger, cosignature.attach(ledger.checkpoint, line))
+    (folder / "entry.tlog-proof").write_bytes(
+        archive.read(folder, KEY, witnessed=True).prove(1).encode()
+    )
 
 
 def test_the_same_entries_give_the_same_bytes(tmp_path):
     write_vector(tmp_path)
 
-    for name in FILES:
+    for name in [*FILES, "entry.tlog-proof"]:
         assert (tmp_path / name).read_bytes() == (FOLDER / name).read_bytes()
 
 
@@ -59,10 +70,22 @@ def test_the_vector_verifies():
     assert (found.entries, found.checkpoints) == (3, 3)
 
 
-def test_the_page_shows_the_vector():
-    page = PAGE.read_text()
+def test_the_proof_of_the_vector_verifies():
+    raw = (FOLDER / "entry.tlog-proof").read_bytes()
+    found = proof.verify(proof.parse(raw), KEY, KEYS[:1], need=1)
 
-    for name in FILES:
+    assert found.entry["task"] == "52" * 32
+    assert found.witnessed.times == {"hub": NOON}
+
+
+def test_the_pages_show_the_vector():
+    page = PAGE.read_text()
+    witnessed_page = COSIGNATURES.read_text()
+
+    assert f"```\n{(FOLDER / 'witnessed').read_text()}```" in witnessed_page
+    assert KEYS[0].text in witnessed_page
+    assert f"```\n{(FOLDER / 'entry.tlog-proof').read_text()}```" in page
+    for name in ("entries.jsonl", "checkpoints", "key.pub"):
         assert f"```\n{(FOLDER / name).read_text()}```" in page
 
 

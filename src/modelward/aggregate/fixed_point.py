@@ -12,7 +12,8 @@ a sum stays below 2^62 and cannot wrap. What is off the grid, out of range or no
 refused, never rounded or clipped here. Bits below the grid could also carry what nobody
 looks at.
 
-Decision record: docs/decisions (the number format of sums). Who weighs what is mean.py's.
+Decision record: docs/decisions/0005-sums-are-integers-on-a-grid.md. Who weighs what is
+mean.py's business.
 """
 
 from collections.abc import Iterable, Mapping
@@ -227,7 +228,7 @@ def _integers(name: str, values: NDArray[Any]) -> list[int]:
     if not (np.abs(scaled) < limit).all() or (np.rint(scaled) != scaled).any():
         raise BadUpdate(
             f"statistics {name!r} are not finite multiples of 2^-{SUMS_BITS}",
-            why="statistics are summed exactly, on a grid (docs/formats.md#sums)",
+            why="statistics are summed exactly, on a grid (docs/formats/sums.md)",
             remedy="round with to_grid() at the site before the artifact is formed",
         )
     return [int(value) for value in scaled]

@@ -3,7 +3,7 @@
 Format: safetensors (8-byte little-endian header length, JSON header, values). The format
 leaves freedom that could carry a message (free-text `__metadata__`, padding, key order,
 gaps between tensors), so a bundle is canonical or it is refused: the header is the one
-this module would write for the same tensors. docs/formats.md#bundle has an example and the
+this module would write for the same tensors. docs/formats/bundle.md has an example and the
 list of what a reader must reject.
 
 Bytes that a trainer submits are never forwarded: the gate parses them into arrays and

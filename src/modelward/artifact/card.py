@@ -2,7 +2,7 @@
 
 A card is one canonical JSON object (RFC 8785). Its signature is Ed25519 (RFC 8032) over
 the canonical JSON of every other field behind a fixed prefix, so a signature made here can
-never be mistaken for one over something else. docs/formats.md#card has an example.
+never be mistaken for one over something else. docs/formats/card.md has an example.
 """
 
 from dataclasses import asdict, replace

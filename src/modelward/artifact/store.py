@@ -9,7 +9,7 @@ import mmap
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from numpy.typing import NDArray
 
@@ -30,6 +30,13 @@ class Store:
     def __init__(self, folder: Path) -> None:
         durable.make_folder(folder)
         self.folder = folder
+
+    @classmethod
+    def reading(cls, folder: Path) -> Self:
+        """Return the store in a folder that is there and may be read-only."""
+        store = cls.__new__(cls)
+        store.folder = folder
+        return store
 
     def put(self, tensors: Tensors, schema: Schema) -> tuple[str, int]:
         """Store the canonical bytes of `tensors`.

@@ -1,32 +1,170 @@
-"""`modelward ledger`: check what left a site."""
+"""`modelward ledger`: check, read, prove and publish what left a site."""
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Check what left a site.")
+from modelward.errors import LedgerBroken
 
+if TYPE_CHECKING:
+    from modelward.ledger.cosignature import Witnessed
 
-@app.callback()
-def root() -> None:
-    """Check what left a site."""
+app = typer.Typer(no_args_is_help=True, help="Check, read, prove and publish what left a site.")
+
+Ledger = Annotated[Path, typer.Argument(help="Folder of the ledger.")]
+Key = Annotated[str | None, typer.Option(help="The site's public key, or a file with it.")]
+Witnesses = Annotated[
+    list[str] | None,
+    typer.Option("--witness", help="A witness's public key, or a file with it; repeat it."),
+]
+Need = Annotated[
+    int | None, typer.Option(min=0, help="How many of the witnesses; all if absent.")
+]
 
 
 @app.command()
 def verify(
-    path: Annotated[Path, typer.Argument(help="Folder of the ledger.")],
-    key: Annotated[
-        str | None, typer.Option(help="The site's public key, or a file with it.")
+    path: Ledger,
+    key: Key = None,
+    held: Annotated[
+        Path | None, typer.Option(help="A checkpoint of this ledger that was kept elsewhere.")
     ] = None,
+    witness: Witnesses = None,
+    need: Need = None,
 ) -> None:
     """Check that no entry was changed, removed, added or reordered."""
+    from modelward.ledger.verify import read_key
     from modelward.ledger.verify import verify as verify_ledger
 
-    found = verify_ledger(path, key)
+    found = verify_ledger(
+        path,
+        key,
+        held=None if held is None else _read(held),
+        witnesses=[read_key(each) for each in witness or []],
+        need=need,
+    )
     typer.echo(f"ok: {found.entries} entries of {found.origin}, root {found.root.hex()}")
+    if found.witnessed:
+        typer.echo(_seen_by(found.witnessed))
     if found.key_from_ledger:
         typer.echo(
             "note: the key was taken from the ledger itself, which shows that it is whole, "
             "not whose it is; compare it with the one the site gave you (--key)"
         )
+
+
+@app.command()
+def prove(
+    path: Ledger,
+    entry: Annotated[int | None, typer.Option(min=0, help="Number of the entry.")] = None,
+    artifact: Annotated[str | None, typer.Option(help="SHA-256 of what left.")] = None,
+    out: Annotated[Path, typer.Option(help="File to write.")] = Path("entry.tlog-proof"),
+    *,
+    witnessed: Annotated[
+        bool, typer.Option("--witnessed", help="Prove under what witnesses cosigned last.")
+    ] = False,
+) -> None:
+    """Write a small file that shows one entry to be in the ledger."""
+    from modelward.durable import write_whole
+    from modelward.ledger import archive
+    from modelward.ledger.log import KEY
+    from modelward.ledger.verify import read_key
+
+    ledger = archive.read(path, read_key(path / KEY), witnessed=witnessed)
+    index = entry
+    if artifact is not None:
+        index = next(iter(ledger.releases(artifact)), None)
+    if index is None:
+        raise LedgerBroken(
+            f"no entry of {path} is named by --entry, or releases {artifact or 'an artifact'}",
+            why="a proof is about one entry",
+            remedy="find its number: modelward ledger show LEDGER",
+        )
+    write_whole(out, ledger.prove(index).encode())
+    typer.echo(out)
+
+
+@app.command()
+def verify_proof(
+    file: Annotated[Path, typer.Argument(help="What `ledger prove` wrote.")],
+    key: Annotated[str, typer.Option(help="The site's public key, or a file with it.")],
+    witness: Witnesses = None,
+    need: Need = None,
+) -> None:
+    """Check that an entry is in the ledger that a site signed, without the ledger."""
+    from modelward.ledger import proof
+    from modelward.ledger.kinds import words
+    from modelward.ledger.verify import read_key
+
+    keys = [read_key(each) for each in witness or []]
+    wanted = len(keys) if need is None else need
+    found = proof.verify(proof.parse(_read(file)), read_key(key), keys, need=wanted)
+    state = found.witnessed.checkpoint
+    typer.echo(f"ok: entry {found.entry['seq']} of {state.size} of {state.origin}")
+    typer.echo(f"{found.entry['time']} {words(found.entry)}")
+    if keys:
+        typer.echo(_seen_by(found.witnessed))
+
+
+@app.command()
+def show(
+    path: Ledger,
+    study: Annotated[str | None, typer.Option(help="Start of the study's SHA-256.")] = None,
+    round_no: Annotated[int | None, typer.Option("--round", help="Number of a round.")] = None,
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the entries as they stand, one a line.")
+    ] = False,
+) -> None:
+    """Say in plain words what is in a ledger."""
+    from modelward.ledger import archive
+    from modelward.ledger.kinds import words
+    from modelward.ledger.log import KEY
+    from modelward.ledger.verify import read_key
+
+    ledger = archive.read(path, read_key(path / KEY))
+    for said in ledger.entries():
+        if study is not None and not str(said.get("study", "")).startswith(study):
+            continue
+        if round_no is not None and said.get("round") != round_no:
+            continue
+        line = f"{said.get('seq'):>6}  {said.get('time')}  {words(said)}"
+        typer.echo(json.dumps(said, sort_keys=True) if as_json else line)
+
+
+@app.command()
+def export(
+    path: Ledger,
+    out: Annotated[Path, typer.Argument(help="Folder to write the tiles into.")],
+    *,
+    witnessed: Annotated[
+        bool, typer.Option("--witnessed", help="Export what witnesses cosigned last.")
+    ] = False,
+) -> None:
+    """Write the ledger as C2SP tiles, which tools for transparency logs read."""
+    from modelward.ledger import archive
+    from modelward.ledger.log import KEY
+    from modelward.ledger.verify import read_key
+
+    ledger = archive.read(path, read_key(path / KEY), witnessed=witnessed)
+    files = archive.export(ledger, out)
+    typer.echo(f"{files:,} files of {ledger.state.size:,} entries in {out}")
+
+
+def _seen_by(found: "Witnessed") -> str:
+    """Return who saw how much, and when."""
+    said = [f"{name} at {time:%Y-%m-%dT%H:%M:%SZ}" for name, time in found.times.items()]
+    return f"seen:  {found.checkpoint.size} entries by {', '.join(said) or 'nobody'}"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise LedgerBroken(
+            f"{path} cannot be read: {error.strerror}",
+            why="without it there is nothing to check",
+            remedy="give the path of the file",
+        ) from error

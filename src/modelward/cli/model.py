@@ -13,7 +13,7 @@ def export(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("model.safetensors"),
 ) -> None:
-    """Write the model of a run, its card and its study beside each other."""
+    """Write the model of a run, with its card and its study."""
     from modelward.simulation.export import export_model
 
     for path in export_model(run, out):
@@ -27,7 +27,7 @@ def predict(
     out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("predictions.csv"),
     patient: Annotated[str | None, typer.Option(help="Column that names the unit.")] = None,
 ) -> None:
-    """Predict new units with an exported model, scaled as it was trained."""
+    """Predict new units with an exported model."""
     from modelward.site.predict import open_model, predict_file
 
     rows, filled = predict_file(open_model(file), data, out, patient=patient)

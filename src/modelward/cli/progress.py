@@ -22,6 +22,7 @@ Watch = Callable[[Stage], None]
 def watching(*, quiet: bool) -> Iterator[Watch]:
     """Yield a function that shows the stages of a simulation as they come."""
     console = Console(stderr=True, quiet=quiet)
+    hidden = quiet or not console.is_terminal
     bar = Progress(
         TextColumn("{task.description:<34}"),
         BarColumn(bar_width=24),
@@ -29,8 +30,7 @@ def watching(*, quiet: bool) -> Iterator[Watch]:
         TextColumn("{task.fields[said]}"),
         TimeRemainingColumn(),
         console=console,
-        transient=not console.is_terminal,
-        disable=quiet,
+        disable=hidden,
     )
     tasks: dict[str, int] = {}
     latest: dict[str, str] = {}

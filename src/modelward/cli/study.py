@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from modelward.cli import propose
+
 app = typer.Typer(no_args_is_help=True, help="Write, check, try and report on studies.")
 
 StudyFile = Annotated[Path, typer.Argument(help="The study file, such as study.toml.")]
@@ -67,7 +69,7 @@ def simulate(
     workers: Workers = None,
     as_json: Json = False,
 ) -> None:
-    """Try a study on one table of your own, split into simulated hospitals."""
+    """Try a study on one table of yours, split into hospitals."""
     from modelward.cli.progress import watching
     from modelward.cli.tables import as_object, summary
     from modelward.simulation.dealing import Dealing, Special
@@ -90,7 +92,7 @@ def simulate(
 
 @app.command()
 def run(folder: RunDir, workers: Workers = None, *, as_json: Json = False) -> None:
-    """Go on with a run that was interrupted, from its last finished round."""
+    """Go on with an interrupted run, from its last finished round."""
     from modelward.cli.progress import watching
     from modelward.cli.tables import as_object, summary
     from modelward.simulation.simulate import resume
@@ -110,3 +112,6 @@ def report(
 
     for path in rewrite_report(folder, out):
         typer.echo(path)
+
+
+propose.add_to(app)

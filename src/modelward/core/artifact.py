@@ -22,7 +22,7 @@ class Card:
         kind: One of `ArtifactKind`.
         study: SHA-256 of the study.
         round_no: Round it answers; 0 for statistics.
-        task: Id of the task it answers; for a model, of the last task that led to it.
+        task: Id of the task it answers; for an exported model, the study's hash.
         site: Who made it; `hub` for a combined model.
         schema: SHA-256 of the canonical JSON of names, types and shapes.
         sha256: SHA-256 of the bundle's bytes.

@@ -4,7 +4,7 @@ A fault names the file, the key, what is wrong with it and, for a key that does 
 the nearest one that does. study.toml and the site's own files are explained the same way.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -59,10 +59,30 @@ def _fault(entry: Any, model: type[BaseModel]) -> Fault:  # noqa: ANN401 - pydan
         return Fault(_dotted(path, model), f"there is no such key; {nearest(path[-1], valid)}")
     if kind == "missing":
         return Fault(_dotted(path, model), "is missing")
+    if kind in {"union_tag_invalid", "union_tag_not_found"}:
+        return _type_fault(_dotted(path, model), entry["ctx"], _tags_at(model, path))
     said = entry["msg"].removeprefix("Value error, ")
     given = entry.get("input")
     shown = f" (found {given!r})" if isinstance(given, str | int | float | bool) else ""
     return Fault(_dotted(path, model), said[0].lower() + said[1:] + shown)
+
+
+def _type_fault(key: str, found: Mapping[str, Any], valid: Sequence[str]) -> Fault:
+    """Return the fault of a table whose `type` says nothing, or nothing that exists."""
+    if "tag" not in found:
+        return Fault(f"{key}.type", f"is missing; {nearest('', valid)}")
+    return Fault(
+        f"{key}.type", f"there is no type {found['tag']!r}; {nearest(found['tag'], valid)}"
+    )
+
+
+def _tags_at(model: type[BaseModel], path: Sequence[str]) -> list[str]:
+    """Return what `type` may say in the table at `path`."""
+    here: Any = model
+    for step in path:
+        _, here = _step(here, step)
+    fields = [m.model_fields.get("type") for m in _members(here) if _is_model(m)]
+    return [tag for field in fields if field for tag in get_args(field.annotation)]
 
 
 def _dotted(path: Sequence[str], model: type[BaseModel]) -> str:

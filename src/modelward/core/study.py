@@ -1,6 +1,6 @@
 """The signed agreement: what is learnt, from whom, how, and when it stops.
 
-A `Study` is the parsed form of `study.toml` (docs/formats.md#study). It is frozen, valid
+A `Study` is the parsed form of `study.toml` (docs/formats/study.md). It is frozen, valid
 from birth, and identified by the SHA-256 of its canonical JSON, so two parties that name
 the same hash mean the same study. Reading the file, and explaining what is wrong with one,
 is study/read.py's business.
@@ -80,9 +80,11 @@ class BooleanFeature(_Part):
     """Present or absent; 0/1, true/false or yes/no in the data."""
 
     type: Literal["boolean"]
-    code: tuple[str, ...] = ()
-    max_missing: float = Field(default=0.25, ge=0, le=1)
-    scale: Literal["standard", "none"] = "standard"
+    code: tuple[str, ...] = Field(default=(), description="Such as 'LOINC:2160-0'.")
+    max_missing: float = Field(default=0.25, ge=0, le=1, description="Highest missing share.")
+    scale: Literal["standard", "none"] = Field(
+        default="standard", description="z-scores from federated statistics, or as it is."
+    )
 
 
 class CategoryFeature(_Part):
@@ -92,9 +94,11 @@ class CategoryFeature(_Part):
     levels: tuple[str, ...] = Field(
         min_length=2, max_length=64, description="Every value that may occur, as text."
     )
-    code: tuple[str, ...] = ()
-    max_missing: float = Field(default=0.25, ge=0, le=1)
-    scale: Literal["standard", "none"] = "standard"
+    code: tuple[str, ...] = Field(default=(), description="Such as 'LOINC:2160-0'.")
+    max_missing: float = Field(default=0.25, ge=0, le=1, description="Highest missing share.")
+    scale: Literal["standard", "none"] = Field(
+        default="standard", description="z-scores from federated statistics, or as it is."
+    )
 
     @model_validator(mode="after")
     def _levels_differ(self) -> Self:
@@ -122,26 +126,30 @@ Feature = Annotated[
 class Target(_Part):
     """`[target.NAME]`: what is predicted; a yes/no outcome."""
 
-    type: Literal["boolean"] = "boolean"
+    type: Literal["boolean"] = Field(default="boolean", description="Nothing else yet.")
     above: Finite | None = Field(
         default=None, description="Yes when the number is greater than this; else 0/1 data."
     )
-    code: tuple[str, ...] = ()
+    code: tuple[str, ...] = Field(default=(), description="Such as 'LOINC:2160-0'.")
 
 
 class RecipeChoice(_Part):
     """`[recipe]`: what is trained, by the name and version installed at the sites."""
 
-    name: Name
-    version: Count = 1
-    options: dict[str, bool | int | float | str | tuple[int, ...]] = Field(default_factory=dict)
+    name: Name = Field(description="Such as 'logistic', 'mlp' or 'cnn'.")
+    version: Count = Field(default=1, description="Another version may give other numbers.")
+    options: dict[str, bool | int | float | str | tuple[int, ...]] = Field(
+        default_factory=dict, description="The recipe's own; every one has a default."
+    )
 
 
 class ServerOptimiser(_Part):
     """`[plan.server]`: what the hub does with the combined update."""
 
-    name: Literal["none", "momentum", "adam"] = "none"
-    lr: Positive = 1.0
+    name: Literal["none", "momentum", "adam"] = Field(
+        default="none", description="The mean update as it is, FedAvgM, or FedAdam."
+    )
+    lr: Positive = Field(default=1.0, description="Learning rate of the hub.")
     momentum: float = Field(default=0.9, ge=0, lt=1, description="Also Adam's beta1.")
     beta2: float = Field(default=0.99, ge=0, lt=1, description="Adam only.")
     epsilon: Positive = Field(default=1e-3, description="Adam only (Reddi et al. 2021, tau).")
@@ -153,11 +161,11 @@ class Plan(_Part):
     strategy: Literal["fedavg", "newton"] = Field(
         default="fedavg", description="Averaged local training, or exact Newton (logistic)."
     )
-    rounds: Count = 20
+    rounds: Count = Field(default=20, description="At most.")
     local_epochs: Count = Field(
         default=1, description="Passes over the site's own training data."
     )
-    batch: Count = 32
+    batch: Count = Field(default=32, description="Units per local step.")
     lr: Positive = Field(default=0.05, description="Local learning rate of round 1.")
     momentum: float = Field(default=0.0, ge=0, lt=1, description="Local; restarts each round.")
     schedule: Literal["constant", "cosine"] = Field(
@@ -166,8 +174,12 @@ class Plan(_Part):
     label_skew: Literal["none", "logit-adjustment"] = Field(
         default="none", description="Correct for a site's own share of positives (Menon 2021)."
     )
-    server: ServerOptimiser = Field(default_factory=ServerOptimiser)
-    seed: int = Field(default=0, ge=0, le=2**32 - 1)
+    server: ServerOptimiser = Field(
+        default_factory=ServerOptimiser, description="See `[plan.server]`."
+    )
+    seed: int = Field(
+        default=0, ge=0, le=2**32 - 1, description="Of the start and the batches; public."
+    )
     validation: float = Field(
         default=0.0, ge=0, lt=0.5, description="Share of a site's training units held back."
     )
@@ -216,7 +228,7 @@ class Sites(_Part):
     """`[sites]`: who takes part."""
 
     names: tuple[Name, ...] = Field(
-        default=(), description="Any site that has the data if absent."
+        default=(), description="Who may take part; a simulation has those of its data."
     )
     minimum: Count = Field(default=2, description="Fewer sites than this and nothing starts.")
 

@@ -3,7 +3,7 @@
 A site counts its positives and its negatives in B equal bins of predicted probability; the
 counts of several sites add up. AUC, accuracy and loss of the union follow from the sums, with
 a bracket that the exact figure cannot leave: that bracket is the binning error, stated
-instead of guessed (METHODS: cross-site AUC without pooling).
+instead of guessed (docs/statistics.md).
 
 Bin j holds j/B <= p < (j+1)/B; the last also holds p = 1. B is even, so that a threshold of
 one half lies between two bins and accuracy is exact.

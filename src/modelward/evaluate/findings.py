@@ -1,7 +1,7 @@
 """All that a report needs, as numbers and sentences; no rows of patients.
 
 `find` turns predictions and the record of a run into `Findings`; `to_json` and `from_json`
-put them on disk and back (docs/formats.md#findings). How they look on a page is
+put them on disk and back (docs/formats/findings.md). How they look on a page is
 report/page.py's business.
 """
 

@@ -1,6 +1,6 @@
 """The one door out: an offer goes in, a release or a refusal comes out, both recorded.
 
-Order, which never changes (METHODS of the decision are in docs/gate.md):
+Order, which never changes (docs/gate.md):
 
     1. judge the offer by every rule; the door fails closed
     2. write the tensors anew, canonically; submitted bytes do not exist for the door
@@ -25,6 +25,7 @@ from modelward.core.canonical import Json, canonical_hash
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Finding, Refusal, Release
 from modelward.gate.rules import Offer, Rule
+from modelward.ledger import kinds
 
 
 class Record(Protocol):
@@ -60,7 +61,7 @@ class Door:
         entry = self.ledger.find(task.id)
         if entry is None:
             return None
-        if entry["decision"] != "released":
+        if entry["kind"] != "release":
             return Refusal(self.site, task.id)
         return Release(self.site, task.id, self.outbox.artifact(str(entry["sha256"]), task.id))
 
@@ -103,27 +104,27 @@ class Door:
         )
         self.outbox.put_card(signed)
         self.ledger.append(
-            {
+            kinds.fields(
+                "release",
                 **_asked(task, offer),
-                "decision": "released",
-                "sha256": digest,
-                "bytes": length,
-                "patients": offer.patients,
-                "privacy": signed.privacy,
-            }
+                sha256=digest,
+                bytes=length,
+                patients=offer.patients,
+                privacy=signed.privacy,
+            )
         )
         return Release(self.site, task.id, self.outbox.artifact(digest, task.id, offer.schema))
 
     def _refuse(self, task: Task, offer: Offer, findings: tuple[Finding, ...]) -> Refusal:
         self.ledger.append(
-            {
+            kinds.fields(
+                "refusal",
                 **_asked(task, offer),
-                "decision": "refused",
-                "findings": [
+                findings=[
                     {"rule": finding.rule, "says": finding.says, "remedy": finding.remedy}
                     for finding in findings
                 ],
-            }
+            )
         )
         return Refusal(self.site, task.id)
 
@@ -134,5 +135,5 @@ def _asked(task: Task, offer: Offer) -> dict[str, Json]:
         "study": task.study,
         "round": task.round_no,
         "task": task.id,
-        "kind": offer.kind,
+        "artifact": offer.kind,
     }

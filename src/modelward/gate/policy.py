@@ -4,9 +4,15 @@ A `Policy` belongs to the site. A study can ask for less than the policy allows 
 for more: where both set a bound, rules.py applies the stricter one.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 from modelward.core.artifact import ArtifactKind
+
+Isolation = Literal["namespaces", "systemd", "none"]
+"""How the trainer is kept apart: by namespaces that the node makes, by systemd units, or
+not at all (then any code of a recipe can read and send what the node can)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +25,8 @@ class Policy:
         max_norm: Largest L2 norm of an update.
         round_bytes: Most bytes that one task's artifact may have.
         study_bytes: Most bytes that may leave for one study in all its rounds.
+        isolation: How the trainer is kept apart.
+        approvers: Who may decide about studies: name -> fingerprint of the person's key.
     """
 
     kinds: frozenset[ArtifactKind] = frozenset({"update", "metrics", "statistics"})
@@ -26,3 +34,5 @@ class Policy:
     max_norm: float = 64.0
     round_bytes: int = 256 * 2**20
     study_bytes: int = 16 * 2**30
+    isolation: Isolation = "namespaces"
+    approvers: Mapping[str, str] = field(default_factory=dict)

@@ -23,7 +23,7 @@ from modelward.core.verdict import Finding
 from modelward.gate.policy import Policy
 
 UPDATE_GRID = 2.0**24
-"""Updates are multiples of 2^-24 below 2^7 (docs/decisions/0005): sums of them are exact."""
+"""Updates are multiples of 2^-24 below 2^7 (docs/formats/sums.md): sums of them are exact."""
 
 UPDATE_LIMIT = 2.0**7
 

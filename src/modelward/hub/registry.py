@@ -79,7 +79,7 @@ class Registry:
         self.folder = folder
         self.store = Store(folder / "models")
         self._engine = _connect(folder / "registry.sqlite")
-        with self._write() as connection:
+        with self.writing() as connection:
             _migrate(connection)
 
     def close(self) -> None:
@@ -97,7 +97,7 @@ class Registry:
             "terms": canonical_bytes(study.model_dump(mode="json")),
             "roster": json.dumps(sorted(roster)),
         }
-        with self._write() as connection:
+        with self.writing() as connection:
             known = connection.execute(
                 sa.select(_studies.c.roster).where(_studies.c.study == study.sha256)
             ).scalar()
@@ -112,14 +112,14 @@ class Registry:
 
     def studies(self) -> list[Study]:
         """Return every study that is remembered."""
-        with self._read() as connection:
+        with self.reading() as connection:
             rows = connection.execute(sa.select(_studies.c.terms)).scalars()
             return [from_json(terms) for terms in rows]
 
     def begin(self, model: Model) -> None:
         """Remember the model of round 1, with its scaling."""
         digest, _ = self.store.put(model.tensors, model.schema)
-        with self._write() as connection:
+        with self.writing() as connection:
             connection.execute(
                 sa.update(_studies)
                 .where(_studies.c.study == model.study.sha256)
@@ -128,7 +128,7 @@ class Registry:
 
     def start(self, study: Study) -> Model | None:
         """Return the model of round 1, or None before `begin`."""
-        with self._read() as connection:
+        with self.reading() as connection:
             digest = connection.execute(
                 sa.select(_studies.c.start).where(_studies.c.study == study.sha256)
             ).scalar()
@@ -156,19 +156,19 @@ class Registry:
             "best": state.best,
             "seconds": seconds,
         }
-        with self._write() as connection:
+        with self.writing() as connection:
             connection.execute(sa.insert(_rounds).values(row))
             self._insert_answers(connection, study, answers)
         self._forget(study, state)
 
     def note_answers(self, study: Study, answers: Sequence[AnswerRow]) -> None:
         """Remember answers that belong to no training round (statistics)."""
-        with self._write() as connection:
+        with self.writing() as connection:
             self._insert_answers(connection, study, answers)
 
     def state(self, study: Study) -> State:
         """Return where the study stands: after its last committed round, or at its start."""
-        with self._read() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 sa.select(_rounds)
                 .where(_rounds.c.study == study.sha256)
@@ -196,12 +196,31 @@ class Registry:
         query = sa.select(column).where(table.c.study == study.sha256)
         if round_no:
             query = query.where(_rounds.c.round_no == round_no)
-        with self._read() as connection:
+        with self.reading() as connection:
             return str(connection.execute(query).scalar_one())
+
+    def memory_of(self, study: Study, round_no: int) -> str | None:
+        """Return the hash of the server optimiser's memory after `round_no`, if it has one."""
+        with self.reading() as connection:
+            return connection.execute(
+                sa.select(_rounds.c.optimiser).where(
+                    _rounds.c.study == study.sha256, _rounds.c.round_no == round_no
+                )
+            ).scalar()
+
+    def roster(self, study: Study) -> list[str]:
+        """Return the sites that the study was registered with, by name."""
+        with self.reading() as connection:
+            listed: list[str] = json.loads(
+                connection.execute(
+                    sa.select(_studies.c.roster).where(_studies.c.study == study.sha256)
+                ).scalar_one()
+            )
+        return listed
 
     def finish(self, study: Study, reason: str) -> None:
         """Remember that the study is done, and why."""
-        with self._write() as connection:
+        with self.writing() as connection:
             connection.execute(
                 sa.update(_studies)
                 .where(_studies.c.study == study.sha256)
@@ -210,7 +229,7 @@ class Registry:
 
     def finished(self, study: Study) -> str | None:
         """Return why the study is done, or None while it is not."""
-        with self._read() as connection:
+        with self.reading() as connection:
             return connection.execute(
                 sa.select(_studies.c.finished).where(_studies.c.study == study.sha256)
             ).scalar()
@@ -218,7 +237,7 @@ class Registry:
     def answers(self, study: Study) -> list[AnswerRow]:
         """Return every answer that the study has had, in order of round, task and site."""
         fields = list(AnswerRow.__dataclass_fields__)
-        with self._read() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 sa.select(*(_answers.c[name] for name in fields))
                 .where(_answers.c.study == study.sha256)
@@ -228,7 +247,7 @@ class Registry:
 
     def seconds(self, study: Study) -> float:
         """Return the seconds that the committed rounds took together."""
-        with self._read() as connection:
+        with self.reading() as connection:
             total = connection.execute(
                 sa.select(sa.func.sum(_rounds.c.seconds)).where(_rounds.c.study == study.sha256)
             ).scalar()
@@ -253,7 +272,7 @@ class Registry:
         Two rounds back are looked at, and what was the best then, so that a crash between
         commit and here leaves little behind.
         """
-        with self._read() as connection:
+        with self.reading() as connection:
             rows = connection.execute(sa.select(_rounds)).all()
             needed = set(connection.execute(sa.select(_studies.c.start)).scalars())
         models = {(row.study, row.round_no): row.model for row in rows}
@@ -267,7 +286,8 @@ class Registry:
                     self.store.path(digest).unlink(missing_ok=True)
 
     @contextmanager
-    def _write(self) -> Iterator[Connection]:
+    def writing(self) -> Iterator[Connection]:
+        """Give one transaction: committed at the end of the block, or not at all."""
         try:
             with self._engine.begin() as connection:
                 yield connection
@@ -275,7 +295,8 @@ class Registry:
             raise _storage(self.folder, error) from error
 
     @contextmanager
-    def _read(self) -> Iterator[Connection]:
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection that only reads."""
         try:
             with self._engine.connect() as connection:
                 yield connection
@@ -288,8 +309,13 @@ def _connect(path: Path) -> Engine:
 
     @sa.event.listens_for(engine, "connect")
     def durable_settings(connection: Any, _: Any) -> None:  # noqa: ANN401 - sqlite3's own
+        connection.isolation_level = None  # or sqlite3 leaves DDL outside of transactions
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
+
+    @sa.event.listens_for(engine, "begin")
+    def one_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
 
     return engine
 

@@ -191,7 +191,8 @@ class Hub:
     def _collect(self, study: Study, task: Task, into: Collector) -> list[AnswerRow]:
         """Return what the sites answered, with releases added to `into` as they arrive.
 
-        What comes from a site that was not asked, or a second time, does not count.
+        What comes from a site that was not asked, late for another task, or a second time,
+        does not count.
         """
         names = sorted(self._keys)
         due = set(names)
@@ -199,7 +200,7 @@ class Hub:
         self._watch(Progress(task.kind, task.round_no, 0, len(names)))
         deadline = study.plan.deadline_s
         for answer in self._engine.ask(task, names, deadline_s=deadline):
-            if answer.site not in due:
+            if answer.task != task.id or answer.site not in due:
                 continue
             due.remove(answer.site)
             decision = "refused"

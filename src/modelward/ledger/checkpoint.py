@@ -50,7 +50,7 @@ def parse(body: str) -> Checkpoint:
     if len(lines) == _BODY_LINES + 1:
         origin, size, encoded, _ = lines
         root = note.decode_base64(encoded)
-        if _is_count(size) and root is not None and len(root) == _ROOT_BYTES:
+        if is_count(size) and root is not None and len(root) == _ROOT_BYTES:
             found = Checkpoint(origin, int(size), root)
             if found.body == body:
                 return found
@@ -75,7 +75,7 @@ def read(signed: bytes, key: VerifierKey) -> Checkpoint:
     found = parse(note.verify(signed, key))
     if found.origin != key.name:
         raise LedgerBroken(
-            f"a checkpoint of {found.origin!r} is signed by {key.name!r}",
+            f"a checkpoint of {found.origin[:80]!r} is signed by {key.name!r}",
             why="a ledger is signed by the key of its own name, so that logs are not mixed up",
             remedy="ask for the checkpoint of the right site, or for the right key",
         )
@@ -129,5 +129,6 @@ def read_history(raw: bytes, key: VerifierKey) -> list[Checkpoint]:
     return history
 
 
-def _is_count(text: str) -> bool:
+def is_count(text: str) -> bool:
+    """Return whether `text` is digits, few enough to be read as a number of entries."""
     return text.isascii() and text.isdigit() and len(text) <= _SIZE_DIGITS

@@ -1,19 +1,24 @@
-"""One line of the ledger: a canonical JSON table with `seq` and `time`.
+"""One line of the ledger: a canonical JSON table with `seq`, `time` and `salt`.
 
 Form: RFC 8785 bytes, no newline inside, so one entry is one line. `seq` counts from 0 and
-is the leaf index in the tree; `time` is RFC 3339 in UTC with whole seconds. What else an
-entry says (task, decision, hashes, never patient data) is decided by the gate.
+is the leaf index in the tree; `time` is RFC 3339 in UTC with whole seconds. `salt` is what
+nobody outside can guess: witnesses see hashes of entries, and an entry such as a refusal
+could otherwise be found by trying. What else an entry says is in kinds.py.
 """
 
+import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from modelward.core.canonical import Json, canonical_bytes, parse_strict
 from modelward.errors import BadArtifact, LedgerBroken
 
-RESERVED = ("seq", "time")
+RESERVED = ("seq", "time", "salt")
 """Fields that the ledger sets; a caller may not."""
+
+MAX_BYTES = 65_535
+"""Longest entry: C2SP tlog-tiles writes the length of an entry in 16 bits."""
 
 
 def stamp(now: datetime) -> str:
@@ -31,8 +36,8 @@ def stamp(now: datetime) -> str:
     return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def complete(fields: Mapping[str, Json], *, seq: int, time: str) -> dict[str, Json]:
-    """Return `fields` with `seq` and `time`.
+def complete(fields: Mapping[str, Json], *, seq: int, time: str, salt: str) -> dict[str, Json]:
+    """Return `fields` with what the ledger adds.
 
     Raises:
         BadArtifact: If `fields` already has one of them.
@@ -41,27 +46,40 @@ def complete(fields: Mapping[str, Json], *, seq: int, time: str) -> dict[str, Js
     if taken:
         raise BadArtifact(
             f"an entry came with its own {' and '.join(taken)}",
-            why="the ledger numbers and dates its entries itself",
+            why="the ledger numbers, dates and salts its entries itself",
             remedy="give the field another name",
         )
-    return {**fields, "seq": seq, "time": time}
+    return {**fields, "seq": seq, "time": time, "salt": salt}
 
 
-def encode(entry: Mapping[str, Json]) -> bytes:
+def salt(secret: bytes, seq: int) -> str:
+    """Return the salt of entry `seq`: 128 bits of HMAC-SHA256 under `secret`, as hex.
+
+    Who is shown one entry learns nothing about the salt of another.
+    """
+    return hmac.digest(secret, b"modelward ledger salt %d" % seq, "sha256")[:16].hex()
+
+
+def encode(entry: Mapping[str, Json], read: Callable[[bytes], object] | None = None) -> bytes:
     """Return the line of `entry`, without the newline: these bytes are the leaf.
+
+    Args:
+        entry: A complete entry.
+        read: What must be able to read the line back: `decode`, or shape.py's quicker way.
 
     Raises:
         BadArtifact: If the entry has no canonical form, or one that does not read back:
-            1e16 is written as an integer, and integers end at 2^53 - 1.
+            1e16 is written as an integer, and integers end at 2^53 - 1. Also if it is
+            longer than `MAX_BYTES`.
     """
     line = canonical_bytes(entry)
     try:
-        decode(line + b"\n")
+        (read or decode)(line + b"\n")
     except LedgerBroken as error:
         raise BadArtifact(
             f"an entry would not read back: {error.what}",
             why="what is signed must be readable by everybody who verifies it",
-            remedy="keep whole numbers within 2^53 - 1, or write them as text",
+            remedy="keep whole numbers within 2^53 - 1, or write them as text; keep it short",
         ) from error
     return line
 
@@ -75,6 +93,8 @@ def decode(line: bytes) -> dict[str, Json]:
     if not line.endswith(b"\n"):
         raise _unreadable("it has no end")
     line = line[:-1]
+    if len(line) > MAX_BYTES:
+        raise _unreadable(f"it has {len(line):,} bytes, at most {MAX_BYTES:,} are allowed")
     try:
         entry = parse_strict(line, what="ledger entry")
         spelled = canonical_bytes(entry)

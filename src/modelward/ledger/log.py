@@ -2,6 +2,7 @@
 
     entries.jsonl   one canonical JSON entry a line (entry.py)
     checkpoints     every signed checkpoint, oldest first (checkpoint.py)
+    witnessed       the last checkpoint that witnesses cosigned (witnessed.py)
     key.pub         the verifier key, for those who have no better source (note.py)
 
 Commit order: entries on disk, then the checkpoint on disk, then the append returns. So an
@@ -11,14 +12,13 @@ unfinished (never acknowledged: finished or cut off) from what was edited (refus
 Who reads a ledger without its private key uses verify.py. Source: docs/formats/ledger.md.
 """
 
-import fcntl
 import os
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Self
-from weakref import WeakSet
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -28,8 +28,10 @@ from modelward.errors import LedgerBroken, StorageError
 from modelward.ledger import checkpoint, entry
 from modelward.ledger.appendfile import AppendFile
 from modelward.ledger.checkpoint import Checkpoint
-from modelward.ledger.merkle import Frontier, leaf_hash
-from modelward.ledger.note import Signer
+from modelward.ledger.merkle import leaf_hash
+from modelward.ledger.note import Signer, VerifierKey
+from modelward.ledger.shape import Shapes
+from modelward.ledger.tree import Tree
 
 ENTRIES = "entries.jsonl"
 CHECKPOINTS = "checkpoints"
@@ -43,19 +45,26 @@ class Ledger:
     """An open ledger; get one from `Ledger.open`, close it or use it in a `with` block.
 
     One process at a time holds a ledger (flock); within it, use it from one thread at a
-    time. A forked child does not inherit it.
+    time. A forked child does not inherit it (appendfile.py).
+
+    Attributes:
+        folder: Where it lies.
+        tree: The tree over all entries, to prove from; only the ledger grows it.
     """
 
     def __init__(self, folder: Path, signer: Signer, clock: Clock) -> None:
+        self.folder = folder
         self._entries = AppendFile(folder / ENTRIES)
         self._checkpoints = AppendFile(folder / CHECKPOINTS)
         self._signer = signer
         self._clock = clock
-        self._frontier = Frontier()
+        self.tree = Tree()
+        self._salt = sha256(signer.private.sign(b"modelward ledger salts")).digest()
+        self._latest_note = b""
+        self._shapes = Shapes()
         self._starts = array("Q")
         self._latest: dict[str, int] = {}
         self._usable = False
-        _OPEN.add(self)
 
     @classmethod
     def open(
@@ -121,20 +130,20 @@ class Ledger:
         self._check_usable()
         time = entry.stamp(self._clock())
         recorded = tuple(
-            entry.complete(fields, seq=seq, time=time)
+            entry.complete(fields, seq=seq, time=time, salt=entry.salt(self._salt, seq))
             for seq, fields in enumerate(batch, start=self.size)
         )
-        lines = [entry.encode(each) for each in recorded]
-        grown = self._frontier.copy()
-        for line in lines:
-            grown.append(leaf_hash(line))
+        lines = [entry.encode(each, self._shapes.seq) for each in recorded]
 
         self._usable = False  # until memory and disk agree again
-        before = self._entries.size
+        before, size = self._entries.size, self.size
+        for line in lines:
+            self.tree.append(leaf_hash(line))
         try:
             self._entries.append(b"".join(line + b"\n" for line in lines))
-            self._sign(grown)
+            self._sign()
         except StorageError:
+            self.tree.cut(size)
             self._entries.cut(before)
             self._usable = True
             raise
@@ -142,7 +151,6 @@ class Ledger:
         for each, line in zip(recorded, lines, strict=True):
             self._index(each, start)
             start += len(line) + 1
-        self._frontier = grown
         self._usable = True
         return recorded
 
@@ -164,22 +172,27 @@ class Ledger:
     @property
     def size(self) -> int:
         """Number of entries."""
-        return self._frontier.size
+        return self.tree.size
 
     @property
     def root(self) -> bytes:
         """Root of the tree over all entries, 32 bytes."""
-        return self._frontier.root
+        return self.tree.root
+
+    @property
+    def checkpoint(self) -> bytes:
+        """The signed note over all entries."""
+        return self._latest_note
+
+    @property
+    def key(self) -> VerifierKey:
+        """What others need to verify this ledger."""
+        return self._signer.key
 
     def close(self) -> None:
         """Let go of the files and the lock; a second call does nothing."""
-        if self._entries.fd >= 0:
-            fcntl.flock(self._entries.fd, fcntl.LOCK_UN)
-        self._forget()
-
-    def _forget(self) -> None:
-        """Close this process's descriptors; whoever shares them keeps the lock."""
         self._usable = False
+        self._entries.unlock()
         self._entries.close()
         self._checkpoints.close()
 
@@ -190,14 +203,12 @@ class Ledger:
         self.close()
 
     def _lock(self) -> None:
-        try:
-            fcntl.flock(self._entries.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not self._entries.lock():
             raise StorageError(
-                f"{self._entries.path} is held by another process",
+                f"the ledger in {self.folder} is held by another process",
                 why="two writers would number their entries alike",
                 remedy="stop the other node or run that uses this folder, then try again",
-            ) from error
+            )
 
     def _publish(self, path: Path) -> None:
         line = f"{self._signer.key.text}\n".encode()
@@ -224,7 +235,9 @@ class Ledger:
             self._entries.cut(end)
         if not notes or self.size > signed.size:
             os.fsync(self._entries.fd)
-            self._sign(self._frontier)
+            self._sign()
+        else:
+            self._latest_note = notes[-1]
         self._usable = True
 
     def _read_entries(self, signed: Checkpoint) -> int:
@@ -238,7 +251,7 @@ class Ledger:
             if self.size >= signed.size and not self._is_next(line):
                 break
             self._index(entry.glance(line), end)
-            self._frontier.append(leaf_hash(line[:-1]))
+            self.tree.append(leaf_hash(line[:-1]))
             end += len(line)
         self._check_root(signed)
         return end
@@ -270,27 +283,18 @@ class Ledger:
         stop = self._entries.size if last else self._starts[seq + 1]
         return entry.decode(self._entries.read(self._starts[seq], stop))
 
-    def _sign(self, frontier: Frontier) -> None:
-        """Put a signed checkpoint over `frontier` on disk."""
-        state = Checkpoint(self._signer.name, frontier.size, frontier.root)
-        self._checkpoints.append(checkpoint.sign(state, self._signer) + b"\n")
+    def _sign(self) -> None:
+        """Put a signed checkpoint over the tree on disk."""
+        signed = checkpoint.sign(
+            Checkpoint(self._signer.name, self.size, self.root), self._signer
+        )
+        self._checkpoints.append(signed + b"\n")
+        self._latest_note = signed
 
     def _check_usable(self) -> None:
-        if not self._usable:
+        if not self._usable or self._entries.fd < 0:
             raise StorageError(
                 f"the ledger of {self._signer.name} is closed, or an append was interrupted",
                 why="what is on disk may not be what this process remembers",
                 remedy="open the ledger again: it checks and repairs itself",
             )
-
-
-_OPEN: WeakSet[Ledger] = WeakSet()
-
-
-def _let_go_after_fork() -> None:
-    """Close the child's copies, or a worker would hold the lock after its parent died."""
-    for ledger in list(_OPEN):
-        ledger._forget()
-
-
-os.register_at_fork(after_in_child=_let_go_after_fork)

@@ -2,7 +2,8 @@
 
 Implements RFC 9162 (which obsoletes RFC 6962), sections 2.1.1, 2.1.3 and 2.1.4.
 Names follow the RFC: MTH becomes `root`, PATH becomes `inclusion_path`, PROOF becomes
-`consistency_path`. `Frontier` is the same tree, grown one leaf at a time.
+`consistency_path`. `Frontier` is the same tree, grown leaf by leaf; tree.py keeps every
+hash of it, for those who prove often.
 Hash: SHA-256. Leaf and node prefixes (0x00, 0x01) prevent second preimages.
 
 Pure: bytes in, bytes out. Files are log.py's business, signatures checkpoint.py's.
@@ -10,12 +11,13 @@ Pure: bytes in, bytes out. Files are log.py's business, signatures checkpoint.py
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Self
 
 from modelward.errors import LedgerBroken
 
 EMPTY_ROOT = sha256(b"").digest()
 """Root of a tree without leaves (RFC 9162, 2.1.1)."""
+
+_BLOCK = 1024
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -34,7 +36,7 @@ def root(leaves: Sequence[bytes]) -> bytes:
         return EMPTY_ROOT
     if len(leaves) == 1:
         return leaves[0]
-    split = _split(len(leaves))
+    split = split_of(len(leaves))
     return node_hash(root(leaves[:split]), root(leaves[split:]))
 
 
@@ -66,19 +68,48 @@ class Frontier:
 
     def append(self, leaf: bytes) -> None:
         """Add one 32-byte leaf hash at the right."""
-        size = self._size
-        while size & 1:  # a complete subtree of the same height stands to the left
-            leaf = node_hash(self._peaks.pop(), leaf)
-            size >>= 1
-        self._peaks.append(leaf)
-        self._size += 1
+        self._add_peak(leaf, 1)
 
-    def copy(self) -> Self:
-        """Return an independent frontier over the same leaves."""
-        twin = type(self)()
-        twin._peaks = self._peaks.copy()
-        twin._size = self._size
-        return twin
+    def extend(self, leaves: Sequence[bytes]) -> None:
+        """Add many leaves, hashed level by level in blocks of up to `_BLOCK`."""
+        at = 0
+        while at < len(leaves):
+            aligned = self._size & -self._size or _BLOCK
+            whole = 1 << ((len(leaves) - at).bit_length() - 1)
+            width = min(aligned, whole, _BLOCK)
+            level = leaves[at : at + width]
+            while len(level) > 1:
+                pairs = zip(level[::2], level[1::2], strict=True)
+                level = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
+            self._add_peak(level[0], width)
+            at += width
+
+    def _add_peak(self, peak: bytes, width: int) -> None:
+        """Add the root of `width` leaves, a power of two that divides the size so far."""
+        place = self._size // width
+        while place & 1:  # a complete subtree of the same height stands to the left
+            peak = node_hash(self._peaks.pop(), peak)
+            place >>= 1
+        self._peaks.append(peak)
+        self._size += width
+
+
+def no_such_entry(index: int, size: int) -> LedgerBroken:
+    """Return the error of who asks for an entry outside a tree of `size`."""
+    return LedgerBroken(
+        f"there is no entry {index} in a tree of {size}",
+        why="an inclusion proof exists only for entries of the tree (RFC 9162, 2.1.3.1)",
+        remedy="ask for an entry below the size of the checkpoint",
+    )
+
+
+def cannot_extend(old_size: int, size: int) -> LedgerBroken:
+    """Return the error of who asks how a tree of `size` extends one that is no prefix."""
+    return LedgerBroken(
+        f"a tree of {size} entries cannot extend one of {old_size}",
+        why="a log only grows, so the older tree is never the larger one",
+        remedy="swap the two checkpoints, or ask the site for its newest checkpoint",
+    )
 
 
 def inclusion_path(index: int, leaves: Sequence[bytes]) -> tuple[bytes, ...]:
@@ -88,14 +119,10 @@ def inclusion_path(index: int, leaves: Sequence[bytes]) -> tuple[bytes, ...]:
         LedgerBroken: If there is no such leaf.
     """
     if not 0 <= index < len(leaves):
-        raise LedgerBroken(
-            f"there is no entry {index} in a tree of {len(leaves)}",
-            why="an inclusion proof exists only for entries of the tree (RFC 9162, 2.1.3.1)",
-            remedy="ask for an entry below the size of the checkpoint",
-        )
+        raise no_such_entry(index, len(leaves))
     if len(leaves) == 1:
         return ()
-    split = _split(len(leaves))
+    split = split_of(len(leaves))
     if index < split:
         return (*inclusion_path(index, leaves[:split]), root(leaves[split:]))
     return (*inclusion_path(index - split, leaves[split:]), root(leaves[:split]))
@@ -142,11 +169,7 @@ def consistency_path(old_size: int, leaves: Sequence[bytes]) -> tuple[bytes, ...
         LedgerBroken: If `old_size` is not between 0 and `len(leaves)`.
     """
     if not 0 <= old_size <= len(leaves):
-        raise LedgerBroken(
-            f"a tree of {len(leaves)} entries cannot extend one of {old_size}",
-            why="a log only grows, so the older tree is never the larger one",
-            remedy="swap the two checkpoints, or ask the site for its newest checkpoint",
-        )
+        raise cannot_extend(old_size, len(leaves))
     return _subproof(old_size, leaves, whole=True) if old_size else ()
 
 
@@ -206,7 +229,7 @@ def _subproof(old_size: int, leaves: Sequence[bytes], *, whole: bool) -> tuple[b
     """SUBPROOF of RFC 9162, 2.1.4.1; `whole` is its flag b: the old root is known."""
     if old_size == len(leaves):
         return () if whole else (root(leaves),)
-    split = _split(len(leaves))
+    split = split_of(len(leaves))
     if old_size <= split:
         return (*_subproof(old_size, leaves[:split], whole=whole), root(leaves[split:]))
     rest = _subproof(old_size - split, leaves[split:], whole=False)
@@ -220,6 +243,6 @@ def _climb(first: int, second: int) -> tuple[int, int]:
     return first, second
 
 
-def _split(size: int) -> int:
+def split_of(size: int) -> int:
     """Return the largest power of two below `size`, for `size` of at least 2."""
     return 1 << ((size - 1).bit_length() - 1)

@@ -6,22 +6,27 @@ first entry that does not hold is named. Entries that share a checkpoint are tol
 their form only: an edit that keeps the form is located to the batch it was signed with.
 
 What this cannot see: a ledger cut back to an older state *together with* its checkpoints.
-For that, hand in `held`, a checkpoint that somebody else kept.
+For that, hand in `held`, a checkpoint that somebody else kept, best one with cosignatures.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from errno import ENOENT
 from itertools import islice
-from os import PathLike
+from os import PathLike, strerror
 from pathlib import Path
 
 from modelward.errors import LedgerBroken
-from modelward.ledger import checkpoint, entry
+from modelward.ledger import checkpoint, cosignature, entry
 from modelward.ledger.checkpoint import Checkpoint
+from modelward.ledger.cosignature import Witnessed
 from modelward.ledger.log import CHECKPOINTS, ENTRIES, KEY
 from modelward.ledger.merkle import Frontier, leaf_hash
 from modelward.ledger.note import VerifierKey
+from modelward.ledger.shape import Shapes
+from modelward.ledger.witnessed import kept
 
+_BLOCK = 1024  # lines that are read and hashed together
 _EDITED = "an entry never changes once a checkpoint over it is signed"
 _COMPARE = "compare with a copy of the ledger, and ask the site what happened there"
 
@@ -38,6 +43,7 @@ class Verified:
         key: The verifier key that was used.
         key_from_ledger: True when the key was taken from the folder itself: then this
             shows that the ledger is consistent, not who wrote it.
+        witnessed: What witnesses cosigned of it, when that was asked for.
     """
 
     origin: str
@@ -46,6 +52,7 @@ class Verified:
     checkpoints: int
     key: str
     key_from_ledger: bool
+    witnessed: Witnessed | None = None
 
 
 def verify(
@@ -53,6 +60,8 @@ def verify(
     public_key: str | Path | None = None,
     *,
     held: bytes | None = None,
+    witnesses: Sequence[VerifierKey] = (),
+    need: int | None = None,
 ) -> Verified:
     """Check every entry and every checkpoint of a ledger.
 
@@ -61,18 +70,34 @@ def verify(
         public_key: Verifier key (`name+keyid+base64`) or a file that holds one; without
             it, the folder's own `key.pub` is used and the result says so.
         held: A checkpoint of this ledger, as its signed note, that was kept elsewhere.
+        witnesses: Pinned keys of those who must have cosigned `held`, or without it the
+            checkpoint that the folder keeps (witnessed.py).
+        need: How many of them, all if None.
 
     Raises:
-        LedgerBroken: Naming the first entry or checkpoint that does not hold.
+        LedgerBroken: Naming the first entry or checkpoint that does not hold, or saying
+            that too few witnesses cosigned.
     """
     place = Path(place)
+    if not place.exists():
+        raise _unreadable(place, FileNotFoundError(ENOENT, strerror(ENOENT)))
     folder = place if place.is_dir() else place.parent
     entries = folder / ENTRIES if place.is_dir() else place
-    key = _read_key(folder / KEY if public_key is None else public_key)
+    key = read_key(folder / KEY if public_key is None else public_key)
     history = checkpoint.read_history(_read(folder / CHECKPOINTS), key)
     head = _check_entries(entries, history)
-    if held is not None:
-        _check_held(checkpoint.read(held, key), entries, history[-1])
+    elsewhere = kept(folder) if held is None and witnesses else held
+    witnessed = None
+    if elsewhere is not None or witnesses:
+        if elsewhere is None:
+            raise LedgerBroken(
+                f"{folder} keeps no checkpoint that witnesses cosigned",
+                why="without one, nobody but the site says that this is the whole ledger",
+                remedy="ask a witness for the checkpoint it saw last, and give it as held",
+            )
+        wanted = len(witnesses) if need is None else need
+        witnessed = cosignature.verify(elsewhere, key, witnesses, need=wanted)
+        _check_held(witnessed.checkpoint, entries, history[-1])
     return Verified(
         origin=key.name,
         entries=head.size,
@@ -80,16 +105,20 @@ def verify(
         checkpoints=len(history),
         key=key.text,
         key_from_ledger=public_key is None,
+        witnessed=witnessed if witnesses else None,
     )
 
 
 def _check_entries(path: Path, history: list[Checkpoint]) -> Frontier:
     """Hold every entry against `history` and return the tree over all of them."""
-    tree, good = Frontier(), 0
+    tree, good, shapes = Frontier(), 0, Shapes()
     lines = _lines(path)
     for signed in history:
         while tree.size < signed.size:
-            tree.append(_leaf(next(lines, b""), tree.size, signed, path))
+            block = list(islice(lines, min(_BLOCK, signed.size - tree.size)))
+            tree.extend(_leaves(block, tree.size, shapes, path))
+            if not block:
+                raise _cut_off(path, tree.size, signed)
         if tree.root != signed.root:
             raise _mismatch(path, good, signed, history[-1])
         good = signed.size
@@ -103,26 +132,29 @@ def _check_entries(path: Path, history: list[Checkpoint]) -> Frontier:
     return tree
 
 
-def _leaf(line: bytes, seq: int, signed: Checkpoint, path: Path) -> bytes:
-    """Return the leaf hash of `line`, which must hold entry `seq`."""
-    if not line:
-        raise LedgerBroken(
-            f"the tail is cut off from entry {seq} on: {path} ends after {seq} lines,"
-            f" and {signed.size} were signed",
-            why="a ledger only grows; signed entries are never removed",
-            remedy=_COMPARE,
-        )
-    try:
-        found = entry.decode(line)["seq"]
-    except LedgerBroken as error:
-        raise LedgerBroken(
-            f"entry {seq} was damaged, line {seq + 1} of {path}: {error.what}",
-            why=_EDITED,
-            remedy=_COMPARE,
-        ) from error
-    if found != seq:
-        raise LedgerBroken(_misplaced(path, seq, found), why=_EDITED, remedy=_COMPARE)
-    return leaf_hash(line[:-1])
+def _leaves(block: list[bytes], first: int, shapes: Shapes, path: Path) -> list[bytes]:
+    """Return the leaf hashes of the lines of `block`, which must hold entries `first` on."""
+    for seq, line in enumerate(block, start=first):
+        try:
+            found = shapes.seq(line)
+        except LedgerBroken as error:
+            raise LedgerBroken(
+                f"entry {seq} was damaged, line {seq + 1} of {path}: {error.what}",
+                why=_EDITED,
+                remedy=_COMPARE,
+            ) from error
+        if found != seq:
+            raise LedgerBroken(_misplaced(path, seq, found), why=_EDITED, remedy=_COMPARE)
+    return [leaf_hash(line[:-1]) for line in block]
+
+
+def _cut_off(path: Path, seq: int, signed: Checkpoint) -> LedgerBroken:
+    return LedgerBroken(
+        f"the tail is cut off from entry {seq} on: {path} ends after {seq} lines,"
+        f" and {signed.size} were signed",
+        why="a ledger only grows; signed entries are never removed",
+        remedy=_COMPARE,
+    )
 
 
 def _misplaced(path: Path, seq: int, found: object) -> str:
@@ -204,8 +236,12 @@ def _read(path: Path) -> bytes:
         raise _unreadable(path, error) from error
 
 
-def _read_key(source: str | Path) -> VerifierKey:
-    """Read a verifier key given as text or as a file of one line."""
+def read_key(source: str | Path) -> VerifierKey:
+    """Return a verifier key given as text or as a file of one line.
+
+    Raises:
+        LedgerBroken: If it is neither.
+    """
     if isinstance(source, str) and "+" in source and not Path(source).is_file():
         return VerifierKey.parse(source)
     raw = _read(Path(source))

@@ -50,7 +50,10 @@ def read_arrays(path: Path, study: Study) -> Cohort:
     ids = [str(number) for number in range(len(labels))]
     given = None if folds is None else folds.astype(np.int8)
     return Cohort(
-        x=images, y=labels.astype(np.int8), folds=assign_folds(ids, given, study.plan)
+        x=images,
+        y=labels.astype(np.int8),
+        folds=assign_folds(ids, given, study.plan),
+        ids=tuple(ids),
     )
 
 

@@ -30,12 +30,14 @@ class Cohort:
         y: int8 [units], 1 where the outcome is present.
         folds: int8 [units], numbered as in `FOLDS`.
         notes: What was left out and why, in sentences with counts.
+        ids: One id per unit, as the data name it; empty where they are not needed any more.
     """
 
     x: NDArray[Any]
     y: NDArray[np.int8]
     folds: NDArray[np.int8]
     notes: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
 
     def fold(self, name: Fold) -> tuple[NDArray[Any], NDArray[np.int8]]:
         """Return x and y of the units in one fold, in the order of the data file."""

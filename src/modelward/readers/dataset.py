@@ -1,7 +1,7 @@
 """dataset.toml: where a site's data lie and how its headings map to the study's names.
 
 The file never leaves the site. Paths are relative to the file. Unknown keys are refused;
-all faults are reported at once. docs/formats.md#dataset has an example.
+all faults are reported at once. docs/formats/dataset.md has an example.
 """
 
 import json
@@ -74,5 +74,5 @@ def _refuse(path: Path, faults: list[Fault]) -> DataError:
     return DataError(
         lines(str(path), faults),
         why="a mapping that is half understood would train on the wrong columns",
-        remedy="correct the keys above (docs/formats.md#dataset has an example)",
+        remedy="correct the keys above (docs/formats/dataset.md has an example)",
     )

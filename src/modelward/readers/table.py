@@ -5,6 +5,7 @@ change its meaning because a guess about its types came out differently. All fau
 columns are reported at once, each with a count and the first line it occurs in.
 """
 
+import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +20,12 @@ from modelward.errors import DataError
 from modelward.readers import values
 from modelward.readers.cohort import Cohort, assign_folds
 from modelward.readers.dataset import MISSING, Dataset
+
+SEPARATORS = ",;\t|"
+"""What may stand between the values of a CSV line."""
+
+PARQUET = {".parquet", ".pq"}
+"""How a Parquet file is named; anything else is read as CSV."""
 
 Text = NDArray[np.object_]
 """One column as read: str, or None where missing."""
@@ -61,10 +68,11 @@ def read_table(path: Path, dataset: Dataset, study: Study) -> Cohort:
     kept_ids = [unit for unit, keep in zip(ids, known, strict=True) if keep]
     given = None if folds is None else folds[known]
     return Cohort(
-        x=x[known],
+        x=np.ascontiguousarray(x[known]),  # sums depend on the order in memory
         y=y[known].astype(np.int8),
         folds=assign_folds(kept_ids, given, study.plan),
         notes=notes,
+        ids=tuple(kept_ids),
     )
 
 
@@ -98,7 +106,7 @@ def text_columns(
     """
     try:
         with duckdb.connect(config={"threads": 1}) as connection:
-            relation = _open(connection, path)
+            relation = open_relation(connection, path)
             absent = [
                 column for column in dict.fromkeys(wanted) if column not in relation.columns
             ]
@@ -113,9 +121,7 @@ def text_columns(
             chosen = ", ".join(_as_text(column, missing) for column in dict.fromkeys(wanted))
             fetched = relation.project(chosen).fetchnumpy()
     except duckdb.Error as error:
-        raise refuse(
-            path, [Fault("", f"cannot be read: {str(error).splitlines()[0]}")]
-        ) from error
+        raise _unreadable(path, error) from error
     return {name: _plain(column) for name, column in fetched.items()}
 
 
@@ -127,11 +133,9 @@ def headings(path: Path) -> list[str]:
     """
     try:
         with duckdb.connect(config={"threads": 1}) as connection:
-            return list(_open(connection, path).columns)
+            return list(open_relation(connection, path).columns)
     except duckdb.Error as error:
-        raise refuse(
-            path, [Fault("", f"cannot be read: {str(error).splitlines()[0]}")]
-        ) from error
+        raise _unreadable(path, error) from error
 
 
 def refuse(path: Path, faults: Sequence[Fault]) -> DataError:
@@ -143,12 +147,55 @@ def refuse(path: Path, faults: Sequence[Fault]) -> DataError:
     )
 
 
-def _open(connection: duckdb.DuckDBPyConnection, path: Path) -> duckdb.DuckDBPyRelation:
+def open_relation(connection: duckdb.DuckDBPyConnection, path: Path) -> duckdb.DuckDBPyRelation:
+    """Return the table at `path`; every column of a CSV is text.
+
+    Raises:
+        DataError: If there is no such file.
+        duckdb.Error: If it cannot be read.
+    """
     if not path.is_file():
         raise refuse(path, [Fault("", "there is no such file")])
-    if path.suffix.lower() in {".parquet", ".pq"}:
+    if path.suffix.lower() in PARQUET:
         return connection.read_parquet(str(path))
-    return connection.read_csv(str(path), header=True, all_varchar=True)
+    return connection.read_csv(
+        str(path),
+        header=True,
+        all_varchar=True,
+        sep=_separator(path),
+        quotechar='"',
+        escapechar='"',
+        skiprows=0,
+    )
+
+
+def _separator(path: Path) -> str:
+    """Return what stands between the headings; a comma if nothing does."""
+    with path.open(encoding="utf-8", errors="replace") as stream:
+        return max(SEPARATORS, key=stream.readline().count)
+
+
+def _unreadable(path: Path, error: duckdb.Error) -> DataError:
+    """Return the error for a file that DuckDB cannot read, with the line where one is known."""
+    fault = Fault("", f"cannot be read: {str(error).splitlines()[0]}")
+    return refuse(path, [_ragged_line(path) or fault])
+
+
+def _ragged_line(path: Path) -> Fault | None:
+    """Return the first line of a CSV with more or fewer values than there are headings.
+
+    DuckDB does not name it; a decimal comma is the usual cause.
+    """
+    if path.suffix.lower() in PARQUET:
+        return None
+    with path.open(newline="", encoding="utf-8", errors="replace") as stream:
+        rows = csv.reader(stream, delimiter=_separator(path))
+        width = len(next(rows, []))
+        for row in rows:
+            if row and len(row) != width:
+                said = f"{len(row)} values under {width} headings (a decimal comma?)"
+                return Fault(f"line {rows.line_num}", said)
+    return None
 
 
 def _as_text(column: str, missing: Sequence[str]) -> str:

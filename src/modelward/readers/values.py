@@ -29,7 +29,7 @@ def number(text: Text, name: str, faults: list[Fault]) -> NDArray[np.float64]:
     """
     read, bad = _convert(text, _decimal)
     _report(text, bad, name, "is not a number", faults, hint=_number_hint)
-    odd = np.array([entry is not None for entry in text]) & ~bad & ~np.isfinite(read)
+    odd = np.array([entry is not None for entry in text], bool) & ~bad & ~np.isfinite(read)
     _report(text, odd, name, "is not a finite number", faults, hint=_finite_hint)
     return read
 
@@ -70,7 +70,7 @@ def folds(text: Text, faults: list[Fault]) -> NDArray[np.int8]:
     """Return the folds that the data themselves name, numbered as in `FOLDS`."""
     names: Mapping[str, int] = FOLDS
     read, bad = _convert(text, lambda entry: float(names[entry.lower()]))
-    bad |= np.array([entry is None for entry in text])
+    bad |= np.array([entry is None for entry in text], bool)
     _report(text, bad, "split", "is not one of train, validation, test", faults)
     return np.nan_to_num(read).astype(np.int8)
 

@@ -1,12 +1,11 @@
 """A small convolutional network on grey images.
 
-    [3x3 convolution, 2x2 max-pool, normalisation, rectifier] per entry of `channels`,
+    [3x3 convolution, normalisation, 2x2 max-pool, rectifier] per entry of `channels`,
     then the mean over what is left of the image, or all of it (`pool`),
     then rectified layers of `hidden` units, then one logit.
 
-With `pool = "mean"` the mean takes the place of the last max-pool. Pooling comes first
-because what follows is then a quarter of the work; the rectifier gives the same numbers on
-either side of it (both are monotone).
+With `pool = "mean"` the mean takes the place of the last max-pool. Pooling before the
+rectifier gives the same numbers as after it (both are monotone) for a quarter of the work.
 
 Normalisation is GroupNorm (Wu and He 2018, arXiv:1803.08494) or none. Never BatchNorm: its
 running mean is a buffer about patients, and matched a single record in our tests.
@@ -28,7 +27,7 @@ from modelward.core.columns import Inputs
 from modelward.core.tensors import FlatF32, Schema, TensorSpec
 from modelward.errors import DataError
 from modelward.recipes.dense import dense, network_start
-from modelward.recipes.recipe import Descent, Labels, LocalModel
+from modelward.recipes.recipe import Descent, Labels, LocalModel, RowGradients
 from modelward.recipes.torch_present import require_torch
 
 KERNEL = 3
@@ -136,6 +135,16 @@ class Cnn:
 
         tensors = self.schema(inputs).split(flat)
         return cnn_torch.local_model(self, tensors, (x, y), inputs, descent)
+
+    def row_gradients(
+        self, flat: FlatF32, x: NDArray[Any], y: Labels, inputs: Inputs, offset: float
+    ) -> RowGradients:
+        """Return gradients of single examples at `flat`; see recipe.Recipe."""
+        require_torch()
+        from modelward.recipes import cnn_torch  # noqa: PLC0415 - torch only where it computes
+
+        tensors = self.schema(inputs).split(flat)
+        return cnn_torch.row_gradients(self, tensors, (x, y), inputs, offset)
 
     def probabilities(
         self, flat: FlatF32, x: NDArray[Any], inputs: Inputs

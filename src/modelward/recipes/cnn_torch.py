@@ -13,6 +13,7 @@ from torch.nn import functional
 from modelward.core.columns import Inputs
 from modelward.recipes.cnn import Cnn
 from modelward.recipes.recipe import Descent, Labels, Pixels
+from modelward.recipes.row_gradients import TorchRowGradients
 from modelward.recipes.torch_cpu import AutogradModel, Forward, predict, shared, single_thread
 
 
@@ -52,11 +53,11 @@ def forward(recipe: Cnn) -> Forward:
         for place in range(1, last + 1):
             weight, bias = parameters[f"conv{place}.weight"], parameters[f"conv{place}.bias"]
             x = functional.conv2d(x, weight.permute(0, 3, 1, 2), bias, padding=options.padding)
-            if place < last or options.pool == "flatten":
-                x = functional.max_pool2d(x, 2)
             if options.norm == "group":
                 gain, bias = parameters[f"norm{place}.gain"], parameters[f"norm{place}.bias"]
                 x = functional.group_norm(x, options.groups, gain, bias)
+            if place < last or options.pool == "flatten":
+                x = functional.max_pool2d(x, 2)
             x = functional.relu(x)
         if options.pool == "mean":
             return x.mean((2, 3))
@@ -84,6 +85,19 @@ def local_model(
     images, y = examples
     batches = ImageBatches(images, inputs.intensity, recipe.options.shift)
     return AutogradModel(forward(recipe), shared(tensors), batches, y, descent)
+
+
+def row_gradients(
+    recipe: Cnn,
+    tensors: Mapping[str, NDArray[np.float32]],
+    examples: tuple[NDArray[Any], Labels],
+    inputs: Inputs,
+    offset: float,
+) -> TorchRowGradients:
+    """Return gradients of single images at `tensors`, views of a flat vector."""
+    images, y = examples
+    batches = ImageBatches(images, inputs.intensity, recipe.options.shift)
+    return TorchRowGradients(forward(recipe), shared(tensors), batches, y, offset)
 
 
 def probabilities(

@@ -19,6 +19,17 @@ from modelward import durable
 from modelward.core.canonical import Json, canonical_bytes
 from modelward.errors import DataError, RunMismatch
 
+TERMS = {
+    "study": "study",
+    "terms": "study",
+    "variants": "choice of variants",
+    "data": "data file",
+    "dealing": "dealing (--by, --sites, --alpha)",
+    "columns": "choice of columns (--patient, --split, --missing)",
+    "background": "background for the report",
+}
+"""What makes two runs the same, in words."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
@@ -90,7 +101,8 @@ class RunFolder:
         differing = sorted(key for key in identity if known.get(key) != identity[key])
         if differing:
             raise RunMismatch(
-                f"{self.path} holds another run; different: {', '.join(differing)}",
+                f"{self.path} holds another run, with "
+                + " and ".join(dict.fromkeys(f"another {TERMS[key]}" for key in differing)),
                 why="going on with other terms or data would mix two studies",
                 remedy="choose another folder with --out, or remove this one",
             )

@@ -8,7 +8,7 @@ step is stored when it is finished, so the same call goes on where a killed one 
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -102,6 +102,7 @@ def simulate(request: Simulation, watch: Watch = lambda _: None) -> Result:
         check_data(request)
         rows = deal(request.data, request.study, request.dealing, request.special)
         write_sites(request.data, rows, folder.sites, request.special)
+        check_sites(request.study, _cohorts(folder, rows, request.study))
         folder.seal(identity, rows)
     how = How(workers=request.workers, wire=request.wire, watch=watch)
     return _finish(folder, request.study, request.variants, request.background, how)
@@ -170,11 +171,17 @@ def check_data(request: Simulation) -> None:
         )
         whole = read_table(request.data, Dataset(dataset=source), study)
     _, labels = whole.fold("train")
-    if len(set(labels.tolist())) == 1:
+    if len(set(labels.tolist())) < 2:  # noqa: PLR2004 - an outcome has two classes
         raise DataError(
             f"all {len(labels)} training labels of {study.target_name!r} are equal",
             why="there is nothing to tell apart",
             remedy="check the target's definition and the data it is read from",
+        )
+    if not whole.count("test"):
+        raise DataError(
+            "there are no test units",
+            why="a report on training data would mislead",
+            remedy="hold some back: [plan] test = 0.2, or a split column",
         )
 
 
@@ -202,8 +209,7 @@ def _finish(
 ) -> Result:
     """Train, compare and report over sites that are in place."""
     names = folder.site_names()
-    cohorts = {site: open_cohort(folder.sites / site / "dataset.toml", study) for site in names}
-    check_sites(study, cohorts)
+    cohorts = _cohorts(folder, names, study)
     trained = train(folder, {study.id: study, **variants}, names, how)
     models = compare(folder, study, cohorts, how.count, how.watch)
     findings = assemble(folder, trained.outcomes, models, cohorts, trained.answers, background)
@@ -216,6 +222,11 @@ def _finish(
         report=page,
         wire=trained.wire,
     )
+
+
+def _cohorts(folder: RunFolder, names: Iterable[str], study: Study) -> dict[str, Cohort]:
+    """Return every site's units."""
+    return {site: open_cohort(folder.sites / site / "dataset.toml", study) for site in names}
 
 
 def _identity(request: Simulation) -> dict[str, Json]:

@@ -14,6 +14,7 @@ import numpy as np
 from modelward import durable
 from modelward.errors import StorageError
 from modelward.readers import arrays
+from modelward.readers.table import open_relation
 from modelward.simulation.dealing import Rows, Special
 
 
@@ -28,13 +29,7 @@ def write_sites(path: Path, rows: Rows, folder: Path, special: Special) -> None:
 def write_table(path: Path, rows: Rows, folder: Path, special: Special) -> None:
     """Write every site's rows of the table at `path` as its own Parquet file."""
     with duckdb.connect(config={"threads": 1}) as connection:
-        parquet = path.suffix.lower() in {".parquet", ".pq"}
-        source = (
-            connection.read_parquet(str(path))
-            if parquet
-            else connection.read_csv(str(path), header=True, all_varchar=True)
-        )
-        source.create_view("source")
+        open_relation(connection, path).create_view("source")
         connection.execute(
             "CREATE TABLE whole AS "
             "SELECT row_number() OVER () - 1 AS modelward_row, * FROM source"

@@ -11,6 +11,7 @@ The folder of a site:
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from modelward.artifact.store import Store
 from modelward.core.study import Study
@@ -34,6 +35,50 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+class Trainer(Protocol):
+    """Who computes. Implementations: `DirectTrainer` here, `IsolatedTrainer` in isolated.py."""
+
+    def compute(self, task: Task, study: Study, models: Store) -> Computed:
+        """Return the result of `task`, whose model lies in `models`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what is held."""
+        ...
+
+
+class DirectTrainer:
+    """Trains in this process, which opens the data: for simulations.
+
+    Args:
+        folder: The site's folder, with `dataset.toml` in it.
+        site: The site's name.
+    """
+
+    def __init__(self, folder: Path, site: str) -> None:
+        self._folder, self._site = folder, site
+        self._cohorts: dict[str, Cohort] = {}
+
+    def compute(self, task: Task, study: Study, models: Store) -> Computed:
+        """Return the result of `task`."""
+        model = model_of(task, study, models)
+        return compute(task, study, model, self.cohort(study), self._site)
+
+    def close(self) -> None:
+        """Forget the cohorts."""
+        self._cohorts.clear()
+
+    def cohort(self, study: Study) -> Cohort:
+        """Return the site's units for `study`, read when they are first needed.
+
+        Studies that differ only in how they train share one cohort.
+        """
+        asks = study.model_dump_json(include={"study", "cohort", "features", "target", "plan"})
+        if asks not in self._cohorts:
+            self._cohorts[asks] = open_cohort(self._folder / "dataset.toml", study)
+        return self._cohorts[asks]
+
+
 class Hospital:
     """A site that takes part in studies.
 
@@ -42,6 +87,7 @@ class Hospital:
         name: The name it is registered under.
         policy: What it allows to leave.
         clock: The time of ledger entries; no result depends on it.
+        trainer: Who computes; in this process if absent.
     """
 
     def __init__(
@@ -51,6 +97,7 @@ class Hospital:
         *,
         policy: Policy | None = None,
         clock: Callable[[], datetime] = now,
+        trainer: Trainer | None = None,
     ) -> None:
         self.folder, self.name, self.policy = folder, name, policy or Policy()
         key = signing_key(folder / "site.key")
@@ -59,22 +106,12 @@ class Hospital:
         )
         self.door = Door(name, key, Store(folder / "outbox"), self.ledger)
         self._studies: dict[str, Study] = {}
-        self._cohorts: dict[str, Cohort] = {}
+        self.trainer = trainer or DirectTrainer(folder, name)
         self._sent: dict[str, int] = {}
 
     def join(self, study: Study) -> None:
         """Take part in `study`: tasks of any other study are refused."""
         self._studies[study.sha256] = study
-
-    def cohort(self, study: Study) -> Cohort:
-        """Return the site's units for `study`, read when they are first needed.
-
-        Studies that differ only in how they train share one cohort.
-        """
-        asks = study.model_dump_json(include={"study", "cohort", "features", "target", "plan"})
-        if asks not in self._cohorts:
-            self._cohorts[asks] = open_cohort(self.folder / "dataset.toml", study)
-        return self._cohorts[asks]
 
     def study_of(self, task: Task) -> Study:
         """Return the study that `task` belongs to.
@@ -105,12 +142,7 @@ class Hospital:
             StorageError: If the decision cannot be recorded; then nothing leaves.
         """
         study = self.study_of(task)
-        return self.decide(
-            task,
-            lambda: compute(
-                task, study, model_of(task, study, models), self.cohort(study), self.name
-            ),
-        )
+        return self.decide(task, lambda: self.trainer.compute(task, study, models))
 
     def decide(self, task: Task, computed: Callable[[], Computed]) -> Answer:
         """Return what the gate says of what `computed` brings; it is called at most once.
@@ -144,12 +176,15 @@ class Hospital:
             self._sent[study] = sum(
                 size
                 for entry in self.ledger
-                if entry["study"] == study and isinstance(size := entry.get("bytes"), int)
+                if entry["kind"] == "release"
+                and entry["study"] == study
+                and isinstance(size := entry["bytes"], int)
             )
         return self._sent[study]
 
     def close(self) -> None:
-        """Release the ledger's lock."""
+        """End the trainer and release the ledger's lock."""
+        self.trainer.close()
         self.ledger.close()
 
 

@@ -17,7 +17,7 @@ from modelward.learn.sgd import LocalTerms
 from modelward.recipes.catalogue import recipe
 from modelward.recipes.mlp import Mlp
 from modelward.site.answer import Computed, examples
-from modelward.site.hospital import Hospital, model_of
+from modelward.site.hospital import DirectTrainer, Hospital, model_of
 from modelward.study.model import parameter_schema
 
 
@@ -45,15 +45,16 @@ def answer_together(
     trained = recipe(study.recipe)
     model = model_of(task, study, models)
     open_here = {
-        place: hospital
+        place: (hospital, hospital.trainer.cohort(study))
         for place, hospital in places.items()
-        if hospital.door.decided(task) is None and hospital.cohort(study).count("train")
+        if isinstance(hospital.trainer, DirectTrainer) and hospital.door.decided(task) is None
     }
+    open_here = {place: here for place, here in open_here.items() if here[1].count("train")}
     if model is None or not isinstance(trained, Mlp) or not open_here:
         return {place: hospital.answer(task, models) for place, hospital in places.items()}
     asked = {
         place: (
-            examples(hospital.cohort(study), "train", model),
+            examples(cohort, "train", model),
             LocalTerms.of(
                 study.plan,
                 clip=study.privacy.clip,
@@ -61,7 +62,7 @@ def answer_together(
                 site=hospital.name,
             ),
         )
-        for place, hospital in open_here.items()
+        for place, (hospital, cohort) in open_here.items()
     }
     updates = train_group(trained, model.parameters, asked, inputs(study))
     schema = parameter_schema(study)

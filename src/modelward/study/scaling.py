@@ -2,7 +2,7 @@
 
 Each site sends, for every column, three sums over its training units; the hub adds them
 and every site then applies the same center and spread (z-scores of the *union*, which per-
-hospital z-scores are not: METHODS of docs/statistics.md has the figures).
+hospital z-scores are not: docs/statistics.md has the figures).
 
 Sums are taken of t = (value - middle) / half-width of the study's range, so |t| <= 1: sums
 are bounded by the number of units whatever the unit of measurement, and the squares do not

@@ -26,7 +26,7 @@ complete = false                  # true: only patients with every feature known
 # values outside the range count as missing.
 [features.age]
 type = "number"
-unit = "a"
+unit = "a"                        # UCUM: a is years
 range = [18, 110]
 
 [features.creatinine]

@@ -2,7 +2,10 @@
 
 import pytest
 
+from modelward.core.canonical import canonical_bytes
 from modelward.core.columns import Inputs, columns, inputs
+from modelward.simulation import data
+from modelward.study.read import from_json, parse
 from tests.studies import IMAGES, TABLE, table_study
 
 
@@ -25,11 +28,14 @@ def test_a_column_is_left_as_it_is_where_the_study_says_so():
     assert [column.standardise for column in columns(study)] == [False, True, True, True]
 
 
-def test_the_order_is_that_of_the_study_file():
-    smoker = '[features.smoker]\ntype = "boolean"\n'
-    moved = table_study(TABLE, (smoker, ""), ("[features.age]", smoker + "\n[features.age]"))
+def test_the_order_follows_from_the_study_not_from_how_its_file_is_written():
+    written = parse((data.STUDIES / "heart-disease.toml").read_text())
+    travelled = from_json(canonical_bytes(written.model_dump(mode="json")))
+    assert list(travelled.features) != list(written.features)
 
-    assert [column.name for column in columns(moved)][:2] == ["smoker", "age"]
+    assert travelled.sha256 == written.sha256
+    assert columns(travelled) == columns(written)
+    assert [column.name for column in columns(written)][:3] == ["age", "chol", "cp=2"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,12 @@
 """Faults name the key as the file spells it."""
 
-from modelward.core.faults import Fault, lines, nearest
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from modelward.core.faults import Fault, from_validation, lines, nearest
+from modelward.core.study import Study
 
 
 def test_faults_are_listed_under_the_file():
@@ -13,3 +19,15 @@ def test_faults_are_listed_under_the_file():
 def test_the_nearest_word_is_offered_and_otherwise_all_of_them():
     assert nearest("ronds", ["rounds", "seed"]) == "did you mean 'rounds'?"
     assert nearest("zzz", ["seed", "rounds"]) == "valid here: rounds, seed"
+
+
+def test_a_type_that_does_not_exist_is_told_with_the_nearest_one():
+    table = {"features": {"a": {"type": "bolean"}, "b": {}}}
+    with pytest.raises(ValidationError) as caught:
+        Study.model_validate_json(json.dumps(table), strict=True)
+
+    found = {fault.key: fault.says for fault in from_validation(caught.value, Study)}
+    assert found["features.a.type"] == "there is no type 'bolean'; did you mean 'boolean'?"
+    assert found["features.b.type"] == (
+        "is missing; valid here: boolean, category, image, number"
+    )

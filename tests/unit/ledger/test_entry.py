@@ -31,18 +31,33 @@ def test_a_clock_without_a_time_zone_is_refused():
         entry.stamp(datetime(2026, 11, 20, 12, 0, tzinfo=UTC).replace(tzinfo=None))
 
 
-@pytest.mark.parametrize("name", ["seq", "time"])
+@pytest.mark.parametrize("name", ["seq", "time", "salt"])
 def test_a_reserved_field_is_refused(name):
     with pytest.raises(BadArtifact, match=f"its own {name}"):
-        entry.complete({name: 1}, seq=0, time="2026-11-20T10:00:00Z")
+        entry.complete({name: 1}, seq=0, time="2026-11-20T10:00:00Z", salt="00")
 
 
 def test_an_entry_is_one_canonical_line():
-    recorded = entry.complete({"task": "t\n", "b": 1.0}, seq=7, time="2026-11-20T10:00:00Z")
+    time = "2026-11-20T10:00:00Z"
+    recorded = entry.complete({"task": "t\n", "b": 1.0}, seq=7, time=time, salt="0f")
 
     assert entry.encode(recorded) == (
-        b'{"b":1,"seq":7,"task":"t\\n","time":"2026-11-20T10:00:00Z"}'
+        b'{"b":1,"salt":"0f","seq":7,"task":"t\\n","time":"2026-11-20T10:00:00Z"}'
     )
+
+
+def test_salts_are_those_of_hmac_and_differ_between_entries_and_sites():
+    # printf 'modelward ledger salt 7' | openssl dgst -sha256 -hmac secret
+    assert entry.salt(b"secret", 7) == "b11cf605bdc2645251da8f17a4f4c307"
+    assert len({entry.salt(secret, seq) for secret in (b"a", b"b") for seq in range(9)}) == 18
+
+
+def test_an_entry_is_at_most_what_a_tile_can_hold():
+    longest = entry.MAX_BYTES - len('{"a":"","seq":0}')
+
+    assert len(entry.encode({"a": "x" * longest, "seq": 0})) == entry.MAX_BYTES
+    with pytest.raises(BadArtifact, match="has 65,536 bytes"):
+        entry.encode({"a": "x" * (longest + 1), "seq": 0})
 
 
 @given(fields=st.dictionaries(st.text().filter(lambda name: name != "seq"), values, max_size=4))

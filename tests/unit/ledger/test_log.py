@@ -19,7 +19,12 @@ def test_an_appended_entry_is_numbered_dated_and_found(tmp_path):
         first = ledger.append({"task": "a"})
         second, third = ledger.append_all([{"task": "b"}, {"task": "a", "x": 1.5}])
 
-        assert first == {"seq": 0, "task": "a", "time": "2026-11-20T09:30:00Z"}
+        assert first == {
+            "salt": first["salt"],
+            "seq": 0,
+            "task": "a",
+            "time": "2026-11-20T09:30:00Z",
+        }
         assert list(ledger) == [first, second, third]
         assert ledger.find("a") == third
         assert ledger.find("b") == second

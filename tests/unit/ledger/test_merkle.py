@@ -103,13 +103,22 @@ def test_growing_leaf_by_leaf_gives_the_root_of_pairing_level_by_level(size):
     assert merkle.root(leaves) == naive_root(leaves) == grown.root
 
 
-def test_a_copied_frontier_grows_alone():
-    grown = merkle.Frontier()
-    grown.append(LEAVES[0])
+@given(parts=st.lists(st.integers(0, 40), max_size=5))
+def test_growing_in_blocks_gives_the_root_of_growing_leaf_by_leaf(parts):
+    leaves, grown, at = tree(sum(parts)), merkle.Frontier(), 0
+    for part in parts:
+        grown.extend(leaves[at : at + part])
+        at += part
 
-    grown.copy().append(LEAVES[1])
+    assert (grown.size, grown.root) == (len(leaves), naive_root(leaves))
 
-    assert (grown.size, grown.root.hex()) == (1, ROOTS[1])
+
+def test_blocks_larger_than_the_largest_are_hashed_alike():
+    leaves, grown = tree(5000), merkle.Frontier()
+    grown.extend(leaves[:3])
+    grown.extend(leaves[3:])
+
+    assert grown.root == naive_root(leaves)
 
 
 @given(size=sizes, data=st.data())

@@ -264,3 +264,8 @@ def test_a_missing_file_is_named(single, name):
 
 def test_the_private_key_signs_what_the_public_key_names():
     assert Signer(ORIGIN, PRIVATE).key == KEY
+
+
+def test_a_place_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(LedgerBroken, match="nowhere cannot be read: No such file"):
+        verify(tmp_path / "nowhere")

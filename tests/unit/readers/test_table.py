@@ -36,6 +36,11 @@ def read_lines(
     return read_table(path, dataset(path, **special), study)
 
 
+def write_parquet(path: Path, query: str) -> None:
+    """Write what `query` selects."""
+    duckdb.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
+
+
 def faults(tmp_path: Path, lines: list[str], study: Study = STUDY, **special: str) -> list[str]:
     """Return the lines of the error with which `lines` are refused."""
     with pytest.raises(DataError) as caught:
@@ -70,11 +75,12 @@ def test_any_delimiter_is_found(tmp_path, delimiter):
 def test_parquet_gives_what_csv_gives(tmp_path):
     cohort = read_lines(tmp_path, FOUR)
     path = tmp_path / "data.parquet"
-    duckdb.sql(
+    write_parquet(
+        path,
         "SELECT * FROM (VALUES ('a', 50.0, true, 'surgical', 1), "
         "('b', 61.5, false, 'medical', 0), ('c', 40.0, true, 'other', 0), "
-        "('d', 90.0, false, 'medical', 1)) t(patient, age, smoker, ward, ill)"
-    ).write_parquet(str(path))
+        "('d', 90.0, false, 'medical', 1)) t(patient, age, smoker, ward, ill)",
+    )
 
     found = read_table(path, dataset(path), STUDY)
 
@@ -230,13 +236,18 @@ def test_a_damaged_file_is_refused(tmp_path, name, content):
 
 def test_a_parquet_file_that_was_cut_is_refused(tmp_path):
     path = tmp_path / "data.parquet"
-    duckdb.sql("SELECT range AS age FROM range(10000)").write_parquet(str(path))
+    write_parquet(path, "SELECT range AS age FROM range(10000)")
     path.write_bytes(path.read_bytes()[:-100])
 
     with pytest.raises(DataError, match="cannot be read"):
         text_columns(path, ["age"])
     with pytest.raises(DataError, match="cannot be read"):
         headings(path)
+
+
+def test_a_table_of_headings_only_is_a_cohort_of_nobody(tmp_path):
+    assert read_lines(tmp_path, [], patient="patient").x.shape == (0, 4)
+    assert read_lines(tmp_path, [], split="split").x.shape == (0, 4)
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path):
@@ -271,3 +282,13 @@ def test_two_hundred_thousand_rows_are_read_in_seconds(tmp_path):
 
     assert time.process_time() - began < 8
     assert len(cohort.y) == 200_000
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_line_with_more_values_than_headings_is_named(tmp_path, separator):
+    path = tmp_path / "data.csv"
+    text = "\n".join([HEADING, *FOUR, "e,61,5,0,medical,0"]).replace(",", separator)
+    path.write_text(text + "\n")
+
+    with pytest.raises(DataError, match=r"line 6: 6 values under 5 headings"):
+        read_table(path, dataset(path), STUDY)

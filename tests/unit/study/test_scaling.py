@@ -1,5 +1,7 @@
 """Sums of several sites give the scaling of their union; the oracle is scikit-learn."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -106,7 +108,7 @@ def test_the_scaling_survives_a_model_bundle():
 
 
 def test_images_are_counted_and_nothing_else():
-    images = np.zeros((7, 12, 12), np.uint8)
+    images: Any = np.zeros((7, 12, 12), np.uint8)
 
     assert {n: v.tolist() for n, v in local_sums(images, ()).items()} == {"units": [7.0]}
     assert [spec.name for spec in sums_schema(0)] == ["units"]

@@ -1,0 +1,222 @@
+"""What the hub did in a round, so that anyone with the artifacts can do it again.
+
+A transcript names the model before, the memory of the server optimiser before, every
+site's artifact that went in with its weight, and the model and memory that came out, all by
+hash. `replay` repeats the round from those files and returns the hash that comes out; the
+hub signs transcripts as messages (artifact/envelope.py), and a site or an auditor who gets
+another hash has found a hub that did not do what it says.
+
+    round 0    sums of all sites -> scaling -> the first model
+    round r    model of r - 1, memory of r - 1, answers -> model of r, memory of r
+
+Weights are units behind each artifact, as its signed card says. docs/formats/transcript.md
+has an example.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import TypeAdapter, ValidationError
+
+from modelward.artifact import bundle
+from modelward.artifact.store import measure
+from modelward.core.artifact import Artifact, Card
+from modelward.core.canonical import Json, canonical_bytes
+from modelward.core.columns import columns
+from modelward.core.study import Study
+from modelward.core.task import Task, TaskKind
+from modelward.core.tensors import Schema, Tensors
+from modelward.core.verdict import Release
+from modelward.errors import MessageRefused
+from modelward.hub.registry import Registry
+from modelward.hub.strategy import Sums, strategy
+from modelward.study.answers import answer_to
+from modelward.study.model import Model, initial, model_schema
+from modelward.study.scaling import from_sums
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """One artifact that went in.
+
+    Attributes:
+        site: Who made it.
+        sha256: Its hash.
+        weight: Units behind it.
+    """
+
+    site: str
+    sha256: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """One round.
+
+    Attributes:
+        study: SHA-256 of the study.
+        round_no: The round; 0 for statistics.
+        roster: Every site that was asked, by name.
+        inputs: What was combined, by site name.
+        before: SHA-256 of the model before; None in round 0.
+        memory_before: SHA-256 of the optimiser's memory before; None if it has none.
+        output: SHA-256 of the model after.
+        memory_after: SHA-256 of the optimiser's memory after; None if it has none.
+    """
+
+    study: str
+    round_no: int
+    roster: tuple[str, ...]
+    inputs: tuple[Input, ...]
+    before: str | None
+    memory_before: str | None
+    output: str
+    memory_after: str | None
+
+    def body(self) -> dict[str, Json]:
+        """Return the transcript as the body of a message."""
+        body: dict[str, Json] = TypeAdapter(Transcript).dump_python(self, mode="json")
+        del body["study"], body["round_no"]  # the envelope has them
+        return body
+
+
+class Artifacts(Protocol):
+    """Where a replay finds bundles by hash; artifact/store.py is one."""
+
+    def tensors(self, digest: str, schema: Schema | None = None) -> dict[str, Any]:
+        """Return the tensors of the bundle `digest`, checked against it."""
+        ...
+
+
+def from_body(study: str, round_no: int, body: Mapping[str, Any]) -> Transcript:
+    """Return the transcript in the body of a message about `study` and `round_no`.
+
+    Raises:
+        MessageRefused: If it is not one.
+    """
+    try:
+        raw = canonical_bytes({**body, "study": study, "round_no": round_no})
+        found = TypeAdapter(Transcript).validate_json(raw, strict=True)
+    except ValidationError as error:
+        raise _refuse(error.errors()[0]["msg"]) from error
+    if found.body() != dict(body):
+        raise _refuse("it has unknown fields")
+    return found
+
+
+def of_round(registry: Registry, study: Study, round_no: int) -> Transcript:
+    """Return the transcript of a committed round, from the registry alone."""
+    plan = strategy(study)
+    before = registry.model_of(study, round_no - 1) if round_no else None
+    kind = plan.asks if round_no else "statistics"
+    task = Task(study=study.sha256, round_no=round_no, kind=kind, model=before)
+    answers = [row for row in registry.answers(study) if row.task == task.id]
+    return Transcript(
+        study=study.sha256,
+        round_no=round_no,
+        roster=tuple(registry.roster(study)),
+        inputs=tuple(
+            Input(site=row.site, sha256=str(row.sha256), weight=row.patients or 0)
+            for row in answers
+            if row.decision == "released"
+        ),
+        before=before,
+        memory_before=registry.memory_of(study, round_no - 1) if round_no else None,
+        output=registry.model_of(study, round_no),
+        memory_after=registry.memory_of(study, round_no),
+    )
+
+
+def replay(transcript: Transcript, study: Study, artifacts: Artifacts) -> str:
+    """Do the round again; return the SHA-256 of the model that comes out.
+
+    It is `transcript.output` if the hub did what it says. For arguments and errors see
+    `rebuild`; the memory that comes out is held against `memory_after` here.
+    """
+    model, memory = rebuild(transcript, study, artifacts)
+    found = _bundle_hash(memory, Schema.from_tensors(memory)) if memory else None
+    if found != transcript.memory_after:
+        raise _refuse("the memory of the server optimiser comes out differently")
+    return _bundle_hash(model.tensors, model.schema)
+
+
+def rebuild(
+    transcript: Transcript, study: Study, artifacts: Artifacts
+) -> tuple[Model, Tensors]:
+    """Return the model and the optimiser's memory that the round leads to.
+
+    The hub keeps few models; who rebuilds round after round has them all.
+
+    Args:
+        transcript: What the hub says it did.
+        study: The signed study.
+        artifacts: Every bundle that the transcript names, except what comes out.
+
+    Raises:
+        MessageRefused: If it is about another study, or nothing went in.
+        BadArtifact: If a bundle is not what this study asks for.
+        BadUpdate: If an update is off the grid.
+        StorageError: If a bundle is missing.
+    """
+    if transcript.study != study.sha256:
+        raise _refuse("it is about another study")
+    if not transcript.inputs:
+        raise _refuse("nothing went in")
+    if not transcript.round_no:
+        return _first(transcript, study, artifacts), {}
+    plan = strategy(study)
+    tensors = artifacts.tensors(str(transcript.before), model_schema(study))
+    before = Model.from_tensors(study, tensors)
+    collected = plan.collector()
+    for release in _releases(transcript, study, artifacts, plan.asks):
+        collected.add(release)
+    memory: Tensors = {}
+    if transcript.memory_before is not None:
+        memory = artifacts.tensors(transcript.memory_before)
+    moved, after = plan.step(collected, before.parameters, dict(memory))
+    return Model(study, moved, before.scaling), after
+
+
+def _first(transcript: Transcript, study: Study, artifacts: Artifacts) -> Model:
+    """Return the model of round 1 from the sites' sums."""
+    sums = Sums()
+    for release in _releases(transcript, study, artifacts, "statistics"):
+        sums.add(release)
+    listed = columns(study)
+    return initial(study, from_sums(sums.totals(), listed) if listed else None)
+
+
+def _releases(
+    transcript: Transcript, study: Study, artifacts: Artifacts, kind: TaskKind
+) -> list[Release]:
+    asked, schema = answer_to(study, kind)
+    found = []
+    for each in transcript.inputs:
+        card = Card(
+            kind=asked,
+            study=study.sha256,
+            round_no=transcript.round_no,
+            task="",
+            site=each.site,
+            schema="",
+            sha256=each.sha256,
+            nbytes=0,
+            patients=each.weight,
+        )
+        tensors = artifacts.tensors(each.sha256, schema)
+        found.append(Release(each.site, "", Artifact(card, tensors)))
+    return found
+
+
+def _bundle_hash(tensors: Tensors, schema: Schema) -> str:
+    return measure(bundle.encode(tensors, schema))[0]
+
+
+def _refuse(found: str) -> MessageRefused:
+    return MessageRefused(
+        f"a transcript is refused: {found}",
+        why="a round is what its signed terms make of the artifacts that went in",
+        remedy="keep the transcript and its artifacts, and ask the hub's operator",
+    )

@@ -1,0 +1,179 @@
+"""What a witness found: two checkpoints of one ledger that do not go together.
+
+    split          two roots for one size, both signed: the site showed two histories
+    rollback       fewer entries than it showed before, in a state that was never seen
+    inconsistent   more entries, without proof that the earlier ones are among them
+
+A split convicts by itself: anybody with the site's key can check both notes. The other two
+are for the site to clear up with a proof. An alarm stays on disk for good; a person settles
+it, with a name and a reason, and it stays there settled.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal, get_args
+
+from modelward.core.canonical import Json, canonical_bytes, parse_strict
+from modelward.durable import write_whole
+from modelward.errors import BadArtifact, LedgerBroken
+from modelward.ledger import checkpoint, note
+from modelward.ledger.checkpoint import Checkpoint
+from modelward.ledger.entry import stamp
+
+FindingKind = Literal["split", "rollback", "inconsistent"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """Two checkpoints that do not go together.
+
+    Attributes:
+        finding: `split`, `rollback` or `inconsistent`.
+        held: Note of what the witness cosigned before.
+        shown: Note of what it was shown now.
+        time: When, by the witness's clock, RFC 3339 UTC.
+        settled: Who settled it and why; empty while it stands.
+    """
+
+    finding: FindingKind
+    held: bytes
+    shown: bytes
+    time: str
+    settled: str = ""
+
+    @property
+    def id(self) -> str:
+        """Hash of finding and evidence: the same alarm is raised once."""
+        evidence = b"\n\n".join([self.finding.encode(), self.held, self.shown])
+        return sha256(evidence).hexdigest()[:16]
+
+    @property
+    def states(self) -> tuple[Checkpoint, Checkpoint]:
+        """Both checkpoints, held and shown; their signatures were checked before."""
+        held, shown = (checkpoint.parse(note.split(each)[0]) for each in self._notes)
+        return held, shown
+
+    @property
+    def _notes(self) -> tuple[bytes, bytes]:
+        return self.held, self.shown
+
+    @property
+    def fields(self) -> dict[str, Json]:
+        """What an entry of kind `alarm` says of it (kinds.py)."""
+        held, shown = self.states
+        return {
+            "origin": held.origin,
+            "finding": self.finding,
+            "held": {"size": held.size, "root": held.root.hex()},
+            "shown": {"size": shown.size, "root": shown.root.hex()},
+        }
+
+    def explain(self) -> str:
+        """Return what an operator has to know, in three sentences."""
+        held, shown = self.states
+        return {
+            "split": f"{held.origin} signed two histories of {held.size} entries."
+            " Both notes are kept: anybody with its key can check them."
+            " Stop working with this ledger and call its site.",
+            "rollback": f"{held.origin} showed {shown.size} entries after {held.size}."
+            " It was restored from a backup or cut back."
+            " Call the site; it must show the entries that are missing.",
+            "inconsistent": f"{held.origin} showed {shown.size} entries without proof that the"
+            f" first {held.size} are unchanged."
+            " Its history was rewritten, or the proof was damaged on the way."
+            " Call the site; it must show a proof that holds.",
+        }[self.finding]
+
+
+class Alarms:
+    """The alarms of one witness, on disk and in memory."""
+
+    def __init__(self, folder: Path, clock: Callable[[], datetime]) -> None:
+        """Read all alarms in `folder`, which must exist.
+
+        Raises:
+            LedgerBroken: If one cannot be read.
+        """
+        self._folder = folder
+        self._clock = clock
+        self._known: dict[str, Alarm] = {}
+        for path in sorted(folder.glob("*.json")):
+            found = decode(path.read_bytes())
+            self._known[found.id] = found
+
+    def all(self) -> tuple[Alarm, ...]:
+        """Return every alarm ever raised, oldest first."""
+        return tuple(sorted(self._known.values(), key=lambda alarm: (alarm.time, alarm.id)))
+
+    def standing(self, origin: str) -> Alarm | None:
+        """Return the oldest alarm about `origin` that nobody has settled, or None."""
+        found = (each for each in self.all() if not each.settled)
+        return next((each for each in found if each.states[0].origin == origin), None)
+
+    def raise_(self, finding: FindingKind, held: bytes, shown: bytes) -> Alarm:
+        """Record an alarm and return it once it is on disk.
+
+        Raises:
+            StorageError: If the disk does not take it.
+        """
+        raised = Alarm(finding=finding, held=held, shown=shown, time=stamp(self._clock()))
+        return self._keep(raised)
+
+    def settle(self, alarm_id: str, *, by: str, reason: str) -> Alarm:
+        """Record that a person has cleared an alarm up; its origin is cosigned again.
+
+        Raises:
+            LedgerBroken: If there is no such alarm, or no name or reason is given.
+        """
+        if alarm_id not in self._known or not by.strip() or not reason.strip():
+            raise LedgerBroken(
+                f"alarm {alarm_id!r} cannot be settled by {by!r} because {reason!r}",
+                why="an alarm is settled by a named person for a reason that can be read later",
+                remedy="give the id of an alarm that is there, a name and a reason",
+            )
+        said = f"{stamp(self._clock())} {by}: {reason}"
+        return self._keep(replace(self._known[alarm_id], settled=said))
+
+    def _keep(self, alarm: Alarm) -> Alarm:
+        write_whole(self._folder / f"{alarm.id}.json", encode(alarm))
+        self._known[alarm.id] = alarm
+        return alarm
+
+
+def encode(alarm: Alarm) -> bytes:
+    """Return the file of an alarm: canonical JSON, the notes as text."""
+    return canonical_bytes(
+        {
+            "finding": alarm.finding,
+            "held": alarm.held.decode(),
+            "shown": alarm.shown.decode(),
+            "time": alarm.time,
+            "settled": alarm.settled,
+        }
+    )
+
+
+def decode(raw: bytes) -> Alarm:
+    """Read what `encode` writes.
+
+    Raises:
+        LedgerBroken: For anything else.
+    """
+    try:
+        said = parse_strict(raw, what="alarm")
+        notes = {name: said[name].encode() for name in ("held", "shown")}
+        found = Alarm(**{**said, **notes})
+        checkpoint.parse(note.split(found.held)[0])
+        checkpoint.parse(note.split(found.shown)[0])
+        if said["finding"] in get_args(FindingKind) and encode(found) == raw:
+            return found
+    except (BadArtifact, LedgerBroken, TypeError, KeyError, AttributeError, ValueError):
+        pass
+    raise LedgerBroken(
+        "a file among the alarms of this witness is not an alarm",
+        why="alarms are evidence: one that cannot be read must not be passed over",
+        remedy="look at the file and restore it from a copy",
+    )

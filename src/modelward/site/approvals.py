@@ -1,0 +1,288 @@
+"""Which studies a site has been asked to join, and what its people decided.
+
+    SITE/proposals/STUDY.json          the last proposal of a study: terms and roster
+    SITE/decisions/STUDY/0001.json     what a person signed, in order
+
+A person decides at the command line, beside a running node: the decision is a signed file,
+and the gatekeeper, which holds the ledger, records it before it counts (`settle`). A study
+may go ahead when its last decision is an approval, is signed by somebody whom the policy
+names, binds the proposal as it stands, and is the last one in the ledger. So a changed
+study, a changed roster and a withdrawal all end it, and so does a decision file that was
+removed or put back.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from modelward import durable
+from modelward.artifact import decision as decisions
+from modelward.artifact.card import fingerprint
+from modelward.artifact.decision import MESSAGE, Decision, Word
+from modelward.artifact.envelope import Envelope
+from modelward.core.canonical import canonical_bytes, parse_strict
+from modelward.errors import MessageRefused, NotApproved, StorageError, StudyFileError
+from modelward.ledger import kinds
+from modelward.ledger.log import Ledger
+from modelward.site.keys import signing_key
+from modelward.study.agreement import Agreement, from_body
+
+
+class Approvals:
+    """The proposals and decisions in a site's folder.
+
+    Args:
+        folder: The site's folder.
+        site: The site's name.
+        approvers: Who may decide: name -> fingerprint of the person's key (the policy's).
+    """
+
+    def __init__(self, folder: Path, site: str, approvers: Mapping[str, str]) -> None:
+        self._proposals, self._decisions = folder / "proposals", folder / "decisions"
+        self._site, self._approvers = site, approvers
+
+    def receive(self, envelope: Envelope) -> Agreement:
+        """Keep the proposal in `envelope`, which `unseal` has found to be the hub's.
+
+        Raises:
+            MessageRefused: If it is no proposal, or the site is not on its roster.
+        """
+        agreement = from_body(envelope.body)
+        if envelope.kind != "proposal" or envelope.study != agreement.study.sha256:
+            raise _refuse("its envelope is about something else")
+        if self._site not in agreement.roster:
+            raise _refuse(f"{self._site} is not on its roster")
+        durable.make_folder(self._proposals)
+        durable.write_whole(
+            self._proposals / f"{agreement.study.sha256}.json",
+            canonical_bytes(agreement.body()),
+        )
+        return agreement
+
+    def proposals(self) -> list[Agreement]:
+        """Return every proposal, by the study's name and version."""
+        found = [self.proposal(path.stem) for path in self._proposals.glob("*.json")]
+        return sorted(found, key=lambda each: (each.study.id, each.study.study.version))
+
+    def proposal(self, study: str) -> Agreement:
+        """Return the proposal of `study`: its SHA-256, the start of it, or its name.
+
+        Raises:
+            NotApproved: If there is none, or several fit.
+        """
+        paths = sorted(self._proposals.glob("*.json"))
+        fitting = [path for path in paths if len(study) >= 6 and path.stem.startswith(study)]  # noqa: PLR2004
+        if not fitting:
+            fitting = [path for path in paths if _read(path).study.id == study]
+        if len(fitting) == 1:
+            return _read(fitting[0])
+        raise NotApproved(
+            f"{len(fitting)} proposals fit {study[:70]!r}",
+            why="a decision is about exactly one study",
+            remedy="list them with: modelward site studies, and name one by its hash",
+        )
+
+    def decide(
+        self, word: Word, study: str, person: str, key: Ed25519PrivateKey, now: datetime
+    ) -> Decision:
+        """Sign a decision about a proposed study and keep it for the gatekeeper.
+
+        Args:
+            word: What is decided.
+            study: As in `proposal`.
+            person: Who decides, as the policy spells the name.
+            key: That person's key.
+            now: The time, with a time zone.
+
+        Raises:
+            NotApproved: If this person may not decide, or there is nothing to withdraw.
+            StorageError: If it cannot be written.
+        """
+        agreement = self.proposal(study)
+        if self._approvers.get(person) != fingerprint(key.public_key()):
+            raise NotApproved(
+                f"{person} may not decide for {self._site} with this key",
+                why="the site's policy names who may, and the fingerprint of each one's key",
+                remedy="add the person under [approvers] in policy.toml",
+            )
+        before = self.decided(agreement.study.sha256)
+        if word == "withdrawn" and (not before or before[-1].word != "approved"):
+            raise NotApproved(
+                f"{self._site} has not approved {agreement.study.id}",
+                why="only an approval can be withdrawn",
+                remedy="decline the study instead: modelward site decline",
+            )
+        made = decisions.sign(
+            Decision(
+                word=word,
+                study=agreement.study.sha256,
+                roster=agreement.fingerprint,
+                site=self._site,
+                number=len(before) + 1,
+                person=person,
+                time=now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            ),
+            key,
+        )
+        where = self._decisions / made.study
+        durable.make_folder(where)
+        durable.write_whole(where / f"{made.number:04}.json", canonical_bytes(made.body()))
+        return made
+
+    def decided(self, study: str) -> list[Decision]:
+        """Return the decisions about the study with this SHA-256, oldest first.
+
+        Raises:
+            NotApproved: If a file is missing, altered, out of its place, or signed by
+                somebody who may not decide here.
+        """
+        found = []
+        for number, path in enumerate(sorted((self._decisions / study).glob("*.json")), 1):
+            try:
+                made = decisions.read(parse_strict(path.read_bytes(), what="decision"))
+            except MessageRefused as error:
+                raise _broken(path, error.what) from error
+            place = (study, self._site, number)
+            if (made.study, made.site, made.number) != place:
+                raise _broken(path, "it belongs to another study, site or place")
+            if self._approvers.get(made.person) != made.key:
+                raise _broken(path, f"{made.person} may not decide here, or not any more")
+            found.append(made)
+        return found
+
+    def settle(self, record: "DecisionRecord") -> list[Decision]:
+        """Record in the ledger every decision that is not there yet, and return those."""
+        new = [
+            made
+            for where in sorted(self._decisions.glob("*"))
+            for made in self.decided(where.name)[record.count(where.name) :]
+        ]
+        for made in new:
+            record.append(made)
+        return new
+
+    def all_decisions(self) -> list[Decision]:
+        """Return every decision about every study: what the hub is told on each connection."""
+        folders = sorted(self._decisions.glob("*"))
+        return [made for where in folders for made in self.decided(where.name)]
+
+    def approved(self, study: str, record: "DecisionRecord") -> Agreement:
+        """Return what was agreed about the study with this SHA-256.
+
+        Raises:
+            NotApproved: Unless the last decision, recorded in the ledger, approves the
+                proposal as it stands.
+        """
+        made = self.decided(study)
+        if not made:
+            raise _missing(f"{self._site} has not approved study {study[:12]}…")
+        last = made[-1]
+        if record.count(study) != len(made) or record.last(study) != last.sha256:
+            raise _missing(f"the ledger knows other decisions about study {study[:12]}…")
+        if last.word != "approved":
+            raise _missing(f"{last.person} has {last.word} study {study[:12]}… ({last.time})")
+        agreement = self.proposal(study)
+        if agreement.fingerprint != last.roster:
+            raise _missing(f"the roster of study {study[:12]}… has changed since its approval")
+        return agreement
+
+
+def settle_now(folder: Path, approvals: Approvals, site: str, now: datetime) -> bool:
+    """Record decisions in the ledger of a site whose node is not running.
+
+    Returns:
+        False if the node is running: it holds the ledger and records them itself.
+    """
+    try:
+        ledger = Ledger.open(
+            folder / "ledger",
+            origin=f"modelward/{site}",
+            private_key=signing_key(folder / "site.key"),
+            clock=lambda: now,
+        )
+    except StorageError:
+        return False
+    with ledger:
+        approvals.settle(DecisionRecord(ledger))
+    return True
+
+
+class DecisionRecord:
+    """The decisions in a site's ledger: how many about each study, and the last one.
+
+    Args:
+        ledger: The site's open ledger.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._counts: Counter[str] = Counter()
+        self._last: dict[str, str] = {}
+        for entry in ledger:
+            if entry["kind"] in MESSAGE.values():
+                self._note(str(entry["study"]), str(entry["decision"]))
+
+    def append(self, made: Decision) -> None:
+        """Record a decision.
+
+        Raises:
+            StorageError: If the ledger cannot take it; then it does not count.
+        """
+        self._ledger.append(
+            kinds.fields(
+                MESSAGE[made.word],
+                study=made.study,
+                by=made.person,
+                roster=made.roster,
+                key=made.key,
+                number=made.number,
+                decision=made.sha256,
+            )
+        )
+        self._note(made.study, made.sha256)
+
+    def count(self, study: str) -> int:
+        """Return how many decisions about `study` are recorded."""
+        return self._counts[study]
+
+    def last(self, study: str) -> str | None:
+        """Return the SHA-256 of the last decision about `study`."""
+        return self._last.get(study)
+
+    def _note(self, study: str, sha256: str) -> None:
+        self._counts[study] += 1
+        self._last[study] = sha256
+
+
+def _read(path: Path) -> Agreement:
+    try:
+        return from_body(parse_strict(path.read_bytes(), what="proposal"))
+    except (MessageRefused, StudyFileError) as error:
+        raise _broken(path, error.what) from error
+
+
+def _missing(what: str) -> NotApproved:
+    return NotApproved(
+        what,
+        why="a site computes only what one of its people has approved, as it stands",
+        remedy="read it with: modelward site show STUDY, then: modelward site approve STUDY",
+    )
+
+
+def _broken(path: Path, what: str) -> NotApproved:
+    return NotApproved(
+        f"{path} cannot be relied on: {what}",
+        why="decisions are signed, numbered and never changed",
+        remedy="restore the file from a backup; the ledger holds its hash",
+    )
+
+
+def _refuse(found: str) -> MessageRefused:
+    return MessageRefused(
+        f"a proposal is refused: {found}",
+        why="a site keeps proposals that are about itself, from its hub",
+        remedy="ask the hub to propose the study again",
+    )

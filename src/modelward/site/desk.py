@@ -1,0 +1,92 @@
+"""What runs inside the trainer's view: tasks in, one bundle at a time in the outbox.
+
+A task is a line of JSON: {"task": {...}, "site": NAME, "cohort": SHA-256}. A result is a
+bundle at OUTBOX/offer.safetensors and the line {"offered": true}; a failure is
+{"failed": CLASS}, one of `CLASSES`. Nothing else leaves: what a library prints, and the
+words of an exception, go to the site's own log (stderr).
+
+What runs is what is installed: a study names a recipe of the catalogue. No message holds
+code, a pickle, or a name that is imported.
+"""
+
+import json
+import os
+import traceback
+from pathlib import Path
+from typing import Any
+
+from modelward import durable
+from modelward.artifact import bundle
+from modelward.artifact.store import Store
+from modelward.core.study import Study
+from modelward.core.task import Task
+from modelward.errors import ModelwardError
+from modelward.readers.cohort import Cohort
+from modelward.recipes.catalogue import load
+from modelward.site.answer import compute
+from modelward.site.snapshot import read_snapshot
+from modelward.study.answers import answer_to
+from modelward.study.model import Model, model_schema
+
+OFFER = "offer.safetensors"
+
+CLASSES = (
+    "TrainingFailed", "DataError", "BadArtifact", "StorageError", "MissingExtra",
+    "StudyFileError",
+)  # fmt: skip
+"""Classes of failure that the gatekeeper is told; what they say stays in the log."""
+
+
+def serve(snapshot: Path, models: Path, outbox: Path, lines: int, replies: int) -> None:
+    """Answer tasks until there are no more lines.
+
+    Args:
+        snapshot: The study's snapshot.
+        models: Where models of tasks are put.
+        outbox: Where the offer is written.
+        lines: Descriptor that tasks are read from.
+        replies: Descriptor that replies are written to.
+    """
+    desk = _Desk(snapshot, models, outbox)
+    with open(lines, "rb", closefd=False) as stream:
+        for line in stream:
+            os.write(replies, json.dumps(desk.reply(line)).encode() + b"\n")
+
+
+class _Desk:
+    """The study, its cohort, and where results go."""
+
+    def __init__(self, snapshot: Path, models: Path, outbox: Path) -> None:
+        self._snapshot, self._outbox = snapshot, outbox
+        self._models = Store.reading(models)
+        self._digest = ""
+        self._open: tuple[Study, Cohort] | None = None
+
+    def reply(self, line: bytes) -> dict[str, object]:
+        """Compute one task; return what the gatekeeper is told."""
+        try:
+            self._compute(json.loads(line))
+        except ModelwardError as error:
+            traceback.print_exc()
+            name = type(error).__name__
+            return {"failed": name if name in CLASSES else "TrainingFailed"}
+        return {"offered": True}
+
+    def _compute(self, asked: dict[str, Any]) -> None:
+        study, cohort = self._cohort(asked["cohort"])
+        task = Task(**asked["task"])
+        model = None
+        if task.model is not None:
+            tensors = self._models.tensors(task.model, model_schema(study))
+            model = Model.from_tensors(study, tensors)
+        computed = compute(task, study, model, cohort, asked["site"])
+        schema = answer_to(study, task.kind)[1]
+        durable.write_whole(self._outbox / OFFER, bundle.encode(computed.tensors, schema))
+
+    def _cohort(self, digest: str) -> tuple[Study, Cohort]:
+        """Return what the snapshot holds, read when it is first needed."""
+        if self._open is None or self._digest != digest:
+            self._open = read_snapshot(self._snapshot, digest)
+            self._digest = digest
+            load(self._open[0].recipe)
+        return self._open

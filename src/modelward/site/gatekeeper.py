@@ -1,0 +1,211 @@
+"""A site on the wire: approvals, checks of what comes in, then the hospital's own door.
+
+    task -> approved? -> as signed? -> trainer (isolated) -> gate -> ledger -> answer
+
+This is what a wire serves: it has a `name` and it answers tasks. It holds the keys, the
+policy and the ledger; it opens no data. Whatever is refused here is in the ledger with its
+reasons, and the hub is told that it was refused and no more.
+
+    SITE/intake/STUDY/seen.json    what was asked before, and the last model that was let in
+    SITE/intake/STUDY/             that model
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from modelward import durable
+from modelward.artifact.decision import Decision
+from modelward.artifact.envelope import Envelope
+from modelward.artifact.store import Store
+from modelward.core.canonical import Json, canonical_bytes
+from modelward.core.study import Study
+from modelward.core.task import Task
+from modelward.core.verdict import Answer, Finding, Refusal
+from modelward.errors import BadArtifact, ModelwardError, NotApproved, StorageError
+from modelward.gate.policy import Policy
+from modelward.ledger import kinds
+from modelward.site import intake
+from modelward.site.approvals import Approvals, DecisionRecord
+from modelward.site.hospital import Hospital, Trainer, now
+from modelward.site.intake import Seen
+from modelward.site.isolated import IsolatedTrainer
+from modelward.study.agreement import Agreement
+from modelward.study.model import Model, model_schema
+
+
+class Gatekeeper:
+    """A site that answers for what its people have approved.
+
+    Args:
+        folder: The site's folder.
+        name: The name it was admitted under.
+        policy: What it allows, who may approve, and how the trainer is kept apart.
+        clock: The time of ledger entries.
+        trainer: Who computes; isolated as the policy says if absent.
+
+    Raises:
+        IsolationUnavailable: If this machine cannot keep the trainer apart as asked.
+        LedgerBroken: If the ledger was changed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        policy: Policy,
+        *,
+        clock: Callable[[], datetime] = now,
+        trainer: Trainer | None = None,
+    ) -> None:
+        self.name, self.folder = name, folder
+        if trainer is None:
+            trainer = IsolatedTrainer(folder, name, policy.isolation)
+        self._hospital = Hospital(folder, name, policy=policy, clock=clock, trainer=trainer)
+        self._record = DecisionRecord(self._hospital.ledger)
+        self._refused: set[tuple[str, str]] = set()
+        self.approvals = Approvals(folder, name, policy.approvers)
+
+    def answer(self, task: Task, models: Store) -> Answer:
+        """Return the site's answer to `task`.
+
+        Args:
+            task: A task whose message was signed by the hub and is not a replay.
+            models: Where the model that it brings has been put.
+
+        Raises:
+            DataError: If the site's data do not fit the study; no figures are in its words.
+            TrainingFailed: If the trainer failed.
+            StorageError: If a decision cannot be recorded; then nothing leaves.
+        """
+        try:
+            self.settle()
+            study = self.approvals.approved(task.study, self._record).study
+        except NotApproved as error:
+            return self._refuse(task, (Finding("approval", error.what, error.remedy),))
+        seen = self._seen(study)
+        if not intake.known(task, seen):
+            findings = self._objections(task, study, seen, models)
+            if findings:
+                return self._refuse(task, findings)
+            self._let_in(task, study, seen, models)
+        self._hospital.join(study)
+        return self._hospital.answer(task, models)
+
+    def receive(self, envelope: Envelope) -> Agreement:
+        """Keep a proposal that the wire has found to be the hub's.
+
+        Raises:
+            MessageRefused: If it is none, or is not about this site; this is in the ledger.
+        """
+        try:
+            return self.approvals.receive(envelope)
+        except ModelwardError as error:
+            self.note_refused(envelope.study, error)
+            raise
+
+    def note_refused(self, study: str, error: ModelwardError) -> None:
+        """Record a message that was refused, once for each reason and study.
+
+        Args:
+            study: The study that it claims to belong to; "" if it cannot be read.
+            error: Why.
+        """
+        if (study, error.what) not in self._refused:
+            self._refused.add((study, error.what))
+            said: dict[str, Json] = {"finding": error.what[:400]}
+            if study:
+                said["study"] = study
+            self._hospital.ledger.append(kinds.fields("message", **said))
+
+    def settle(self) -> list[Decision]:
+        """Record decisions that were made since the last call; return them for the hub.
+
+        Raises:
+            NotApproved: If a decision file cannot be relied on.
+        """
+        return self.approvals.settle(self._record)
+
+    def close(self) -> None:
+        """End the trainer and let go of the ledger."""
+        self._hospital.close()
+
+    def _objections(
+        self, task: Task, study: Study, seen: Seen, models: Store
+    ) -> tuple[Finding, ...]:
+        found = intake.task_objections(task, study, seen)
+        if found or task.model is None:
+            return found
+        try:
+            model = _model(study, models, task.model)
+        except BadArtifact as error:
+            return (Finding("intake-model", error.what, error.remedy),)
+        before = None if seen.model is None else _model(study, self._store(study), seen.model)
+        return intake.model_objections(task, model, seen, before)
+
+    def _let_in(self, task: Task, study: Study, seen: Seen, models: Store) -> None:
+        """Remember the task, on disk, before any data are touched for it."""
+        after, store = seen.after(task), self._store(study)
+        if after.model is not None and after.model != seen.model:
+            _keep(models.path(after.model), store.path(after.model))
+        asked = [[round_no, kind, id_] for (round_no, kind), id_ in after.asked.items()]
+        table = {**asdict(after), "asked": asked}
+        durable.write_whole(store.folder / "seen.json", canonical_bytes(table))
+        if seen.model is not None and seen.model != after.model:
+            store.path(seen.model).unlink(missing_ok=True)
+
+    def _seen(self, study: Study) -> Seen:
+        path = self._store(study).folder / "seen.json"
+        try:
+            table: dict[str, Any] = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return Seen()
+        except ValueError as error:
+            raise StorageError(
+                f"{path} is damaged",
+                why="without it a question could be asked a second time in another way",
+                remedy="restore it from a backup, or withdraw from the study",
+            ) from error
+        asked = {(round_no, kind): id_ for round_no, kind, id_ in table.pop("asked")}
+        return Seen(asked=asked, **table)
+
+    def _store(self, study: Study) -> Store:
+        return Store(self.folder / "intake" / study.sha256)
+
+    def _refuse(self, task: Task, findings: tuple[Finding, ...]) -> Refusal:
+        """Record a refusal, once; it is no decision about the task: another day may differ."""
+        reason = (task.id, findings[0].says)
+        if reason not in self._refused:
+            self._refused.add(reason)
+            self._hospital.ledger.append(
+                kinds.fields(
+                    "intake",
+                    study=task.study,
+                    round=max(task.round_no, 0),
+                    asked=task.id,
+                    findings=[asdict(finding) for finding in findings],
+                )
+            )
+        return Refusal(self.name, task.id)
+
+
+def _model(study: Study, store: Store, digest: str) -> Model:
+    return Model.from_tensors(study, store.tensors(digest, model_schema(study)))
+
+
+def _keep(source: Path, target: Path) -> None:
+    """Have the bytes of `source` at `target` too, without a copy where that is possible."""
+    try:
+        target.unlink(missing_ok=True)
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copyfile(source, target)
+        durable.sync_folder(target.parent)
+    except OSError as error:
+        raise durable.cannot_write(target, error) from error

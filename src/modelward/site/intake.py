@@ -1,0 +1,185 @@
+"""Whether a task, and the model it brings, fit what the site has approved. Pure.
+
+A hub is not trusted with privacy: a model made for the purpose, or a question asked again
+in another way, could draw more out of a site than the study says. So every task is held
+against the signed study before any data are touched:
+
+    kind     the study's strategy asks for it, and statistics only before the first round
+    round    within the plan, and not behind what was asked before
+    once     the same round and kind never ask about a second model
+    seed     the model of round 1 is the recipe's start for the signed seed, bit for bit
+    scaling  figures that federated statistics can give, the same in all rounds
+    step     no further from the last model seen here than the signed bound allows
+
+Findings are recorded in the ledger and shown to the operator; the hub learns of a refusal.
+
+The bound of one round, from the signed terms (aggregate/server_opt.py has the symbols).
+Every update has L2 norm at most `clip`, and so has any weighted mean of updates:
+
+    none       lr * clip
+    momentum   lr * clip / (1 - beta)
+    adam       lr * min(clip / epsilon, sqrt(size) * (1 - b1) / sqrt((1 - b2)(1 - b1^2/b2)));
+               the second by Cauchy-Schwarz over the two running means, where b1^2 < b2
+    newton     clip: what the study allows one site's update, taken for the whole step
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import inf, sqrt
+
+import numpy as np
+
+from modelward.core.columns import columns
+from modelward.core.study import Study
+from modelward.core.task import Task, TaskKind
+from modelward.core.verdict import Finding
+from modelward.study.model import Model, initial
+from modelward.study.scaling import Scaling
+
+SLACK = 1.0 + 1e-3
+"""Room for float32 rounding in the hub's arithmetic."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a site remembers of a study's tasks.
+
+    Attributes:
+        asked: (round, kind) -> id of the task that was let in.
+        age: Finished rounds behind the last model that was let in; None before the first.
+        model: SHA-256 of that model.
+    """
+
+    asked: Mapping[tuple[int, TaskKind], str] = field(default_factory=dict)
+    age: int | None = None
+    model: str | None = None
+
+    def after(self, task: Task) -> "Seen":
+        """Return what is remembered once `task` has been let in."""
+        asked = {**self.asked, (task.round_no, task.kind): task.id}
+        if task.model is None or (self.age is not None and age(task) <= self.age):
+            return replace(self, asked=asked)
+        return Seen(asked=asked, age=age(task), model=task.model)
+
+
+def age(task: Task) -> int:
+    """Return how many finished rounds are behind the model of `task`."""
+    return task.round_no if task.kind == "evaluate" else task.round_no - 1
+
+
+def known(task: Task, seen: Seen) -> bool:
+    """Return whether exactly this task was let in before."""
+    return seen.asked.get((task.round_no, task.kind)) == task.id
+
+
+def task_objections(task: Task, study: Study, seen: Seen) -> tuple[Finding, ...]:
+    """Return what speaks against `task`, before its model is looked at."""
+    found: list[Finding] = []
+    kinds = expected_kinds(study)
+    if task.kind not in kinds:
+        listed = ", ".join(sorted(kinds))
+        found.append(_finding("kind", f"{task.kind} is asked, the study has {listed}"))
+    first, last = (0, 0) if task.kind == "statistics" else (1, study.plan.rounds)
+    if not first <= task.round_no <= last:
+        found.append(_finding("round", f"round {task.round_no} is not in {first} to {last}"))
+    if (task.model is None) != (task.kind == "statistics"):
+        found.append(_finding("model", f"{task.kind} comes with the wrong number of models"))
+    if (task.round_no, task.kind) in seen.asked:
+        found.append(_finding("once", f"round {task.round_no} has asked another {task.kind}"))
+    latest = max((round_no for round_no, _ in seen.asked), default=0)
+    if task.round_no < latest:
+        found.append(_finding("order", f"round {task.round_no} comes after round {latest}"))
+    if task.model is not None and seen.age == age(task) and seen.model != task.model:
+        found.append(_finding("once", f"round {task.round_no} brings a second model"))
+    return tuple(found)
+
+
+def model_objections(
+    task: Task, model: Model, seen: Seen, before: Model | None
+) -> tuple[Finding, ...]:
+    """Return what speaks against the model of `task`.
+
+    Args:
+        task: A task without objections of its own.
+        model: The model that it brings.
+        seen: What is remembered.
+        before: The model that `seen` names; None before the first.
+    """
+    study = model.study
+    found = list(_scaling_objections(study, model.scaling))
+    start = initial(study, model.scaling)
+    if age(task) == 0 and start.parameters.tobytes() != model.parameters.tobytes():
+        found.append(_finding("seed", f"it is not the start for seed {study.plan.seed}"))
+    if before is not None and not _same(before.scaling, model.scaling):
+        found.append(_finding("scaling", "its scaling is not that of the rounds before"))
+    reference, rounds = (start, age(task)) if before is None else (before, age(task))
+    if before is not None and seen.age is not None:
+        rounds -= seen.age
+    moved = float(
+        np.linalg.norm(np.subtract(model.parameters, reference.parameters, dtype="f8"))
+    )
+    bound = rounds * largest_step(study, model.parameters.size) * SLACK
+    if not moved <= bound:  # NaN fails too
+        found.append(
+            _finding(
+                "step", f"it moved by {moved:.4g} in {rounds} rounds, {bound:.4g} is allowed"
+            )
+        )
+    return tuple(found)
+
+
+def expected_kinds(study: Study) -> frozenset[TaskKind]:
+    """Return the kinds of task that follow from the study's terms."""
+    trained: TaskKind = "newton" if study.plan.strategy == "newton" else "train"
+    watched: frozenset[TaskKind] = frozenset(("evaluate",) if study.stop.metric else ())
+    return frozenset[TaskKind](("statistics", trained)) | watched
+
+
+def largest_step(study: Study, size: int) -> float:
+    """Return the L2 norm that the model of `size` parameters may move by in one round."""
+    clip, server = study.privacy.clip, study.plan.server
+    if study.plan.strategy == "newton":
+        return clip
+    if server.name == "momentum":
+        return server.lr * clip / (1.0 - server.momentum)
+    if server.name == "adam":
+        b1, b2 = server.momentum, server.beta2
+        spread = inf
+        if b1 * b1 < b2:
+            spread = sqrt(size) * (1.0 - b1) / sqrt((1.0 - b2) * (1.0 - b1 * b1 / b2))
+        return server.lr * min(clip / server.epsilon, spread)
+    return server.lr * clip
+
+
+def _scaling_objections(study: Study, scaling: Scaling | None) -> tuple[Finding, ...]:
+    """Object to figures that no cohort within the study's ranges can have."""
+    listed = columns(study)
+    if scaling is None or not listed:
+        return ()
+    low, high = (np.array([getattr(c, end) for c in listed]) for end in ("low", "high"))
+    standardise = np.array([column.standardise for column in listed])
+    room = 1e-9 * (high - low)
+    inside = (scaling.fill >= low - room) & (scaling.fill <= high + room)
+    centred = scaling.center == np.where(standardise, scaling.fill, 0.0)
+    most = np.where(standardise, (high - low) / 2 + room, 0.0)
+    spread = (scaling.spread == 1.0) | ((scaling.spread > 0) & (scaling.spread <= most))
+    wrong = [c.name for c, ok in zip(listed, inside & centred & spread, strict=True) if not ok]
+    if not wrong:
+        return ()
+    return (_finding("scaling", f"impossible figures for {', '.join(wrong[:5])}"),)
+
+
+def _same(one: Scaling | None, other: Scaling | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return all(
+        one.tensors[name].tobytes() == other.tensors[name].tobytes() for name in Scaling.NAMES
+    )
+
+
+def _finding(rule: str, says: str) -> Finding:
+    return Finding(
+        rule=f"intake-{rule}",
+        says=says,
+        remedy="ask the hub's operator; the study's terms are in: modelward site show",
+    )

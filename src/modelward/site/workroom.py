@@ -1,0 +1,184 @@
+"""The gatekeeper's side of training: hands in a task, takes out a bundle, trusts neither.
+
+    SITE/workroom/STUDY/root      empty; the trainer's own root is mounted here, in its view
+    SITE/workroom/STUDY/models    the model of the current task, read-only inside
+    SITE/workroom/STUDY/outbox    the one place that the trainer can write
+    SITE/trainer.log              what the trainer prints; stays at the site
+
+The bundle is read into memory first, so that it cannot change while it is judged; its
+length is known before it is opened, and links are not followed. It is parsed strictly
+against the study's schema, and a bundle that is anything else is an offer of nothing, which
+the gate refuses and the ledger records. How many units are behind an answer is taken from
+the extractor's figures, never from the trainer.
+
+A trainer that dies is started once more: the same task gives the same bits.
+"""
+
+import os
+import shutil
+import stat
+from dataclasses import asdict
+from pathlib import Path
+from typing import get_args
+
+from modelward import durable
+from modelward.artifact import bundle
+from modelward.artifact.store import Store
+from modelward.core.study import Study
+from modelward.core.task import Task, TaskKind
+from modelward.core.tensors import Schema, Tensors
+from modelward.errors import BadArtifact, TrainingFailed
+from modelward.gate.policy import Isolation
+from modelward.site.answer import Computed
+from modelward.site.isolation import TRAINER_UID
+from modelward.site.snapshot import CohortFacts, snapshot_folder
+from modelward.site.trainer_line import Line, child, unit
+from modelward.study.answers import answer_to
+
+OFFER = "offer.safetensors"
+ATTEMPTS = 2
+
+
+class Workroom:
+    """One study's trainer at one site.
+
+    Args:
+        folder: The site's folder.
+        site: The site's name; part of the seed of its batches.
+        study: The approved study.
+        facts: What the extractor says of its cohort.
+        isolation: What the policy asks for.
+    """
+
+    def __init__(
+        self, folder: Path, site: str, study: Study, facts: CohortFacts, isolation: Isolation
+    ) -> None:
+        self._folder, self._site, self._study = folder, site, study
+        self._facts, self._isolation = facts, isolation
+        self._room = folder / "workroom" / study.sha256
+        self._line: Line | None = None
+        for name in ("root", "models", "outbox"):
+            durable.make_folder(self._room / name)
+        if os.geteuid() == 0 and isolation == "namespaces":
+            os.chown(self._room / "outbox", TRAINER_UID, TRAINER_UID)
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the trainer, or None while there is none of ours."""
+        return None if self._line is None else self._line.pid
+
+    def compute(self, task: Task, models: Store) -> Computed:
+        """Return what the trainer offers for `task`.
+
+        Args:
+            task: A task of this study that intake.py has let in.
+            models: Where its model has been put.
+
+        Raises:
+            TrainingFailed: If the trainer failed, or died twice; its words are in the log.
+            StorageError: If the model cannot be handed in.
+        """
+        self._hand_in(task, models)
+        for _ in range(ATTEMPTS):
+            _empty(self._room / "outbox")
+            reply = self._ask(task)
+            if reply is not None and reply.get("offered") is True and len(reply) == 1:
+                return Computed(self._take_out(task), self._facts.behind(task.kind))
+            if reply is not None:
+                raise self._failed(f"it reported {str(reply.get('failed'))[:40]!r}")
+        raise self._failed("it ended twice without a word")
+
+    def close(self) -> None:
+        """End the trainer."""
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+
+    def _hand_in(self, task: Task, models: Store) -> None:
+        """Put the task's model, and no other, where the trainer can read it."""
+        inside = self._room / "models"
+        name = f"{task.model}.safetensors"
+        for old in inside.iterdir():
+            if old.name != name:
+                old.unlink()
+        target = inside / name
+        if task.model is None or target.exists():
+            return
+        part = inside / f".{name}"
+        try:
+            shutil.copyfile(models.path(task.model), part)
+            part.rename(target)
+        except OSError as error:
+            raise durable.cannot_write(target, error) from error
+
+    def _ask(self, task: Task) -> dict[str, object] | None:
+        """Return the trainer's reply, or None if it died or could not be started."""
+        asked = {"task": asdict(task), "site": self._site, "cohort": self._facts.bundle}
+        try:
+            self._line = self._line or self._start()
+        except OSError:
+            return None
+        reply = self._line.ask(asked)
+        if reply is None:
+            self.close()
+        return reply
+
+    def _start(self) -> Line:
+        if self._isolation == "systemd":
+            return unit(self._folder / "trainer.sock", self._study.sha256)
+        kinds: tuple[TaskKind, ...] = get_args(TaskKind)
+        view: dict[str, str | int | bool] = {
+            "root": str(self._room / "root"),
+            "snapshot": str(snapshot_folder(self._folder, self._study.sha256)),
+            "models": str(self._room / "models"),
+            "outbox": str(self._room / "outbox"),
+            "largest_file": max(_length(answer_to(self._study, kind)[1]) for kind in kinds),
+            "namespaces": self._isolation == "namespaces",
+        }
+        return child(view, self._folder / "trainer.log")
+
+    def _take_out(self, task: Task) -> Tensors:
+        """Return the offered tensors; none if the offer is not exactly what was asked for."""
+        schema = answer_to(self._study, task.kind)[1]
+        outbox = self._room / "outbox"
+        try:
+            return bundle.parse(_read_exactly(outbox / OFFER, _length(schema)), schema)
+        except (OSError, BadArtifact):
+            return {}
+        finally:
+            _empty(outbox)
+
+    def _failed(self, what: str) -> TrainingFailed:
+        return TrainingFailed(
+            f"the trainer of {self._site} gave no answer: {what}",
+            why="an answer is computed by the isolated trainer, or there is none",
+            remedy=f"read {self._folder / 'trainer.log'} at the site; it is sent to nobody",
+        )
+
+
+def _length(schema: Schema) -> int:
+    """Return the bytes of the one canonical bundle of `schema`."""
+    return len(bundle.header(schema)) + schema.nbytes
+
+
+def _empty(folder: Path) -> None:
+    """Remove whatever the trainer left in `folder`; links are removed, not followed."""
+    for left in folder.iterdir():
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
+
+
+def _read_exactly(path: Path, length: int) -> bytes:
+    """Return the `length` bytes of the regular file at `path`.
+
+    Raises:
+        OSError: If it is a link, another kind of file, or of another length.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as stream:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_size != length:
+            raise OSError("the offer is not a file of the length that was asked for")
+        return stream.read(length)

@@ -1,0 +1,187 @@
+"""Write docs/reference from the code: every key of a study, every command with its help.
+
+python -m tests.docs.reference        writes both pages
+tests/docs/test_reference.py          says when they are behind
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+from pydantic import BaseModel
+
+from modelward.cli.app import app
+from modelward.core.study import (
+    About,
+    BooleanFeature,
+    CategoryFeature,
+    Cohort,
+    ImageFeature,
+    NumberFeature,
+    Plan,
+    Privacy,
+    RecipeChoice,
+    ServerOptimiser,
+    Sites,
+    Stop,
+    Target,
+)
+from modelward.recipes.catalogue import INSTALLED
+
+FOLDER = Path(__file__).parents[2] / "docs" / "reference"
+
+TABLES: dict[str, type[BaseModel]] = {
+    "[study]": About,
+    "[cohort]": Cohort,
+    "[features.NAME] with type = \"number\"": NumberFeature,
+    "[features.NAME] with type = \"boolean\"": BooleanFeature,
+    "[features.NAME] with type = \"category\"": CategoryFeature,
+    "[features.NAME] with type = \"image\"": ImageFeature,
+    "[target.NAME]": Target,
+    "[recipe]": RecipeChoice,
+    "[plan]": Plan,
+    "[plan.server]": ServerOptimiser,
+    "[stop]": Stop,
+    "[privacy]": Privacy,
+    "[sites]": Sites,
+}  # fmt: skip
+"""Every table of a study file, in the order of the model."""
+
+STUDY_INTRO = """\
+# Every key of study.toml
+
+Written from the code by `make reference`; do not edit. A key that is not listed
+here is refused. What the file means is in [formats/study.md](../formats/study.md), and
+`modelward study schema` prints the same for editors.
+"""
+
+CLI_INTRO = """\
+# Every command
+
+Written from the code by `make reference`; do not edit. Errors are printed on
+stderr in three sentences, and their exit codes are in [errors.md](../errors.md).
+"""
+
+
+def commands(command: object = None, prefix: str = "") -> list[str]:
+    """Return the name of every command, the program itself first."""
+    here = typer.main.get_command(app) if command is None else command
+    below = getattr(here, "commands", {})
+    names = [commands(each, f"{prefix} {name}".strip()) for name, each in below.items()]
+    return [prefix, *(name for group in names for name in group)]
+
+
+def study_page() -> str:
+    """Return docs/reference/study.md."""
+    parts = [STUDY_INTRO]
+    parts += [
+        _table(title, kind.model_json_schema(), kind.__doc__) for title, kind in TABLES.items()
+    ]
+    for (name, version), entry in INSTALLED.items():
+        title = f"[recipe] options of {name}, version {version}"
+        parts.append(_table(title, entry.options.model_json_schema(), ""))
+    return "\n".join(parts)
+
+
+def cli_page() -> str:
+    """Return docs/reference/cli.md."""
+    return "\n".join([CLI_INTRO, *(_command(command) for command in commands())])
+
+
+def help_of(command: str) -> str:
+    """Return what `modelward COMMAND --help` prints on a terminal of 80 columns."""
+    script = "import sys; sys.argv[0] = 'modelward'; from modelward.cli.app import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", script, *command.split(), "--help"],
+        env={**os.environ, "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def _command(command: str) -> str:
+    name = f"modelward {command}".strip()
+    return f"## {name}\n\n```console\n$ {name} --help\n{help_of(command)}```\n"
+
+
+def _table(title: str, schema: dict[str, Any], about: str | None) -> str:
+    first = (about or "").split("\n", maxsplit=1)[0]
+    said = first.partition(": ")[2] or first
+    lines = [f"## {title}\n"]
+    if said:
+        lines.append(f"{said[0].upper()}{said[1:]}\n")
+    lines += ["| key | value | default | meaning |", "|---|---|---|---|"]
+    required = schema.get("required", ())
+    for key, entry in schema["properties"].items():
+        default = "required" if key in required else f"`{_toml(entry.get('default'))}`"
+        default = "absent" if default == "`None`" else default
+        meaning = entry.get("description", "Which of the four it is." if key == "type" else "")
+        values = " or ".join(dict.fromkeys(_values(entry, schema.get("$defs", {}))))
+        lines.append(f"| `{key}` | {values} | {default} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def _values(entry: dict[str, Any], defs: dict[str, Any]) -> Iterator[str]:
+    """Yield what a key may be, in words."""
+    for choice in entry.get("anyOf", ()):
+        if choice.get("type") != "null":
+            yield from _values(choice, defs)
+    if "const" in entry:
+        yield f"`{_toml(entry['const'])}`"
+    elif "enum" in entry:
+        yield ", ".join(f"`{_toml(each)}`" for each in entry["enum"])
+    elif "$ref" in entry or entry.get("type") == "object":
+        yield "a table"
+    elif entry.get("type") == "array":
+        yield _array(entry, defs)
+    elif "type" in entry:
+        words = {
+            "integer": "whole number",
+            "number": "number",
+            "string": "text",
+            "boolean": "`true`, `false`",
+        }
+        yield f"{words[entry['type']]}{_bounds(entry)}"
+
+
+def _array(entry: dict[str, Any], defs: dict[str, Any]) -> str:
+    if "prefixItems" in entry:
+        inner = ", ".join(next(_values(each, defs)) for each in entry["prefixItems"])
+        return f"[{inner}]"
+    return f"list of {next(_values(entry['items'], defs))}"
+
+
+def _bounds(entry: dict[str, Any]) -> str:
+    if "pattern" in entry:
+        return f" like `{entry['pattern'].strip('^$')}`"
+    low = {"minimum": "from", "exclusiveMinimum": "above"}
+    high = {"maximum": "to", "exclusiveMaximum": "below"}
+    said = [
+        f"{word} {entry[key]:g}"
+        for key, word in {**low, **high}.items()
+        if key in entry and entry[key] < 2**31 - 1
+    ]
+    return " " + " ".join(said) if said else ""
+
+
+def _toml(value: object) -> str:
+    """Return a default as the file would spell it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(each) for each in value) + "]"
+    return str(value)
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    (FOLDER / "study.md").write_text(study_page(), "utf-8")
+    (FOLDER / "cli.md").write_text(cli_page(), "utf-8")

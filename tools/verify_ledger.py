@@ -1,0 +1,300 @@
+#!/usr/bin/env python3
+"""Check the ledger of a hospital, with nothing of Modelward installed.
+
+    python verify_ledger.py LEDGER --key KEY [--held CHECKPOINT] [--witness KEY ...] [--need K]
+
+LEDGER is the folder with `entries.jsonl` and `checkpoints`; KEY the site's public key, or a
+file with it, from the site's data officer and not from the folder. Needs Python 3.11 and the
+package `cryptography`, for Ed25519. Exit 0 only if everything holds:
+  1. every checkpoint is signed by KEY, and their sizes grow;
+  2. every entry is one line of canonical JSON (RFC 8785), numbered without a gap;
+  3. for every checkpoint, the Merkle tree (RFC 9162) over its first N entries has its root,
+     and no entry lies beyond the last one;
+  4. with --held: the ledger still holds what that checkpoint, kept elsewhere, states. Without
+     it, a ledger that was cut back with its checkpoints looks like a younger one;
+  5. with --witness: K of these parties (all, if not said) cosigned the held checkpoint, or
+     without --held the one in the folder's file `witnessed`.
+Otherwise exit 1, and one line names the first entry or checkpoint that does not hold. Format:
+docs/formats/ledger.md and cosignature.md.
+"""
+
+import argparse
+import base64
+import json
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+NOTE, COSIGNATURE = b"\x01", b"\x04"  # signature types of C2SP signed-note
+LARGEST, LONGEST = 2**53 - 1, 65_535  # an integer in JSON; bytes of an entry
+State = tuple[int, bytes]  # what a checkpoint states: number of entries, root of the tree
+KEY = re.compile(r"([^ +]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)")
+BODY = re.compile(r"(.+)\n(0|[1-9][0-9]{0,14})\n([A-Za-z0-9+/]{43}=)\n")
+SIGNATURE = re.compile(r"— ([^ +]+) ([A-Za-z0-9+/=]+)")
+
+
+class Bad(ValueError):
+    """The ledger does not hold; the text says where."""
+
+
+class Key(NamedTuple):
+    """A party's name and its raw Ed25519 public key."""
+
+    name: str
+    raw: bytes
+
+    def id(self, kind: bytes) -> bytes:
+        """Return the key id, which depends on what is signed."""
+        return sha256(self.name.encode() + b"\n" + kind + self.raw).digest()[:4]
+
+
+def read_key(source: str) -> Key:
+    """Read `name+keyid+base64(type, key)`, as text or from a file."""
+    if Path(source).is_file():
+        source = Path(source).read_text(encoding="utf-8", errors="replace").removesuffix("\n")
+    found = KEY.fullmatch(source)
+    typed = decode(found[3]) if found else None
+    if found and typed and typed[:1] in {NOTE, COSIGNATURE} and len(typed) == 33:
+        key = Key(found[1], typed[1:])
+        if key.name.isprintable() and key.id(typed[:1]).hex() == found[2]:
+            return key
+    raise Bad(f"not a verifier key: {source[:120]}")
+
+
+def decode(text: str) -> bytes | None:
+    """Decode base64, or return None unless it is the one spelling of its bytes."""
+    with suppress(ValueError):
+        raw = base64.b64decode(text, validate=True)
+        return raw if base64.b64encode(raw).decode() == text else None
+    return None
+
+
+def signatures_by(key: Key, kind: bytes, note: bytes) -> tuple[str, list[bytes]]:
+    """Return the text of a signed note and the signatures that claim to be by a key."""
+    try:
+        head, divider, tail = note.decode().rpartition("\n\n")
+    except UnicodeDecodeError:
+        raise Bad("it is not UTF-8") from None
+    plain = head.replace("\n", "").isprintable() and tail.endswith("\n") and len(note) <= 2**16
+    if not plain or not divider or tail.count("\n") > 100:
+        raise Bad("it is not a text, an empty line and at most 100 signature lines")
+    claimed = []
+    for line in tail.removesuffix("\n").split("\n"):
+        found = SIGNATURE.fullmatch(line)
+        raw = decode(found[2]) if found and found[1].isprintable() else None
+        if not found or raw is None or len(raw) < 5:
+            raise Bad(f"not a signature line: {line[:80]!r}")
+        claimed += [raw[4:]] if (found[1], raw[:4]) == (key.name, key.id(kind)) else []
+    return head + "\n", claimed
+
+
+def check_signature(key: Key, signature: bytes, message: str) -> None:
+    """Check one signature."""
+    try:
+        Ed25519PublicKey.from_public_bytes(key.raw).verify(signature, message.encode())
+    except InvalidSignature:
+        raise Bad(f"a signature by {key.name} does not fit its text") from None
+
+
+def read_checkpoint(note: bytes, key: Key) -> State:
+    """Check the signature of a checkpoint and return what it states."""
+    text, signatures = signatures_by(key, NOTE, note)
+    for signature in signatures:
+        check_signature(key, signature, text)
+    found = BODY.fullmatch(text)
+    root = decode(found[3]) if found else None
+    if not signatures or not found or found[1] != key.name or root is None:
+        raise Bad(f"not a checkpoint signed by {key.name}: {text[:120]!r}")
+    return int(found[2]), root
+
+
+def read_history(path: Path, key: Key) -> list[State]:
+    """Check every checkpoint; each is a note followed by one empty line."""
+    parts = path.read_bytes().split(b"\n\n")
+    if len(parts) < 3 or len(parts) % 2 == 0 or parts.pop():
+        raise Bad(f"the checkpoint history is cut off after {len(parts) // 2} checkpoints")
+    history: list[State] = []
+    for number, (text, signatures) in enumerate(zip(parts[::2], parts[1::2], strict=True), 1):
+        try:
+            found = read_checkpoint(text + b"\n\n" + signatures + b"\n", key)
+        except Bad as error:
+            raise Bad(f"checkpoint {number} does not hold: {error}") from None
+        if history and found[0] <= history[-1][0]:
+            raise Bad(f"checkpoint {number} has {found[0]} entries, not more than before")
+        history.append(found)
+    return history
+
+
+def seq_of(line: bytes) -> int:
+    """Return the number of an entry after checking that its line has the one spelling."""
+    if not line.endswith(b"\n") or len(line) > LONGEST + 1:
+        raise Bad("it has no end, or one too late")
+    try:
+        entry = json.loads(line[:-1].decode())
+        spelled = canonical(entry).encode()
+    except (ValueError, RecursionError) as error:
+        raise Bad(f"it is not canonical JSON: {error}") from None
+    if spelled + b"\n" != line:  # also when a key was there twice: one of them is gone
+        raise Bad("it is not in canonical form (RFC 8785)")
+    if not isinstance(entry, dict) or type(entry.get("seq")) is not int:
+        raise Bad("it is not a table with an integer seq")
+    return int(entry["seq"])
+
+
+def canonical(value: object) -> str:
+    """Return the canonical JSON of a value (RFC 8785, section 3.2)."""
+    if isinstance(value, dict):
+        names = sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
+        pairs = (f"{canonical(name)}:{canonical(value[name])}" for name in names)
+        return "{" + ",".join(pairs) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(canonical, value)) + "]"
+    if isinstance(value, float):
+        return number(value)
+    if type(value) is int and abs(value) > LARGEST:
+        raise ValueError("an integer beyond 2^53 - 1")
+    return json.dumps(value, ensure_ascii=False)
+
+
+def number(value: float) -> str:
+    """Spell a float as ECMAScript does (RFC 8785, section 3.2.2.3)."""
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    text, point, power = "".join(map(str, digits)), len(digits) + int(exponent), ""
+    if -6 < point <= 0:
+        text, point = "0" * (1 - point) + text, 1
+    elif not 0 < point <= 21:
+        point, power = 1, f"e{point - 1:+d}"
+    whole, rest = text[:point].ljust(point, "0"), text[point:]
+    return "-" * sign + whole + ("." + rest if rest else "") + power
+
+
+class Tree:
+    """A Merkle tree, kept as the roots of its complete subtrees, largest first."""
+
+    def __init__(self) -> None:
+        self.size, self.peaks = 0, list[bytes]()
+
+    def add(self, entry: bytes) -> None:
+        """Add one entry at the right."""
+        head, size = sha256(b"\x00" + entry).digest(), self.size
+        while size & 1:
+            head, size = sha256(b"\x01" + self.peaks.pop() + head).digest(), size >> 1
+        self.peaks.append(head)
+        self.size += 1
+
+    def root(self) -> bytes:
+        """Return the root over all entries so far."""
+        head = self.peaks[-1] if self.peaks else sha256(b"").digest()
+        for peak in reversed(self.peaks[:-1]):
+            head = sha256(b"\x01" + peak + head).digest()
+        return head
+
+
+def root_over(path: Path, size: int) -> bytes:
+    """Return the root over the first `size` lines, whatever they hold."""
+    tree = Tree()
+    with path.open("rb") as lines:
+        for line in islice(lines, size):
+            tree.add(line.removesuffix(b"\n"))
+    return tree.root()
+
+
+def check_entries(path: Path, history: list[State]) -> None:
+    """Hold every entry against every checkpoint."""
+    tree, good = Tree(), 0
+    with path.open("rb") as lines:
+        for size, root in history:
+            while tree.size < size:
+                add_next(tree, lines, size)
+            if tree.root() != root:
+                if size != history[-1][0] and root_over(path, history[-1][0]) == history[-1][1]:
+                    raise Bad(f"the checkpoint of {size} entries is of another history")
+                several = f"one of entries {good} to {size - 1}"
+                place = several if size - good > 1 else f"entry {good}"
+                raise Bad(f"{place} was changed: the checkpoint of {size} does not fit")
+            good = size
+        if next(lines, b""):
+            raise Bad(f"line {good + 1} and what follows is under no checkpoint")
+
+
+def add_next(tree: Tree, lines: Iterator[bytes], signed: int) -> None:
+    """Take one more line into the tree; it must be the entry that is due."""
+    line, due = next(lines, b""), tree.size
+    if not line:
+        raise Bad(f"the tail is cut off from entry {due} on; {signed} were signed")
+    try:
+        seq = seq_of(line)
+    except Bad as error:
+        raise Bad(f"entry {due} was damaged, line {due + 1}: {error}") from None
+    if seq != due:
+        raise Bad(f"entry {due} is not on its line: line {due + 1} holds entry {seq}")
+    tree.add(line[:-1])
+
+
+def seen_by(note: bytes, key: Key, witnesses: list[Key], need: int) -> list[str]:
+    """Check that `need` of the witnesses cosigned; return who did and when, in words."""
+    names, keys = map(set, zip(key, *witnesses, strict=True))
+    if not len(names) == len(keys) == len(witnesses) + 1:
+        raise Bad("the witnesses are not distinct from each other and from the ledger")
+    seen = {}
+    for witness in witnesses:
+        text, signatures = signatures_by(witness, COSIGNATURE, note)
+        for raw in signatures:
+            at = int.from_bytes(raw[:8], "big")
+            check_signature(witness, raw[8:], f"cosignature/v1\ntime {at}\n{text}")
+            seen[witness.name] = f"{witness.name} at {datetime.fromtimestamp(at, UTC)}"
+    if len(seen) < need:
+        raise Bad(f"{len(seen)} of {len(witnesses)} witnesses cosigned, {need} are needed")
+    return list(seen.values())
+
+
+def check(folder: Path, key: Key, note: bytes | None, witnesses: list[Key], need: int) -> str:
+    """Check everything and return what holds, in words."""
+    entries, history = folder / "entries.jsonl", read_history(folder / "checkpoints", key)
+    check_entries(entries, history)
+    size, root = history[-1]
+    said = f"ok: {size} entries of {key.name}, root {root.hex()}"
+    if note is None and not witnesses:
+        return said
+    note = note or (folder / "witnessed").read_bytes()
+    held, held_root = read_checkpoint(note, key)
+    seen = seen_by(note, key, witnesses, need)
+    if held > size:
+        raise Bad(f"the ledger ends at {size} entries, the held checkpoint covers {held}")
+    if root_over(entries, held) != held_root:
+        raise Bad(f"the first {held} entries are not those of the held checkpoint")
+    return said + "".join(f"\nseen: {held} entries by {each}" for each in seen)
+
+
+def main() -> int:
+    """Read the arguments, check, print; return the exit code."""
+    parser = argparse.ArgumentParser(description="Check the ledger of a hospital.")
+    parser.add_argument("ledger", type=Path)
+    parser.add_argument("--key", required=True)
+    parser.add_argument("--held", type=Path)
+    parser.add_argument("--witness", action="append", default=[])
+    parser.add_argument("--need", type=int)
+    asked = parser.parse_args()
+    need = len(asked.witness) if asked.need is None else asked.need
+    try:
+        held = asked.held.read_bytes() if asked.held else None
+        witnesses = [read_key(each) for each in asked.witness]
+        print(check(asked.ledger, read_key(asked.key), held, witnesses, need))
+    except (ValueError, OverflowError, OSError) as error:
+        print(f"DOES NOT HOLD: {error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
