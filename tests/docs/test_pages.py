@@ -1,37 +1,19 @@
-"""What holds for every page: links lead somewhere, words are measured, lists are whole."""
+"""What holds for every page: links lead somewhere, files that are named exist, lists are whole.
+
+Words about safety are test_words.py's, single records test_decisions.py's.
+"""
 
 import re
 import tomllib
-from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
-from pkgutil import iter_modules
 
 import pytest
-
-import modelward.core
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "src").rglob("*.md")]
 )
-SPEAKING = [
-    *PAGES,
-    *(ROOT / "examples").glob("*.py"),
-    *(ROOT / "src/modelward/report").glob("*.py"),
-    *(ROOT / "src/modelward/study").glob("*.py"),
-    *(ROOT / "src/modelward/cli").glob("*.py"),
-    *(ROOT / "src/modelward/simulation").glob("*.py"),
-    *(ROOT / "src/modelward/simulation/studies").glob("*.toml"),
-]
-"""Everything that a reader outside the project is shown."""
-
-CLAIMS = [
-    r"zero[ -]risk", r"risk[ -]free", r"(fully|100 ?%) compliant", r"anonymous",
-    r"anonymi[sz]ed", r"data never leaves?", r"data does not leave", r"completely (safe|secure|private)",
-    r"guarantees? (privacy|safety)", r"\bunhackable\b", r"military[ -]grade",
-]  # fmt: skip
-"""What we never say, because nothing could measure it."""
-
 DECISIONS = sorted((ROOT / "docs/decisions").glob("0*.md"))
 
 
@@ -69,51 +51,13 @@ def test_every_file_that_a_page_names_exists(page):
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
-@pytest.mark.parametrize("page", SPEAKING, ids=name)
-def test_nothing_is_claimed_that_could_not_be_measured(page):
-    text = " ".join(page.read_text("utf-8").split())
-
-    assert [claim for claim in CLAIMS if re.search(claim, text, re.I)] == []
-
-
-@pytest.mark.parametrize("claim", ["Zero risk!", "your data never leaves", "anonymous data"])
-def test_the_list_of_claims_finds_them(claim):
-    assert any(re.search(pattern, claim, re.I) for pattern in CLAIMS)
-
-
-def test_decisions_are_numbered_without_gaps_and_listed():
+def test_every_decision_is_listed_under_its_title():
     index = (ROOT / "docs/decisions/README.md").read_text("utf-8")
 
-    assert [int(path.name[:4]) for path in DECISIONS] == list(range(1, len(DECISIONS) + 1))
+    assert DECISIONS
     for path in DECISIONS:
         title = path.read_text("utf-8").split("\n")[0].partition(". ")[2]
         assert f"| [{path.name[:4]}]({path.name}) | {title} |" in index
-
-
-@pytest.mark.parametrize("path", DECISIONS, ids=name)
-def test_a_decision_is_short_and_has_its_parts(path):
-    text = path.read_text("utf-8")
-
-    assert len(text.splitlines()) <= 60
-    assert re.match(rf"# {int(path.name[:4])}\. .+\n\nStatus: \w+, \d{{4}}-\d\d-\d\d\.", text)
-    assert re.findall(r"^## (.*)$", text, re.M) == [
-        "Question", "Options", "Decision", "What this costs",
-    ]  # fmt: skip
-
-
-def test_every_public_class_of_core_is_in_the_glossary():
-    glossary = (ROOT / "docs/glossary.md").read_text("utf-8")
-    found = {
-        kind
-        for module in iter_modules(modelward.core.__path__)
-        for kind, value in vars(import_module(f"modelward.core.{module.name}")).items()
-        if isinstance(value, type)
-        and value.__module__ == f"modelward.core.{module.name}"
-        and not kind.startswith("_")
-    }
-
-    assert {kind for kind in found if f"`{kind}`" not in glossary} == set()
-    assert {"Study", "Task", "Release"} <= found
 
 
 def test_the_layers_drawn_are_those_that_are_checked():
@@ -124,9 +68,10 @@ def test_the_layers_drawn_are_those_that_are_checked():
     checked = [sorted(set(re.findall(r"\w+", row)) & here) for row in rows]
     drawn = re.search(r"```\n(cli .*?)```", page, re.S)
     assert drawn
-    shown = [
-        sorted(set(re.findall(r"\w+", line[:49])) & here) for line in drawn[1].splitlines()
+    rows_drawn = [
+        sorted(takewhile(here.__contains__, line.split())) for line in drawn[1].splitlines()
     ]
 
     # `durable` and `errors` are two rows that share a line.
-    assert shown == [row for row in checked[:-2] if row] + [["durable", "errors"]]
+    together = [row for row in checked[:-2] if row] + [["durable", "errors"]]
+    assert [row for row in rows_drawn if row] == together
