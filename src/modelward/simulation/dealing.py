@@ -28,6 +28,13 @@ Rows = Mapping[str, NDArray[np.int64]]
 """Site name -> numbers of its rows in the original file, rising."""
 
 
+LEAST = 20
+"""Training rows of every class that a simulated site should have."""
+
+DRAWS = 1000
+"""Draws of shares before the nearest is taken."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dealing:
     """How rows become sites.
@@ -48,7 +55,7 @@ class Dealing:
             return f"One site for every value of column {self.by!r}."
         return (
             f"{self.sites} simulated sites; every class dealt in shares drawn from "
-            f"Dirichlet({self.alpha:g})."
+            f"Dirichlet({self.alpha:g}), drawn anew until no site is nearly without a class."
         )
 
     def to_json(self) -> dict[str, Json]:
@@ -131,21 +138,21 @@ def by_skew(
 
     Every fold is dealt in the same shares of each class, so a hospital with few positives
     in training has few in its test as well. Shares are drawn anew until every site has at
-    least 2 % of an even deal.
+    least `LEAST` training rows of every class, or a tenth of an even deal where that is
+    fewer: a site with next to none of a class has no AUC of its own to be compared. If no
+    draw of `DRAWS` has that, the one that comes nearest is taken.
 
     Args:
-        labels: Class of every row; any small integers.
-        folds: Fold of every row.
+        labels: Class of every row, from 0; -1 where it is missing.
+        folds: Fold of every row; 0 is training.
         skew: How many sites, how skewed.
         seed: Of the draw.
     """
     rng = np.random.default_rng([seed, 0x5EED])
     classes = np.unique(labels)
-    while True:
-        shares = {c: rng.dirichlet([skew.alpha] * skew.sites) for c in classes}
-        sizes = sum(shares[c] * np.count_nonzero(labels == c) for c in classes)
-        if np.min(sizes) >= 0.02 * len(labels) / skew.sites:
-            break
+    training = labels[folds == 0]
+    counts = {int(c): int(np.count_nonzero(training == c)) for c in classes}
+    shares = _drawn(rng, skew, counts)
     dealt = np.empty(len(labels), np.int64)
     for c in classes:
         for fold in np.unique(folds):
@@ -158,6 +165,29 @@ def by_skew(
         f"site-{site + 1:0{width}d}": np.flatnonzero(dealt == site)
         for site in range(skew.sites)
     }
+
+
+def _drawn(
+    rng: np.random.Generator, skew: Dealing, rows: Mapping[int, int]
+) -> dict[int, NDArray[np.float64]]:
+    """Return the shares of every class, [sites]; see `by_skew`.
+
+    Args:
+        rng: Draws.
+        skew: How many sites, how skewed.
+        rows: Training rows of every class.
+    """
+    wanted = {c: min(LEAST, n / skew.sites / 10) for c, n in rows.items() if c >= 0 and n}
+    nearest, found = -1.0, {}
+    for _ in range(DRAWS):
+        shares = {c: rng.dirichlet([skew.alpha] * skew.sites) for c in rows}
+        parts = (shares[c].min() * rows[c] / least for c, least in wanted.items())
+        part = float(min(parts, default=1.0))
+        if part > nearest:
+            nearest, found = part, shares
+        if nearest >= 1:
+            break
+    return found
 
 
 def table_labels(

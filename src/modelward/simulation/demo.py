@@ -41,7 +41,8 @@ PNEUMONIA = Background(
     labels={"plain-fedavg": "FedAvg without adjustment"},
     notes=(
         "The hospitals are simulated: each class is dealt in shares drawn from "
-        "Dirichlet(0.5), the same shares in training, validation and test.",
+        "Dirichlet(0.5), the same shares in training, validation and test, drawn anew "
+        "until every hospital has at least 20 training images of each class.",
         "The file has no patient key, so images are counted; a child with several images "
         "may be on both sides of the official split.",
         "plain-fedavg is the same study without the correction for label skew.",

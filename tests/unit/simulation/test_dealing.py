@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelward.errors import DataError
-from modelward.simulation.dealing import Dealing, Special, by_column, by_skew, deal
+from modelward.simulation.dealing import LEAST, Dealing, Special, by_column, by_skew, deal
 from tests.studies import IMAGES, rows, table_study, write_csv, write_images
 
 
@@ -114,3 +114,23 @@ def test_a_dealing_says_itself_in_words_and_in_json():
 def test_missing_texts_are_given_with_commas_and_empty_is_always_one():
     assert Special.of(patient="p", split=None, missing="-9,none").missing == ("", "-9", "none")
     assert "NA" in Special.of(patient=None, split=None, missing=None).missing
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_no_hospital_of_the_demo_is_nearly_without_a_class(seed):
+    labels = np.repeat(np.array([0, 1, 0, 1], np.int8), [1214, 3494, 234, 390])
+    folds = np.repeat(np.array([0, 0, 2, 2], np.int8), [1214, 3494, 234, 390])
+
+    for part in by_skew(labels, folds, Dealing(), seed).values():
+        counts = np.bincount(labels[part][folds[part] == 0], minlength=2)
+        assert counts.min() >= LEAST - 1  # shares are rounded to whole rows
+
+
+@given(st.lists(st.integers(-1, 1), min_size=1, max_size=30), st.integers(1, 12))
+@settings(max_examples=20, deadline=None)
+def test_rows_are_dealt_even_where_there_are_too_few_for_every_site(labels, sites):
+    folds = np.zeros(len(labels), np.int8)
+
+    found = by_skew(np.array(labels, np.int8), folds, Dealing(sites=sites, alpha=0.05), 3)
+
+    assert sorted(np.concatenate(list(found.values())).tolist()) == list(range(len(labels)))
