@@ -49,7 +49,8 @@ def test_help_imports_nothing_heavy():
     [
         (), ("study",), ("model",), ("ledger",), ("demo",), ("study", "new"),
         ("study", "check"), ("study", "schema"), ("study", "simulate"),
-        ("study", "run"), ("study", "report"), ("model", "export"), ("model", "predict"), ("ledger", "verify"),
+        ("study", "run"), ("study", "report"), ("model", "export"), ("model", "predict"),
+        ("ledger", "verify"),
     ],
     ids=" ".join,
 )  # fmt: skip
