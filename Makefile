@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -q -n $(JOBS) --dist worksteal
 
-.PHONY: help demo test quick check test-all bench bench-peers clean
+.PHONY: help demo test quick check test-all bench bench-peers reference clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test-all: check  ## everything at full length
 
 bench: $(READY)  ## W1, W2, W3 against a floor and naive averaging
 	$(BIN)/python -m bench.run
+
+reference: $(READY)  ## write docs/reference from the code
+	$(BIN)/python -m tests.docs.reference
 
 clean:  ## remove the environment and everything that was built or run
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -27,7 +27,7 @@ from modelward.study.read import parse
 
 T = TypeVar("T")
 
-LIMITS = Limits(letters=16 * 2**20, bucket=64 * 2**20)
+LIMITS = Limits(letters=64 * 2**20, bucket=1024 * 2**20)
 
 STUDY_FILE = """
 [study]
@@ -132,9 +132,11 @@ class Federation:
             yield engine
 
     @contextmanager
-    def node(self, name: str, journal: Journal = silent) -> Iterator[SiteNode]:
-        """Run one site in a thread."""
-        node = SiteNode(self.sites[name], journal, now)
+    def node(
+        self, name: str, journal: Journal = silent, url: str | None = None
+    ) -> Iterator[SiteNode]:
+        """Run one site in a thread, dialling `url` if it is given."""
+        node = SiteNode(self.sites[name], journal, now, url=url)
         thread = threading.Thread(target=node.serve)
         thread.start()
         try:

@@ -85,8 +85,8 @@ def signatures_by(key: Key, kind: bytes, note: bytes) -> tuple[str, list[bytes]]
         head, divider, tail = note.decode().rpartition("\n\n")
     except UnicodeDecodeError:
         raise Bad("it is not UTF-8") from None
-    plain = head.replace("\n", "").isprintable()
-    if not plain or not divider or not tail.endswith("\n") or tail.count("\n") > 100:
+    plain = head.replace("\n", "").isprintable() and tail.endswith("\n") and len(note) <= 2**16
+    if not plain or not divider or tail.count("\n") > 100:
         raise Bad("it is not a text, an empty line and at most 100 signature lines")
     claimed = []
     for line in tail.removesuffix("\n").split("\n"):

@@ -11,6 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import typer
+from pydantic import BaseModel
+
+from modelward.cli.app import app
 from modelward.core.study import (
     About,
     BooleanFeature,
@@ -30,7 +34,7 @@ from modelward.recipes.catalogue import INSTALLED
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 
-TABLES = {
+TABLES: dict[str, type[BaseModel]] = {
     "[study]": About,
     "[cohort]": Cohort,
     "[features.NAME] with type = \"number\"": NumberFeature,
@@ -50,7 +54,7 @@ TABLES = {
 STUDY_INTRO = """\
 # Every key of study.toml
 
-Written from the code by `python -m tests.docs.reference`; do not edit. A key that is not listed
+Written from the code by `make reference`; do not edit. A key that is not listed
 here is refused. What the file means is in [formats/study.md](../formats/study.md), and
 `modelward study schema` prints the same for editors.
 """
@@ -58,15 +62,17 @@ here is refused. What the file means is in [formats/study.md](../formats/study.m
 CLI_INTRO = """\
 # Every command
 
-Written from the code by `python -m tests.docs.reference`; do not edit. Errors are printed on
+Written from the code by `make reference`; do not edit. Errors are printed on
 stderr in three sentences, and their exit codes are in [errors.md](../errors.md).
 """
 
-COMMANDS = (
-    "", "demo", "study", "study new", "study check", "study schema", "study simulate",
-    "study run", "study report", "model", "model export", "model predict", "ledger",
-    "ledger verify",
-)  # fmt: skip
+
+def commands(command: object = None, prefix: str = "") -> list[str]:
+    """Return the name of every command, the program itself first."""
+    here = typer.main.get_command(app) if command is None else command
+    below = getattr(here, "commands", {})
+    names = [commands(each, f"{prefix} {name}".strip()) for name, each in below.items()]
+    return [prefix, *(name for group in names for name in group)]
 
 
 def study_page() -> str:
@@ -83,7 +89,7 @@ def study_page() -> str:
 
 def cli_page() -> str:
     """Return docs/reference/cli.md."""
-    return "\n".join([CLI_INTRO, *(_command(command) for command in COMMANDS)])
+    return "\n".join([CLI_INTRO, *(_command(command) for command in commands())])
 
 
 def help_of(command: str) -> str:

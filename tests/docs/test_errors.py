@@ -11,7 +11,10 @@ from modelward import errors
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "errors.md").read_text("utf-8")
-ERRORS = [errors.ModelwardError, *errors.ModelwardError.__subclasses__()]
+ERRORS: list[type[errors.ModelwardError]] = [
+    errors.ModelwardError,
+    *errors.ModelwardError.__subclasses__(),
+]
 EXAMPLES = re.findall(r"```\n(.*?)\n  because (.*?)\n  try     (.*?)\n```", PAGE, re.S)
 
 
@@ -53,7 +56,7 @@ def test_an_example_says_what_the_code_says(sentences):
 
 
 def test_examples_were_found():
-    assert len(EXAMPLES) >= len(ERRORS) - 2
+    assert len(EXAMPLES) >= 10
 
 
 def said_as(argument: str) -> Iterator[str]:

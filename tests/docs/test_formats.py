@@ -1,5 +1,6 @@
 """Pages on formats say what the code writes and refuses."""
 
+import json
 import re
 from dataclasses import fields, is_dataclass
 from hashlib import sha256
@@ -11,11 +12,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from modelward.aggregate.fixed_point import UpdateSum, round_update
-from modelward.artifact import bundle, card
+from modelward.artifact import bundle, card, decision
 from modelward.core.artifact import Card
 from modelward.core.canonical import canonical_bytes, canonical_hash
 from modelward.core.tensors import Schema
 from modelward.evaluate.findings import Findings
+from modelward.hub import transcript
+from modelward.joining import files
 from modelward.readers import dataset
 from modelward.study.model import model_schema
 from modelward.study.read import parse
@@ -163,3 +166,42 @@ def test_the_model_on_its_page_is_what_an_export_of_the_tutorial_holds():
 
     assert shown == {spec.name: f"{spec.dtype} {list(spec.shape)}" for spec in schema}
     assert f"{len(bundle.header(schema)) + schema.nbytes} bytes" in page("model")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("request", files.Request), ("membership", files.Membership)]
+)
+def test_the_joining_files_on_their_pages_are_the_vectors_and_are_signed(name, kind):
+    raw = block(name, "json")[:-1].encode()
+    vector = ROOT / "tests/vectors/joining" / f"{name}.json"
+
+    found = kind.read(raw, file=name)
+
+    assert vector.read_bytes() == raw
+    assert f"`{found.spoken}`" in page(name)
+    found.opened_by(found.signing)
+
+
+def test_the_request_on_its_page_proves_what_it_says():
+    asked = files.Request.read(block("request", "json").encode(), file="request.json")
+
+    files.check_request(asked)
+
+
+def test_the_approval_on_its_page_is_read_and_has_the_hash_on_its_page():
+    raw = block("approval", "json")[:-1].encode()
+
+    found = decision.read(json.loads(raw))
+
+    assert canonical_bytes(found.body()) == raw
+    assert f"`{found.sha256}`" in page("approval")
+    assert set(get_args(decision.Word)) <= set(re.findall(r"`(\w+)`", page("approval")))
+
+
+def test_the_transcript_on_its_page_is_read():
+    raw = block("transcript", "json")[:-1].encode()
+
+    found = transcript.from_body("9f" * 32, 1, json.loads(raw))
+
+    assert canonical_bytes(found.body()) == raw
+    assert [each.weight for each in found.inputs] == [199, 85]

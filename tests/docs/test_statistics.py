@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from modelward.core.columns import columns
 from modelward.core.study import Study
 from modelward.evaluate import discrimination
 from modelward.evaluate.predictions import Predictions
 from modelward.learn import newton
-from modelward.readers.cohort import Cohort
+from modelward.readers.cohort import Cohort, Fold
 from modelward.readers.open import open_cohort
 from modelward.recipes.logit import sigmoid
 from modelward.simulation import data
@@ -44,14 +45,15 @@ def scaling(study: Study, *cohorts: Cohort) -> Scaling:
 def judged(hospitals: dict[str, Cohort], scalings: dict[str, Scaling]) -> tuple[float, float]:
     """Return AUC and accuracy of pooled training on columns scaled that way."""
 
-    def fold(name):
+    def fold(name: Fold) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
         parts = [(scalings[site], *cohort.fold(name)) for site, cohort in hospitals.items()]
         return (
             np.concatenate([scale.apply(x) for scale, x, _ in parts]),
             np.concatenate([y for _, _, y in parts]),
         )
 
-    beta = newton.fit(*fold("train"), 1.0).beta
+    x, y = fold("train")
+    beta = newton.fit(x, y, 1.0).beta
     x, y = fold("test")
     predictions = Predictions.of(y, sigmoid(x @ beta[1:] + beta[0]))
     area = discrimination.auc(predictions).value

@@ -83,7 +83,7 @@ def test_ctrl_c_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path):
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
         for _ in range(KILLS):
-            acknowledged += appended_until_interrupted(tmp_path, delays.uniform(0.0001, 0.01))
+            acknowledged += appended_until_interrupted(tmp_path, delays.uniform(0.0001, 0.03))
             with open_ledger(tmp_path) as ledger:
                 assert ledger.size >= acknowledged
                 acknowledged = ledger.size

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from modelward.cli import decide
+
 app = typer.Typer(no_args_is_help=True, help="Run a site: join a hub, answer its tasks.")
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the site.", metavar="SITE")]
@@ -79,3 +81,6 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
     typer.echo(f"  certificate until {state['certificate_until']}")
     if state["clock_skew_s"] is not None:
         typer.echo(f"  the hub's clock is {state['clock_skew_s']:+.1f} s from this one")
+
+
+decide.add_to(app)

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from modelward.cli import propose
+
 app = typer.Typer(no_args_is_help=True, help="Write, check, try and report on studies.")
 
 StudyFile = Annotated[Path, typer.Argument(help="The study file, such as study.toml.")]
@@ -110,3 +112,6 @@ def report(
 
     for path in rewrite_report(folder, out):
         typer.echo(path)
+
+
+propose.add_to(app)

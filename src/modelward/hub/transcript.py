@@ -25,7 +25,7 @@ from modelward.core.artifact import Artifact, Card
 from modelward.core.canonical import Json, canonical_bytes
 from modelward.core.columns import columns
 from modelward.core.study import Study
-from modelward.core.task import Task
+from modelward.core.task import Task, TaskKind
 from modelward.core.tensors import Schema, Tensors
 from modelward.core.verdict import Release
 from modelward.errors import MessageRefused
@@ -132,8 +132,22 @@ def of_round(registry: Registry, study: Study, round_no: int) -> Transcript:
 def replay(transcript: Transcript, study: Study, artifacts: Artifacts) -> str:
     """Do the round again; return the SHA-256 of the model that comes out.
 
-    It is `transcript.output` if the hub did what it says. The memory that comes out is
-    held against `memory_after` here.
+    It is `transcript.output` if the hub did what it says. For arguments and errors see
+    `rebuild`; the memory that comes out is held against `memory_after` here.
+    """
+    model, memory = rebuild(transcript, study, artifacts)
+    found = _bundle_hash(memory, Schema.from_tensors(memory)) if memory else None
+    if found != transcript.memory_after:
+        raise _refuse("the memory of the server optimiser comes out differently")
+    return _bundle_hash(model.tensors, model.schema)
+
+
+def rebuild(
+    transcript: Transcript, study: Study, artifacts: Artifacts
+) -> tuple[Model, Tensors]:
+    """Return the model and the optimiser's memory that the round leads to.
+
+    The hub keeps few models; who rebuilds round after round has them all.
 
     Args:
         transcript: What the hub says it did.
@@ -141,7 +155,7 @@ def replay(transcript: Transcript, study: Study, artifacts: Artifacts) -> str:
         artifacts: Every bundle that the transcript names, except what comes out.
 
     Raises:
-        MessageRefused: If it is about another study, or its memory does not come out.
+        MessageRefused: If it is about another study, or nothing went in.
         BadArtifact: If a bundle is not what this study asks for.
         BadUpdate: If an update is off the grid.
         StorageError: If a bundle is missing.
@@ -151,11 +165,10 @@ def replay(transcript: Transcript, study: Study, artifacts: Artifacts) -> str:
     if not transcript.inputs:
         raise _refuse("nothing went in")
     if not transcript.round_no:
-        return _hash(_first(transcript, study, artifacts))
+        return _first(transcript, study, artifacts), {}
     plan = strategy(study)
-    before = Model.from_tensors(
-        study, artifacts.tensors(str(transcript.before), model_schema(study))
-    )
+    tensors = artifacts.tensors(str(transcript.before), model_schema(study))
+    before = Model.from_tensors(study, tensors)
     collected = plan.collector()
     for release in _releases(transcript, study, artifacts, plan.asks):
         collected.add(release)
@@ -163,10 +176,7 @@ def replay(transcript: Transcript, study: Study, artifacts: Artifacts) -> str:
     if transcript.memory_before is not None:
         memory = artifacts.tensors(transcript.memory_before)
     moved, after = plan.step(collected, before.parameters, dict(memory))
-    found = _bundle_hash(after, Schema.from_tensors(after)) if after else None
-    if found != transcript.memory_after:
-        raise _refuse("the memory of the server optimiser comes out differently")
-    return _hash(Model(study, moved, before.scaling))
+    return Model(study, moved, before.scaling), after
 
 
 def _first(transcript: Transcript, study: Study, artifacts: Artifacts) -> Model:
@@ -179,10 +189,7 @@ def _first(transcript: Transcript, study: Study, artifacts: Artifacts) -> Model:
 
 
 def _releases(
-    transcript: Transcript,
-    study: Study,
-    artifacts: Artifacts,
-    kind: Any,  # noqa: ANN401
+    transcript: Transcript, study: Study, artifacts: Artifacts, kind: TaskKind
 ) -> list[Release]:
     asked, schema = answer_to(study, kind)
     found = []
@@ -201,10 +208,6 @@ def _releases(
         tensors = artifacts.tensors(each.sha256, schema)
         found.append(Release(each.site, "", Artifact(card, tensors)))
     return found
-
-
-def _hash(model: Model) -> str:
-    return _bundle_hash(model.tensors, model.schema)
 
 
 def _bundle_hash(tensors: Tensors, schema: Schema) -> str:

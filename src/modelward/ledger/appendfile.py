@@ -3,11 +3,16 @@
 `append` returns only when the bytes are on disk (fsync). When they cannot be written, the
 file is cut back to where it was, so a full disk never leaves half a line. Files that are
 replaced whole are modelward/durable.py's business.
+
+A forked child does not inherit an open file: a worker that outlives its parent would hold
+the parent's lock.
 """
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from weakref import WeakSet
 
 from modelward.errors import StorageError
 
@@ -17,7 +22,7 @@ class AppendFile:
 
     Attributes:
         path: Where it lies, for messages.
-        fd: Its descriptor, for locking.
+        fd: Its descriptor; negative once it is closed, or in a forked child.
         size: Bytes that are known to be on disk.
     """
 
@@ -30,6 +35,20 @@ class AppendFile:
         self.path = path
         self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self.size = os.fstat(self.fd).st_size
+        _OPEN.add(self)
+
+    def lock(self) -> bool:
+        """Take the file for this process alone; return whether that succeeded."""
+        try:
+            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def unlock(self) -> None:
+        """Let others take the file, also when a child still has it open."""
+        if self.fd >= 0:
+            fcntl.flock(self.fd, fcntl.LOCK_UN)
 
     def append(self, data: bytes) -> None:
         """Write `data` at the end and wait until it is on disk.
@@ -86,3 +105,15 @@ class AppendFile:
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
+
+
+_OPEN: WeakSet[AppendFile] = WeakSet()
+
+
+def _let_go_after_fork() -> None:
+    """Close the child's copies; the lock stays with the parent."""
+    for file in list(_OPEN):
+        file.close()
+
+
+os.register_at_fork(after_in_child=_let_go_after_fork)

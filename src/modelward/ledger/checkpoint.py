@@ -75,7 +75,7 @@ def read(signed: bytes, key: VerifierKey) -> Checkpoint:
     found = parse(note.verify(signed, key))
     if found.origin != key.name:
         raise LedgerBroken(
-            f"a checkpoint of {found.origin!r} is signed by {key.name!r}",
+            f"a checkpoint of {found.origin[:80]!r} is signed by {key.name!r}",
             why="a ledger is signed by the key of its own name, so that logs are not mixed up",
             remedy="ask for the checkpoint of the right site, or for the right key",
         )

@@ -1,4 +1,4 @@
-"""What an entry may say: nine kinds, each with its fields, and how each reads in words.
+"""What an entry may say: twelve kinds, each with its fields, and how each reads in words.
 
 Whoever records something asks `fields` for the entry, and gets it only if every field of
 the kind is there, of its type, and nothing else is. So a ledger can be read years later
@@ -78,13 +78,21 @@ class Kind:
 
 
 _ASKED = {"study": _is_hash, "round": _is_count, "task": _is_hash, "artifact": _is_text}
+_SIGNED = {"decision": _is_hash, "key": _is_hash, "number": _is_count}
+"""What a person signed (artifact/decision.py): its hash, the key, its place in order."""
+
 _JUDGED = {"policy": _is_hash, "leakage": _is_hash}
 
 KINDS: Mapping[str, Kind] = {
     "approval": Kind(
         "{by} approved study {study} for the roster {roster}",
         {"study": _is_hash, "by": _is_text, "roster": _is_hash},
-        {"policy": _is_hash},
+        {"policy": _is_hash, **_SIGNED},
+    ),
+    "decline": Kind(
+        "{by} declined study {study} with the roster {roster}",
+        {"study": _is_hash, "by": _is_text, "roster": _is_hash},
+        {"reason": _is_text, **_SIGNED},
     ),
     "release": Kind(
         "released {artifact} {sha256}, {bytes} bytes from {patients} patients,"
@@ -121,7 +129,16 @@ KINDS: Mapping[str, Kind] = {
     "withdrawal": Kind(
         "{by} withdrew from study {study}",
         {"study": _is_hash, "by": _is_text},
-        {"reason": _is_text},
+        {"reason": _is_text, "roster": _is_hash, **_SIGNED},
+    ),
+    "intake": Kind(
+        "let task {asked} not in, round {round} of study {study}: {findings}",
+        {"study": _is_hash, "round": _is_count, "asked": _is_hash, "findings": _is_findings},
+    ),
+    "message": Kind(
+        "refused a message: {finding}",
+        {"finding": _is_text},
+        {"study": _is_hash},
     ),
     "receipt": Kind(
         "received model {sha256}, {bytes} bytes from {source}, for round {round} of"

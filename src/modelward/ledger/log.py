@@ -12,7 +12,6 @@ unfinished (never acknowledged: finished or cut off) from what was edited (refus
 Who reads a ledger without its private key uses verify.py. Source: docs/formats/ledger.md.
 """
 
-import fcntl
 import os
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +19,6 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
-from weakref import WeakSet
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -47,7 +45,7 @@ class Ledger:
     """An open ledger; get one from `Ledger.open`, close it or use it in a `with` block.
 
     One process at a time holds a ledger (flock); within it, use it from one thread at a
-    time. A forked child does not inherit it.
+    time. A forked child does not inherit it (appendfile.py).
 
     Attributes:
         folder: Where it lies.
@@ -67,7 +65,6 @@ class Ledger:
         self._starts = array("Q")
         self._latest: dict[str, int] = {}
         self._usable = False
-        _OPEN.add(self)
 
     @classmethod
     def open(
@@ -194,13 +191,8 @@ class Ledger:
 
     def close(self) -> None:
         """Let go of the files and the lock; a second call does nothing."""
-        if self._entries.fd >= 0:
-            fcntl.flock(self._entries.fd, fcntl.LOCK_UN)
-        self._forget()
-
-    def _forget(self) -> None:
-        """Close this process's descriptors; whoever shares them keeps the lock."""
         self._usable = False
+        self._entries.unlock()
         self._entries.close()
         self._checkpoints.close()
 
@@ -211,14 +203,12 @@ class Ledger:
         self.close()
 
     def _lock(self) -> None:
-        try:
-            fcntl.flock(self._entries.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not self._entries.lock():
             raise StorageError(
-                f"{self._entries.path} is held by another process",
+                f"the ledger in {self.folder} is held by another process",
                 why="two writers would number their entries alike",
                 remedy="stop the other node or run that uses this folder, then try again",
-            ) from error
+            )
 
     def _publish(self, path: Path) -> None:
         line = f"{self._signer.key.text}\n".encode()
@@ -302,21 +292,9 @@ class Ledger:
         self._latest_note = signed
 
     def _check_usable(self) -> None:
-        if not self._usable:
+        if not self._usable or self._entries.fd < 0:
             raise StorageError(
                 f"the ledger of {self._signer.name} is closed, or an append was interrupted",
                 why="what is on disk may not be what this process remembers",
                 remedy="open the ledger again: it checks and repairs itself",
             )
-
-
-_OPEN: WeakSet[Ledger] = WeakSet()
-
-
-def _let_go_after_fork() -> None:
-    """Close the child's copies, or a worker would hold the lock after its parent died."""
-    for ledger in list(_OPEN):
-        ledger._forget()
-
-
-os.register_at_fork(after_in_child=_let_go_after_fork)

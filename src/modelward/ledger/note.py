@@ -34,6 +34,9 @@ COSIGNATURE = b"\x04"
 MAX_SIGNATURES = 100
 """As in Go's implementation: a note with more is refused instead of being worked through."""
 
+MAX_BYTES = 2**16
+"""A longer note is refused unread; 100 signatures take a fifth of it."""
+
 _DASH = "\N{EM DASH} "
 _KEY_ID_BYTES = 4
 _PUBLIC_BYTES = 32
@@ -203,6 +206,8 @@ def decode_base64(text: str) -> bytes | None:
 
 def _split(note: bytes) -> tuple[str, list[str]]:
     """Return the text and the signature lines; the last empty line divides them."""
+    if len(note) > MAX_BYTES:
+        raise _malformed(f"{len(note):,} bytes are more than {MAX_BYTES:,}")
     try:
         decoded = note.decode()
     except UnicodeDecodeError as error:
@@ -224,7 +229,7 @@ def _parse_signature(line: str) -> Signature:
     if not line.startswith(_DASH) or not _is_name(name) or raw is None:
         raise _malformed(f"not a signature line: {line[:80]!r}")
     if len(raw) <= _KEY_ID_BYTES:
-        raise _malformed(f"an empty signature by {name!r}")
+        raise _malformed(f"an empty signature by {name[:80]!r}")
     return Signature(name, raw[:_KEY_ID_BYTES], raw[_KEY_ID_BYTES:])
 
 

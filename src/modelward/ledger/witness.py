@@ -12,7 +12,6 @@ an alarm stands, that origin gets no cosignature.
 The first checkpoint of an origin is taken as it is, whatever its size.
 """
 
-import fcntl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -99,15 +98,13 @@ class Witness:
         make_folder(folder / "seen")
         make_folder(folder / "alarms")
         witness = cls(folder, signer, clock)
-        try:
-            fcntl.flock(witness._lock.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not witness._lock.lock():
             witness.close()
             raise StorageError(
                 f"the witness in {folder} is held by another process",
                 why="two of them could cosign two histories",
                 remedy="stop the other node that uses this folder, then try again",
-            ) from error
+            )
         return witness
 
     @property
@@ -165,6 +162,7 @@ class Witness:
         for seen in self._seen.values():
             seen.close()
         self._seen.clear()
+        self._lock.unlock()
         self._lock.close()
 
     def __enter__(self) -> Self:

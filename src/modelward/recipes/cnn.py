@@ -27,7 +27,7 @@ from modelward.core.columns import Inputs
 from modelward.core.tensors import FlatF32, Schema, TensorSpec
 from modelward.errors import DataError
 from modelward.recipes.dense import dense, network_start
-from modelward.recipes.recipe import Descent, Labels, LocalModel
+from modelward.recipes.recipe import Descent, Labels, LocalModel, RowGradients
 from modelward.recipes.torch_present import require_torch
 
 KERNEL = 3
@@ -135,6 +135,16 @@ class Cnn:
 
         tensors = self.schema(inputs).split(flat)
         return cnn_torch.local_model(self, tensors, (x, y), inputs, descent)
+
+    def row_gradients(
+        self, flat: FlatF32, x: NDArray[Any], y: Labels, inputs: Inputs, offset: float
+    ) -> RowGradients:
+        """Return gradients of single examples at `flat`; see recipe.Recipe."""
+        require_torch()
+        from modelward.recipes import cnn_torch  # noqa: PLC0415 - torch only where it computes
+
+        tensors = self.schema(inputs).split(flat)
+        return cnn_torch.row_gradients(self, tensors, (x, y), inputs, offset)
 
     def probabilities(
         self, flat: FlatF32, x: NDArray[Any], inputs: Inputs

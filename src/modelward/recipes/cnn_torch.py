@@ -13,6 +13,7 @@ from torch.nn import functional
 from modelward.core.columns import Inputs
 from modelward.recipes.cnn import Cnn
 from modelward.recipes.recipe import Descent, Labels, Pixels
+from modelward.recipes.row_gradients import TorchRowGradients
 from modelward.recipes.torch_cpu import AutogradModel, Forward, predict, shared, single_thread
 
 
@@ -84,6 +85,19 @@ def local_model(
     images, y = examples
     batches = ImageBatches(images, inputs.intensity, recipe.options.shift)
     return AutogradModel(forward(recipe), shared(tensors), batches, y, descent)
+
+
+def row_gradients(
+    recipe: Cnn,
+    tensors: Mapping[str, NDArray[np.float32]],
+    examples: tuple[NDArray[Any], Labels],
+    inputs: Inputs,
+    offset: float,
+) -> TorchRowGradients:
+    """Return gradients of single images at `tensors`, views of a flat vector."""
+    images, y = examples
+    batches = ImageBatches(images, inputs.intensity, recipe.options.shift)
+    return TorchRowGradients(forward(recipe), shared(tensors), batches, y, offset)
 
 
 def probabilities(

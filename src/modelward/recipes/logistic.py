@@ -71,6 +71,13 @@ class Logistic:
         del inputs
         return LogisticModel(flat, x, y, self.options.l2, descent)
 
+    def row_gradients(
+        self, flat: FlatF32, x: NDArray[Any], y: Labels, inputs: Inputs, offset: float
+    ) -> "LogisticRowGradients":
+        """Return gradients of single rows at `flat`; see recipe.Recipe."""
+        del inputs
+        return LogisticRowGradients(flat, x, y, self.options.l2, offset)
+
     def probabilities(
         self, flat: NDArray[Any], x: NDArray[Any], inputs: Inputs
     ) -> NDArray[np.float64]:
@@ -109,3 +116,35 @@ class LogisticModel:
         velocity[1:] += dlogits @ x + self._shrink * weight
         self._flat -= np.float32(lr) * velocity
         return loss
+
+
+class LogisticRowGradients:
+    """Gradients of single rows, (p - y) [1, x]; see recipe.RowGradients."""
+
+    def __init__(
+        self, flat: FlatF32, x: NDArray[Any], y: Labels, l2: float, offset: float
+    ) -> None:
+        self._flat = flat
+        self._x = np.ascontiguousarray(x, np.float32)
+        self._y = y.astype(np.float32)
+        self._l2 = np.float32(l2)
+        self._offset = np.float32(offset)
+
+    def gradients(
+        self, rows: NDArray[np.int64], draw: np.random.Generator, out: NDArray[np.float32]
+    ) -> None:
+        """Write the gradient of each row's loss into `out`, [b, columns + 1]."""
+        del draw
+        x = self._x[rows]
+        z = x @ self._flat[1:] + self._flat[0] + self._offset
+        out[:, 0] = sigmoid(z) - self._y[rows]
+        np.multiply(out[:, :1], x, out=out[:, 1:])
+
+    def penalty(self) -> FlatF32:
+        """Return l2 * weight, and 0 for the intercept, [columns + 1]."""
+        shrink = self._l2 * self._flat
+        shrink[0] = 0.0
+        return shrink
+
+    def require_apart(self, rows: NDArray[np.int64]) -> None:
+        """Return: a row's logit is computed from that row."""

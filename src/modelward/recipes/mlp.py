@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from modelward.core.columns import Inputs
 from modelward.core.tensors import FlatF32, Schema
 from modelward.recipes.dense import dense, network_start
-from modelward.recipes.recipe import Descent, Labels, LocalModel
+from modelward.recipes.recipe import Descent, Labels, LocalModel, RowGradients
 from modelward.recipes.torch_present import require_torch
 
 Width = Annotated[int, Field(ge=1, le=65536)]
@@ -64,6 +64,16 @@ class Mlp:
 
         tensors = self.schema(inputs).split(flat)
         return mlp_torch.MlpModel(self.layers, tensors, x, y, descent)
+
+    def row_gradients(
+        self, flat: FlatF32, x: NDArray[Any], y: Labels, inputs: Inputs, offset: float
+    ) -> RowGradients:
+        """Return gradients of single examples at `flat`; see recipe.Recipe."""
+        require_torch()
+        from modelward.recipes import mlp_torch  # noqa: PLC0415 - torch only where it computes
+
+        tensors = self.schema(inputs).split(flat)
+        return mlp_torch.row_gradients(self.layers, tensors, x, y, offset)
 
     def probabilities(
         self, flat: FlatF32, x: NDArray[Any], inputs: Inputs

@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from modelward.recipes.logit import slope
 from modelward.recipes.recipe import Descent, Labels
+from modelward.recipes.row_gradients import TorchRowGradients
 from modelward.recipes.torch_cpu import Forward, TableBatches, predict, shared, single_thread
 
 
@@ -43,6 +44,17 @@ def probabilities(
 ) -> NDArray[np.float64]:
     """Return probabilities of the rows of `x`, [n]."""
     return predict(forward(layers), shared(tensors), TableBatches(x), len(x))
+
+
+def row_gradients(
+    layers: Sequence[str],
+    tensors: Mapping[str, NDArray[np.float32]],
+    x: NDArray[Any],
+    y: Labels,
+    offset: float,
+) -> TorchRowGradients:
+    """Return gradients of single rows at `tensors`, views of a flat vector."""
+    return TorchRowGradients(forward(layers), shared(tensors), TableBatches(x), y, offset)
 
 
 class MlpModel:

@@ -62,6 +62,37 @@ class LocalModel(Protocol):
         ...
 
 
+class RowGradients(Protocol):
+    """Gradients of single examples at a flat vector, for training that clips per patient."""
+
+    def gradients(
+        self, rows: NDArray[np.int64], draw: np.random.Generator, out: NDArray[np.float32]
+    ) -> None:
+        """Write the gradient of each row's own loss at the vector as it is now.
+
+        Args:
+            rows: Indices of examples, [b].
+            draw: Where variations of inputs take their random numbers from.
+            out: Where to write, float32, [b, size], in schema order.
+        """
+        ...
+
+    def penalty(self) -> NDArray[np.float32] | None:
+        """Return the gradient of the site's penalty, [size]; None if it has none.
+
+        It depends on the parameters only, so it is neither clipped nor noised.
+        """
+        ...
+
+    def require_apart(self, rows: NDArray[np.int64]) -> None:
+        """Return if no logit depends on other examples than its own.
+
+        Raises:
+            BadPrivacyTerms: If one does.
+        """
+        ...
+
+
 class Recipe(Protocol):
     """One model family with its options."""
 
@@ -99,6 +130,20 @@ class Recipe(Protocol):
             y: Outcomes.
             inputs: What one example looks like.
             descent: How steps are made.
+        """
+        ...
+
+    def row_gradients(
+        self, flat: FlatF32, x: NDArray[Any], y: Labels, inputs: Inputs, offset: float
+    ) -> RowGradients:
+        """Return gradients of single examples of `x` and `y` at `flat`.
+
+        Args:
+            flat: Parameters in schema order; whoever moves them is followed.
+            x: `Table` or `Pixels`, as `inputs` says.
+            y: Outcomes.
+            inputs: What one example looks like.
+            offset: Added to every logit in training; see `Descent`.
         """
         ...
 

@@ -21,11 +21,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from modelward import durable
 from modelward.artifact import decision as decisions
 from modelward.artifact.card import fingerprint
-from modelward.artifact.decision import Decision, Word
+from modelward.artifact.decision import MESSAGE, Decision, Word
 from modelward.artifact.envelope import Envelope
 from modelward.core.canonical import canonical_bytes, parse_strict
-from modelward.errors import MessageRefused, NotApproved, StudyFileError
+from modelward.errors import MessageRefused, NotApproved, StorageError, StudyFileError
+from modelward.ledger import kinds
 from modelward.ledger.log import Ledger
+from modelward.site.keys import signing_key
 from modelward.study.agreement import Agreement, from_body
 
 
@@ -188,6 +190,26 @@ class Approvals:
         return agreement
 
 
+def settle_now(folder: Path, approvals: Approvals, site: str, now: datetime) -> bool:
+    """Record decisions in the ledger of a site whose node is not running.
+
+    Returns:
+        False if the node is running: it holds the ledger and records them itself.
+    """
+    try:
+        ledger = Ledger.open(
+            folder / "ledger",
+            origin=f"modelward/{site}",
+            private_key=signing_key(folder / "site.key"),
+            clock=lambda: now,
+        )
+    except StorageError:
+        return False
+    with ledger:
+        approvals.settle(DecisionRecord(ledger))
+    return True
+
+
 class DecisionRecord:
     """The decisions in a site's ledger: how many about each study, and the last one.
 
@@ -200,8 +222,8 @@ class DecisionRecord:
         self._counts: Counter[str] = Counter()
         self._last: dict[str, str] = {}
         for entry in ledger:
-            if entry.get("kind") == "decision":
-                self._note(str(entry["study"]), str(entry["sha256"]))
+            if entry["kind"] in MESSAGE.values():
+                self._note(str(entry["study"]), str(entry["decision"]))
 
     def append(self, made: Decision) -> None:
         """Record a decision.
@@ -210,16 +232,15 @@ class DecisionRecord:
             StorageError: If the ledger cannot take it; then it does not count.
         """
         self._ledger.append(
-            {
-                "kind": "decision",
-                "decision": made.word,
-                "study": made.study,
-                "roster": made.roster,
-                "person": made.person,
-                "key": made.key,
-                "number": made.number,
-                "sha256": made.sha256,
-            }
+            kinds.fields(
+                MESSAGE[made.word],
+                study=made.study,
+                by=made.person,
+                roster=made.roster,
+                key=made.key,
+                number=made.number,
+                decision=made.sha256,
+            )
         )
         self._note(made.study, made.sha256)
 

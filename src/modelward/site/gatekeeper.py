@@ -23,12 +23,13 @@ from modelward import durable
 from modelward.artifact.decision import Decision
 from modelward.artifact.envelope import Envelope
 from modelward.artifact.store import Store
-from modelward.core.canonical import canonical_bytes
+from modelward.core.canonical import Json, canonical_bytes
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Finding, Refusal
 from modelward.errors import BadArtifact, ModelwardError, NotApproved, StorageError
 from modelward.gate.policy import Policy
+from modelward.ledger import kinds
 from modelward.site import intake
 from modelward.site.approvals import Approvals, DecisionRecord
 from modelward.site.hospital import Hospital, Trainer, now
@@ -117,8 +118,10 @@ class Gatekeeper:
         """
         if (study, error.what) not in self._refused:
             self._refused.add((study, error.what))
-            entry = {"kind": "message", "decision": "refused", "study": study}
-            self._hospital.ledger.append({**entry, "says": error.what[:400]})
+            said: dict[str, Json] = {"finding": error.what[:400]}
+            if study:
+                said["study"] = study
+            self._hospital.ledger.append(kinds.fields("message", **said))
 
     def settle(self) -> list[Decision]:
         """Record decisions that were made since the last call; return them for the hub.
@@ -180,14 +183,13 @@ class Gatekeeper:
         if reason not in self._refused:
             self._refused.add(reason)
             self._hospital.ledger.append(
-                {
-                    "kind": "intake",
-                    "decision": "refused",
-                    "study": task.study,
-                    "round": task.round_no,
-                    "asked": task.id,
-                    "findings": [asdict(finding) for finding in findings],
-                }
+                kinds.fields(
+                    "intake",
+                    study=task.study,
+                    round=max(task.round_no, 0),
+                    asked=task.id,
+                    findings=[asdict(finding) for finding in findings],
+                )
             )
         return Refusal(self.name, task.id)
 

@@ -17,7 +17,6 @@ A trainer that dies is started once more: the same task gives the same bits.
 import os
 import shutil
 import stat
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
@@ -80,12 +79,11 @@ class Workroom:
             StorageError: If the model cannot be handed in.
         """
         self._hand_in(task, models)
-        offer = self._room / "outbox" / OFFER
         for _ in range(ATTEMPTS):
-            offer.unlink(missing_ok=True)
+            _empty(self._room / "outbox")
             reply = self._ask(task)
-            if reply == {"offered": True}:
-                return Computed(self._take_out(offer, task), self._facts.behind(task.kind))
+            if reply is not None and reply.get("offered") is True and len(reply) == 1:
+                return Computed(self._take_out(task), self._facts.behind(task.kind))
             if reply is not None:
                 raise self._failed(f"it reported {str(reply.get('failed'))[:40]!r}")
         raise self._failed("it ended twice without a word")
@@ -139,16 +137,16 @@ class Workroom:
         }
         return child(view, self._folder / "trainer.log")
 
-    def _take_out(self, offer: Path, task: Task) -> Tensors:
+    def _take_out(self, task: Task) -> Tensors:
         """Return the offered tensors; none if the offer is not exactly what was asked for."""
         schema = answer_to(self._study, task.kind)[1]
+        outbox = self._room / "outbox"
         try:
-            return bundle.parse(_read_exactly(offer, _length(schema)), schema)
+            return bundle.parse(_read_exactly(outbox / OFFER, _length(schema)), schema)
         except (OSError, BadArtifact):
             return {}
         finally:
-            with suppress(OSError):
-                offer.unlink()
+            _empty(outbox)
 
     def _failed(self, what: str) -> TrainingFailed:
         return TrainingFailed(
@@ -161,6 +159,15 @@ class Workroom:
 def _length(schema: Schema) -> int:
     """Return the bytes of the one canonical bundle of `schema`."""
     return len(bundle.header(schema)) + schema.nbytes
+
+
+def _empty(folder: Path) -> None:
+    """Remove whatever the trainer left in `folder`; links are removed, not followed."""
+    for left in folder.iterdir():
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
 
 
 def _read_exactly(path: Path, length: int) -> bytes:

@@ -2,6 +2,8 @@
 
 from modelward.core.columns import columns
 from modelward.core.study import CategoryFeature, ImageFeature, NumberFeature, Study
+from modelward.core.task import TaskKind
+from modelward.study.agreement import Agreement
 from modelward.study.answers import answer_to
 from modelward.study.model import parameter_schema
 
@@ -44,6 +46,56 @@ def explain(study: Study) -> str:
         "what leaves can leak information about patients.",
     ]
     return "\n".join(parts)
+
+
+def explain_agreement(agreement: Agreement, site: str) -> str:
+    """Return what the site is asked to agree to: the study, how much leaves, and with whom.
+
+    Args:
+        agreement: What was proposed.
+        site: The name of the reader's own site.
+    """
+    study = agreement.study
+    others = [
+        f"  {name:<24}{key[:16]}…{'  (this site)' if name == site else ''}"
+        for name, key in sorted(agreement.roster.items())
+    ]
+    most, often = most_bytes(study)
+    contact = study.study.contact or "nobody is named"
+    return "\n".join(
+        [
+            explain(study),
+            "",
+            f"In all rounds together at most {most:,} bytes leave this site, "
+            f"in at most {often} answers.",
+            "Privacy cost: no differential privacy is applied, so no bound on what could be "
+            "learnt about a patient is stated; the site's own limits hold (policy.toml).",
+            f"Legal basis: {study.study.legal_basis or 'not stated'}. Contact: {contact}.",
+            "",
+            f"Who takes part ({len(agreement.roster)} sites, by signing key):",
+            *others,
+            f"Roster fingerprint  {spoken(agreement.fingerprint)}",
+            "Compare it with the other sites, by voice: it must be the same everywhere.",
+        ]
+    )
+
+
+def most_bytes(study: Study) -> tuple[int, int]:
+    """Return the most bytes of values that leave a site in a whole study, in how many answers.
+
+    File headers, cards and envelopes come on top: below 2 kB an answer for small models.
+    """
+    asked: list[TaskKind] = ["newton" if study.plan.strategy == "newton" else "train"]
+    if study.stop.metric:
+        asked.append("evaluate")
+    once = answer_to(study, "statistics")[1].nbytes
+    each = sum(answer_to(study, kind)[1].nbytes for kind in asked)
+    return once + study.plan.rounds * each, 1 + study.plan.rounds * len(asked)
+
+
+def spoken(fingerprint: str) -> str:
+    """Return a fingerprint in groups of four, as it is read out."""
+    return " ".join(fingerprint[start : start + 4] for start in range(0, 32, 4))
 
 
 def _feature(feature: object) -> str:

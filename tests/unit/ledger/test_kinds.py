@@ -27,7 +27,15 @@ EXAMPLES: dict[str, dict[str, Json]] = {
     "hold": {**ASKED, "findings": FINDINGS, "awaits": "A. Officer"},
     "privacy": {"study": HASH, "round": 1, "cohort": "c1", "event": {"sigma": 1.5}},
     "policy": {"by": "A. Officer", "before": HASH, "after": HASH},
+    "decline": {"study": HASH, "by": "A. Officer", "roster": HASH},
     "withdrawal": {"study": HASH, "by": "A. Officer"},
+    "intake": {
+        "study": HASH,
+        "round": 2,
+        "asked": HASH,
+        "findings": [{"rule": "intake-step", "says": "it moved by 12", "remedy": "ask"}],
+    },
+    "message": {"finding": "its sequence was used before"},
     "receipt": {"study": HASH, "round": 1, "sha256": HASH, "bytes": 9, "source": "hub"},
     "alarm": {"origin": "modelward/va", "finding": "split", "held": STATE, "shown": STATE},
 }

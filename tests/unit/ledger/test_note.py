@@ -107,6 +107,7 @@ LINE = note.sign("text\n", ONE).splitlines(keepends=True)[-1]
         (b"text\n\n" + LINE + "— o+ne AAAAAAA=\n".encode(), "not a signature line"),
         (b"text\n\n" + LINE + "— two AAAA\n".encode(), "an empty signature by 'two'"),
         (b"text\n\n" + LINE * 101, "more than 100 signatures"),
+        (b"text\n" * 20_000 + b"\n" + LINE, "bytes are more than 65,536"),
     ],
 )
 def test_what_is_not_a_note_is_refused(bad, says):

@@ -146,18 +146,18 @@ class JetStream:
         end = None if deadline_s is None else time.monotonic() + deadline_s
         self._forget(task)
         question = _Question(task, set(sites))
-        for site in sorted(sites):
-            known = self._known(task, site)
-            if known is not None:
-                question.missing.discard(site)
-                yield known
-        if not question.missing:
-            return
         self._closed.discard(task.id)
-        self._open[task.id] = question
-        sending = self._call(self._send(question))
+        self._open[task.id] = question  # before looking: what is stored from now on arrives
+        sending: Future[None] | None = None
         try:
-            while question.missing:
+            for site in sorted(sites):
+                known = self._known(task, site)
+                if known is not None and site in question.missing:
+                    question.missing.discard(site)
+                    yield known
+            if question.missing:
+                sending = self._call(self._send(question))
+            while sending is not None and question.missing:
                 answer = self._await(question, sending, end)
                 if answer is None:
                     return
@@ -165,7 +165,8 @@ class JetStream:
                     question.missing.discard(answer.site)
                     yield answer
         finally:
-            sending.cancel()
+            if sending is not None:
+                sending.cancel()
             self._open.pop(task.id, None)
             self._closed.add(task.id)
 
@@ -377,6 +378,9 @@ class JetStream:
         if not past and task not in self._closed:
             return False
         await asyncio.to_thread(self._book.keep, envelope.study, raw)
+        question = self._open.get(task)  # asked again meanwhile
+        if question is not None and entry is None:
+            question.arrived.put(Refusal(envelope.sender, task))
         self._journal("answer-late", site=envelope.sender, round=envelope.round_no)
         if entry is not None:
             await objects.purge(self._line, f"up-{envelope.sender}", entry.sha256)

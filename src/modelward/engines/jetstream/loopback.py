@@ -86,13 +86,24 @@ def federate(
     for study in studies:
         load(study.recipe)
     _Processes(folder, sites, seen).run()
-    figures = [
-        json.loads((hub / "studies" / f"{study.sha256}.wire").read_bytes()) for study in studies
-    ]
+    figures = [_figures(hub, study) for study in studies]
     return WireFigures(
-        round_ms=tuple(ms for each in figures for ms in each["round_ms"]),
-        bytes_up=sum(each["bytes_up"] for each in figures),
-        bytes_down=sum(each["bytes_down"] for each in figures),
+        round_ms=tuple(ms for each in figures for ms in each.round_ms),
+        bytes_up=sum(each.bytes_up for each in figures),
+        bytes_down=sum(each.bytes_down for each in figures),
+    )
+
+
+def _figures(hub: Path, study: Study) -> WireFigures:
+    """Return what was noted of a finished study; nothing, if the hub died before it could."""
+    try:
+        noted = json.loads((hub / "studies" / f"{study.sha256}.wire").read_bytes())
+    except FileNotFoundError:
+        return WireFigures(round_ms=(), bytes_up=0, bytes_down=0)
+    return WireFigures(
+        round_ms=tuple(noted["round_ms"]),
+        bytes_up=noted["bytes_up"],
+        bytes_down=noted["bytes_down"],
     )
 
 

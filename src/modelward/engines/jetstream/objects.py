@@ -24,8 +24,10 @@ from modelward.core.canonical import canonical_bytes
 from modelward.engines.jetstream.line import Line, Rejected
 from modelward.errors import BadArtifact
 
-PIECE = 512 * 1024
-WINDOW = 4 * 1024 * 1024
+PIECE = 960 * 1024
+"""Bytes of one piece; with its headers it must fit into `max_payload`, 1 MiB."""
+
+WINDOW = 4 * PIECE
 """Bytes asked for at once; the server's `max_pending` must hold several windows."""
 
 STALLED_S = 10.0

@@ -6,6 +6,7 @@ whose approval, is decided before.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -30,19 +31,31 @@ class SiteNode:
         path: Its folder.
         journal: Is told what happens.
         now: The time.
+        url: Where to dial instead of the hub's own address, such as a local tunnel; who
+            answers there must still be the hub's server.
 
     Raises:
         NotAdmitted: If it has not joined, or its certificate cannot be used now.
         StorageError: If another process serves this folder.
     """
 
-    def __init__(self, path: Path, journal: Journal, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        journal: Journal,
+        now: Callable[[], datetime],
+        *,
+        url: str | None = None,
+    ) -> None:
         self.folder = SiteFolder(path)
         self.folder.check(now())
+        dialled = folders.site_identity(self.folder)
+        if url is not None:
+            dialled = replace(dialled, url=url)
         self._hospital = Hospital(path, self.folder.name, clock=now)
         self.end = SiteEnd(
             _Joined(self._hospital),
-            folders.site_identity(self.folder),
+            dialled,
             self.folder.key,
             self.folder.hub_key,
             path,

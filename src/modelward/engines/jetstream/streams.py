@@ -16,7 +16,7 @@ from modelward.core.canonical import Json, canonical_bytes
 from modelward.engines.jetstream.configuration import Limits
 from modelward.engines.jetstream.line import Line, Rejected
 
-ACK_S = 5.0
+ACK_S = 2.0
 """A task or answer that is neither acknowledged nor being worked on comes again after this."""
 
 SAME_S = 30

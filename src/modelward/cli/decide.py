@@ -1,0 +1,143 @@
+"""`modelward site studies|show|approve|decline|withdraw|person`: what a site agrees to."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from modelward.artifact.decision import Word
+    from modelward.site.approvals import Approvals
+
+Folder = Annotated[Path, typer.Argument(help="Folder of the site.", metavar="SITE")]
+Study = Annotated[str, typer.Argument(help="A study's name, or the start of its hash.")]
+Person = Annotated[str, typer.Option("--as", help="Who decides, as policy.toml spells it.")]
+Key = Annotated[Path, typer.Option(help="That person's key file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
+Passphrase = Annotated[
+    str, typer.Option(prompt=True, hide_input=True, help="Asked for if absent.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file to `modelward site`."""
+    for command in (studies, show, approve, decline, withdraw, person):
+        app.command()(command)
+
+
+def studies(folder: Folder, *, as_json: Json = False) -> None:
+    """List the studies that this site was asked to join, and what it decided."""
+    approvals = _approvals(folder)
+    rows = []
+    for each in approvals.proposals():
+        made = approvals.decided(each.study.sha256)
+        word: str = made[-1].word if made else "undecided"
+        if made and made[-1].roster != each.fingerprint:
+            word = "undecided (the roster has changed)"
+        rows.append(
+            {
+                "id": each.study.id,
+                "version": each.study.study.version,
+                "study": each.study.sha256,
+                "roster": each.fingerprint,
+                "decision": word,
+                "person": made[-1].person if made else None,
+                "time": made[-1].time if made else None,
+            }
+        )
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    for row in rows:
+        who = f"  {row['person']}, {row['time']}" if row["person"] else ""
+        typer.echo(f"{row['id']:<24}{str(row['study'])[:12]}  {row['decision']}{who}")
+    if not rows:
+        typer.echo("no study has been proposed yet")
+
+
+def show(folder: Folder, study: Study) -> None:
+    """Say in plain words what a study computes, what leaves, how much, and with whom."""
+    from modelward.study.explain import explain_agreement
+
+    agreement = _approvals(folder).proposal(study)
+    typer.echo(explain_agreement(agreement, site_name(folder)))
+
+
+def approve(
+    folder: Folder, study: Study, *, name: Person, key: Key, passphrase: Passphrase
+) -> None:
+    """Approve a study with its roster, as it stands; signed with your own key."""
+    _decide("approved", folder, study, name, (key, passphrase))
+
+
+def decline(
+    folder: Folder, study: Study, *, name: Person, key: Key, passphrase: Passphrase
+) -> None:
+    """Decline a study; the hub is told, and no task of it is answered."""
+    _decide("declined", folder, study, name, (key, passphrase))
+
+
+def withdraw(
+    folder: Folder, study: Study, *, name: Person, key: Key, passphrase: Passphrase
+) -> None:
+    """Withdraw an approval, effective at once; what has left cannot be called back."""
+    _decide("withdrawn", folder, study, name, (key, passphrase))
+
+
+def person(
+    name: Annotated[str, typer.Argument(help="Who will decide, such as 'Dr Ada Byron'.")],
+    *,
+    key: Annotated[Path, typer.Option(help="File to write the person's key to.")],
+    passphrase: Annotated[
+        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)
+    ],
+) -> None:
+    """Make a person's key, and print what the site's policy needs to know of it."""
+    from modelward.artifact.card import fingerprint
+    from modelward.site import person_key
+
+    made = person_key.make(key, passphrase)
+    typer.echo(f"wrote {key}; it stays with {name}")
+    typer.echo("add to policy.toml of the site:\n\n[approvers]")
+    typer.echo(f'{json.dumps(name, ensure_ascii=False)} = "{fingerprint(made.public_key())}"')
+
+
+def site_name(folder: Path) -> str:
+    """Return the name that the site in `folder` was admitted under, or has asked for."""
+    from modelward.errors import NotAdmitted
+
+    for file in ("membership.json", "request.json"):
+        path = folder / file
+        if path.exists():
+            name = json.loads(path.read_bytes()).get("site")
+            if isinstance(name, str):
+                return name
+    raise NotAdmitted(
+        f"{folder} is not the folder of a site",
+        why="a decision is made in the name of a site that a hub knows",
+        remedy="make it one: modelward site init SITE --name NAME --hub-url URL",
+    )
+
+
+def _approvals(folder: Path) -> "Approvals":
+    from modelward.gate.policy_file import read_policy
+    from modelward.site.approvals import Approvals
+
+    policy = read_policy(folder / "policy.toml")
+    return Approvals(folder, site_name(folder), policy.approvers)
+
+
+def _decide(word: "Word", folder: Path, study: str, name: str, lock: tuple[Path, str]) -> None:
+    from modelward.site.approvals import settle_now
+    from modelward.site.person_key import unlock
+
+    approvals, now = _approvals(folder), datetime.now(UTC)
+    made = approvals.decide(word, study, name, unlock(*lock), now)
+    typer.echo(f"{made.person} has {made.word} {made.study[:12]}… for {made.site}")
+    typer.echo(f"with the roster {made.roster[:16]}…; compare it with the other sites")
+    if settle_now(folder, approvals, made.site, now):
+        typer.echo("recorded in the ledger; the hub is told when the node runs")
+    else:
+        typer.echo("the running node records it and tells the hub")

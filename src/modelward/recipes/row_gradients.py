@@ -1,0 +1,88 @@
+"""Gradients of single examples in torch, for any recipe that has a `forward`.
+
+    vmap(grad(loss of one example))     torch.func, without hooks or special layers
+
+A gradient of one example exists only if the model computes each logit from that example
+alone. Recipes have no buffers, and none has a layer that mixes the examples of a batch
+(GroupNorm, never BatchNorm), so every torch recipe qualifies; `require_apart` measures it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from modelward.errors import BadPrivacyTerms
+from modelward.recipes.recipe import Labels
+from modelward.recipes.torch_cpu import Batches, Forward, single_thread
+
+
+class TorchRowGradients:
+    """Gradients of single examples at parameters that somebody else moves.
+
+    Args:
+        forward: What the model computes.
+        parameters: By name, in schema order; share memory with the flat vector.
+        batches: The site's inputs.
+        y: The site's outcomes.
+        offset: Added to every logit; see recipe.Descent.
+    """
+
+    def __init__(
+        self,
+        forward: Forward,
+        parameters: Mapping[str, Tensor],
+        batches: Batches,
+        y: Labels,
+        offset: float,
+    ) -> None:
+        single_thread()
+        self._forward = forward
+        self._parameters = dict(parameters)
+        self._batches = batches
+        self._y = torch.from_numpy(y.astype(np.float32))
+
+        def loss(named: Mapping[str, Tensor], x: Tensor, outcome: Tensor) -> Tensor:
+            z = forward(named, x[None])[0] + offset
+            return functional.softplus(z) - outcome * z
+
+        self._gradients: Any = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0, 0))
+
+    def gradients(
+        self, rows: NDArray[np.int64], draw: np.random.Generator, out: NDArray[np.float32]
+    ) -> None:
+        """Write the gradient of each row's loss into `out`; see recipe.RowGradients."""
+        found = self._gradients(
+            self._parameters, self._batches.take(rows, draw), self._y[torch.from_numpy(rows)]
+        )
+        start = 0
+        for name in self._parameters:
+            values = found[name].reshape(len(rows), -1).numpy()
+            out[:, start : start + values.shape[1]] = values
+            start += values.shape[1]
+
+    def penalty(self) -> NDArray[np.float32] | None:
+        """Return None: networks have no penalty."""
+        return None
+
+    def require_apart(self, rows: NDArray[np.int64]) -> None:
+        """Return if the logit of each of `rows` does not depend on the others.
+
+        Raises:
+            BadPrivacyTerms: If it does, as with BatchNorm.
+        """
+        x = self._batches.take(rows, None)
+        with torch.inference_mode():
+            together = self._forward(self._parameters, x)
+            alone = torch.cat([self._forward(self._parameters, row[None]) for row in x])
+        if not torch.allclose(together, alone, rtol=1e-3, atol=1e-4):
+            worst = float((together - alone).abs().max())
+            raise BadPrivacyTerms(
+                f"a logit moved by {worst:.2g} when it was computed without the other rows",
+                why="where patients are mixed, clipping one of them bounds nothing",
+                remedy="use a recipe with GroupNorm (norm = 'group') in place of BatchNorm",
+            )

@@ -1,0 +1,120 @@
+"""Gatekeeper and trainer are killed at any moment, and the same bytes leave, once each."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from modelward.ledger.verify import verify
+from tests.answering import ROUNDS
+
+ROOT = Path(__file__).parents[2]
+LIMIT_S = 60.0
+
+
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.answering", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"},
+        stderr=subprocess.PIPE,
+    )
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes below `pid`, the innermost last."""
+    found: list[int] = []
+    try:
+        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    for child in map(int, listed):
+        found += [child, *descendants(child)]
+    return found
+
+
+def finish(folder: Path) -> float:
+    """Run to the end; return how long it took, in seconds."""
+    began = time.monotonic()
+    process = start(folder)
+    _, said = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 0, said.decode()
+    return time.monotonic() - began
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Return the answers of a run that nobody killed, and how long it took."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    took = finish(folder)
+    return json.loads((folder / "answers.json").read_text()), took
+
+
+def check(folder: Path, expected: list[str]) -> None:
+    """What left is what an undisturbed run releases, and the ledger counts it once."""
+    assert json.loads((folder / "answers.json").read_text()) == expected
+    assert verify(folder / "cleveland/ledger").entries == 1 + len(expected)
+    released = [
+        json.loads(line)["sha256"]
+        for line in (folder / "cleveland/ledger/entries.jsonl").read_text().splitlines()
+        if json.loads(line)["kind"] == "release"
+    ]
+    assert released == expected
+    assert len(expected) == ROUNDS + 1
+
+
+def kill_often(folder: Path, victim: str, took: float, kills: int, seed: int) -> int:
+    """Kill `victim` at random moments, restart, and let the last run finish; count hits."""
+    draw, hits = random.Random(seed), 0
+    for _ in range(kills):
+        process = start(folder)
+        if victim == "gatekeeper":
+            time.sleep(draw.uniform(0.0, took))
+            targets = [process.pid]
+        else:
+            while process.poll() is None and len(descendants(process.pid)) < 2:
+                time.sleep(0.01)
+            time.sleep(draw.uniform(0.0, took / 4))
+            targets = descendants(process.pid)[-1:]
+        for target in targets:
+            try:
+                os.kill(target, signal.SIGKILL)
+                hits += 1
+            except ProcessLookupError:
+                pass
+        if victim == "gatekeeper":
+            process.communicate()
+        else:
+            process.communicate(timeout=LIMIT_S)
+            if process.returncode == 0:
+                (folder / "answers.json").unlink()
+    assert finish(folder) < 10.0
+    return hits
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["gatekeeper", "trainer"])
+def test_killed_at_random_moments_the_same_bytes_leave(tmp_path, undisturbed, victim):
+    expected, took = undisturbed
+
+    hits = kill_often(tmp_path, victim, took, kills=6, seed=7)
+
+    assert hits >= 3
+    check(tmp_path, expected)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("victim", ["gatekeeper", "trainer"])
+@pytest.mark.parametrize("seed", range(5))
+def test_killed_a_hundred_times_the_same_bytes_leave(tmp_path, undisturbed, victim, seed):
+    expected, took = undisturbed
+
+    kill_often(tmp_path, victim, took, kills=10, seed=seed)
+
+    check(tmp_path, expected)

@@ -1,0 +1,97 @@
+"""Messages are kept whole, known again, and refused when they are replayed."""
+
+from datetime import timedelta
+
+import pytest
+
+from modelward.artifact.envelope import Envelope, seal, unseal
+from modelward.engines.jetstream.book import Book, task_id
+from modelward.errors import MessageRefused
+from tests.letters import HUB, MODEL, MORNING, STRANGER, STUDY, letter
+
+BODY = {"kind": "train", "model": MODEL}
+
+
+@pytest.fixture
+def book(tmp_path):
+    made = Book(tmp_path, "hub", HUB)
+    yield made
+    made.close()
+
+
+def written(book: Book, round_no: int = 1) -> bytes:
+    return book.write("task", study=STUDY, round_no=round_no, body=BODY, now=MORNING)
+
+
+def read(raw: bytes) -> Envelope:
+    return unseal(raw, {"hub": HUB.public_key()}, now=MORNING)
+
+
+def test_sequences_count_up_and_go_on_after_a_restart(tmp_path):
+    first = Book(tmp_path, "hub", HUB)
+    for expected in (1, 2):
+        raw = written(first, round_no=expected)
+        assert read(raw).sequence == expected
+        first.keep(STUDY, raw)
+    first.close()
+
+    again = Book(tmp_path, "hub", HUB)
+    assert read(written(again)).sequence == 3
+    again.close()
+
+
+def test_a_message_that_was_not_kept_was_not_sent(book):
+    assert read(written(book)).sequence == read(written(book)).sequence == 1
+
+
+def test_a_task_is_found_by_its_id_with_the_same_bytes(tmp_path, book):
+    raw = written(book)
+    book.keep(STUDY, raw)
+    task = task_id(STUDY, 1, BODY)
+
+    assert book.task(STUDY, task) == raw
+    again = Book(tmp_path, "hub", HUB)
+    assert again.task(STUDY, task) == raw
+    again.close()
+
+
+def test_the_same_message_twice_is_kept_once(tmp_path, book):
+    raw = written(book)
+    book.keep(STUDY, raw)
+    book.keep(STUDY, raw, raw)
+
+    assert (tmp_path / f"{STUDY}.jsonl").read_bytes() == raw + b"\n"
+    assert book.repeats(raw, read(raw))
+
+
+def test_a_line_that_a_crash_cut_short_is_dropped(tmp_path, book):
+    raw = written(book)
+    book.keep(STUDY, raw)
+    file = tmp_path / f"{STUDY}.jsonl"
+    file.write_bytes(raw + b"\n" + raw[:40])
+
+    again = Book(tmp_path, "hub", HUB)
+    assert again.repeats(raw, read(raw))
+    again.close()
+    assert file.read_bytes() == raw + b"\n"
+
+
+@pytest.mark.parametrize(("first", "then"), [(7, 7), (7, 6)], ids=["replaced", "reordered"])
+def test_a_known_or_older_sequence_with_other_content_is_refused(tmp_path, first, then):
+    book = Book(tmp_path, "north", STRANGER)
+    book.keep(STUDY, seal(letter(sequence=first), HUB))
+    late = letter(sequence=then, issued=MORNING + timedelta(seconds=1))
+    raw = seal(late, HUB)
+
+    with pytest.raises(MessageRefused, match="sequence"):
+        book.repeats(raw, late)
+    book.close()
+
+
+def test_studies_do_not_share_sequences(tmp_path):
+    book = Book(tmp_path, "north", STRANGER)
+    book.keep(STUDY, seal(letter(sequence=7), HUB))
+    other = letter(sequence=1, study="11" * 32)
+
+    assert book.repeats(seal(other, HUB), other) is False
+    book.close()

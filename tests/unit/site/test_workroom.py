@@ -1,0 +1,246 @@
+"""Whatever lies in the outbox, only the exact bundle that was asked for is looked at."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pytest
+from typing_extensions import override
+
+from modelward.artifact import bundle
+from modelward.artifact.store import Store
+from modelward.core.task import Task
+from modelward.errors import StorageError, TrainingFailed
+from modelward.readers.open import open_cohort
+from modelward.site.answer import Computed
+from modelward.site.snapshot import CohortFacts, write_snapshot
+from modelward.site.trainer_line import LONGEST_REPLY, Line
+from modelward.site.workroom import OFFER, Workroom
+from modelward.study.answers import answer_to
+from modelward.study.model import initial
+from modelward.study.scaling import Scaling
+from tests.sites import make_site, newton
+
+STATISTICS = Task(study=newton().sha256, round_no=0, kind="statistics")
+SCHEMA = answer_to(newton(), "statistics")[1]
+
+
+def prepared(tmp_path: Path) -> tuple[Path, CohortFacts]:
+    site = make_site(tmp_path / "a", 1)
+    cohort = open_cohort(site / "dataset.toml", newton())
+    return site, write_snapshot(cohort, newton(), site, bytes(32))
+
+
+Act = Callable[[Path], object]
+
+
+class Scripted(Workroom):
+    """A workroom whose trainer is a hostile one: `offers` does what it likes in the outbox."""
+
+    def script(self, offers: Act, reply: bytes = b'{"offered": true}\n') -> Self:
+        ours, theirs = os.pipe()
+        answers, says = os.pipe()
+
+        def hostile() -> None:
+            with os.fdopen(ours, "rb") as asked, os.fdopen(says, "wb") as told:
+                for _ in asked:
+                    offers(self._room / "outbox")
+                    told.write(reply)
+                    told.flush()
+
+        threading.Thread(target=hostile, daemon=True).start()
+        self._line = Line(os.fdopen(theirs, "wb"), os.fdopen(answers, "rb"), None)
+        return self
+
+
+class Alone(Scripted):
+    """The same, where no other trainer can be started."""
+
+    @override
+    def _start(self) -> Line:
+        raise OSError("no other trainer")
+
+
+def hostile(tmp_path: Path, offers: Act, reply: bytes = b'{"offered": true}\n') -> Computed:
+    site, facts = prepared(tmp_path)
+    room = Scripted(site, "a", newton(), facts, "none").script(offers, reply)
+    try:
+        return room.compute(STATISTICS, Store(tmp_path / "models"))
+    finally:
+        room.close()
+
+
+def proper() -> bytes:
+    return bundle.to_bytes({s.name: np.zeros(s.shape) for s in SCHEMA}, SCHEMA)
+
+
+def test_a_proper_offer_is_taken_and_removed(tmp_path):
+    found = hostile(tmp_path, lambda outbox: (outbox / OFFER).write_bytes(proper()))
+
+    assert set(found.tensors) == {"units", "known", "total", "square"}
+    assert list((tmp_path / "a/workroom").glob("*/outbox/*")) == []
+
+
+def test_how_many_patients_there_are_is_the_extractors_word(tmp_path):
+    reply = b'{"offered": true, "patients": 1000000}\n'
+    with pytest.raises(TrainingFailed):
+        hostile(tmp_path, lambda outbox: (outbox / OFFER).write_bytes(proper()), reply=reply)
+
+
+def test_the_count_is_that_of_the_cohort(tmp_path):
+    found = hostile(tmp_path, lambda outbox: (outbox / OFFER).write_bytes(proper()))
+    cohort = open_cohort(tmp_path / "a/dataset.toml", newton())
+
+    assert found.patients == cohort.count("train") > 60
+
+
+def linked(outbox: Path) -> None:
+    (outbox / "real").write_bytes(proper())
+    (outbox / OFFER).symlink_to(outbox / "real")
+
+
+OFFERS: dict[str, Act] = {
+    "nothing": lambda _: None,
+    "too short": lambda outbox: (outbox / OFFER).write_bytes(proper()[:-1]),
+    "too long": lambda outbox: (outbox / OFFER).write_bytes(proper() + b"x"),
+    "metadata": lambda outbox: (outbox / OFFER).write_bytes(
+        proper().replace(b'{"known"', b'{"knowm"', 1)
+    ),
+    "pickle": lambda outbox: (outbox / OFFER).write_bytes(
+        (b"\x80\x04cos\nsystem\n." + bytes(len(proper())))[: len(proper())]
+    ),
+    "a link": linked,
+    "a folder": lambda outbox: (outbox / OFFER).mkdir(),
+    "a pipe": lambda outbox: os.mkfifo(outbox / OFFER),
+    "a device": lambda outbox: (outbox / OFFER).symlink_to("/dev/zero"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(OFFERS))
+def test_an_offer_of_anything_else_is_an_offer_of_nothing(tmp_path, name):
+    assert hostile(tmp_path, OFFERS[name]).tensors == {}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"\n",
+        b"[]\n",
+        b"true\n",
+        b'{"offered": 1}\n',
+        b'{"offered": "os.system"}\n',
+        b"[" * 4000 + b"\n",
+        b"x" * (LONGEST_REPLY * 2),
+        b'{"failed": "' + b"x" * 1000 + b'"}\n',
+        b"\xff\xfe\n",
+    ],
+)
+def test_a_reply_of_another_form_is_a_failure(tmp_path, reply):
+    site, facts = prepared(tmp_path)
+    room = Alone(site, "a", newton(), facts, "none")
+    room.script(lambda outbox: (outbox / OFFER).write_bytes(proper()), reply)
+
+    with pytest.raises(TrainingFailed) as caught:
+        room.compute(STATISTICS, Store(tmp_path / "models"))
+
+    assert len(caught.value.what) < 200
+
+
+def test_a_model_that_is_not_there_is_a_fault_of_the_wire_not_of_the_trainer(tmp_path):
+    site, facts = prepared(tmp_path)
+    room = Workroom(site, "a", newton(), facts, "none")
+    task = Task(study=newton().sha256, round_no=1, kind="newton", model="ab" * 32)
+
+    with pytest.raises(StorageError):
+        room.compute(task, Store(tmp_path / "models"))
+
+
+def test_only_the_model_of_the_task_lies_in_the_room(tmp_path):
+    site, facts = prepared(tmp_path)
+    room, models = Workroom(site, "a", newton(), facts, "none"), Store(tmp_path / "models")
+    fill = np.array([60.0, 1.0, 0.3])
+    first = initial(newton(), Scaling(center=fill, spread=np.ones(3), fill=fill))
+    names = []
+    try:
+        for shift in (0.0, 1.0):
+            first.parameters[0] = shift
+            digest, _ = models.put(first.tensors, first.schema)
+            task = Task(study=newton().sha256, round_no=1, kind="newton", model=digest)
+            room.compute(task, models)
+            names.append([path.stem for path in (room._room / "models").iterdir()])
+    finally:
+        room.close()
+
+    assert len(names[0]) == len(names[1]) == 1
+    assert names[0] != names[1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"task": {"study": "x", "round_no": 1, "kind": "train", "model": null, "code": "1"}}',
+        '{"cohort": "../../etc/passwd", "site": "a", "task": {}}',
+        '{"recipe": "os.system", "cohort": "x", "site": "a", "task": {}}',
+        "cos\\nsystem\\n(S'id'\\ntR.",
+        "[" * 100000,
+    ],
+)
+def test_a_line_that_is_no_task_ends_the_trainer_without_a_result(tmp_path, line):
+    """The trainer trusts its gatekeeper; what it must not do is run what a line names."""
+    site, facts = prepared(tmp_path)
+    room = Workroom(site, "a", newton(), facts, "none")
+    try:
+        room.compute(STATISTICS, Store(tmp_path / "models"))
+        process = room._line._process  # type: ignore[union-attr]
+        process.stdin.write(line.encode() + b"\n")  # type: ignore[union-attr]
+        said = process.stdout.readline()  # type: ignore[union-attr]
+    finally:
+        room.close()
+
+    assert said in {b"", b'{"failed": "DataError"}\n'}
+    assert list((site / "workroom").glob("*/outbox/*")) == []
+
+
+def test_a_trainer_that_systemd_starts_gives_the_same_bits(tmp_path):
+    """The socket of packaging/systemd, played by a loop that starts a unit per connection."""
+    site, facts = prepared(tmp_path)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(site / "trainer.sock"))
+        listener.listen()
+        units: list[subprocess.Popen[bytes]] = []
+
+        def accept() -> None:
+            connection, _ = listener.accept()
+            with connection, (tmp_path / "unit.log").open("wb") as log:
+                command = [sys.executable, "-m", "modelward.site.trainer", "unit", str(site)]
+                units.append(
+                    subprocess.Popen(
+                        command,
+                        stdin=connection.fileno(),
+                        stdout=connection.fileno(),
+                        stderr=log,
+                    )
+                )
+
+        manager = threading.Thread(target=accept)
+        manager.start()
+        unit = Workroom(site, "a", newton(), facts, "systemd")
+        child = Workroom(site, "a", newton(), facts, "none")
+        try:
+            ours = unit.compute(STATISTICS, Store(tmp_path / "models"))
+            theirs = child.compute(STATISTICS, Store(tmp_path / "models"))
+        finally:
+            manager.join(10)
+            unit.close()
+            child.close()
+    for each in units:
+        each.wait(10)
+
+    assert ours.tensors
+    assert bundle.to_bytes(ours.tensors, SCHEMA) == bundle.to_bytes(theirs.tensors, SCHEMA)
