@@ -70,6 +70,7 @@ def summary(result: Result) -> str:
     """Return the result as a table of at most 80 columns, with where to read on."""
     found = result.findings
     record = found.record
+    whom = f"test {record.study.unit}s of all hospitals"
     kind = "simulated hospitals" if record.simulated_sites else "hospitals"
     rows = [
         f"{record.label(model.name):<34}{_cell(model.overall.auc):<24}"
@@ -86,7 +87,7 @@ def summary(result: Result) -> str:
             f"{result.study.id}: {len(record.sites)} {kind}, "
             f"{len(result.outcome.history)} rounds, {result.outcome.seconds:.1f} s",
             "",
-            f"{'test patients of all hospitals':<34}{'AUC (95 % interval)':<24}accuracy",
+            f"{whom:<34}{'AUC (95 % interval)':<24}accuracy",
             *rows,
             "",
             *(f"{verdict.site:<14}{verdict.word}" for verdict in found.verdicts),
