@@ -19,7 +19,7 @@ mean.py's business.
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from operator import add
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +84,29 @@ class UpdateSum:
     def __init__(self, size: int) -> None:
         self._sum = np.zeros(size, np.int64)
         self._weight = 0
+
+    @classmethod
+    def of(cls, total: NDArray[np.int64], weight: int) -> Self:
+        """Return a sum that was made elsewhere, such as behind masks.
+
+        Args:
+            total: Weighted updates in units of 2^-24, [size]; kept, not copied.
+            weight: Total weight behind it, 1 to `MAX_WEIGHT`.
+
+        Raises:
+            BadUpdate: If `weight` is out of range, or a value larger than it allows.
+        """
+        made = cls(0)
+        made._check_weight(weight)
+        limit = weight << (UPDATE_BITS + UPDATE_RANGE_BITS)
+        if total.size and not -limit < int(total.min()) <= int(total.max()) < limit:
+            raise BadUpdate(
+                f"a sum of weight {weight} has a value beyond {limit}",
+                why=f"updates are below 2^{UPDATE_RANGE_BITS}, and so is their mean",
+                remedy="repeat the round; a mask may be left in the sum",
+            )
+        made._sum, made._weight = total, weight
+        return made
 
     @property
     def weight(self) -> int:

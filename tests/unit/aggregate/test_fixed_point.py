@@ -230,3 +230,13 @@ def test_statistics_of_another_shape_are_refused():
         exact_sum([{"n": np.zeros(2)}, {"n": np.zeros(3)}])
     with pytest.raises(BadUpdate, match="no statistics"):
         exact_sum([])
+
+
+def test_a_sum_made_elsewhere_has_its_mean():
+    assert UpdateSum.of(np.array([3 * 2**24, -(2**24)]), 2).mean().tolist() == [1.5, -0.5]
+
+
+@pytest.mark.parametrize("value", [2**32, -(2**32), 2**62])
+def test_a_sum_that_no_updates_can_have_is_refused(value):
+    with pytest.raises(BadUpdate, match="beyond"):
+        UpdateSum.of(np.array([value]), 2)
