@@ -58,7 +58,7 @@ def test_a_small_study_learns(finished):
     assert heart["federated"] > 0.85
     assert pneumonia["federated"] > 0.6, "four rounds of a very small network"
     assert heart["sites"] == ["cleveland", "hungarian", "switzerland", "va"]
-    assert heart["local"]["switzerland"] is None
+    assert all(isinstance(value, float) for value in heart["local"].values())
 
 
 def rounds_done(run: Path) -> int:
