@@ -31,7 +31,7 @@ Rows = Mapping[str, NDArray[np.int64]]
 LEAST = 20
 """Training rows of every class that a simulated site should have."""
 
-DRAWS = 1000
+DRAWS = 200
 """Draws of shares before the nearest is taken."""
 
 
