@@ -22,13 +22,13 @@ def main() -> None:
     print(f"{held.origin}: {held.entries} entries, root {held.root.hex()[:16]}…")
     for line in (ledger / "entries.jsonl").read_text().splitlines():
         entry = json.loads(line)
-        said = f"{entry['decision']} {entry['kind']}, {entry.get('bytes', 0)} bytes"
+        said = f"{entry['kind']} of {entry['artifact']}, {entry.get('bytes', 0)} bytes"
         print(f"  round {entry['round']}: {said}")
 
     copy = Path("edited-ledger")
     shutil.copytree(ledger, copy, dirs_exist_ok=True)
     entries = copy / "entries.jsonl"
-    entries.write_text(entries.read_text().replace('"released"', '"refused!"', 1))
+    entries.write_text(entries.read_text().replace('"release"', '"refusal"', 1))
     try:
         mw.verify_ledger(copy, key)
     except mw.ModelwardError as error:

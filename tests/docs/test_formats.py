@@ -188,18 +188,17 @@ def test_the_request_on_its_page_proves_what_it_says():
     files.check_request(asked)
 
 
-def test_the_approval_on_its_page_is_read_and_has_the_hash_on_its_page():
-    raw = block("approval", "json")[:-1].encode()
+def test_the_approval_on_its_page_is_read():
+    raw = block("approval", "(?:json)?")[:-1].encode()
 
     found = decision.read(json.loads(raw))
 
     assert canonical_bytes(found.body()) == raw
-    assert f"`{found.sha256}`" in page("approval")
     assert set(get_args(decision.Word)) <= set(re.findall(r"`(\w+)`", page("approval")))
 
 
 def test_the_transcript_on_its_page_is_read():
-    raw = block("transcript", "json")[:-1].encode()
+    raw = block("transcript", "(?:json)?")[:-1].encode()
 
     found = transcript.from_body("9f" * 32, 1, json.loads(raw))
 

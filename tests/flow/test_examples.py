@@ -21,7 +21,7 @@ SAYS = {
     "02": [r"At home", r"valley +no difference shown", r"valley alone +\+0\.0\d\d", r"No diff"],
     "03": [
         r"modelward/north: 8 entries",
-        r"round 7: released statistics",
+        r"round 7: release of statistics",
         r"entry 0 \(line 1\)",
     ],
     "04": [r"readmission\.card\.json", r"new-2: 9\d\.\d%", r"1 of them had a missing value"],
