@@ -109,8 +109,8 @@ for path in ({str(secret)!r}, "/etc/passwd", "/root", "/home", "/proc/1/environ"
     }
     assert found.pop("snapshot") == "patients"
     for path, said in found.items():
-        if path == "/root" and sys.base_prefix.startswith("/root/"):
-            continue  # Python itself lives there on this machine
+        if any(each.startswith(f"{path}/") for each in (sys.base_prefix, sys.prefix, *sys.path)):
+            continue  # Python or this checkout lives there on this machine
         assert said.startswith("FileNotFoundError"), (path, said)
 
 
