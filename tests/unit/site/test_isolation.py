@@ -109,7 +109,9 @@ for path in ({str(secret)!r}, "/etc/passwd", "/root", "/home", "/proc/1/environ"
     }
     assert found.pop("snapshot") == "patients"
     for path, said in found.items():
-        if any(each.startswith(f"{path}/") for each in (sys.base_prefix, sys.prefix, *sys.path)):
+        if any(
+            each.startswith(f"{path}/") for each in (sys.base_prefix, sys.prefix, *sys.path)
+        ):
             continue  # Python or this checkout lives there on this machine
         assert said.startswith("FileNotFoundError"), (path, said)
 
