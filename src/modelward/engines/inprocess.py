@@ -21,6 +21,7 @@ from modelward.engines.workers import Workers, assign
 from modelward.errors import ModelwardError
 from modelward.gate.policy import Policy
 from modelward.learn.group import SIZE
+from modelward.privacy.plan import plan_of
 from modelward.recipes.catalogue import load
 from modelward.site.hospital import Hospital
 from modelward.site.together import answer_together, in_groups
@@ -49,6 +50,8 @@ class InProcess:
         self._outboxes = {name: Store(folder / "outbox") for name, folder in sites.items()}
         for study in studies:
             load(study.recipe)
+            if study.privacy.dp is not None:
+                plan_of(study)  # priced once, before the fork
         self._grouped = {s.sha256 for s in studies if in_groups(s, len(sites))}
         names, width = list(sites), SIZE if self._grouped else 1
         self._jobs = [names[first : first + width] for first in range(0, len(names), width)]

@@ -40,6 +40,8 @@ def objection(
         return f"the card's {', '.join(wrong)} do not match the task"
     if key is None:
         return f"{release.site} is not one of the study's sites"
+    if study.privacy.dp is not None and entry.privacy.get("mechanism") == "none":
+        return "it has no privacy bound, and the study asks for one"
     if entry.patients < 1:
         return "nobody contributed"
     try:

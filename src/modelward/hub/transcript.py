@@ -23,7 +23,6 @@ from modelward.artifact import bundle
 from modelward.artifact.store import measure
 from modelward.core.artifact import Artifact, Card
 from modelward.core.canonical import Json, canonical_bytes
-from modelward.core.columns import columns
 from modelward.core.study import Study
 from modelward.core.task import Task, TaskKind
 from modelward.core.tensors import Schema, Tensors
@@ -33,7 +32,7 @@ from modelward.hub.registry import Registry
 from modelward.hub.strategy import Sums, strategy
 from modelward.study.answers import answer_to
 from modelward.study.model import Model, initial, model_schema
-from modelward.study.scaling import from_sums
+from modelward.study.scaling import frozen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,8 +183,7 @@ def _first(transcript: Transcript, study: Study, artifacts: Artifacts) -> Model:
     sums = Sums()
     for release in _releases(transcript, study, artifacts, "statistics"):
         sums.add(release)
-    listed = columns(study)
-    return initial(study, from_sums(sums.totals(), listed) if listed else None)
+    return initial(study, frozen(study, sums.totals()))
 
 
 def _releases(

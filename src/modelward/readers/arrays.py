@@ -1,7 +1,8 @@
 """Images in a NumPy archive (.npz).
 
 `images` uint8 [n, height, width], `labels` [n] of 0 or 1, and optionally `folds` [n] of 0
-(train), 1 (validation) or 2 (test). Every image is one unit.
+(train), 1 (validation) or 2 (test). Every image is one unit. `patients` [n], whole numbers
+or text, says whose image it is, if that is known.
 
 Object arrays are refused: they are pickles, and a pickle is code.
 """
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from modelward.core.faults import Fault, lines
 from modelward.core.study import Study
 from modelward.errors import DataError
-from modelward.readers.cohort import Cohort, assign_folds
+from modelward.readers.cohort import Cohort, assign_folds, number_owners, torn
 
 _DAMAGED = (
     OSError,
@@ -45,15 +46,18 @@ def read_arrays(path: Path, study: Study) -> Cohort:
         folds.shape != labels.shape or not np.isin(folds, [0, 1, 2]).all()
     ):
         faults.append(Fault("folds", "must be 0 (train), 1 (validation) or 2 (test) per image"))
+    ids, owner = _ids(arrays.get("patients"), len(labels), faults)
+    if owner is not None and folds is not None and not faults and (n := torn(owner, folds)):
+        faults.append(Fault("folds", f"{n} patients are in more than one fold"))
     if faults:
         raise _refuse(path, faults)
-    ids = [str(number) for number in range(len(labels))]
     given = None if folds is None else folds.astype(np.int8)
     return Cohort(
         x=images,
         y=labels.astype(np.int8),
         folds=assign_folds(ids, given, study.plan),
         ids=tuple(ids),
+        owner=owner,
     )
 
 
@@ -78,6 +82,18 @@ def load(path: Path, needed: tuple[str, ...]) -> dict[str, NDArray[Any]]:
     if absent:
         raise _refuse(path, [Fault(name, "is missing") for name in absent])
     return arrays
+
+
+def _ids(
+    patients: NDArray[Any] | None, images: int, faults: list[Fault]
+) -> tuple[list[str], NDArray[np.int64] | None]:
+    """Return the id of every image's patient, and its number if patients are named."""
+    if patients is None:
+        return [str(number) for number in range(images)], None
+    if patients.shape != (images,) or patients.dtype.kind not in "iuU":
+        faults.append(Fault("patients", "must be one whole number or text per image"))
+    ids = [str(patient) for patient in patients.reshape(-1).tolist()]
+    return ids, number_owners(ids)
 
 
 def _faults(images: NDArray[Any], labels: NDArray[Any], study: Study) -> list[Fault]:

@@ -30,7 +30,10 @@ class Cohort:
         y: int8 [units], 1 where the outcome is present.
         folds: int8 [units], numbered as in `FOLDS`.
         notes: What was left out and why, in sentences with counts.
-        ids: One id per unit, as the data name it; empty where they are not needed any more.
+        ids: Per unit, the id of its patient, or its own where the data name no patients;
+            empty where they are not needed any more.
+        owner: int64 [units], the same number for units of the same patient; None where the
+            data name no patients, and every unit stands for itself.
     """
 
     x: NDArray[Any]
@@ -38,15 +41,33 @@ class Cohort:
     folds: NDArray[np.int8]
     notes: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
+    owner: NDArray[np.int64] | None = None
 
     def fold(self, name: Fold) -> tuple[NDArray[Any], NDArray[np.int8]]:
         """Return x and y of the units in one fold, in the order of the data file."""
         chosen = self.folds == FOLDS[name]
         return self.x[chosen], self.y[chosen]
 
+    def owners(self, name: Fold) -> NDArray[np.int64]:
+        """Return the patient of every unit in one fold, in the order of `fold`."""
+        owner = np.arange(len(self.y)) if self.owner is None else self.owner
+        return owner[self.folds == FOLDS[name]]
+
     def count(self, name: Fold) -> int:
         """Return the number of units in one fold."""
         return int(np.count_nonzero(self.folds == FOLDS[name]))
+
+
+def number_owners(ids: Sequence[str]) -> NDArray[np.int64]:
+    """Return a number for every id, the same for the same id."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(each, len(numbers)) for each in ids], np.int64)
+
+
+def torn(owner: NDArray[np.int64], folds: NDArray[np.int8]) -> int:
+    """Return how many patients have units in more than one fold."""
+    held = {(int(o), int(f)) for o, f in zip(owner, folds, strict=True)}
+    return len(held) - len({o for o, _ in held})
 
 
 def assign_folds(

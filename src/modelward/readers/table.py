@@ -18,7 +18,7 @@ from modelward.core.faults import Fault, lines, nearest
 from modelward.core.study import CategoryFeature, Study
 from modelward.errors import DataError
 from modelward.readers import values
-from modelward.readers.cohort import Cohort, assign_folds
+from modelward.readers.cohort import Cohort, assign_folds, number_owners, torn
 from modelward.readers.dataset import MISSING, Dataset
 
 SEPARATORS = ",;\t|"
@@ -52,7 +52,9 @@ def read_table(path: Path, dataset: Dataset, study: Study) -> Cohort:
     y = values.outcome(
         table[headings[study.target_name]], study.outcome, study.target_name, faults
     )
-    ids = _ids(table[source.patient] if source.patient else None, len(y), faults)
+    once = study.study.unit == "patient"
+    ids = _ids(table[source.patient] if source.patient else None, len(y), faults, once=once)
+    owner = number_owners(ids)
     folds = values.folds(table[source.split], faults) if source.split else None
     known = ~np.isnan(y)
     notes = _notes(known, "no known outcome")
@@ -63,6 +65,8 @@ def read_table(path: Path, dataset: Dataset, study: Study) -> Cohort:
     else:
         unread = {fault.key for fault in faults}
         faults += [f for f in _too_many_missing(x[known], study) if f.key not in unread]
+    if folds is not None and (split := torn(owner[known], folds[known])):
+        faults.append(Fault("split", f"{split} patients are in more than one fold"))
     if faults:
         raise refuse(path, _once(faults))
     kept_ids = [unit for unit, keep in zip(ids, known, strict=True) if keep]
@@ -73,6 +77,7 @@ def read_table(path: Path, dataset: Dataset, study: Study) -> Cohort:
         folds=assign_folds(kept_ids, given, study.plan),
         notes=notes,
         ids=tuple(kept_ids),
+        owner=owner[known] if source.patient else None,
     )
 
 
@@ -90,7 +95,8 @@ def read_features(
     table = text_columns(path, wanted, missing=dataset.dataset.missing)
     faults: list[Fault] = []
     x = _design(table, named, study, faults)
-    ids = _ids(table[patient] if patient else None, len(x), faults)
+    once = study.study.unit == "patient"
+    ids = _ids(table[patient] if patient else None, len(x), faults, once=once)
     if faults:
         raise refuse(path, _once(faults))
     return ids, x
@@ -239,15 +245,15 @@ def _column(
     return np.where((found < column.low) | (found > column.high), np.nan, found)
 
 
-def _ids(text: Text | None, rows: int, faults: list[Fault]) -> list[str]:
-    """Return one id per row; a patient in two rows is a fault."""
+def _ids(text: Text | None, rows: int, faults: list[Fault], *, once: bool) -> list[str]:
+    """Return one id per row; a patient in two rows is a fault where rows are patients."""
     if text is None:
         return [str(row) for row in range(rows)]
     ids = ["" if unit is None else str(unit) for unit in text]
     twice = len(ids) - len(set(ids))
     if "" in ids:
         faults.append(Fault("patient", f"{ids.count('')} rows name no patient"))
-    elif twice:
+    elif twice and once:
         faults.append(Fault("patient", f"{twice} rows repeat a patient; one row per patient"))
     return ids
 
