@@ -97,7 +97,7 @@ def test_ctrl_c_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path):
 
 @contextmanager
 def unmeasured() -> Iterator[None]:
-    """Measure no coverage: an interrupt inside the tracer would leave its lock taken for ever."""
+    """Measure no coverage: an interrupt in the tracer would leave its lock taken for ever."""
     trace = sys.gettrace()
     sys.settrace(None)
     try:
