@@ -62,7 +62,7 @@ def read_table(
     )
     folds = values.folds(table[source.split], faults) if source.split else None
     known = ~np.isnan(y)
-    notes = () if opt_out is None else (opt_out.note(out),)
+    notes: tuple[str, ...] = () if opt_out is None else (opt_out.note(out),)
     notes += _notes(known[~out], "no known outcome")
     if study.cohort.complete:
         whole = ~np.isnan(x).any(axis=1)
