@@ -125,7 +125,8 @@ class _Terms:
 
 @lru_cache(maxsize=64)
 def _plan(terms: _Terms) -> PrivacyPlan:
-    once, metrics = (), None
+    once: tuple[Event, ...] = ()
+    metrics = None
     if terms.statistics:
         share = STATISTICS_SHARE * terms.epsilon
         once = (Event(1.0, noise_for(share, terms.delta, sampling=1.0, steps=1), 1),)

@@ -1,8 +1,8 @@
 """Images in a NumPy archive (.npz).
 
 `images` uint8 [n, height, width], `labels` [n] of 0 or 1, and optionally `folds` [n] of 0
-(train), 1 (validation) or 2 (test). Every image is one unit. `patients` [n], whole numbers
-or text, says whose image it is, if that is known.
+(train), 1 (validation) or 2 (test) and `patients` [n], whose image it is. Every image is
+one unit.
 
 Object arrays are refused: they are pickles, and a pickle is code.
 """
@@ -19,6 +19,7 @@ from modelward.core.faults import Fault, lines
 from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers.cohort import Cohort, assign_folds, number_owners, torn
+from modelward.readers.opt_out import OptOut, nobody_named
 
 _DAMAGED = (
     OSError,
@@ -32,8 +33,13 @@ _DAMAGED = (
 """What numpy and zipfile raise for bytes that are not, or no longer, an archive."""
 
 
-def read_arrays(path: Path, study: Study) -> Cohort:
+def read_arrays(path: Path, study: Study, opt_out: OptOut | None = None) -> Cohort:
     """Return the images at `path` as the study's cohort.
+
+    Args:
+        path: The archive.
+        study: What is asked for.
+        opt_out: Patients who are left out; the archive must name them in `patients` then.
 
     Raises:
         DataError: With every fault found, if the file is damaged or does not fit the study.
@@ -47,17 +53,24 @@ def read_arrays(path: Path, study: Study) -> Cohort:
     ):
         faults.append(Fault("folds", "must be 0 (train), 1 (validation) or 2 (test) per image"))
     ids, owner = _ids(arrays.get("patients"), len(labels), faults)
-    if owner is not None and folds is not None and not faults and (n := torn(owner, folds)):
-        faults.append(Fault("folds", f"{n} patients are in more than one fold"))
+    faults += [] if faults else torn("folds", owner, folds)
     if faults:
         raise _refuse(path, faults)
     given = None if folds is None else folds.astype(np.int8)
+    drawn = assign_folds(ids, given, study.plan)
+    out = np.zeros(len(ids), bool)
+    if opt_out is not None:
+        if owner is None:
+            raise nobody_named(path, "patients")
+        out = opt_out.among(ids)
     return Cohort(
-        x=images,
-        y=labels.astype(np.int8),
-        folds=assign_folds(ids, given, study.plan),
-        ids=tuple(ids),
-        owner=owner,
+        x=images[~out],
+        y=labels[~out].astype(np.int8),
+        folds=drawn[~out],
+        notes=() if opt_out is None else (opt_out.note(out),),
+        ids=tuple(each for each, left in zip(ids, out, strict=True) if not left),
+        owner=None if owner is None else owner[~out],
+        opted_out=None if opt_out is None else int(np.count_nonzero(out)),
     )
 
 
@@ -90,9 +103,10 @@ def _ids(
     """Return the id of every image's patient, and its number if patients are named."""
     if patients is None:
         return [str(number) for number in range(images)], None
-    if patients.shape != (images,) or patients.dtype.kind not in "iuU":
+    if patients.shape != (images,) or patients.dtype.kind not in "iuUS":
         faults.append(Fault("patients", "must be one whole number or text per image"))
-    ids = [str(patient) for patient in patients.reshape(-1).tolist()]
+    named = patients.astype(str) if patients.dtype.kind != "S" else np.char.decode(patients)
+    ids = [str(patient).strip() for patient in named.reshape(-1)]
     return ids, number_owners(ids)
 
 

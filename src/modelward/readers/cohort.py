@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from modelward.core.faults import Fault
 from modelward.core.study import Plan
 
 Fold = Literal["train", "validation", "test"]
@@ -34,6 +35,7 @@ class Cohort:
             empty where they are not needed any more.
         owner: int64 [units], the same number for units of the same patient; None where the
             data name no patients, and every unit stands for itself.
+        opted_out: Units left out because their patients opted out; None without a list.
     """
 
     x: NDArray[Any]
@@ -42,6 +44,7 @@ class Cohort:
     notes: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
     owner: NDArray[np.int64] | None = None
+    opted_out: int | None = None
 
     def fold(self, name: Fold) -> tuple[NDArray[Any], NDArray[np.int8]]:
         """Return x and y of the units in one fold, in the order of the data file."""
@@ -51,7 +54,8 @@ class Cohort:
     def owners(self, name: Fold) -> NDArray[np.int64]:
         """Return the patient of every unit in one fold, in the order of `fold`."""
         owner = np.arange(len(self.y)) if self.owner is None else self.owner
-        return owner[self.folds == FOLDS[name]]
+        chosen: NDArray[np.int64] = owner[self.folds == FOLDS[name]]
+        return chosen
 
     def count(self, name: Fold) -> int:
         """Return the number of units in one fold."""
@@ -64,10 +68,21 @@ def number_owners(ids: Sequence[str]) -> NDArray[np.int64]:
     return np.array([numbers.setdefault(each, len(numbers)) for each in ids], np.int64)
 
 
-def torn(owner: NDArray[np.int64], folds: NDArray[np.int8]) -> int:
-    """Return how many patients have units in more than one fold."""
+def torn(
+    key: str, owner: NDArray[np.int64] | None, folds: NDArray[np.int8] | None
+) -> list[Fault]:
+    """Return the fault of data that put units of one patient into several folds, if they do.
+
+    Args:
+        key: What the data call the folds.
+        owner: Patient of every unit; None if the data name none.
+        folds: As the data give them; None if they give none.
+    """
+    if owner is None or folds is None:
+        return []
     held = {(int(o), int(f)) for o, f in zip(owner, folds, strict=True)}
-    return len(held) - len({o for o, _ in held})
+    twice = len(held) - len({o for o, _ in held})
+    return [Fault(key, f"{twice} patients are in more than one fold")] if twice else []
 
 
 def assign_folds(

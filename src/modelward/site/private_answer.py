@@ -106,9 +106,9 @@ def counts(
     )
     shares = np.floor(2.0**BITS / rows[whose])  # of one patient at most 2^BITS in all
     cells = place(p, bins) + bins * held_back.y.astype(np.int64)
-    whole = np.bincount(cells, weights=shares, minlength=2 * bins).reshape(2, bins)
+    whole = np.bincount(cells, weights=shares, minlength=2 * bins).astype(np.float64)
     stream = Secret(booked.key, ("evaluate", task.round_no, task.id)).stream("noise")
-    return noised(whole, 2.0**BITS, event.noise, stream) * 2.0**-BITS
+    return noised(whole.reshape(2, bins), 2.0**BITS, event.noise, stream) * 2.0**-BITS
 
 
 def _noised_sums(study: Study, cohort: Cohort, event: Event, key: bytes) -> NDArray[np.float64]:

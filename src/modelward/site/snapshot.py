@@ -51,6 +51,7 @@ class CohortFacts:
             sorted.
         named: Whether the data name patients; else every unit stands for itself.
         notes: What was left out and why, in sentences with counts.
+        opted_out: Units left out because their patients opted out; None without a list.
     """
 
     study: str
@@ -59,6 +60,7 @@ class CohortFacts:
     patients: dict[str, tuple[str, ...]]
     named: bool
     notes: tuple[str, ...]
+    opted_out: int | None = None
 
     def behind(self, kind: TaskKind) -> int:
         """Return the units behind the answer to a task of `kind`."""
@@ -126,6 +128,7 @@ def facts_of(cohort: Cohort, study: Study, digest: str, key: bytes) -> CohortFac
         patients={name: tuple(sorted(numbers[place])) for name, place in FOLDS.items()},
         named=cohort.owner is not None,
         notes=cohort.notes,
+        opted_out=cohort.opted_out,
     )
 
 

@@ -197,7 +197,7 @@ def require_unit(study: Study, facts: CohortFacts) -> None:
     unit, most = dp.unit, 0.1 / max(1, len(facts.patients["train"]))
     if unit == "patient" != study.study.unit and not facts.named:
         raise BadPrivacyTerms(
-            f"the data do not say whose each {study.study.unit} is, and the bound is for patients",
+            f"the bound is for patients; the data do not say whose each {study.study.unit} is",
             why=f"several {study.study.unit}s of one patient would each be bounded alone",
             remedy=f"name the patients in dataset.toml, or agree on unit = {study.study.unit!r}"
             " in [privacy.dp], which bounds less",

@@ -31,8 +31,8 @@ def answer_to(study: Study, kind: TaskKind) -> tuple[ArtifactKind, Schema]:
     - newton: `gradient` [p], `hessian` [p, p], `loss` [1] of the log-likelihood, summed over
       training units; p counts the intercept
     - train: local minus global parameters, float32
-    - evaluate: `counts` [2, score_bins(study)], validation units per bin of predicted probability,
-      negatives in row 0 and positives in row 1
+    - evaluate: `counts` [2, score_bins(study)], validation units per bin of predicted
+      probability, negatives in row 0 and positives in row 1
     """
     if kind == "train":
         return "update", parameter_schema(study)
