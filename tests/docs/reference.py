@@ -20,6 +20,7 @@ from modelward.core.study import (
     BooleanFeature,
     CategoryFeature,
     Cohort,
+    DifferentialPrivacy,
     ImageFeature,
     NumberFeature,
     Plan,
@@ -47,6 +48,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[plan.server]": ServerOptimiser,
     "[stop]": Stop,
     "[privacy]": Privacy,
+    "[privacy.dp]": DifferentialPrivacy,
     "[sites]": Sites,
 }  # fmt: skip
 """Every table of a study file, in the order of the model."""

@@ -52,7 +52,10 @@ def read_arrays(path: Path, study: Study, opt_out: OptOut | None = None) -> Coho
         folds.shape != labels.shape or not np.isin(folds, [0, 1, 2]).all()
     ):
         faults.append(Fault("folds", "must be 0 (train), 1 (validation) or 2 (test) per image"))
-    ids, owner = _ids(arrays.get("patients"), len(labels), faults)
+    named = arrays.get("patients")
+    if opt_out is not None and (named is None or named.shape != labels.shape):
+        raise nobody_named(path, "patients")
+    ids, owner = _ids(named, len(labels), faults)
     faults += [] if faults else torn("folds", owner, folds)
     if faults:
         raise _refuse(path, faults)
@@ -60,8 +63,6 @@ def read_arrays(path: Path, study: Study, opt_out: OptOut | None = None) -> Coho
     drawn = assign_folds(ids, given, study.plan)
     out = np.zeros(len(ids), bool)
     if opt_out is not None:
-        if owner is None:
-            raise nobody_named(path, "patients")
         out = opt_out.among(ids)
     return Cohort(
         x=images[~out],
