@@ -1,7 +1,9 @@
 """Sites and hub witness each other: what each round leaves, and what stops whom."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,7 +23,7 @@ SITES = ("north", "south", "west")
 
 
 @pytest.fixture
-def federation(tmp_path):
+def federation(tmp_path: Path) -> Iterator[Federation]:
     with Federation(tmp_path, SITES) as made:
         yield made
 
@@ -248,7 +250,7 @@ def test_everybody_is_witnessed_by_the_hub_and_the_next_in_the_ring(names):
 def test_mail_reads_back_and_any_other_spelling_is_refused(federation):
     federation.sites["north"].write()
     federation.round()
-    body = federation.board.outgoing("modelward/north").body()
+    body: dict[str, Any] = federation.board.outgoing("modelward/north").body()
     assert mail.from_body(body).body() == body
 
     for bad in (
@@ -257,14 +259,14 @@ def test_mail_reads_back_and_any_other_spelling_is_refused(federation):
         {**body, "keys": "x"},
         {**body, "shown": ["x"]},
         {**body, "replies": [{}]},
-        {**body, "replies": [{**body["replies"][0], "more": 1}]},  # type: ignore[index, call-overload, dict-item]
+        {**body, "replies": [{**body["replies"][0], "more": 1}]},
         {**body, "keys": [signer("a").key.text] * 257},
     ):
         with pytest.raises(LedgerBroken, match="cannot be read"):
             mail.from_body(bad)
 
 
-def test_an_empty_folder_names_no_witnesses(tmp_path: Path):
+def test_an_empty_folder_names_no_witnesses(tmp_path):
     with Federation(tmp_path, ["north"]) as alone:
         alone.sites["north"].write()
         assert seen(alone.sites["north"]).asked == 0
