@@ -160,6 +160,32 @@ def export(
     typer.echo(f"{files:,} files of {ledger.state.size:,} entries in {out}")
 
 
+@app.command()
+def reconcile(
+    path: Ledger,
+    record: Annotated[Path, typer.Argument(help="What the wire carried: HUB/carried.jsonl.")],
+    key: Key = None,
+) -> None:
+    """Compare what the wire carried with what the ledger says, byte by byte."""
+    from modelward.ledger import archive
+    from modelward.ledger.log import KEY
+    from modelward.ledger.verify import read_key
+    from modelward.report import reconcile as comparison
+    from modelward.report.carried import read
+
+    own = read_key(path / KEY if key is None else key)
+    ledger = archive.read(path, own)
+    found = comparison.reconcile(list(ledger.entries()), list(read(record)), own)
+    typer.echo(comparison.words(found))
+    if found.differences:
+        raise LedgerBroken(
+            f"{len(found.differences)} differences between {path} and {record}",
+            why="whatever the wire carries under a site's certificate is in its ledger",
+            remedy="keep both files; ask who sent what is not recorded, and renew the site's"
+            " keys if nobody did",
+        )
+
+
 def _seen_by(found: "Witnessed", asked: int) -> str:
     """Return how many of the witnesses saw how much, who, and when."""
     said = [f"{name} at {time:%Y-%m-%dT%H:%M:%SZ}" for name, time in found.times.items()]
