@@ -1,10 +1,13 @@
 """Small studies under differential privacy, with invented patients."""
 
 from pathlib import Path
+from typing import Any
 
 from modelward.artifact.store import Store
+from modelward.core.artifact import Artifact
 from modelward.core.study import Study
 from modelward.core.task import Task
+from modelward.core.verdict import Release
 from modelward.site.hospital import Hospital
 from modelward.study.model import initial, model_schema
 from modelward.study.scaling import frozen
@@ -43,11 +46,16 @@ class Ward:
         """Return a task; `nudge` moves the model that it brings."""
         model = None
         if kind != "statistics":
-            width = {"known": 1.0, "total": 0.0, "square": 0.5}
-            start = initial(self.study, frozen(self.study, width))
+            start = initial(self.study, frozen(self.study, {}))
             start.parameters[0] += nudge
             model, _ = self.models.put(start.tensors, model_schema(self.study))
         return Task(study=self.study.sha256, round_no=round_no, kind=kind, model=model)  # type: ignore[arg-type]
+
+    def released(self, task: Task) -> Artifact:
+        """Return the artifact that the site releases for `task`."""
+        answer = self.site.answer(task, self.models)
+        assert isinstance(answer, Release)
+        return answer.artifact
 
     def reopen(self) -> Hospital:
         """Close the site as a crash would leave it, and open it again."""
@@ -55,6 +63,6 @@ class Ward:
         self.site = hospital(self.folder, "north", self.study)
         return self.site
 
-    def entries(self, kind: str) -> list[dict[str, object]]:
+    def entries(self, kind: str) -> list[dict[str, Any]]:
         """Return the ledger's entries of one kind."""
         return [dict(entry) for entry in self.site.ledger if entry["kind"] == kind]

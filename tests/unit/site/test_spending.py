@@ -65,13 +65,14 @@ def test_a_crash_between_booking_and_release_gives_the_same_bytes_and_no_second_
     for name in ("dp.key", "patients.key"):
         (ward.folder / name).write_bytes(bytes(32))
         (twin.folder / name).write_bytes(bytes(32))
-    undisturbed = twin.site.answer(twin.task(), twin.models)
+    undisturbed = twin.released(twin.task())
     task = ward.task()
     facts = ward.site.trainer.facts(study)
     ward.site.spending.book(study, task, facts)  # and then the site is killed
-    after = ward.reopen().answer(task, ward.models)
+    ward.reopen()
+    after = ward.released(task)
 
-    assert after.artifact.card.sha256 == undisturbed.artifact.card.sha256
+    assert after.card.sha256 == undisturbed.card.sha256
     assert len(ward.entries("privacy")) == len(ward.entries("reservation")) == 1
     twin.site.close()
     ward.site.close()
@@ -82,7 +83,7 @@ def test_another_site_key_gives_other_noise(tmp_path):
     found = set()
     for name in ("a", "b"):
         ward = Ward(tmp_path / name / "north", study)
-        found.add(ward.site.answer(ward.task(), ward.models).artifact.card.sha256)
+        found.add(ward.released(ward.task()).card.sha256)
         ward.site.close()
 
     assert len(found) == 2
@@ -123,10 +124,10 @@ def test_the_study_ceiling_of_the_site_stands_above_the_study(tmp_path):
 
 
 def test_an_answer_with_public_numbers_only_books_nothing(ward):
-    answer = ward.site.answer(ward.task(0, "statistics"), ward.models)
+    artifact = ward.released(ward.task(0, "statistics"))
 
-    assert answer.artifact.card.privacy == {"mechanism": "public"}
-    assert set(answer.artifact.tensors) == {"units"}
+    assert artifact.card.privacy == {"mechanism": "public"}
+    assert set(artifact.tensors) == {"units"}
     assert ward.entries("reservation") == []
 
 
