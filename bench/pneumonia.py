@@ -9,6 +9,7 @@ all hospitals, never on test. Prints AUC and accuracy on test, and seconds.
 
 import argparse
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -57,22 +58,33 @@ def dealt(seed: int) -> Xrays:
 class Contest:
     """Ways to train one study on one dealing, in forked workers."""
 
-    def __init__(self, study: Study, xrays: Xrays, workers: int) -> None:
+    def __init__(
+        self, study: Study, xrays: Xrays, workers: int, plans: Mapping[str, Plan]
+    ) -> None:
         self.study, self.xrays = study, xrays
         load(study.recipe)
         self.recipe, self.inputs = recipe(study.recipe), inputs(study)
         self.start = self.recipe.initial(self.inputs, study.plan.seed)
         self.names = list(xrays.sites)
         self.queues = assign([len(site.y) for site in xrays.sites.values()], workers)
-        self.plans = {
-            "adjusted": study.plan,
-            "plain": study.plan.model_copy(update={"label_skew": "none"}),
-        }
+        self.plans = dict(plans)
         self.model, *self.slots = shared_flats(1 + len(self.names), self.start.size)
         self.workers = Workers(workers, self._serve)
 
     def federated(self, name: str) -> tuple[float, float]:
         """Return AUC and accuracy on test of the plan `name`."""
+        return self._figures(self._trained(name), "test")
+
+    def validated(self, name: str) -> tuple[float, float]:
+        """Return AUC and log loss on validation of the plan `name`."""
+        examples = self.xrays.folds["val"]
+        p = self.recipe.probabilities(self._trained(name), examples.x, self.inputs)
+        right = np.where(examples.y == 1, p, 1 - p).astype(np.float64)
+        area = auc(Predictions.of(examples.y, p)).value or 0.0
+        return float(area), float(-np.mean(np.log(np.maximum(right, 1e-12))))
+
+    def _trained(self, name: str) -> FlatF32:
+        """Return the model of the round that validation chooses."""
         plan = self.plans[name]
         state = server_opt.init(plan.server, self.start.size)
         np.copyto(self.model, self.start)
@@ -86,7 +98,7 @@ class Contest:
             state, moved = server_opt.step(plan.server, state, self.model, mean)
             np.copyto(self.model, moved)
             seen.append((self._figures(moved, "val")[0], moved))
-        return self._best(seen)
+        return max(seen, key=lambda pair: pair[0])[1]
 
     def pooled(self) -> tuple[float, float]:
         """Return AUC and accuracy on test of training in one place, without adjustment."""
@@ -96,7 +108,7 @@ class Contest:
             terms = LocalTerms.of(plan, clip=64.0, round_no=round_no, site="pooled")
             descend(self.recipe, flat, self.xrays.folds["train"], terms, self.inputs)
             seen.append((self._figures(flat, "val")[0], flat.copy()))
-        return self._best(seen)
+        return self._figures(max(seen, key=lambda pair: pair[0])[1], "test")
 
     def _serve(self, message: bytes) -> bytes:
         name, round_no, place = message.decode().split()
@@ -106,10 +118,6 @@ class Contest:
         examples, slot = self.xrays.sites[site], self.slots[int(place)]
         train(self.recipe, self.model, examples, terms, self.inputs, slot)
         return b""
-
-    def _best(self, seen: list[tuple[float, FlatF32]]) -> tuple[float, float]:
-        _, flat = max(seen, key=lambda pair: pair[0])
-        return self._figures(flat, "test")
 
     def _figures(self, flat: FlatF32, fold: str) -> tuple[float, float]:
         examples = self.xrays.folds[fold]
@@ -129,7 +137,9 @@ def main() -> None:
     for seed in chosen.seeds:
         plan = shipped.plan.model_copy(update={"seed": seed})
         xrays = dealt(seed)
-        contest = Contest(shipped.model_copy(update={"plan": plan}), xrays, chosen.workers)
+        plans = {"adjusted": plan, "plain": plan.model_copy(update={"label_skew": "none"})}
+        study = shipped.model_copy(update={"plan": plan})
+        contest = Contest(study, xrays, chosen.workers, plans)
         shares = " ".join(f"{int(s.y.sum())}/{len(s.y)}" for s in xrays.sites.values())
         print(f"seed {seed}: with pneumonia {shares}")
         ways = {

@@ -1,8 +1,10 @@
-"""Where temporary folders of tests lie."""
+"""Where temporary folders of tests lie, and how long a test may take."""
 
 import os
 import shutil
 from pathlib import Path
+
+import pytest
 
 MEMORY = Path("/dev/shm")
 ROOM = 2 * 2**30
@@ -17,3 +19,10 @@ def pytest_configure() -> None:
     """
     if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the full lengths of suites two hours, where others have the limit of pyproject."""
+    for item in items:
+        if item.get_closest_marker("exhaustive"):
+            item.add_marker(pytest.mark.timeout(7200))

@@ -13,7 +13,7 @@ turns one site's answer of one round into what a broken or hostile site would se
 What is changed is signed again with the site's own key: the lie is a proper artifact.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -58,6 +58,7 @@ class Wards:
         models: The hub's store.
         faults: What goes wrong, and where.
         kind: Task kind that faults concern.
+        order: In which the sites that are asked answer.
     """
 
     def __init__(
@@ -68,7 +69,9 @@ class Wards:
         *,
         faults: Planned | None = None,
         kind: str = "train",
+        order: Callable[[Sequence[str]], Iterable[str]] = iter,
     ) -> None:
+        self._order = order
         self.faults, self.kind = dict(faults or {}), kind
         self.asked: list[tuple[str, int, str]] = []
         self._models = Store(models)
@@ -92,10 +95,10 @@ class Wards:
         *,
         deadline_s: float | None,  # noqa: ARG002 - silence is over at once here
     ) -> Iterator[Answer]:
-        """Ask the sites in the order given; see `core.ports.Engine`."""
+        """Ask the sites; see `core.ports.Engine`."""
         late, self._late = self._late, []
         yield from late
-        for name in sites:
+        for name in self._order(sites):
             self.asked.append((name, task.round_no, task.kind))
             answer = self.hospitals[name].answer(task, self._models)
             yield from self._sent(name, task, answer)

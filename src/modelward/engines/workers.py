@@ -40,6 +40,9 @@ from modelward.errors import EngineFailed, ModelwardError
 GRACE_S = 2.0
 """Seconds that `close` waits for a worker to finish its message before it kills it."""
 
+_OURS = {signal.SIGINT, signal.SIGTERM}
+"""Held back while forking, or a new worker would answer them with this process's handlers."""
+
 _PR_SET_PDEATHSIG = 1
 _ANSWER, _ERROR = b"A", b"E"
 _CALL = 8
@@ -96,7 +99,7 @@ class Workers:
         self._processes: list[ForkProcess] = []
         sys.stdout.flush()
         sys.stderr.flush()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _OURS)
         gc.freeze()  # a collection in a worker would write to, and so copy, our pages
         try:
             for _ in range(count):
@@ -235,7 +238,7 @@ def _work(
     die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _OURS)
     for other in inherited:
         other.close()
     while True:

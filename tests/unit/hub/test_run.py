@@ -1,6 +1,6 @@
 """The hub over honest, silent, broken and lying hospitals, and after every crash."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -81,6 +81,21 @@ def test_a_study_runs_to_its_end_and_learns_something(undisturbed):
 
 def test_the_same_study_in_another_folder_ends_with_the_same_hash(tmp_path, undisturbed):
     assert run(tmp_path).sha256 == undisturbed.sha256
+
+
+@pytest.mark.parametrize("turn", [1, 2, -1])
+def test_whoever_answers_first_changes_no_bit(tmp_path, undisturbed, turn):
+    def order(sites: Sequence[str]) -> Sequence[str]:
+        return sites[::-1] if turn < 0 else [*sites[turn:], *sites[:turn]]
+
+    registry = Registry(tmp_path / "hub")
+    wards = Wards(tmp_path / "sites", [STUDY], registry.store.folder, order=order)
+    found = Hub(wards, registry, wards.keys).run(STUDY)
+    wards.close()
+    registry.close()
+
+    assert [site for site, _, _ in wards.asked[:3]] != sorted(SEEDS)
+    assert found.sha256 == undisturbed.sha256
 
 
 def test_a_second_copy_of_an_answer_changes_nothing(tmp_path, undisturbed):

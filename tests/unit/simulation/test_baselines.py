@@ -1,0 +1,94 @@
+"""Pooled and local models are trained as the federated one is, on other rows."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from modelward.readers.cohort import Cohort
+from modelward.readers.open import open_cohort
+from modelward.simulation.baselines import fit, together
+from tests.studies import AVERAGED, TABLE, make_site, table_study
+
+NEWTON, DESCENT = table_study(TABLE), table_study(AVERAGED)
+UNWATCHED = table_study(AVERAGED, ('\n[stop]\nmetric = "loss"\n', ""))
+
+
+@pytest.fixture(scope="module")
+def cohorts(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Cohort]:
+    """Two sites with patients of their own."""
+    folder: Path = tmp_path_factory.mktemp("baselines")
+    return {
+        name: open_cohort(make_site(folder / name, 200, seed) / "dataset.toml", DESCENT)
+        for name, seed in (("south", 2), ("north", 1))
+    }
+
+
+def test_the_pooled_cohort_holds_every_unit_in_the_order_of_names(cohorts):
+    pooled = together(cohorts)
+
+    assert len(pooled.y) == 400
+    assert np.array_equal(pooled.x[:200], cohorts["north"].x)
+    assert np.array_equal(pooled.folds[200:], cohorts["south"].folds)
+
+
+def test_a_newton_fit_is_that_of_scikit_learn_on_its_own_scaling(cohorts):
+    pooled = together(cohorts)
+    x, y = pooled.fold("train")
+
+    found = fit(NEWTON, pooled, "pooled").model
+
+    assert found is not None
+    assert found.scaling is not None
+    scaled = (x - x.mean(0)) / x.std(0)
+    oracle = LogisticRegression(C=1.0, tol=1e-12, max_iter=10_000).fit(scaled, y)
+    np.testing.assert_allclose(found.scaling.center, x.mean(0), rtol=1e-9)
+    np.testing.assert_allclose(found.parameters[0], oracle.intercept_[0], atol=1e-6)
+    np.testing.assert_allclose(found.parameters[1:], oracle.coef_[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("study", [DESCENT, UNWATCHED], ids=["watched", "unwatched"])
+def test_a_descent_learns_and_is_the_same_again(cohorts, study):
+    one, again = (fit(study, cohorts["north"], "north").model for _ in range(2))
+
+    assert one is not None
+    assert again is not None
+    assert np.array_equal(one.parameters, again.parameters)
+    assert np.abs(one.parameters).max() > 0.01
+
+
+def test_without_validation_units_the_last_round_is_kept(cohorts):
+    north = cohorts["north"]
+    none_held = Cohort(x=north.x, y=north.y, folds=np.where(north.folds == 1, 0, north.folds))
+
+    watched, unwatched = (
+        fit(study, none_held, "north").model for study in (DESCENT, UNWATCHED)
+    )
+
+    assert watched is not None
+    assert unwatched is not None
+    assert np.array_equal(watched.parameters, unwatched.parameters)
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        (1, "all 5 training patients have the outcome"),
+        (0, "all 5 training patients are without"),
+    ],
+)
+def test_a_single_class_has_no_model_and_a_reason(label, said):
+    cohort = Cohort(x=np.ones((5, 4)), y=np.full(5, label, np.int8), folds=np.zeros(5, np.int8))
+
+    found = fit(NEWTON, cohort, "north")
+
+    assert found.model is None
+    assert said in found.reason
+
+
+def test_nobody_has_no_model_and_a_reason():
+    nobody = Cohort(x=np.ones((0, 4)), y=np.zeros(0, np.int8), folds=np.zeros(0, np.int8))
+
+    assert fit(NEWTON, nobody, "north").reason.startswith("all 0 training patients")
