@@ -70,9 +70,14 @@ def check(folder: Path, expected: list[str]) -> None:
 
 
 def kill_often(folder: Path, victim: str, took: float, kills: int, seed: int) -> int:
-    """Kill `victim` at random moments, restart, and let the last run finish; count hits."""
+    """Kill `victim` at random moments, restart, and let the last run finish; count hits.
+
+    A moment can come when there is nothing to kill; so there are up to five a kill.
+    """
     draw, hits = random.Random(seed), 0
-    for _ in range(kills):
+    for _ in range(5 * kills):
+        if hits >= kills:
+            break
         process = start(folder)
         if victim == "gatekeeper":
             time.sleep(draw.uniform(0.0, took))
@@ -103,9 +108,9 @@ def kill_often(folder: Path, victim: str, took: float, kills: int, seed: int) ->
 def test_killed_at_random_moments_the_same_bytes_leave(tmp_path, undisturbed, victim):
     expected, took = undisturbed
 
-    hits = kill_often(tmp_path, victim, took, kills=6, seed=7)
+    hits = kill_often(tmp_path, victim, took, kills=4, seed=7)
 
-    assert hits >= 3
+    assert hits >= 4
     check(tmp_path, expected)
 
 
