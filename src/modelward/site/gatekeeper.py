@@ -35,6 +35,7 @@ from modelward.site.approvals import Approvals, DecisionRecord
 from modelward.site.hospital import Hospital, Trainer, now
 from modelward.site.intake import Seen
 from modelward.site.isolated import IsolatedTrainer
+from modelward.site.snapshot import CohortFacts
 from modelward.study.agreement import Agreement
 from modelward.study.model import Model, model_schema
 
@@ -66,6 +67,7 @@ class Gatekeeper:
         self.name, self.folder = name, folder
         if trainer is None:
             trainer = IsolatedTrainer(folder, name, policy.isolation)
+            trainer.on_cohort = self._note_cohort
         self._hospital = Hospital(folder, name, policy=policy, clock=clock, trainer=trainer)
         self._record = DecisionRecord(self._hospital.ledger)
         self._refused: set[tuple[str, str]] = set()
@@ -134,6 +136,23 @@ class Gatekeeper:
     def close(self) -> None:
         """End the trainer and let go of the ledger."""
         self._hospital.close()
+
+    def _note_cohort(self, facts: CohortFacts) -> None:
+        """Record how many opted out of a cohort, once a snapshot, where there is a list."""
+        ledger = self._hospital.ledger
+        if facts.opted_out is None or any(
+            entry["kind"] == "cohort" and entry["snapshot"] == facts.bundle for entry in ledger
+        ):
+            return
+        ledger.append(
+            kinds.fields(
+                "cohort",
+                study=facts.study,
+                snapshot=facts.bundle,
+                units=sum(facts.units.values()),
+                opted_out=facts.opted_out,
+            )
+        )
 
     def _objections(
         self, task: Task, study: Study, seen: Seen, models: Store
