@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -79,28 +80,30 @@ def kill_often(folder: Path, victim: str, took: float, kills: int, seed: int) ->
         if hits >= kills:
             break
         process = start(folder)
-        if victim == "gatekeeper":
-            time.sleep(draw.uniform(0.0, took))
-            targets = [process.pid]
-        else:
-            while process.poll() is None and len(descendants(process.pid)) < 2:
-                time.sleep(0.01)
-            time.sleep(draw.uniform(0.0, took / 4))
-            targets = descendants(process.pid)[-1:]
-        for target in targets:
-            try:
-                os.kill(target, signal.SIGKILL)
-                hits += 1
-            except ProcessLookupError:
-                pass
-        if victim == "gatekeeper":
-            process.communicate()
-        else:
-            process.communicate(timeout=LIMIT_S)
-            if process.returncode == 0:
-                (folder / "answers.json").unlink()
+        hits += strike(process, victim, draw.random() * took)
+        process.communicate(timeout=LIMIT_S)
+        if process.returncode == 0:
+            (folder / "answers.json").unlink()
     assert finish(folder) < 10.0
     return hits
+
+
+def strike(process: subprocess.Popen[bytes], victim: str, moment_s: float) -> int:
+    """Kill the gatekeeper, or the trainer below it, after a moment; return how many died."""
+    target = process.pid
+    if victim == "gatekeeper":
+        time.sleep(moment_s)
+    else:
+        while process.poll() is None and len(descendants(process.pid)) < 2:
+            time.sleep(0.01)
+        time.sleep(moment_s / 4)
+        target = next(reversed(descendants(process.pid)), 0)
+    if not target or process.poll() is not None:
+        return 0
+    with suppress(ProcessLookupError):
+        os.kill(target, signal.SIGKILL)
+        return 1
+    return 0
 
 
 @pytest.mark.slow
