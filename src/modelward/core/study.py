@@ -10,7 +10,7 @@ refused until then, because a term that is signed and ignored is worse than none
 
 A key that a later release adds is optional and None where it is absent, and what is None is
 left out of the canonical form. So a study keeps its hash, and a hub and a site one release
-apart still mean the same by it (docs/decisions/0016-absent-keys-are-absent.md).
+apart still mean the same by it (docs/decisions/0017-absent-keys-are-absent.md).
 """
 
 from typing import Annotated, Any, Literal, Self
