@@ -19,6 +19,7 @@ from modelward.engines.jetstream.configuration import Limits
 from modelward.engines.jetstream.hub_end import JetStream
 from modelward.engines.jetstream.journal import Journal
 from modelward.engines.jetstream.line import Line
+from modelward.engines.jetstream.recorder import Recorder
 from modelward.engines.jetstream.server import NatsServer
 from modelward.engines.jetstream.serving import Manner, Studies
 from modelward.engines.jetstream.streams import provision, withdraw
@@ -94,7 +95,8 @@ class HubNode:
                 keeper = threading.Thread(
                     target=self._keep, args=(engine, now), name="members", daemon=True
                 )
-                with engine:
+                identity = folders.hub_identity(self.folder)
+                with Recorder(identity, self.folder.path, self.journal), engine:
                     keeper.start()
                     try:
                         yield studies

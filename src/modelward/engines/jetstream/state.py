@@ -13,9 +13,11 @@ from modelward.engines.jetstream.server import running
 from modelward.gate.policy_file import read_policy
 from modelward.hub.consent import Consent
 from modelward.hub.registry import Registry
+from modelward.hub.switchboard import alarms_at
 from modelward.joining import certificates
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.site_folder import SiteFolder
+from modelward.ledger.alarm import Alarm, read_alarms
 from modelward.site.approvals import Approvals
 
 
@@ -38,8 +40,9 @@ def hub_state(hub: HubFolder, now: datetime) -> dict[str, Any]:
         studies = [_study(registry, consent, each.study) for each in consent.agreements()]
     finally:
         registry.close()
+    alarms = [told(each) for each in alarms_at(hub.path)]
     up = bool(health) and running(hub.path / "nats") is not None
-    return {"url": hub.url, "up": up, "members": members, "studies": studies}
+    return {"url": hub.url, "up": up, "members": members, "studies": studies, "alarms": alarms}
 
 
 def _study(registry: Registry, consent: Consent, study: Study) -> dict[str, Any]:
@@ -75,6 +78,19 @@ def site_state(site: SiteFolder, now: datetime) -> dict[str, Any]:
         "certificate_until": _until(site.certificate),
         "clock_skew_s": health.get("clock_skew_s", {}).get("hub"),
         "undecided": _undecided(site),
+        "alarms": [told(each) for each in read_alarms(site.path / "witness" / "alarms")],
+    }
+
+
+def told(alarm: Alarm) -> dict[str, Any]:
+    """Return an alarm as `--json` shows it."""
+    return {
+        "id": alarm.id,
+        "ledger": alarm.states[0].origin,
+        "finding": alarm.finding,
+        "time": alarm.time,
+        "settled": alarm.settled,
+        "says": alarm.explain(),
     }
 
 
