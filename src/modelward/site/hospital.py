@@ -59,6 +59,10 @@ class Trainer(Protocol):
         """Return what may be known of the cohort of `study` outside of the trainer."""
         ...
 
+    def stop(self) -> None:
+        """End what is being computed, from any thread, if that can be done."""
+        ...
+
     def close(self) -> None:
         """Let go of what is held."""
         ...
@@ -91,6 +95,9 @@ class DirectTrainer:
             cohort = self.cohort(study)
             self._facts[study.sha256] = facts_of(cohort, study, cohort_digest(cohort), key)
         return self._facts[study.sha256]
+
+    def stop(self) -> None:
+        """Do nothing: a thread cannot be ended."""
 
     def close(self) -> None:
         """Forget the cohorts."""
