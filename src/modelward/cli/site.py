@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modelward.cli import alarms, decide
+from modelward.cli import alarms, decide, privacy
 
 app = typer.Typer(no_args_is_help=True, help="Run a site: join a hub, answer its tasks.")
 
@@ -87,4 +87,5 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
 
 
 decide.add_to(app)
+privacy.add_budget(app)
 alarms.add_to(app, "site")
