@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from modelward.core.columns import Column, columns
 from modelward.core.faults import Fault, lines, nearest
-from modelward.core.study import CategoryFeature, Study
+from modelward.core.features import CategoryFeature
+from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers import values
 from modelward.readers.cohort import Cohort, assign_folds

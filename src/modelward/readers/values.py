@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from modelward.core.columns import Column
 from modelward.core.faults import Fault
-from modelward.core.study import Target
+from modelward.core.features import Outcome, Target
+from modelward.errors import DataError
 from modelward.readers.cohort import FOLDS
 
 Text = NDArray[np.object_]
@@ -58,12 +59,23 @@ def level(
     return read
 
 
-def outcome(text: Text, target: Target, name: str, faults: list[Fault]) -> NDArray[np.float64]:
+def outcome(text: Text, target: Outcome, name: str, faults: list[Fault]) -> NDArray[np.float64]:
     """Return 1 and 0 for an outcome that is present or absent."""
+    if not isinstance(target, Target):
+        raise unlearnt(name, target)
     if target.above is None:
         return boolean(text, name, faults)
     found = number(text, name, faults)
     return np.where(np.isnan(found), np.nan, (found > target.above).astype(np.float64))
+
+
+def unlearnt(name: str, target: Outcome) -> DataError:
+    """Return the error for an outcome that a study may name but no recipe trains."""
+    return DataError(
+        f"target {name!r} is of type {target.type!r}",
+        why="no recipe here trains it yet, so no site reads it",
+        remedy="use a boolean target, or `above` on a number",
+    )
 
 
 def folds(text: Text, faults: list[Fault]) -> NDArray[np.int8]:
