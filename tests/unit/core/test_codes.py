@@ -1,5 +1,7 @@
 """A code that was typed wrong is found before anybody looks for it."""
 
+import re
+
 import pytest
 
 from modelward.core.codes import check, covers
@@ -26,9 +28,8 @@ def test_published_codes_are_codes(code):
     ],
 )
 def test_what_is_no_code_is_told(code, said):
-    with pytest.raises(ValueError, match="") as caught:
+    with pytest.raises(ValueError, match=re.escape(said)):
         check(code)
-    assert said in str(caught.value)
 
 
 @pytest.mark.parametrize("code", ["LOINC:2160-0", "LOINC:72166-2", "SNOMED:44054006"])
