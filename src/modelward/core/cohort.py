@@ -30,8 +30,8 @@ class Index(Part):
     """`[cohort.index]`: the event from which windows and ages are counted."""
 
     code: Codes = Field(min_length=1, description="Such as 'SNOMED:44054006'; any of them.")
-    pick: Literal["first", "last"] = Field(
-        default="first", description="Which one, where a patient has several."
+    pick: Literal["first", "last"] | None = Field(
+        default=None, description="Which one, where a patient has several; first if absent."
     )
 
 
@@ -42,7 +42,7 @@ class Criterion(Part):
     window: Window | None = Field(
         default=None, description="Days [first, last] from the index."
     )
-    at_least: Count = Field(default=1, description="How many events.")
+    at_least: Count | None = Field(default=None, description="How many events; 1 if absent.")
     range: tuple[Finite, Finite] | None = Field(
         default=None, description="Only events with a value in [low, high] count."
     )
@@ -69,18 +69,33 @@ class Cohort(Part):
         default=False, description="Keep only units whose every feature is known."
     )
     index: Index | None = Field(default=None, description="See `[cohort.index]`.")
-    all: dict[Name, Criterion] = Field(
-        default_factory=dict, description="Every one must hold. See `[cohort.all.NAME]`."
+    all: dict[Name, Criterion] | None = Field(
+        default=None, description="Every one must hold. See `[cohort.all.NAME]`."
     )
-    any: dict[Name, Criterion] = Field(
-        default_factory=dict, description="At least one must hold, if there are any."
+    any: dict[Name, Criterion] | None = Field(
+        default=None, description="At least one must hold, if there are any."
     )
-    exclude: dict[Name, Criterion] = Field(default_factory=dict, description="None may hold.")
+    exclude: dict[Name, Criterion] | None = Field(default=None, description="None may hold.")
 
     @property
     def criteria(self) -> dict[str, Criterion]:
         """Every criterion by name; names differ over the three tables (study/read.py)."""
-        return {**self.all, **self.any, **self.exclude}
+        return {**self.required, **self.alternatives, **self.excluded}
+
+    @property
+    def required(self) -> dict[str, Criterion]:
+        """Criteria that must all hold."""
+        return self.all or {}
+
+    @property
+    def alternatives(self) -> dict[str, Criterion]:
+        """Criteria of which one must hold, if there are any."""
+        return self.any or {}
+
+    @property
+    def excluded(self) -> dict[str, Criterion]:
+        """Criteria of which none may hold."""
+        return self.exclude or {}
 
 
 def needs_index(code: Codes, window: tuple[int, int] | None) -> bool:

@@ -35,8 +35,8 @@ class NumberFeature(Part):
     window: Window | None = Field(
         default=None, description="Days [first, last] from the index; any time if absent."
     )
-    pick: Literal["first", "last", "min", "max", "mean", "count"] = Field(
-        default="last", description="Which value, where there are several."
+    pick: Literal["first", "last", "min", "max", "mean", "count"] | None = Field(
+        default=None, description="Which value, where there are several; last if absent."
     )
     molar_mass: Positive | None = Field(
         default=None, description="g/mol, for sites that measure mass where others count moles."
@@ -55,6 +55,11 @@ class NumberFeature(Part):
             raise ValueError(f"range must rise, found [{self.range[0]:g}, {self.range[1]:g}]")
         return self
 
+    @property
+    def picked(self) -> Literal["first", "last", "min", "max", "mean", "count"]:
+        """Which value counts."""
+        return self.pick or "last"
+
 
 class BooleanFeature(Part):
     """Present or absent; 0/1, true/false or yes/no in the data."""
@@ -64,13 +69,19 @@ class BooleanFeature(Part):
     window: Window | None = Field(
         default=None, description="Days [first, last] from the index; any time if absent."
     )
-    pick: Literal["any", "first", "last"] = Field(
-        default="any", description="Yes if there is such an event, or the first or last value."
+    pick: Literal["any", "first", "last"] | None = Field(
+        default=None,
+        description="Yes if there is such an event, or the first or last value; any if absent.",
     )
     max_missing: float = Field(default=0.25, ge=0, le=1, description="Highest missing share.")
     scale: Literal["standard", "none"] = Field(
         default="standard", description="z-scores from federated statistics, or as it is."
     )
+
+    @property
+    def picked(self) -> Literal["any", "first", "last"]:
+        """Which value counts."""
+        return self.pick or "any"
 
 
 class CategoryFeature(Part):
@@ -81,14 +92,14 @@ class CategoryFeature(Part):
         min_length=2, max_length=64, description="Every value that may occur, as text."
     )
     code: Codes = Field(default=(), description="Such as 'LOINC:72166-2'; any of them.")
-    answers: dict[str, Codes] = Field(
-        default_factory=dict, description="Level -> codes that mean it, such as SNOMED."
+    answers: dict[str, Codes] | None = Field(
+        default=None, description="Level -> codes that mean it, such as SNOMED."
     )
     window: Window | None = Field(
         default=None, description="Days [first, last] from the index; any time if absent."
     )
-    pick: Literal["first", "last"] = Field(
-        default="last", description="Which value, where there are several."
+    pick: Literal["first", "last"] | None = Field(
+        default=None, description="Which value, where there are several; last if absent."
     )
     max_missing: float = Field(default=0.25, ge=0, le=1, description="Highest missing share.")
     scale: Literal["standard", "none"] = Field(
@@ -99,10 +110,15 @@ class CategoryFeature(Part):
     def _levels_differ(self) -> Self:
         if len(set(self.levels)) != len(self.levels):
             raise ValueError("levels must differ from each other")
-        strange = [level for level in self.answers if level not in self.levels]
+        strange = [level for level in self.answers or () if level not in self.levels]
         if strange:
             raise ValueError(f"answers names {strange[0]!r}, which is not a level")
         return self
+
+    @property
+    def picked(self) -> Literal["first", "last"]:
+        """Which value counts."""
+        return self.pick or "last"
 
 
 class ImageFeature(Part):
@@ -135,9 +151,15 @@ class Target(Part):
     window: Window | None = Field(
         default=None, description="Days [first, last] from the index; any time if absent."
     )
-    pick: Literal["any", "first", "last", "min", "max"] = Field(
-        default="any", description="`any`: yes if there is such an event (one above `above`)."
+    pick: Literal["any", "first", "last", "min", "max"] | None = Field(
+        default=None,
+        description="`any`: yes if there is such an event (one above `above`); any if absent.",
     )
+
+    @property
+    def picked(self) -> Literal["any", "first", "last", "min", "max"]:
+        """Which value counts."""
+        return self.pick or "any"
 
 
 class CategoryTarget(Part):
@@ -149,7 +171,14 @@ class CategoryTarget(Part):
     window: Window | None = Field(
         default=None, description="Days [first, last] from the index; any time if absent."
     )
-    pick: Literal["first", "last"] = Field(default="last", description="Which value.")
+    pick: Literal["first", "last"] | None = Field(
+        default=None, description="Which value; last if absent."
+    )
+
+    @property
+    def picked(self) -> Literal["first", "last"]:
+        """Which value counts."""
+        return self.pick or "last"
 
 
 class NumberTarget(Part):
@@ -162,9 +191,14 @@ class NumberTarget(Part):
     window: Window | None = Field(
         default=None, description="Days [first, last] from the index; any time if absent."
     )
-    pick: Literal["first", "last", "min", "max", "mean", "count"] = Field(
-        default="last", description="Which value, where there are several."
+    pick: Literal["first", "last", "min", "max", "mean", "count"] | None = Field(
+        default=None, description="Which value, where there are several; last if absent."
     )
+
+    @property
+    def picked(self) -> Literal["first", "last", "min", "max", "mean", "count"]:
+        """Which value counts."""
+        return self.pick or "last"
 
 
 class TimeToEventTarget(Part):

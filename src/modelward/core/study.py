@@ -7,6 +7,10 @@ is study/read.py's business. What is measured of whom is in features.py and coho
 
 Every field here does something today. Keys that a later release will understand are
 refused until then, because a term that is signed and ignored is worse than none.
+
+A key that a later release adds is optional and None where it is absent, and what is None is
+left out of the canonical form. So a study keeps its hash, and a hub and a site one release
+apart still mean the same by it (docs/decisions/0017-absent-keys-are-absent.md).
 """
 
 from typing import Literal, Self
@@ -60,6 +64,20 @@ class ServerOptimiser(_Part):
     epsilon: Positive = Field(default=1e-3, description="Adam only (Reddi et al. 2021, tau).")
 
 
+class Robust(_Part):
+    """`[plan.robust]`: a rule in place of the mean, against a few wrong sites."""
+
+    rule: Literal[
+        "mean", "median", "trimmed-mean", "geometric-median", "multi-krum", "centred-clipping"
+    ] = Field(default="trimmed-mean", description="What is made of the updates.")
+    mixing: bool = Field(
+        default=True, description="Average each update with its nearest ones first (NNM)."
+    )
+    byzantine: int = Field(
+        default=1, ge=0, le=2**15, description="Wrong sites to withstand; under half of them."
+    )
+
+
 class Plan(_Part):
     """`[plan]`: how training goes."""
 
@@ -82,6 +100,7 @@ class Plan(_Part):
     server: ServerOptimiser = Field(
         default_factory=ServerOptimiser, description="See `[plan.server]`."
     )
+    robust: Robust | None = Field(default=None, description="See `[plan.robust]`.")
     seed: int = Field(
         default=0, ge=0, le=2**32 - 1, description="Of the start and the batches; public."
     )

@@ -12,11 +12,13 @@ def cohort_lines(study: Study) -> list[str]:
     cohort = study.cohort
     said: list[str] = []
     if cohort.index is not None:
-        said.append(f"Day 0 is the {cohort.index.pick} event of {_codes(cohort.index.code)}.")
+        said.append(
+            f"Day 0 is the {cohort.index.pick or 'first'} event of {_codes(cohort.index.code)}."
+        )
     groups = (
-        ("Only with", cohort.all),
-        ("And with at least one of", cohort.any),
-        ("Without", cohort.exclude),
+        ("Only with", cohort.required),
+        ("And with at least one of", cohort.alternatives),
+        ("Without", cohort.excluded),
     )
     for words, criteria in groups:
         said += [f"{words} {name}: {_criterion(c)}." for name, c in criteria.items()]
@@ -50,7 +52,7 @@ def _kind(feature: Feature) -> str:
 def _where(feature: Feature) -> Iterator[str]:
     if isinstance(feature, ImageFeature) or not feature.code:
         return
-    yield f"{feature.pick} of {_codes(feature.code)}"
+    yield f"{feature.picked} of {_codes(feature.code)}"
     if feature.window is not None:
         yield window_words(feature.window)
 
@@ -60,7 +62,7 @@ def _criterion(criterion: Criterion) -> str:
     if criterion.range is not None:
         low, high = criterion.range
         parts.append(f"from {low:g} to {high:g} {criterion.unit}")
-    if criterion.at_least > 1:
+    if criterion.at_least is not None and criterion.at_least > 1:
         parts.append(f"at least {criterion.at_least} times")
     if criterion.window is not None:
         parts.append(window_words(criterion.window))

@@ -37,9 +37,9 @@ def data_faults(study: Study) -> list[Fault]:
 def _name_faults(study: Study) -> Iterator[Fault]:
     taken = {*study.features, study.target_name}
     groups: Mapping[str, Mapping[str, object]] = {
-        "all": study.cohort.all,
-        "any": study.cohort.any,
-        "exclude": study.cohort.exclude,
+        "all": study.cohort.required,
+        "any": study.cohort.alternatives,
+        "exclude": study.cohort.excluded,
     }
     for group, criteria in groups.items():
         for name in criteria:
