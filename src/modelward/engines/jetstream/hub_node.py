@@ -12,7 +12,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -117,7 +117,7 @@ class HubNode:
         folders.apply(self.folder, self.limits)
         registry = Registry(self.folder.path)
         try:
-            with NatsServer(self.folder.path / "nats"):
+            with self._server():
                 self._provision([])
                 with JetStream(
                     folders.hub_identity(self.folder),
@@ -130,6 +130,12 @@ class HubNode:
                     yield engine, registry
         finally:
             registry.close()
+
+    def _server(self) -> AbstractContextManager[object]:
+        """Return the server, which runs while it is open; nothing where others run it."""
+        if self.folder.external:
+            return nullcontext()
+        return NatsServer(self.folder.path / "nats")
 
     def _studies(self, engine: JetStream, registry: Registry, *, raising: bool) -> None:
         """Run every study that is not finished."""

@@ -41,7 +41,8 @@ def hub_state(hub: HubFolder, now: datetime) -> dict[str, Any]:
         ]
     finally:
         registry.close()
-    up = bool(health) and running(hub.path / "nats") is not None
+    served = hub.external or running(hub.path / "nats") is not None
+    up = bool(health) and served
     return {"url": hub.url, "up": up, "members": members, "studies": studies}
 
 
