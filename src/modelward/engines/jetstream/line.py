@@ -25,7 +25,7 @@ from nats.errors import Error as NatsError
 
 from modelward.engines.jetstream.journal import Journal
 from modelward.engines.jetstream.server import check_version
-from modelward.engines.jetstream.transport import Way, transport
+from modelward.engines.jetstream.transport import Stream, Way, transport
 from modelward.errors import EngineFailed, MissingExtra
 
 REPLY_S = 30.0
@@ -72,16 +72,17 @@ class _Routed(Client):
     def __init__(self, way: Way) -> None:
         super().__init__()
         self._way = way
+        self._stream: Stream | None = None
 
     async def _connect_to_server(  # type: ignore[explicit-override]  # since Python 3.12
         self, s: Srv
     ) -> None:
         """Open the way, anew at each attempt; nats-py goes on from there."""
         s.last_attempt = monotonic()
-        if self._transport is not None:
-            self._transport.close()
-        self._transport = transport(self._way)
-        await self._transport.connect(s.uri, 0, int(CONNECT_S))
+        if self._stream is not None:
+            self._stream.close()
+        self._stream = self._transport = transport(self._way)
+        await self._stream.connect(s.uri, 0, int(CONNECT_S))
 
 
 def _client(identity: Identity) -> Client:
