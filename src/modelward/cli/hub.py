@@ -82,6 +82,29 @@ def admit(
 
 
 @app.command()
+def renew(
+    folder: Folder,
+    site: Annotated[str, typer.Argument(help="Name of the site.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Membership file; SITE-membership.json if absent.")
+    ] = None,
+) -> None:
+    """Renew a site that was away for longer than its certificate, for the keys it has."""
+    from modelward import durable
+    from modelward.joining.hub_folder import HubFolder
+
+    hub = HubFolder.open(folder)
+    given = hub.readmit(site, _now())
+    target = out or Path(f"{site}-membership.json")
+    durable.write_whole(target, given.to_bytes())
+    member = hub.member(site)
+    typer.echo(f"renewed {site}, for the keys with the fingerprint it has always had:")
+    typer.echo(f"             {member.spoken if member else ''}  ({site})")
+    typer.echo(f"             {hub.spoken}  (hub)")
+    typer.echo(f"send it      {target}; there: modelward site join SITE {target.name}")
+
+
+@app.command()
 def server_config(
     folder: Folder,
     out: Annotated[Path, typer.Argument(help="Folder to write the files into.")],

@@ -13,7 +13,7 @@ The wire's configuration is made from these files (engines/jetstream/configurati
 import json
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -56,6 +56,12 @@ class Member:
     def signing(self) -> Ed25519PublicKey:
         """Its signing key."""
         return Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.key))
+
+    @property
+    def spoken(self) -> str:
+        """Its fingerprint, as its request showed it."""
+        held = certificates.from_pem(self.certificate)
+        return spoken(self.signing, certificates.public_of(held))
 
 
 class HubFolder:
@@ -240,6 +246,32 @@ class HubFolder:
         pem = certificates.to_pem(made)
         self._remember(Member(site=site, key=member.key, certificate=pem))
         return pem
+
+    def readmit(self, site: str, now: datetime) -> Membership:
+        """Give a member that was away for longer than its certificate a new one.
+
+        It is for the keys that the site was admitted with: nothing else changes.
+
+        Raises:
+            NotAdmitted: If there is no such member, or it was removed.
+        """
+        member = self.member(site)
+        if member is None or member.removed:
+            raise NotAdmitted(
+                f"{site} is {'not a member' if member is None else 'removed from this hub'}",
+                why="a certificate is renewed for a member, and for the keys it joined with",
+                remedy="admit its request: modelward hub admit HUB REQUEST"
+                if member is None
+                else "admit it under another name, with new keys",
+            )
+        held = certificates.public_of(certificates.from_pem(member.certificate))
+        made = certificates.issue(held, site, "client", by=self._authority(), now=now)
+        pem = certificates.to_pem(made)
+        self._remember(replace(member, certificate=pem))
+        ca = certificates.to_pem(self.ca)
+        return files.admission(
+            member, hub=self.url, certificate=pem, ca=ca, key=self.key, now=now
+        )
 
     def remove(self, site: str) -> None:
         """Mark a site as removed; the wire shuts it out when its configuration is applied.

@@ -25,6 +25,7 @@ def hub_state(hub: HubFolder, now: datetime) -> dict[str, Any]:
             "present": member.site in present,
             "certificate_until": _until(certificates.from_pem(member.certificate)),
             "clock_skew_s": health.get("clock_skew_s", {}).get(member.site),
+            "protocol": health.get("protocols", {}).get(member.site),
         }
         for member in hub.members()
     ]
