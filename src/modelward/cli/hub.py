@@ -105,6 +105,17 @@ def renew(
 
 
 @app.command()
+def restored(folder: Folder) -> None:
+    """Say that this folder came from a backup that is older than what sites have seen."""
+    from modelward.engines.jetstream import book
+    from modelward.joining.hub_folder import HubFolder
+
+    number = book.restored(HubFolder.open(folder).path / "letters", _now())
+    typer.echo(f"messages of this hub count on from {number:,}")
+    typer.echo(f"next    modelward hub up {folder}")
+
+
+@app.command()
 def server_config(
     folder: Folder,
     out: Annotated[Path, typer.Argument(help="Folder to write the files into.")],
