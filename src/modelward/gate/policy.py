@@ -27,6 +27,7 @@ class Policy:
         study_bytes: Most bytes that may leave for one study in all its rounds.
         isolation: How the trainer is kept apart.
         approvers: Who may decide about studies: name -> fingerprint of the person's key.
+        recipes: Recipes of other packages that may run: name -> hash (recipes/brought.py).
     """
 
     kinds: frozenset[ArtifactKind] = frozenset({"update", "metrics", "statistics"})
@@ -36,3 +37,4 @@ class Policy:
     study_bytes: int = 16 * 2**30
     isolation: Isolation = "namespaces"
     approvers: Mapping[str, str] = field(default_factory=dict)
+    recipes: Mapping[str, str] = field(default_factory=dict)
