@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from modelward.cli import alarms
+
 if TYPE_CHECKING:
     from modelward.joining.hub_folder import HubFolder
 
@@ -192,6 +194,10 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
         )
     for study in state["studies"]:
         typer.echo(f"  study {study['id']}: round {study['rounds']}, {study['state']}")
+    alarms.warn(state["alarms"], "hub", folder)
+
+
+alarms.add_to(app, "hub")
 
 
 def _when(hub: "HubFolder") -> str:

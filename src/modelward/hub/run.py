@@ -160,6 +160,7 @@ class Hub:
         self._need(study, answers, task)
         parameters, optimiser = plan.step(collected, state.parameters, state.optimiser)
         record = _record(number, answers, state.parameters, parameters, list(self._keys))
+        record = replace(record, deviations=plan.deviations(collected))
         model = replace(start, parameters=parameters)
         if study.stop.metric is not None:
             more, record = self._validate(study, model, record)
