@@ -25,7 +25,7 @@ SUMS = Task(study=STUDY.sha256, round_no=0, kind="statistics")
 
 
 def test_a_site_that_slept_too_long_is_told_what_to_do_and_comes_back(tmp_path):
-    made = Federation(tmp_path, ["north"], STUDY)
+    made = Federation(tmp_path, ["north", "south"], STUDY)
     site = SiteFolder(made.sites["north"])
     sleep = datetime.now(UTC) - timedelta(days=100)
     site.join(made.hub.admit(site.ask("north", made.hub.url, sleep), sleep), sleep)

@@ -59,7 +59,7 @@ def test_it_is_told_once_and_again_when_it_changes():
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_hub_of_the_next_version_is_answered(tmp_path):
-    made = Federation(tmp_path, ["north"], STUDY)
+    made = Federation(tmp_path, ["north", "south"], STUDY)
     with ExitStack() as stack:
         stack.enter_context(made.server())
         engine = stack.enter_context(made.engine())
@@ -81,7 +81,7 @@ def test_a_hub_of_the_next_version_is_answered(tmp_path):
     ("theirs", "who"), [(PROTOCOL + 2, "this site"), (PROTOCOL - 2, "the hub")]
 )
 def test_a_hub_two_versions_away_ends_the_site_with_who_has_to_update(tmp_path, theirs, who):
-    made = Federation(tmp_path, ["north"], STUDY)
+    made = Federation(tmp_path, ["north", "south"], STUDY)
     ended: list[EngineFailed] = []
     with ExitStack() as stack:
         stack.enter_context(made.server())

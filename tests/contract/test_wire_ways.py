@@ -16,11 +16,12 @@ import pytest
 from modelward.core.task import Task
 from modelward.core.verdict import Release
 from modelward.engines.jetstream import folders
-from modelward.engines.jetstream.hub_node import HubNode, put_study
+from modelward.engines.jetstream.hub_node import HubNode
 from modelward.engines.jetstream.journal import silent
 from modelward.engines.jetstream.line import Identity, Line
 from modelward.engines.jetstream.loopback import free_port
 from modelward.engines.jetstream.server import find_server, running
+from modelward.engines.jetstream.serving import Manner
 from modelward.engines.jetstream.transport import Way
 from modelward.errors import EngineFailed, MissingExtra
 from modelward.hub.registry import Registry
@@ -203,11 +204,10 @@ def test_a_hub_serves_a_study_over_a_server_that_somebody_else_runs(tmp_path):
     made = Federation(tmp_path, ["north", "south"], STUDY)
     made.hub.external = True
     place = tmp_path / "elsewhere"
-    put_study(made.hub, STUDY)
 
     written = folders.export(made.hub, place, place, LIMITS)
     with server_of_others(place), made.node("north"), made.node("south"):
-        HubNode(made.hub, silent, limits=LIMITS).serve(
+        HubNode(made.hub, silent, Manner(unasked=True), LIMITS).serve(
             lambda: datetime.now(UTC), until_done=True
         )
 
