@@ -28,6 +28,7 @@ from modelward.core.features import (
 )
 from modelward.core.study import (
     About,
+    DifferentialPrivacy,
     Plan,
     Privacy,
     RecipeChoice,
@@ -59,6 +60,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[plan.robust]": Robust,
     "[stop]": Stop,
     "[privacy]": Privacy,
+    "[privacy.dp]": DifferentialPrivacy,
     "[sites]": Sites,
 }  # fmt: skip
 """Every table of a study file, in the order of the model."""

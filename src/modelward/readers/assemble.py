@@ -14,7 +14,7 @@ from modelward.core.columns import columns
 from modelward.core.faults import Fault
 from modelward.core.study import Study
 from modelward.errors import DataError
-from modelward.readers.cohort import Cohort, assign_folds
+from modelward.readers.cohort import Cohort, assign_folds, number_owners, torn
 from modelward.readers.opt_out import OptOut
 
 Mask = NDArray[np.bool_]
@@ -32,6 +32,7 @@ class Rows:
         indexed: Where the index event is known; None if nobody needs one.
         folds: Those that the data name, or None.
         out: Where the patient opted out; None without a list.
+        owned: Whether ids are those of patients, and not numbers of rows.
     """
 
     ids: Sequence[str]
@@ -41,6 +42,7 @@ class Rows:
     indexed: Mask | None = None
     folds: NDArray[np.int8] | None = None
     out: Mask | None = None
+    owned: bool = True
 
 
 def assemble(
@@ -72,16 +74,19 @@ def assemble(
         unread = {fault.key for fault in faults}
         missing = too_many_missing(rows.x[kept], study)
         faults = [*faults, *(fault for fault in missing if fault.key not in unread)]
+    ids = [unit for unit, keep in zip(rows.ids, kept, strict=True) if keep]
+    owner = number_owners(ids)
+    given = None if rows.folds is None else rows.folds[kept]
+    faults = [*faults, *torn("split", owner, given)]
     if faults:
         raise refuse(list(dict.fromkeys(faults)))
-    ids = [unit for unit, keep in zip(rows.ids, kept, strict=True) if keep]
-    given = None if rows.folds is None else rows.folds[kept]
     return Cohort(
         x=np.ascontiguousarray(rows.x[kept]),  # sums depend on the order in memory
         y=rows.y[kept].astype(np.int8),
         folds=assign_folds(ids, given, study.plan),
         notes=notes + told,
         ids=tuple(ids),
+        owner=owner if rows.owned else None,
         opted_out=None if opt_out is None else int(np.count_nonzero(out)),
     )
 

@@ -59,7 +59,7 @@ def table_rows(
     headings = {name: dataset.heading(name) for name in wanted}
     special = [column for column in (source.patient, source.split) if column]
     table = _text(path, [*headings.values(), *special], source)
-    ids = _ids(table, source.patient, faults)
+    ids = _ids(table, source.patient, faults, once=study.study.unit == "patient")
     out = _leave_out(table, ids, source, opt_out)
     named = {name: _mapped(table[heading], name, dataset) for name, heading in headings.items()}
     x = _design(named, dataset, study, faults)
@@ -68,7 +68,15 @@ def table_rows(
         name: values.boolean(named[name], name, faults) for name in study.cohort.criteria
     }
     folds = values.folds(table[source.split], faults) if source.split else None
-    return Rows(ids=ids, x=x, y=y, criteria=criteria, folds=folds, out=out)
+    return Rows(
+        ids=ids,
+        x=x,
+        y=y,
+        criteria=criteria,
+        folds=folds,
+        out=out,
+        owned=source.patient is not None,
+    )
 
 
 def read_features(
@@ -86,7 +94,7 @@ def read_features(
     faults: list[Fault] = []
     named = {name: _mapped(table[heading], name, dataset) for name, heading in headings.items()}
     x = _design(named, dataset, study, faults)
-    ids = _ids(table, patient, faults)
+    ids = _ids(table, patient, faults, once=study.study.unit == "patient")
     if faults:
         raise refuse(path, list(dict.fromkeys(faults)))
     return ids, x
@@ -155,15 +163,17 @@ def _outcome(
     return values.outcome(text, target, name, faults, written)
 
 
-def _ids(table: Mapping[str, Text], patient: str | None, faults: list[Fault]) -> list[str]:
-    """Return one id per row; a patient in two rows is a fault."""
+def _ids(
+    table: Mapping[str, Text], patient: str | None, faults: list[Fault], *, once: bool
+) -> list[str]:
+    """Return one id per row; a patient in two rows is a fault where rows are patients."""
     if patient is None:
         return [str(row) for row in range(len(next(iter(table.values()))))]
     ids = ["" if unit is None else str(unit) for unit in table[patient]]
     twice = len(ids) - len(set(ids))
     if "" in ids:
         faults.append(Fault("patient", f"{ids.count('')} rows name no patient"))
-    elif twice:
+    elif twice and once:
         faults.append(Fault("patient", f"{twice} rows repeat a patient; one row per patient"))
     return ids
 

@@ -6,6 +6,7 @@ import tarfile
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,9 @@ def observation(**more: object) -> dict[str, object]:
     }
 
 
-def events(tmp_path: Path, *resources: Mapping[str, object]) -> tuple[list[tuple], tuple]:
+def events(
+    tmp_path: Path, *resources: Mapping[str, object]
+) -> tuple[list[tuple[Any, ...]], tuple[str, ...]]:
     """Load `resources` as NDJSON; return the events and the notes."""
     text = "".join(json.dumps(each) + "\n" for each in resources)
     (tmp_path / "all.ndjson").write_text(text)

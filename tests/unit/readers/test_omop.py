@@ -5,10 +5,11 @@ import sqlite3
 import subprocess
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -32,7 +33,15 @@ def columns(rows: list[dict[str, object]]) -> str:
     return ", ".join(f"{name} {types.get(kinds.get(name, str), 'VARCHAR')}" for name in rows[0])
 
 
-def fill(execute, mark: str, plain=lambda value: value) -> None:
+Execute = Callable[[str, Sequence[object]], object]
+
+
+def same_value(value: object) -> object:
+    """Return `value`: most databases know dates."""
+    return value
+
+
+def fill(execute: Execute, mark: str, plain: Callable[[object], object] = same_value) -> None:
     """Write the CDM through a DB-API `execute`."""
     for name, rows in omop_tables(PEOPLE).items():
         execute(f"CREATE TABLE {name} ({columns(rows)})", ())
@@ -92,7 +101,8 @@ def server() -> Iterator[int]:
     init = [*as_user, str(bin_folder / "initdb"), "-D", str(data), "-U", "cdm", "-A", "trust"]
     subprocess.run(init, check=True, capture_output=True, timeout=60)
     process = subprocess.Popen(
-        [*as_user, str(bin_folder / "postgres"), "-D", str(data), "-p", str(port), "-k", str(data),
+        [*as_user, str(bin_folder / "postgres"), "-D", str(data), "-p", str(port),
+         "-k", str(data),
          "-c", "listen_addresses=127.0.0.1"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
@@ -104,7 +114,7 @@ def server() -> Iterator[int]:
         shutil.rmtree(data)
 
 
-def connect(port: int):
+def connect(port: int) -> Any:
     """Return a connection, as soon as the server answers."""
     import pg8000.dbapi
 
@@ -206,7 +216,8 @@ def test_the_synthea_cdm_of_the_ohdsi_community_is_read(tmp_path):
     weights = duckdb.execute(
         "SELECT max(value_as_number) FROM "
         f"read_csv('{tmp_path}/cdm/MEASUREMENT.csv') "
-        "WHERE measurement_source_value = '29463-7' GROUP BY person_id ORDER BY person_id::VARCHAR"
+        "WHERE measurement_source_value = '29463-7' "
+        "GROUP BY person_id ORDER BY person_id::VARCHAR"
     ).fetchall()
     assert [value for (value,) in weights] == found.x[:, 0].tolist()
     assert len(found.y) == 28
