@@ -13,6 +13,7 @@ import pytest
 from modelward.artifact.decision import Decision, Word
 from modelward.artifact.envelope import Envelope
 from modelward.artifact.store import Store
+from modelward.core.canonical import Json
 from modelward.core.study import Study
 from modelward.core.task import Task, TaskKind
 from modelward.core.tensors import Schema
@@ -402,12 +403,12 @@ def test_how_many_opted_out_is_in_the_ledger_once_before_anything_is_released(tm
     assert (entries[1]["units"], entries[1]["opted_out"]) == (87, 3)
 
 
-def told(ward: Ward, **changes: Any) -> Envelope:
+def told(ward: Ward, **changes: Json) -> Envelope:
     """Return a transcript of round 1 in which this site's artifact went in."""
     released = ward.ask(ward.task())
     assert isinstance(released, Release)
     own = {"site": "cleveland", "sha256": released.artifact.card.sha256}
-    body = {
+    body: dict[str, Json] = {
         "roster": ["cleveland", "va"],
         "inputs": [{**own, "weight": released.artifact.card.patients}],
         "before": ward.start(),
