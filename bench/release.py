@@ -1,6 +1,6 @@
 """What one release costs at a site: the W1 model through every rule, the store and the ledger.
 
-    python -m bench.release [FOLDER]
+    python -m bench.release [FOLDER]     bench/out by default
 
 Prints milliseconds, medians: `rules` is judging alone; `decide` is the whole door, with a new
 bundle, a signed card and a signed ledger entry on the disk of FOLDER; `fsync` is one kilobyte
@@ -34,6 +34,7 @@ from modelward.ledger.log import Ledger
 from modelward.study.model import parameter_schema
 
 RELEASES = 200
+OUT = Path(__file__).parent / "out"
 
 
 def once(act: Callable[[], object]) -> float:
@@ -64,7 +65,8 @@ def main() -> None:
     offers = [offer(number) for number in range(1, RELEASES + 1)]
     judged = [once(lambda each=each: rules(each)) for each in offers]
     assert not any(rules(each) for each in offers)
-    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else ".") as name:
+    OUT.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else OUT) as name:
         folder = Path(name)
         ledger = Ledger.open(
             folder / "ledger",
