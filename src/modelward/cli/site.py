@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modelward.cli import decide
+from modelward.cli import decide, policy
 
 app = typer.Typer(no_args_is_help=True, help="Run a site: join a hub, answer its tasks.")
 
@@ -84,3 +84,4 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
 
 
 decide.add_to(app)
+app.add_typer(policy.app, name="policy")

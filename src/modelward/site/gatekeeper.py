@@ -35,6 +35,7 @@ from modelward.site.approvals import Approvals, DecisionRecord
 from modelward.site.hospital import Hospital, Trainer, now
 from modelward.site.intake import Seen
 from modelward.site.isolated import IsolatedTrainer
+from modelward.site.policy_record import note_policy
 from modelward.study.agreement import Agreement
 from modelward.study.model import Model, model_schema
 
@@ -67,6 +68,7 @@ class Gatekeeper:
         if trainer is None:
             trainer = IsolatedTrainer(folder, name, policy.isolation)
         self._hospital = Hospital(folder, name, policy=policy, clock=clock, trainer=trainer)
+        note_policy(self._hospital.ledger, policy)
         self._record = DecisionRecord(self._hospital.ledger)
         self._refused: set[tuple[str, str]] = set()
         self.approvals = Approvals(folder, name, policy.approvers)
