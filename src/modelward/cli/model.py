@@ -14,10 +14,11 @@ def export(
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("model.safetensors"),
 ) -> None:
     """Write the model of a run, with its card and its study."""
-    from modelward.simulation.export import export_model
+    from modelward.simulation.export import export_model, hub_key
 
     for path in export_model(run, out):
         typer.echo(path)
+    typer.echo(f"signed by the hub with the public key {hub_key(run)}")
 
 
 @app.command()
@@ -26,11 +27,18 @@ def predict(
     data: Annotated[Path, typer.Option(help="CSV, Parquet or .npz with new units.")],
     out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("predictions.csv"),
     patient: Annotated[str | None, typer.Option(help="Column that names the unit.")] = None,
+    hub_key: Annotated[
+        str | None,
+        typer.Option(help="The hub's public key, or membership.json; checks its signature."),
+    ] = None,
 ) -> None:
     """Predict new units with an exported model."""
+    from modelward.joining.files import read_hub_key
     from modelward.site.predict import open_model, predict_file
 
-    rows, filled = predict_file(open_model(file), data, out, patient=patient)
-    typer.echo(f"{rows:,} predictions in {out}")
+    model = open_model(file, hub_key=None if hub_key is None else read_hub_key(hub_key))
+    rows, filled = predict_file(model, data, out, patient=patient)
+    signed = "signed by that hub" if hub_key else "signature not checked (--hub-key)"
+    typer.echo(f"{rows:,} predictions in {out}; {signed}")
     if filled:
         typer.echo(f"{filled:,} rows had a missing feature, filled with the study's mean")

@@ -228,7 +228,7 @@ class Sites(_Part):
     """`[sites]`: who takes part."""
 
     names: tuple[Name, ...] = Field(
-        default=(), description="Who may take part; a simulation has those of its data."
+        default=(), description="Who takes part, and nobody else; all there are if empty."
     )
     minimum: Count = Field(default=2, description="Fewer sites than this and nothing starts.")
 

@@ -9,6 +9,7 @@ a reader must reject. Neither file is secret.
 
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from cryptography import x509
@@ -217,6 +218,25 @@ def check_request(asked: Request) -> None:
         raise _refuse(f"{asked.site!r} is not a name for a site")
     asked.opened_by(asked.signing)
     asked.tls  # noqa: B018 - reading it checks the certificate request
+
+
+def read_hub_key(source: str) -> Ed25519PublicKey:
+    """Return a hub's public key, given as 64 hex digits or as a membership file.
+
+    Raises:
+        NotAdmitted: If it is neither.
+    """
+    path = Path(source)
+    try:
+        if path.is_file():
+            return Membership.read(path.read_bytes(), file=path.name).signing
+        return Ed25519PublicKey.from_public_bytes(bytes.fromhex(source))
+    except (OSError, ValueError) as error:
+        raise NotAdmitted(
+            f"{source} is no public key of a hub",
+            why="a signature says something only under a key that is known to be the hub's",
+            remedy="give the site's membership.json, or the 64 digits that the hub told you",
+        ) from error
 
 
 def stamp(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""What an entry may say: twelve kinds, each with its fields, and how each reads in words.
+"""What an entry may say: thirteen kinds, each with its fields, and how each reads in words.
 
 Whoever records something asks `fields` for the entry, and gets it only if every field of
 the kind is there, of its type, and nothing else is. So a ledger can be read years later
@@ -150,6 +150,11 @@ KINDS: Mapping[str, Kind] = {
             "bytes": _is_count,
             "source": _is_text,
         },
+    ),
+    "cohort": Kind(
+        "uses {units} units for study {study}, after leaving out {opted_out} whose patients"
+        " opted out",
+        {"study": _is_hash, "snapshot": _is_hash, "units": _is_count, "opted_out": _is_count},
     ),
     "alarm": Kind(
         "alarm, {finding}: {origin} showed {shown} after {held}",

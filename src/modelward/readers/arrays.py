@@ -1,7 +1,8 @@
 """Images in a NumPy archive (.npz).
 
 `images` uint8 [n, height, width], `labels` [n] of 0 or 1, and optionally `folds` [n] of 0
-(train), 1 (validation) or 2 (test). Every image is one unit.
+(train), 1 (validation) or 2 (test) and `patients` [n], whose image it is. Every image is
+one unit.
 
 Object arrays are refused: they are pickles, and a pickle is code.
 """
@@ -18,6 +19,7 @@ from modelward.core.faults import Fault, lines
 from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers.cohort import Cohort, assign_folds
+from modelward.readers.opt_out import OptOut, nobody_named
 
 _DAMAGED = (
     OSError,
@@ -31,8 +33,13 @@ _DAMAGED = (
 """What numpy and zipfile raise for bytes that are not, or no longer, an archive."""
 
 
-def read_arrays(path: Path, study: Study) -> Cohort:
+def read_arrays(path: Path, study: Study, opt_out: OptOut | None = None) -> Cohort:
     """Return the images at `path` as the study's cohort.
+
+    Args:
+        path: The archive.
+        study: What is asked for.
+        opt_out: Patients who are left out; the archive must name them in `patients` then.
 
     Raises:
         DataError: With every fault found, if the file is damaged or does not fit the study.
@@ -47,13 +54,19 @@ def read_arrays(path: Path, study: Study) -> Cohort:
         faults.append(Fault("folds", "must be 0 (train), 1 (validation) or 2 (test) per image"))
     if faults:
         raise _refuse(path, faults)
-    ids = [str(number) for number in range(len(labels))]
+    ids = np.array([str(number) for number in range(len(labels))])
     given = None if folds is None else folds.astype(np.int8)
+    drawn = assign_folds(ids.tolist(), given, study.plan)
+    if opt_out is None:
+        return Cohort(x=images, y=labels.astype(np.int8), folds=drawn, ids=tuple(ids.tolist()))
+    out = _opted_out(path, arrays.get("patients"), len(ids), opt_out)
     return Cohort(
-        x=images,
-        y=labels.astype(np.int8),
-        folds=assign_folds(ids, given, study.plan),
-        ids=tuple(ids),
+        x=images[~out],
+        y=labels[~out].astype(np.int8),
+        folds=drawn[~out],
+        notes=(opt_out.note(out),),
+        ids=tuple(ids[~out].tolist()),
+        opted_out=int(np.count_nonzero(out)),
     )
 
 
@@ -78,6 +91,16 @@ def load(path: Path, needed: tuple[str, ...]) -> dict[str, NDArray[Any]]:
     if absent:
         raise _refuse(path, [Fault(name, "is missing") for name in absent])
     return arrays
+
+
+def _opted_out(
+    path: Path, patients: NDArray[Any] | None, units: int, opt_out: OptOut
+) -> NDArray[np.bool_]:
+    """Return which images are of patients on the list."""
+    if patients is None or patients.shape != (units,):
+        raise nobody_named(path, "patients")
+    named = patients.astype(str) if patients.dtype.kind != "S" else np.char.decode(patients)
+    return opt_out.among([str(patient).strip() for patient in named])
 
 
 def _faults(images: NDArray[Any], labels: NDArray[Any], study: Study) -> list[Fault]:

@@ -31,6 +31,7 @@ class Cohort:
         folds: int8 [units], numbered as in `FOLDS`.
         notes: What was left out and why, in sentences with counts.
         ids: One id per unit, as the data name it; empty where they are not needed any more.
+        opted_out: Units left out because their patients opted out; None without a list.
     """
 
     x: NDArray[Any]
@@ -38,6 +39,7 @@ class Cohort:
     folds: NDArray[np.int8]
     notes: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
+    opted_out: int | None = None
 
     def fold(self, name: Fold) -> tuple[NDArray[Any], NDArray[np.int8]]:
         """Return x and y of the units in one fold, in the order of the data file."""

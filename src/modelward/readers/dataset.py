@@ -34,6 +34,9 @@ class Source(_Part):
         default=None, description="Column with train, validation or test; by hash if absent."
     )
     missing: tuple[str, ...] = Field(default=MISSING, description="Texts that mean missing.")
+    opt_out: str | None = Field(
+        default=None, min_length=1, description="File with the ids of patients who opted out."
+    )
 
 
 class Dataset(_Part):

@@ -6,6 +6,7 @@ from modelward.core.study import Study
 from modelward.readers.arrays import read_arrays
 from modelward.readers.cohort import Cohort
 from modelward.readers.dataset import read
+from modelward.readers.opt_out import read_opt_out
 from modelward.readers.table import read_table
 
 
@@ -16,6 +17,8 @@ def open_cohort(dataset_file: Path, study: Study) -> Cohort:
         DataError: With every fault found, if the data do not fit the study.
     """
     dataset, path = read(dataset_file)
+    listed = dataset.dataset.opt_out
+    opt_out = None if listed is None else read_opt_out(dataset_file.parent / listed)
     if dataset.dataset.kind == "arrays":
-        return read_arrays(path, study)
-    return read_table(path, dataset, study)
+        return read_arrays(path, study, opt_out)
+    return read_table(path, dataset, study, opt_out)

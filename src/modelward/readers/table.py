@@ -19,7 +19,8 @@ from modelward.core.study import CategoryFeature, Study
 from modelward.errors import DataError
 from modelward.readers import values
 from modelward.readers.cohort import Cohort, assign_folds
-from modelward.readers.dataset import MISSING, Dataset
+from modelward.readers.dataset import MISSING, Dataset, Source
+from modelward.readers.opt_out import OptOut, nobody_named
 
 SEPARATORS = ",;\t|"
 """What may stand between the values of a CSV line."""
@@ -31,34 +32,41 @@ Text = NDArray[np.object_]
 """One column as read: str, or None where missing."""
 
 
-def read_table(path: Path, dataset: Dataset, study: Study) -> Cohort:
+def read_table(
+    path: Path, dataset: Dataset, study: Study, opt_out: OptOut | None = None
+) -> Cohort:
     """Return the rows at `path` as the study's cohort.
 
     Args:
         path: CSV (any delimiter, with headings) or Parquet.
         dataset: Headings and special columns.
         study: What is asked for.
+        opt_out: Patients who are left out, before their values are looked at.
 
     Raises:
         DataError: With every fault found, if the file is damaged or does not fit.
     """
     source = dataset.dataset
+    if opt_out is not None and source.patient is None:
+        raise nobody_named(path, "dataset.patient")
     wanted = [*study.features, study.target_name]
     headings = {name: dataset.heading(name) for name in wanted}
     special = [column for column in (source.patient, source.split) if column]
     table = text_columns(path, [*headings.values(), *special], missing=source.missing)
     faults: list[Fault] = []
+    ids = _ids(table, source.patient, faults)
+    out = _leave_out(table, ids, source, opt_out)
     x = _design(table, headings, study, faults)
     y = values.outcome(
         table[headings[study.target_name]], study.outcome, study.target_name, faults
     )
-    ids = _ids(table[source.patient] if source.patient else None, len(y), faults)
     folds = values.folds(table[source.split], faults) if source.split else None
     known = ~np.isnan(y)
-    notes = _notes(known, "no known outcome")
+    notes: tuple[str, ...] = () if opt_out is None else (opt_out.note(out),)
+    notes += _notes(known[~out], "no known outcome")
     if study.cohort.complete:
         whole = ~np.isnan(x).any(axis=1)
-        notes += _notes(whole | ~known, "a missing feature")
+        notes += _notes((whole | ~known)[~out], "a missing feature")
         known &= whole
     else:
         unread = {fault.key for fault in faults}
@@ -73,6 +81,7 @@ def read_table(path: Path, dataset: Dataset, study: Study) -> Cohort:
         folds=assign_folds(kept_ids, given, study.plan),
         notes=notes,
         ids=tuple(kept_ids),
+        opted_out=None if opt_out is None else int(np.count_nonzero(out)),
     )
 
 
@@ -90,7 +99,7 @@ def read_features(
     table = text_columns(path, wanted, missing=dataset.dataset.missing)
     faults: list[Fault] = []
     x = _design(table, named, study, faults)
-    ids = _ids(table[patient] if patient else None, len(x), faults)
+    ids = _ids(table, patient, faults)
     if faults:
         raise refuse(path, _once(faults))
     return ids, x
@@ -239,17 +248,33 @@ def _column(
     return np.where((found < column.low) | (found > column.high), np.nan, found)
 
 
-def _ids(text: Text | None, rows: int, faults: list[Fault]) -> list[str]:
+def _ids(table: Mapping[str, Text], patient: str | None, faults: list[Fault]) -> list[str]:
     """Return one id per row; a patient in two rows is a fault."""
-    if text is None:
-        return [str(row) for row in range(rows)]
-    ids = ["" if unit is None else str(unit) for unit in text]
+    if patient is None:
+        return [str(row) for row in range(len(next(iter(table.values()))))]
+    ids = ["" if unit is None else str(unit) for unit in table[patient]]
     twice = len(ids) - len(set(ids))
     if "" in ids:
         faults.append(Fault("patient", f"{ids.count('')} rows name no patient"))
     elif twice:
         faults.append(Fault("patient", f"{twice} rows repeat a patient; one row per patient"))
     return ids
+
+
+def _leave_out(
+    table: Mapping[str, Text], ids: Sequence[str], source: Source, opt_out: OptOut | None
+) -> NDArray[np.bool_]:
+    """Return which rows are of patients who opted out, blank from now on in `table`.
+
+    They keep their place, so that faults of other rows name the lines of the file.
+    """
+    if opt_out is None:
+        return np.zeros(len(ids), bool)
+    out = opt_out.among(ids)
+    for name, text in table.items():
+        if name != source.patient:
+            text[out] = "train" if name == source.split else None
+    return out
 
 
 def _too_many_missing(x: NDArray[np.float64], study: Study) -> list[Fault]:

@@ -9,7 +9,7 @@ Writing the sites' files is split.py's business.
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -89,9 +89,36 @@ class Special:
 def deal(path: Path, study: Study, dealing: Dealing, special: Special) -> Rows:
     """Return which rows of the data file at `path` belong to which site.
 
+    Where the study names its sites, they are those and no others: of a column, the rows of
+    every other value are left out; dealt sites take the names in the study's order.
+
     Raises:
-        DataError: If the file cannot be dealt that way.
+        DataError: If the file cannot be dealt that way, or not to the sites that are named.
     """
+    rows, names = _dealt(path, study, dealing, special), study.sites.names
+    if not names:
+        return rows
+    if dealing.by is None and len(names) == len(rows):
+        return dict(zip(names, rows.values(), strict=True))
+    absent = sorted(set(names) - set(rows))
+    if dealing.by is None or absent:
+        raise _not_those(path, names, rows, absent if dealing.by else [])
+    return {name: rows[name] for name in sorted(names)}
+
+
+def _not_those(path: Path, names: Sequence[str], rows: Rows, absent: list[str]) -> DataError:
+    says = f"the study names {len(names)} sites, and {len(rows)} are dealt"
+    if absent:
+        says = f"no row of {', '.join(absent)}; there are {', '.join(rows)}"
+    return DataError(
+        lines(str(path), [Fault("sites.names", says)]),
+        why="a study with named sites is run by those, or it is another study",
+        remedy=f"deal to them with --sites {len(names)}, or change [sites] names",
+    )
+
+
+def _dealt(path: Path, study: Study, dealing: Dealing, special: Special) -> Rows:
+    """Return the rows of all sites there are."""
     images = path.suffix.lower() == ".npz"
     if dealing.by is not None:
         return _by_array(path, dealing.by) if images else by_column(path, dealing.by)

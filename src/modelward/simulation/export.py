@@ -61,3 +61,9 @@ def export_model(run: str | PathLike[str], out: str | PathLike[str]) -> list[Pat
     for path, content in files.items():
         durable.write_whole(path, content)
     return list(files)
+
+
+def hub_key(run: str | PathLike[str]) -> str:
+    """Return the public key of the hub of the run in the folder `run`, raw, hex."""
+    key = signing_key(RunFolder(Path(run)).hub / "hub.key").public_key()
+    return key.public_bytes_raw().hex()

@@ -36,6 +36,7 @@ from modelward.site.hospital import Hospital, Trainer, now
 from modelward.site.intake import Seen
 from modelward.site.isolated import IsolatedTrainer
 from modelward.site.policy_record import note_policy
+from modelward.site.snapshot import CohortFacts
 from modelward.study.agreement import Agreement
 from modelward.study.model import Model, model_schema
 
@@ -67,6 +68,7 @@ class Gatekeeper:
         self.name, self.folder = name, folder
         if trainer is None:
             trainer = IsolatedTrainer(folder, name, policy.isolation)
+            trainer.on_cohort = self._note_cohort
         self._hospital = Hospital(folder, name, policy=policy, clock=clock, trainer=trainer)
         note_policy(self._hospital.ledger, policy)
         self._record = DecisionRecord(self._hospital.ledger)
@@ -136,6 +138,23 @@ class Gatekeeper:
     def close(self) -> None:
         """End the trainer and let go of the ledger."""
         self._hospital.close()
+
+    def _note_cohort(self, facts: CohortFacts) -> None:
+        """Record how many opted out of a cohort, once a snapshot, where there is a list."""
+        ledger = self._hospital.ledger
+        if facts.opted_out is None or any(
+            entry["kind"] == "cohort" and entry["snapshot"] == facts.bundle for entry in ledger
+        ):
+            return
+        ledger.append(
+            kinds.fields(
+                "cohort",
+                study=facts.study,
+                snapshot=facts.bundle,
+                units=sum(facts.units.values()),
+                opted_out=facts.opted_out,
+            )
+        )
 
     def _objections(
         self, task: Task, study: Study, seen: Seen, models: Store

@@ -38,6 +38,9 @@ class IsolatedTrainer:
         site: The site's name.
         isolation: What the policy asks for.
 
+    Attributes:
+        on_cohort: Is told of a cohort before its first task is computed.
+
     Raises:
         IsolationUnavailable: If this machine cannot keep the trainer apart as asked.
     """
@@ -45,6 +48,7 @@ class IsolatedTrainer:
     def __init__(self, folder: Path, site: str, isolation: Isolation) -> None:
         self._folder, self._site, self._isolation = folder, site, isolation
         self._rooms: OrderedDict[str, Workroom] = OrderedDict()
+        self.on_cohort: Callable[[CohortFacts], None] = lambda _: None
         require(folder, isolation)
 
     def compute(self, task: Task, study: Study, models: Store) -> Computed:
@@ -58,6 +62,7 @@ class IsolatedTrainer:
         room = self._rooms.pop(study.sha256, None)
         if room is None:
             facts = self.prepare(study)
+            self.on_cohort(facts)
             room = Workroom(self._folder, self._site, study, facts, self._isolation)
         self._rooms[study.sha256] = room
         while len(self._rooms) > OPEN_ROOMS:

@@ -12,6 +12,7 @@ from os import PathLike
 from pathlib import Path
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from numpy.typing import NDArray
 
 from modelward import durable
@@ -45,13 +46,17 @@ class Predicted:
     filled: int
 
 
-def open_model(path: str | PathLike[str]) -> Model:
+def open_model(path: str | PathLike[str], *, hub_key: Ed25519PublicKey | None = None) -> Model:
     """Return the model whose bundle is at `path`, checked against its card and study.
 
-    Hashes are checked; the hub's signature on the card is not, as no key is given.
+    Args:
+        path: The bundle; card and study lie beside it.
+        hub_key: The hub's public key. Without it hashes are checked and the signature on
+            the card is not: then the files belong together, and who made them is not known.
 
     Raises:
-        BadArtifact: If a file is missing, damaged, or belongs to another model.
+        BadArtifact: If a file is missing, damaged, or belongs to another model, or if the
+            card was not signed with the hub's key.
     """
     path = Path(path)
     try:
@@ -60,6 +65,10 @@ def open_model(path: str | PathLike[str]) -> Model:
         study = from_json(path.with_suffix(".study.json").read_bytes())
     except OSError as error:
         raise _refuse(f"{error.filename} cannot be read: {error.strerror}") from error
+    if hub_key is not None:
+        card.verify(entry, hub_key)
+        if (entry.kind, entry.site) != ("model", "hub"):
+            raise _refuse(f"the card is for {entry.kind} of {entry.site}, not for a model")
     if measure([raw])[0] != entry.sha256:
         raise _refuse(f"{path} does not have the hash on its card")
     if study.sha256 != entry.study:

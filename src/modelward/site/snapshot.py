@@ -49,6 +49,7 @@ class CohortFacts:
         units: Fold -> number of units.
         patients: Keyed id of every unit, 64 hex digits, sorted.
         notes: What was left out and why, in sentences with counts.
+        opted_out: Units left out because their patients opted out; None without a list.
     """
 
     study: str
@@ -56,6 +57,7 @@ class CohortFacts:
     units: dict[str, int]
     patients: tuple[str, ...]
     notes: tuple[str, ...]
+    opted_out: int | None = None
 
     def behind(self, kind: TaskKind) -> int:
         """Return the units behind the answer to a task of `kind`."""
@@ -98,6 +100,7 @@ def write_snapshot(cohort: Cohort, study: Study, folder: Path, key: bytes) -> Co
         units={name: cohort.count(name) for name in FOLDS},  # type: ignore[arg-type]
         patients=tuple(sorted(keyed(key, unit) for unit in cohort.ids)),
         notes=cohort.notes,
+        opted_out=cohort.opted_out,
     )
     listed = {"format": FORMAT, **_facts.dump_python(facts, mode="json")}
     durable.write_whole(_facts_path(folder, study.sha256), canonical_bytes(listed), mode=0o640)

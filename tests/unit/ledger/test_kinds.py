@@ -1,4 +1,4 @@
-"""Nine kinds of entries, each with its fields and no others."""
+"""Every kind of entry, each with its fields and no others."""
 
 from pathlib import Path
 
@@ -37,6 +37,7 @@ EXAMPLES: dict[str, dict[str, Json]] = {
     },
     "message": {"finding": "its sequence was used before"},
     "receipt": {"study": HASH, "round": 1, "sha256": HASH, "bytes": 9, "source": "hub"},
+    "cohort": {"study": HASH, "snapshot": HASH, "units": 87, "opted_out": 3},
     "alarm": {"origin": "modelward/va", "finding": "split", "held": STATE, "shown": STATE},
 }
 

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.simulation.dealing import LEAST, Dealing, Special, by_column, by_skew, deal
-from tests.studies import IMAGES, rows, table_study, write_csv, write_images
+from tests.studies import IMAGES, TABLE, rows, table_study, write_csv, write_images
 
 
 def test_every_value_of_a_column_is_a_site(tmp_path):
@@ -134,3 +135,48 @@ def test_rows_are_dealt_even_where_there_are_too_few_for_every_site(labels, site
     found = by_skew(np.array(labels, np.int8), folds, Dealing(sites=sites, alpha=0.05), 3)
 
     assert sorted(np.concatenate(list(found.values())).tolist()) == list(range(len(labels)))
+
+
+def named(*names: str) -> Study:
+    """Return the study of three hospitals that names its sites."""
+    listed = ", ".join(f'"{name}"' for name in names)
+    return table_study(TABLE + f"\n[sites]\nnames = [{listed}]\n")
+
+
+def test_a_study_that_names_its_sites_has_those_and_no_others(tmp_path):
+    path = write_csv(tmp_path / "d.csv", rows(60))
+    special, by = Special(patient="patient"), Dealing(by="hospital")
+
+    everybody = deal(path, table_study(), by, special)
+    found = deal(path, named("west", "north"), by, special)
+
+    assert sorted(everybody) == ["north", "south", "west"]
+    assert {site: part.tolist() for site, part in found.items()} == {
+        site: everybody[site].tolist() for site in ("north", "west")
+    }
+
+
+def test_dealt_sites_take_the_names_of_the_study(tmp_path):
+    path = write_csv(tmp_path / "d.csv", rows(60))
+    special, dealing = Special(patient="patient"), Dealing(sites=2, alpha=1.0)
+
+    unnamed = deal(path, table_study(), dealing, special)
+    found = deal(path, named("oslo", "bergen"), dealing, special)
+
+    assert list(found) == ["oslo", "bergen"]
+    assert found["bergen"].tolist() == unnamed["site-2"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("dealing", "said"),
+    [
+        (Dealing(by="hospital"), "sites.names: no row of oslo; there are north, south, west"),
+        (Dealing(sites=3), "sites.names: the study names 2 sites, and 3 are dealt"),
+    ],
+)
+def test_sites_that_the_data_do_not_have_are_refused(tmp_path, dealing, said):
+    path = write_csv(tmp_path / "d.csv", rows(60))
+
+    with pytest.raises(DataError) as caught:
+        deal(path, named("north", "oslo"), dealing, Special(patient="patient"))
+    assert said in caught.value.what

@@ -381,3 +381,21 @@ def test_the_gatekeepers_files_hold_no_patient(tmp_path):
     assert seen > 8
     listed = json.loads((ward.folder / "cohorts" / f"{ward.study.sha256}.json").read_text())
     assert len(set(listed["patients"])) == 90
+
+
+def test_how_many_opted_out_is_in_the_ledger_once_before_anything_is_released(tmp_path):
+    made = Ward(tmp_path, isolation="none")
+    (made.folder / "no.txt").write_text("S1-0003\nS1-0014\nS1-0015\nsomebody else\n")
+    with (made.folder / "dataset.toml").open("a") as file:
+        file.write('opt_out = "no.txt"\n')
+    try:
+        approved(made)
+        for round_no in (1, 2):
+            assert isinstance(made.ask(made.task(round_no)), Release)
+            made.reopen()
+        entries = list(made.keeper._hospital.ledger)
+    finally:
+        made.keeper.close()
+
+    assert [each["kind"] for each in entries] == ["approval", "cohort", "release", "release"]
+    assert (entries[1]["units"], entries[1]["opted_out"]) == (87, 3)

@@ -1,16 +1,19 @@
 """A model file is used only with its own card and study, and scales as it was trained."""
 
 import csv
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from modelward.artifact import bundle, card
 from modelward.core.artifact import Card
 from modelward.core.canonical import canonical_bytes, canonical_hash
-from modelward.errors import BadArtifact, DataError, StudyFileError
+from modelward.errors import BadArtifact, DataError, NotAdmitted, StudyFileError
+from modelward.joining.files import read_hub_key
 from modelward.site.predict import open_model, predict_file, probabilities
 from modelward.study.model import Model, initial
 from modelward.study.scaling import Scaling
@@ -128,3 +131,41 @@ def test_new_data_that_do_not_fit_write_nothing(tmp_path, model_file):
     with pytest.raises(DataError, match="ward: no such column"):
         predict_file(open_model(model_file), data, tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_model_is_taken_from_the_hub_that_signed_it_and_from_no_other(model_file):
+    own = PRIVATE.public_key().public_bytes_raw().hex()
+    other = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()
+
+    open_model(model_file, hub_key=read_hub_key(own))
+
+    with pytest.raises(BadArtifact, match="hub signed with another key"):
+        open_model(model_file, hub_key=other)
+
+
+def test_what_a_site_signed_is_no_model_of_a_hub_also_under_its_key(model_file):
+    path = model_file.with_suffix(".card.json")
+    entry = replace(card.from_json(path.read_bytes()), site="north")
+    path.write_bytes(card.to_json(card.sign(entry, PRIVATE)))
+
+    with pytest.raises(BadArtifact, match="the card is for model of north"):
+        open_model(model_file, hub_key=PRIVATE.public_key())
+
+
+def test_a_card_that_was_altered_after_signing_is_refused_under_the_key(model_file):
+    path = model_file.with_suffix(".card.json")
+    path.write_bytes(
+        card.to_json(replace(card.from_json(path.read_bytes()), patients=1_000_000))
+    )
+    open_model(model_file)
+
+    with pytest.raises(BadArtifact, match="does not match its content"):
+        open_model(model_file, hub_key=PRIVATE.public_key())
+
+
+@pytest.mark.parametrize("said", ["", "ab" * 31, "zz" * 32, "/nonexistent/membership.json"])
+def test_what_is_no_key_is_refused_with_where_to_find_one(said):
+    with pytest.raises(NotAdmitted) as caught:
+        read_hub_key(said)
+
+    assert "membership.json" in caught.value.remedy
