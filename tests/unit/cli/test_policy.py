@@ -4,6 +4,7 @@ import json
 import tomllib
 
 import pytest
+from click.testing import Result
 from typer.testing import CliRunner
 
 from modelward.cli.app import app
@@ -12,7 +13,7 @@ from modelward.gate.policy import Policy
 from tests.sites import FEDAVG
 
 
-def policy(*words):
+def policy(*words: object) -> Result:
     return CliRunner().invoke(app, ["site", "policy", *map(str, words)])
 
 

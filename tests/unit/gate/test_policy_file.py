@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,7 +115,7 @@ def test_a_policy_that_is_written_out_reads_back(tmp_path, policy):
 
 
 def test_every_bound_changes_the_hash():
-    changed = {
+    changed: dict[str, Any] = {
         "kinds": frozenset({"model"}), "min_patients": 11, "min_cell": 11, "max_norm": 1.0,
         "round_bytes": 1, "study_bytes": 1, "day_bytes": 1, "recipes": frozenset(),
         "purposes": frozenset(), "leads": frozenset(), "max_epsilon": 1.0,

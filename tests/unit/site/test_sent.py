@@ -2,17 +2,20 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 
+from modelward.core.canonical import Json
 from modelward.site.sent import Sent
 
 MONDAY = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
 
 
-def entry(kind, study, nbytes, time="2026-11-23T08:00:00Z"):
+def entry(
+    kind: str, study: str, nbytes: int, time: str = "2026-11-23T08:00:00Z"
+) -> dict[str, Json]:
     return {"kind": kind, "study": study, "bytes": nbytes, "time": time}
 
 
 def test_releases_count_and_nothing_else_does():
-    ledger = [
+    ledger: list[dict[str, Json]] = [
         entry("release", "a", 5), entry("receipt", "a", 7), entry("release", "b", 11),
         {"kind": "refusal", "study": "a", "time": "2026-11-23T08:00:00Z"},
         entry("release", "a", 13, "2026-11-22T23:59:59Z"),
