@@ -4,8 +4,7 @@ import json
 import tomllib
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from modelward.cli.app import app
 from modelward.errors import GateRefused
