@@ -27,7 +27,9 @@ from modelward.artifact.card import fingerprint
 from modelward.core.canonical import Json, canonical_bytes, parse_strict
 from modelward.errors import BadArtifact, MessageRefused
 
-Kind = Literal["proposal", "approval", "decline", "withdrawal", "task", "answer", "transcript"]
+Kind = Literal[
+    "proposal", "approval", "decline", "withdrawal", "task", "answer", "transcript", "witness"
+]
 """What a message can be."""
 
 FORMAT = "modelward-message/1"

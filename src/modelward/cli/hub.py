@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from modelward.cli import alarms
+
 app = typer.Typer(no_args_is_help=True, help="Run a hub: admit sites, serve studies.")
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the hub.", metavar="HUB")]
@@ -121,6 +123,10 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
         )
     for study in state["studies"]:
         typer.echo(f"  study {study['id']}: round {study['rounds']}, {study['state']}")
+    alarms.warn(state["alarms"], "hub", folder)
+
+
+alarms.add_to(app, "hub")
 
 
 def read(path: Path) -> bytes:

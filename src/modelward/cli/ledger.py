@@ -47,7 +47,14 @@ def verify(
     )
     typer.echo(f"ok: {found.entries} entries of {found.origin}, root {found.root.hex()}")
     if found.witnessed:
-        typer.echo(_seen_by(found.witnessed))
+        typer.echo(_seen_by(found.witnessed, found.asked))
+    else:
+        typer.echo("seen:  by no witness that is known here (--witness KEY)")
+    if found.witnesses_from_ledger:
+        typer.echo(
+            "note: the witnesses' keys were taken from the ledger itself; compare them with "
+            "those of the study's roster (--witness)"
+        )
     if found.key_from_ledger:
         typer.echo(
             "note: the key was taken from the ledger itself, which shows that it is whole, "
@@ -105,7 +112,7 @@ def verify_proof(
     typer.echo(f"ok: entry {found.entry['seq']} of {state.size} of {state.origin}")
     typer.echo(f"{found.entry['time']} {words(found.entry)}")
     if keys:
-        typer.echo(_seen_by(found.witnessed))
+        typer.echo(_seen_by(found.witnessed, len(keys)))
 
 
 @app.command()
@@ -153,10 +160,39 @@ def export(
     typer.echo(f"{files:,} files of {ledger.state.size:,} entries in {out}")
 
 
-def _seen_by(found: "Witnessed") -> str:
-    """Return who saw how much, and when."""
+@app.command()
+def reconcile(
+    path: Ledger,
+    record: Annotated[Path, typer.Argument(help="What the wire carried: HUB/carried.jsonl.")],
+    key: Key = None,
+) -> None:
+    """Compare what the wire carried with what the ledger says, byte by byte."""
+    from modelward.ledger import archive
+    from modelward.ledger.log import KEY
+    from modelward.ledger.verify import read_key
+    from modelward.report import reconcile as comparison
+    from modelward.report.carried import read
+
+    own = read_key(path / KEY if key is None else key)
+    ledger = archive.read(path, own)
+    found = comparison.reconcile(list(ledger.entries()), list(read(record)), own)
+    typer.echo(comparison.words(found))
+    if found.differences:
+        raise LedgerBroken(
+            f"{len(found.differences)} differences between {path} and {record}",
+            why="whatever the wire carries under a site's certificate is in its ledger",
+            remedy="keep both files; ask who sent what is not recorded, and renew the site's"
+            " keys if nobody did",
+        )
+
+
+def _seen_by(found: "Witnessed", asked: int) -> str:
+    """Return how many of the witnesses saw how much, who, and when."""
     said = [f"{name} at {time:%Y-%m-%dT%H:%M:%SZ}" for name, time in found.times.items()]
-    return f"seen:  {found.checkpoint.size} entries by {', '.join(said) or 'nobody'}"
+    return (
+        f"seen:  {found.checkpoint.size} entries by {len(said)} of {asked} witnesses:"
+        f" {', '.join(said) or 'nobody'}"
+    )
 
 
 def _read(path: Path) -> bytes:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modelward.cli import decide, policy
+from modelward.cli import alarms, decide, policy
 
 app = typer.Typer(no_args_is_help=True, help="Run a site: join a hub, answer its tasks.")
 
@@ -81,7 +81,9 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
     typer.echo(f"  certificate until {state['certificate_until']}")
     if state["clock_skew_s"] is not None:
         typer.echo(f"  the hub's clock is {state['clock_skew_s']:+.1f} s from this one")
+    alarms.warn(state["alarms"], "site", folder)
 
 
 decide.add_to(app)
 app.add_typer(policy.app, name="policy")
+alarms.add_to(app, "site")

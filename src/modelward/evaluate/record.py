@@ -61,6 +61,9 @@ class LedgerFacts:
         root: RFC 9162 tree head, 64 hex digits.
         verified: Whether it verified against its signed checkpoint when this was written.
         key: Path of the public key to verify it with.
+        seen: Entries under the last checkpoint that a majority of its witnesses cosigned.
+        cosigned: How many of them did.
+        witnesses: How many there are; 0 if nobody witnesses this ledger.
     """
 
     path: str
@@ -68,6 +71,9 @@ class LedgerFacts:
     root: str
     verified: bool
     key: str = "KEYFILE"
+    seen: int = 0
+    cosigned: int = 0
+    witnesses: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +173,7 @@ class Record:
         labels: Name of a model variant to words for it, such as {"fedavg": "FedAvg, SGD"}.
         published: Figures from the literature.
         notes: Sentences a reader should know.
+        alarms: What witnesses found wrong with a ledger, a sentence each; settled ones too.
         privacy: What was done for privacy, and what was not, in words.
         pooled_note: What to say if there is no pooled model.
     """
@@ -181,6 +188,7 @@ class Record:
     labels: dict[str, str] = field(default_factory=dict)
     published: tuple[Published, ...] = ()
     notes: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
     privacy: str = NO_PRIVACY
     pooled_note: str = NOT_POOLED
 

@@ -71,6 +71,14 @@ class Alarm:
             "shown": {"size": shown.size, "root": shown.root.hex()},
         }
 
+    @property
+    def sentence(self) -> str:
+        """What was found, and whether somebody has settled it, in one sentence."""
+        what = self.explain().partition(". ")[0]
+        return f"{self.time} {what}; " + (
+            f"settled {self.settled}" if self.settled else "it stands: nobody has settled it"
+        )
+
     def explain(self) -> str:
         """Return what an operator has to know, in three sentences."""
         held, shown = self.states
@@ -99,28 +107,33 @@ class Alarms:
         """
         self._folder = folder
         self._clock = clock
-        self._known: dict[str, Alarm] = {}
-        for path in sorted(folder.glob("*.json")):
-            found = decode(path.read_bytes())
-            self._known[found.id] = found
+        self._known = {each.id: each for each in read_alarms(folder)}
 
     def all(self) -> tuple[Alarm, ...]:
         """Return every alarm ever raised, oldest first."""
         return tuple(sorted(self._known.values(), key=lambda alarm: (alarm.time, alarm.id)))
 
     def standing(self, origin: str) -> Alarm | None:
-        """Return the oldest alarm about `origin` that nobody has settled, or None."""
+        """Return the oldest alarm about `origin` that nobody has settled, or None.
+
+        A person settles beside a running node: the file of one that stands is read again.
+        """
+        for known in [each for each in self.all() if not each.settled]:
+            self._known[known.id] = decode((self._folder / f"{known.id}.json").read_bytes())
         found = (each for each in self.all() if not each.settled)
         return next((each for each in found if each.states[0].origin == origin), None)
 
     def raise_(self, finding: FindingKind, held: bytes, shown: bytes) -> Alarm:
         """Record an alarm and return it once it is on disk.
 
+        One with the same evidence that is known is returned as it is: what a person has
+        settled does not stand again.
+
         Raises:
             StorageError: If the disk does not take it.
         """
         raised = Alarm(finding=finding, held=held, shown=shown, time=stamp(self._clock()))
-        return self._keep(raised)
+        return self._known.get(raised.id) or self._keep(raised)
 
     def settle(self, alarm_id: str, *, by: str, reason: str) -> Alarm:
         """Record that a person has cleared an alarm up; its origin is cosigned again.
@@ -141,6 +154,16 @@ class Alarms:
         write_whole(self._folder / f"{alarm.id}.json", encode(alarm))
         self._known[alarm.id] = alarm
         return alarm
+
+
+def read_alarms(folder: Path) -> tuple[Alarm, ...]:
+    """Return the alarms in `folder`, oldest first; none if there is no such folder.
+
+    Raises:
+        LedgerBroken: If one cannot be read.
+    """
+    found = [decode(path.read_bytes()) for path in sorted(folder.glob("*.json"))]
+    return tuple(sorted(found, key=lambda alarm: (alarm.time, alarm.id)))
 
 
 def encode(alarm: Alarm) -> bytes:

@@ -35,6 +35,7 @@ class AppendFile:
         self.path = path
         self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self.size = os.fstat(self.fd).st_size
+        self._unsynced = 0
         _OPEN.add(self)
 
     def lock(self) -> bool:
@@ -57,22 +58,53 @@ class AppendFile:
             StorageError: If that failed, after taking back what was written. When even
                 that fails, the message says so.
         """
-        if os.fstat(self.fd).st_size != self.size:
-            self.cut(self.size)  # an earlier write could not be taken back at the time
+        self.write(data)
+        self.sync()
+
+    def write(self, data: bytes) -> None:
+        """Write `data` at the end, on disk only after `sync`.
+
+        Raises:
+            StorageError: If that failed, after taking back what was not synced.
+        """
+        if os.fstat(self.fd).st_size != self.size + self._unsynced:
+            self._take_back()  # an earlier write could not be taken back at the time
         try:
             rest = memoryview(data)
             while rest:
                 rest = rest[os.write(self.fd, rest) :]
+        except OSError as error:
+            self._take_back()
+            raise self._full(len(data), error) from error
+        self._unsynced += len(data)
+
+    def sync(self) -> None:
+        """Return when everything written is on disk.
+
+        Raises:
+            StorageError: If that failed, after taking back what was not synced.
+        """
+        if not self._unsynced:
+            return
+        try:
             os.fsync(self.fd)
         except OSError as error:
-            self.cut(self.size)
-            raise StorageError(
-                f"{self.path} could not take {len(data)} more bytes: {error.strerror}",
-                why="nothing may leave the site before it is recorded on disk",
-                remedy="free space on that disk (or check its health) and ask again;"
-                " the file is as it was before",
-            ) from error
-        self.size += len(data)
+            lost = self._unsynced
+            self._take_back()
+            raise self._full(lost, error) from error
+        self.size, self._unsynced = self.size + self._unsynced, 0
+
+    def _take_back(self) -> None:
+        self._unsynced = 0
+        self.cut(self.size)
+
+    def _full(self, count: int, error: OSError) -> StorageError:
+        return StorageError(
+            f"{self.path} could not take {count} more bytes: {error.strerror}",
+            why="nothing may leave the site before it is recorded on disk",
+            remedy="free space on that disk (or check its health) and ask again;"
+            " the file is as it was before",
+        )
 
     def cut(self, size: int) -> None:
         """Shorten the file to `size` bytes and wait until that is on disk.

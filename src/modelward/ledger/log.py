@@ -3,6 +3,7 @@
     entries.jsonl   one canonical JSON entry a line (entry.py)
     checkpoints     every signed checkpoint, oldest first (checkpoint.py)
     witnessed       the last checkpoint that witnesses cosigned (witnessed.py)
+    witnesses       the keys of those witnesses, as the site pinned them
     key.pub         the verifier key, for those who have no better source (note.py)
 
 Commit order: entries on disk, then the checkpoint on disk, then the append returns. So an

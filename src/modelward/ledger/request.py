@@ -7,7 +7,7 @@ line `old N`, the consistency path one hash a line, an empty line, the checkpoin
 from dataclasses import dataclass
 
 from modelward.errors import LedgerBroken
-from modelward.ledger import checkpoint
+from modelward.ledger import checkpoint, note
 from modelward.ledger.log import Ledger
 from modelward.ledger.proof import hash_lines, parse_hashes
 
@@ -28,6 +28,14 @@ class Request:
     old: int
     path: tuple[bytes, ...]
     signed: bytes
+
+    @property
+    def origin(self) -> str:
+        """Name of the ledger; "" if the checkpoint is none. Its signature is not checked."""
+        try:
+            return checkpoint.parse(note.split(self.signed)[0]).origin
+        except LedgerBroken:
+            return ""
 
     def encode(self) -> bytes:
         """Return the bytes to send."""

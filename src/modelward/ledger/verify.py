@@ -24,7 +24,7 @@ from modelward.ledger.log import CHECKPOINTS, ENTRIES, KEY
 from modelward.ledger.merkle import Frontier, leaf_hash
 from modelward.ledger.note import VerifierKey
 from modelward.ledger.shape import Shapes
-from modelward.ledger.witnessed import kept
+from modelward.ledger.witnessed import asked, kept
 
 _BLOCK = 1024  # lines that are read and hashed together
 _EDITED = "an entry never changes once a checkpoint over it is signed"
@@ -43,7 +43,10 @@ class Verified:
         key: The verifier key that was used.
         key_from_ledger: True when the key was taken from the folder itself: then this
             shows that the ledger is consistent, not who wrote it.
-        witnessed: What witnesses cosigned of it, when that was asked for.
+        witnessed: What witnesses cosigned of it, when that was asked for, or when the
+            folder names its witnesses.
+        asked: Number of witnesses that were asked; 0 if none are known.
+        witnesses_from_ledger: True when their keys were taken from the folder itself.
     """
 
     origin: str
@@ -53,6 +56,8 @@ class Verified:
     key: str
     key_from_ledger: bool
     witnessed: Witnessed | None = None
+    asked: int = 0
+    witnesses_from_ledger: bool = False
 
 
 def verify(
@@ -71,8 +76,9 @@ def verify(
             it, the folder's own `key.pub` is used and the result says so.
         held: A checkpoint of this ledger, as its signed note, that was kept elsewhere.
         witnesses: Pinned keys of those who must have cosigned `held`, or without it the
-            checkpoint that the folder keeps (witnessed.py).
-        need: How many of them, all if None.
+            checkpoint that the folder keeps (witnessed.py). Without them, the keys that
+            the folder names are used, if it names any, and the result says so.
+        need: How many of them: all if None, and none of those that the folder names.
 
     Raises:
         LedgerBroken: Naming the first entry or checkpoint that does not hold, or saying
@@ -86,18 +92,20 @@ def verify(
     key = read_key(folder / KEY if public_key is None else public_key)
     history = checkpoint.read_history(_read(folder / CHECKPOINTS), key)
     head = _check_entries(entries, history)
-    elsewhere = kept(folder) if held is None and witnesses else held
+    named = () if witnesses or held is not None else asked(folder)
+    pinned = tuple(witnesses) or named
+    wanted = 0 if named and need is None else len(pinned) if need is None else need
+    elsewhere = kept(folder) if held is None and pinned else held
     witnessed = None
-    if elsewhere is not None or witnesses:
-        if elsewhere is None:
-            raise LedgerBroken(
-                f"{folder} keeps no checkpoint that witnesses cosigned",
-                why="without one, nobody but the site says that this is the whole ledger",
-                remedy="ask a witness for the checkpoint it saw last, and give it as held",
-            )
-        wanted = len(witnesses) if need is None else need
-        witnessed = cosignature.verify(elsewhere, key, witnesses, need=wanted)
+    if elsewhere is not None:
+        witnessed = cosignature.verify(elsewhere, key, pinned, need=wanted)
         _check_held(witnessed.checkpoint, entries, history[-1])
+    elif witnesses:
+        raise LedgerBroken(
+            f"{folder} keeps no checkpoint that witnesses cosigned",
+            why="without one, nobody but the site says that this is the whole ledger",
+            remedy="ask a witness for the checkpoint it saw last, and give it as held",
+        )
     return Verified(
         origin=key.name,
         entries=head.size,
@@ -105,7 +113,9 @@ def verify(
         checkpoints=len(history),
         key=key.text,
         key_from_ledger=public_key is None,
-        witnessed=witnessed if witnesses else None,
+        witnessed=witnessed if pinned else None,
+        asked=len(pinned),
+        witnesses_from_ledger=bool(named),
     )
 
 

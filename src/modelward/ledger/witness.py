@@ -6,18 +6,17 @@ cosigned is kept, so a late copy of an old one is told from a ledger that was ro
 and what does not fit becomes an alarm with both checkpoints as evidence (alarm.py). While
 an alarm stands, that origin gets no cosignature.
 
-    FOLDER/seen/ORIGIN      cosigned checkpoints, as a history (checkpoint.py)
+    FOLDER/seen             cosigned checkpoints of all origins, as a history (checkpoint.py)
     FOLDER/alarms/ID.json   alarms, until and after a person settles them
 
 The first checkpoint of an origin is taken as it is, whatever its size.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self
-from urllib.parse import quote
 
 from modelward.durable import make_folder
 from modelward.errors import LedgerBroken, StorageError
@@ -49,16 +48,9 @@ Verdict = Literal["new", "same", "behind"] | FindingKind
 class _Seen:
     """What was cosigned for one origin, oldest first."""
 
-    def __init__(self, path: Path, key: VerifierKey) -> None:
-        self._file = AppendFile(path)
-        try:
-            notes, whole = checkpoint.split_history(self._file.read(0, self._file.size))
-            if whole < self._file.size:
-                self._file.cut(whole)  # a crash while writing: it was never answered
-            history = checkpoint.read_history(self._file.read(0, whole), key) if notes else []
-        except BaseException:
-            self._file.close()
-            raise
+    def __init__(self, notes: Sequence[bytes], key: VerifierKey) -> None:
+        raw = b"".join(each + b"\n" for each in notes)
+        history = checkpoint.read_history(raw, key) if notes else []
         self.notes = {state.size: each for state, each in zip(history, notes, strict=True)}
         self.states = {state.size: state for state in history}
 
@@ -68,22 +60,19 @@ class _Seen:
         return next(reversed(self.notes), 0)
 
     def add(self, state: Checkpoint, note: bytes) -> None:
-        """Put a cosigned checkpoint on disk, then in memory."""
-        self._file.append(note + b"\n")
+        """Remember a cosigned checkpoint."""
         self.notes[state.size], self.states[state.size] = note, state
-
-    def close(self) -> None:
-        self._file.close()
 
 
 class Witness:
     """An open witness; get one from `Witness.open`, close it or use it in a `with` block."""
 
     def __init__(self, folder: Path, signer: Signer, clock: Callable[[], datetime]) -> None:
-        self._folder = folder / "seen"
         self._lock = AppendFile(folder / "lock")
+        self._file = AppendFile(folder / "seen")
         self._signer = signer
         self._clock = clock
+        self._unread: dict[str, list[bytes]] = {}
         self._seen: dict[str, _Seen] = {}
         self.alarms = Alarms(folder / "alarms", clock)
 
@@ -95,16 +84,14 @@ class Witness:
             StorageError: If the folder cannot be written or another process holds it.
             LedgerBroken: If an alarm on disk cannot be read.
         """
-        make_folder(folder / "seen")
         make_folder(folder / "alarms")
         witness = cls(folder, signer, clock)
-        if not witness._lock.lock():
+        try:
+            witness._take_lock(folder)
+            witness._load()
+        except BaseException:
             witness.close()
-            raise StorageError(
-                f"the witness in {folder} is held by another process",
-                why="two of them could cosign two histories",
-                remedy="stop the other node that uses this folder, then try again",
-            )
+            raise
         return witness
 
     @property
@@ -114,6 +101,23 @@ class Witness:
 
     def answer(self, request: Request, key: VerifierKey) -> Cosigned | Behind | Alarm:
         """Cosign the checkpoint of `request` if it extends what was cosigned before.
+
+        What is cosigned is on disk when this returns. Several at once: `consider` each,
+        then `sync` once before any answer is given away.
+
+        Args:
+            request: From the site.
+            key: The site's pinned key.
+
+        Raises:
+            LedgerBroken, StorageError: As `consider` and `sync`.
+        """
+        found = self.consider(request, key)
+        self.sync()
+        return found
+
+    def consider(self, request: Request, key: VerifierKey) -> Cosigned | Behind | Alarm:
+        """Return the answer, which may be given away after `sync`.
 
         Args:
             request: From the site.
@@ -134,7 +138,9 @@ class Witness:
                 return Behind(seen.size)
             case "new":
                 line = self._line(request.signed)
-                seen.add(shown, cosignature.attach(request.signed, line))
+                note = cosignature.attach(request.signed, line)
+                self._file.write(note + b"\n")
+                seen.add(shown, note)
                 return Cosigned(line)
             case "same":
                 return Cosigned(self._line(request.signed))
@@ -157,11 +163,22 @@ class Witness:
         note = seen.notes[seen.size]
         return cosignature.attach(note, self._line(note))
 
+    def sync(self) -> None:
+        """Return when everything that was cosigned is on disk.
+
+        Raises:
+            StorageError: If the disk does not take it; what is not there is forgotten.
+        """
+        try:
+            self._file.sync()
+        except StorageError:
+            self._load()
+            raise
+
     def close(self) -> None:
         """Let go of the files and the lock; a second call does nothing."""
-        for seen in self._seen.values():
-            seen.close()
         self._seen.clear()
+        self._file.close()
         self._lock.unlock()
         self._lock.close()
 
@@ -171,10 +188,28 @@ class Witness:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _take_lock(self, folder: Path) -> None:
+        if not self._lock.lock():
+            raise StorageError(
+                f"the witness in {folder} is held by another process",
+                why="two of them could cosign two histories",
+                remedy="stop the other node that uses this folder, then try again",
+            )
+
+    def _load(self) -> None:
+        """Read what was cosigned; keys come later, and signatures are checked then."""
+        notes, whole = checkpoint.split_history(self._file.read(0, self._file.size))
+        if whole < self._file.size:
+            self._file.cut(whole)  # a crash while writing: it was never answered
+        self._seen.clear()
+        self._unread.clear()
+        for each in notes:
+            origin = each.partition(b"\n")[0].decode(errors="replace")
+            self._unread.setdefault(origin, []).append(each)
+
     def _history(self, key: VerifierKey) -> _Seen:
         if key.name not in self._seen:
-            path = self._folder / f"{quote(key.name, safe='')}.notes"
-            self._seen[key.name] = _Seen(path, key)
+            self._seen[key.name] = _Seen(self._unread.get(key.name, []), key)
         return self._seen[key.name]
 
     def _line(self, signed: bytes) -> bytes:

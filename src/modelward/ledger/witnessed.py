@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from modelward.durable import write_whole
+from modelward.durable import cannot_write
 from modelward.errors import LedgerBroken
 from modelward.ledger import checkpoint, cosignature
 from modelward.ledger.checkpoint import Checkpoint
@@ -20,6 +20,9 @@ from modelward.ledger.note import VerifierKey
 
 WITNESSED = "witnessed"
 """File in the ledger's folder: the last checkpoint with its cosignatures, one note."""
+
+WITNESSES = "witnesses"
+"""File beside it: the keys of those who were asked, one a line."""
 
 
 def latest_from_witnesses(
@@ -92,18 +95,47 @@ def confront(ledger: Ledger, seen: Checkpoint) -> None:
         )
 
 
-def keep(ledger: Ledger, cosigned: bytes) -> None:
+def keep(ledger: Ledger, cosigned: bytes, witnesses: Sequence[VerifierKey] = ()) -> None:
     """Keep a checkpoint of `ledger` with the lines that witnesses added.
+
+    The file is whole at any time, and not synced: what a power cut takes can be had again
+    from the witnesses.
+
+    Args:
+        ledger: The ledger.
+        cosigned: The checkpoint.
+        witnesses: The keys of those who were asked, kept beside it.
 
     Raises:
         LedgerBroken: If it is not of this ledger and its history.
         StorageError: If the disk does not take it.
     """
     confront(ledger, checkpoint.read(cosigned, ledger.key))
-    write_whole(ledger.folder / WITNESSED, cosigned)
+    listed = "".join(f"{each.cosigner.text}\n" for each in witnesses).encode()
+    for name, content in ((WITNESSED, cosigned), (WITNESSES, listed)):
+        path = ledger.folder / name
+        if not content or (path.is_file() and path.read_bytes() == content):
+            continue
+        part = path.with_name(f".{name}.part")
+        try:
+            part.write_bytes(content)
+            part.replace(path)
+        except OSError as error:
+            raise cannot_write(path, error) from error
 
 
 def kept(folder: Path) -> bytes | None:
     """Return the cosigned checkpoint in a ledger's folder, not verified, or None."""
     path = folder / WITNESSED
     return path.read_bytes() if path.is_file() else None
+
+
+def asked(folder: Path) -> tuple[VerifierKey, ...]:
+    """Return the keys of the witnesses that a ledger's own folder names, none if it has none.
+
+    Raises:
+        LedgerBroken: If the file cannot be read.
+    """
+    path = folder / WITNESSES
+    text = path.read_text("utf-8", errors="replace") if path.is_file() else ""
+    return tuple(VerifierKey.parse(line) for line in text.splitlines())

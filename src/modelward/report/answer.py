@@ -10,13 +10,16 @@ from modelward.report.numbers import between, counted, decimal, duration, signed
 
 
 def answer(findings: Findings) -> tuple[Words, ...]:
-    """Return three sentences, then an alert for each ledger that did not verify."""
+    """Return three sentences, then an alert for each ledger in doubt."""
     sentences = (reached(findings), against_pooled(findings), worth_it(findings))
     ledgers = [(site.title or site.name, site.ledger) for site in findings.record.sites]
     alerts = [
         Words(f"The ledger of {name} did not verify (section 7).", "alert")
         for name, ledger in ledgers
         if ledger and not ledger.verified
+    ]
+    alerts += [
+        Words(f"Alarm of a witness: {each}.", "alert") for each in findings.record.alarms
     ]
     return (Words(" ".join(sentences), "lead"), *alerts)
 

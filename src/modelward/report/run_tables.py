@@ -92,7 +92,15 @@ def egress_table(findings: Findings) -> Table:
     """Return what the gate of each site released and refused, and whether that verifies."""
     return Table(
         caption="What passed each gate",
-        head=("Hospital", "Releases", "Refusals", "Bytes", "Ledger entries", "Verified"),
+        head=(
+            "Hospital",
+            "Releases",
+            "Refusals",
+            "Bytes",
+            "Ledger entries",
+            "Verified",
+            "Witnessed",
+        ),
         rows=tuple(
             cells(
                 findings.record.title(site.name),
@@ -101,10 +109,22 @@ def egress_table(findings: Findings) -> Table:
                 nbytes(site.bytes_out),
                 f"{site.ledger.entries:,}" if site.ledger else MISSING,
                 verified(site.ledger),
+                witnessed(site.ledger),
             )
             for site in findings.record.sites
         ),
+        notes=(
+            "Witnessed: entries under the last checkpoint that a majority of the ledger's"
+            " witnesses (the hub and other hospitals) cosigned, and how many of them did.",
+        ),
     )
+
+
+def witnessed(ledger: LedgerFacts | None) -> str:
+    """Return how many entries were cosigned, and by how many witnesses."""
+    if ledger is None or not ledger.witnesses:
+        return MISSING
+    return f"{ledger.seen:,} by {ledger.cosigned} of {ledger.witnesses}"
 
 
 def verified(ledger: LedgerFacts | None) -> str:

@@ -23,6 +23,7 @@ from modelward.evaluate.record import (
 )
 from modelward.hub.registry import AnswerRow
 from modelward.hub.run import Outcome
+from modelward.hub.switchboard import alarms_at
 from modelward.learn.group import numeric_path
 from modelward.ledger.verify import verify
 from modelward.readers.cohort import Cohort
@@ -86,6 +87,7 @@ def assemble(
             Published(name=name, metric=metric, value=value, source=source)
             for name, metric, value, source in background.published
         ),
+        alarms=tuple(each.sentence for each in alarms_at(folder.hub)),
         notes=(*background.notes, *_notes(cohorts, answers, compared, tested)),
     )
     return find(judged, record, seed=SEED)
@@ -187,6 +189,9 @@ def ledger_facts(folder: RunFolder, site: str) -> LedgerFacts:
         root=found.root.hex(),
         verified=True,
         key=str(key),
+        seen=found.witnessed.checkpoint.size if found.witnessed else 0,
+        cosigned=len(found.witnessed.times) if found.witnessed else 0,
+        witnesses=found.asked,
     )
 
 

@@ -4,10 +4,13 @@ Both ways run the same hub code over the same site code; the wire changes no bit
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from os import sched_getaffinity
 from typing import Literal
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from modelward.core.study import Study
 from modelward.core.task import Task
@@ -17,8 +20,11 @@ from modelward.engines.jetstream.loopback import WireFigures, federate
 from modelward.errors import EngineFailed
 from modelward.hub.registry import AnswerRow, Registry
 from modelward.hub.run import Hub, Outcome, Progress
+from modelward.hub.switchboard import Switchboard
+from modelward.ledger.note import VerifierKey
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.stage import Stage
+from modelward.site.hospital import now
 from modelward.site.keys import signing_key
 
 Watch = Callable[[Stage], None]
@@ -93,19 +99,34 @@ def _in_process(
 ) -> Trained:
     sites = {name: folder.sites / name for name in names}
     keys = {name: signing_key(path / "site.key").public_key() for name, path in sites.items()}
-    registry = Registry(folder.hub)
-    try:
-        with InProcess(
-            list(studies.values()), sites, registry.store.folder, workers=how.count
-        ) as engine:
-            outcomes = {}
-            for name, study in studies.items():
-                shown = partial(_show, how.watch, name, study)
-                outcomes[name] = Hub(engine, registry, keys, watch=shown).run(study)
+    with ExitStack() as stack:
+        registry = stack.enter_context(closing(Registry(folder.hub)))
+        board = stack.enter_context(closing(_switchboard(folder, keys)))
+        engine = stack.enter_context(
+            InProcess(
+                list(studies.values()),
+                sites,
+                registry.store.folder,
+                workers=how.count,
+                switchboard=board,
+            )
+        )
+        outcomes = {}
+        for name, study in studies.items():
+            shown = partial(_show, how.watch, name, study)
+            outcomes[name] = Hub(engine, registry, keys, watch=shown).run(study)
+        engine.witness()
         first = next(iter(studies.values()))
         return Trained(outcomes=outcomes, answers=registry.answers(first))
-    finally:
-        registry.close()
+
+
+def _switchboard(folder: RunFolder, keys: Mapping[str, Ed25519PublicKey]) -> Switchboard:
+    """Return the hub of a simulation as a witness of its sites."""
+    board = Switchboard(folder.hub, signing_key(folder.hub / "hub.key"), now)
+    board.meet(
+        VerifierKey(f"modelward/{site}", key.public_bytes_raw()) for site, key in keys.items()
+    )
+    return board
 
 
 def _stored(

@@ -6,6 +6,7 @@ The folder of a site:
     site.key        its signing key
     outbox/         artifacts it has released, to be sent again after a crash
     ledger/         what its gate decided, provably
+    witness/        what it has seen of the ledgers of others (ledger/circle.py)
 """
 
 from collections.abc import Callable
@@ -16,12 +17,14 @@ from typing import Protocol
 from modelward.artifact.store import Store
 from modelward.core.study import Study
 from modelward.core.task import Task
-from modelward.core.verdict import Answer, Release
+from modelward.core.verdict import Answer, Refusal, Release
 from modelward.errors import GateRefused
 from modelward.gate.door import Door
 from modelward.gate.policy import Policy
 from modelward.gate.rules import Offer, standard
+from modelward.ledger.circle import Circle
 from modelward.ledger.log import Ledger
+from modelward.ledger.note import Signer
 from modelward.readers.cohort import Cohort
 from modelward.readers.open import open_cohort
 from modelward.site.answer import Computed, compute
@@ -102,9 +105,11 @@ class Hospital:
     ) -> None:
         self.folder, self.name, self.policy = folder, name, policy or Policy()
         key = signing_key(folder / "site.key")
+        signer = Signer(f"modelward/{name}", key)
         self.ledger = Ledger.open(
-            folder / "ledger", origin=f"modelward/{name}", private_key=key, clock=clock
+            folder / "ledger", origin=signer.name, private_key=key, clock=clock
         )
+        self.circle = Circle(folder / "witness", signer, clock, self.ledger)
         self.door = Door(name, key, Store(folder / "outbox"), self.ledger)
         self._studies: dict[str, Study] = {}
         self.trainer = trainer or DirectTrainer(folder, name)
@@ -143,15 +148,22 @@ class Hospital:
             StorageError: If the decision cannot be recorded; then nothing leaves.
         """
         study = self.study_of(task)
+        if self.circle.stopped:
+            return Refusal(self.name, task.id)
         return self.decide(task, lambda: self.trainer.compute(task, study, models))
 
     def decide(self, task: Task, computed: Callable[[], Computed]) -> Answer:
         """Return what the gate says of what `computed` brings; it is called at most once.
 
+        A site whose ledger is not what its witnesses saw refuses everything, and writes
+        nothing, until a person has decided (ledger/circle.py).
+
         Raises:
             StorageError: If the decision cannot be recorded; then nothing leaves.
         """
         study = self.study_of(task)
+        if self.circle.stopped:
+            return Refusal(self.name, task.id)
         before = self.ledger.size
         answer = self.door.decide(
             task, lambda: self._offer(task, study, computed()), standard(study, self.policy)
@@ -173,8 +185,9 @@ class Hospital:
         )
 
     def close(self) -> None:
-        """End the trainer and release the ledger's lock."""
+        """End the trainer and release the locks of ledger and witness."""
         self.trainer.close()
+        self.circle.close()
         self.ledger.close()
 
 

@@ -25,7 +25,7 @@ def test_verify_says_what_holds_and_who_saw_it():
     assert said.splitlines() == [
         "ok: 3 entries of modelward/cleveland, root "
         "ae3e243b76a30b1ddbc87823b0792b4ed9116f27f33283f0f78fe83833b5d188",
-        "seen:  3 entries by hub at 2026-11-20T12:00:00Z",
+        "seen:  3 entries by 1 of 1 witnesses: hub at 2026-11-20T12:00:00Z",
     ]
 
 
@@ -66,7 +66,9 @@ def test_a_proof_under_cosignatures_names_the_witnesses(tmp_path):
     says("prove", VECTOR, "--entry", "1", "--out", out, "--witnessed")
 
     key = VECTOR / "key.pub"
-    assert "by hub at" in says("verify-proof", out, "--key", key, "--witness", KEYS[0].text)
+    assert "by 1 of 1 witnesses: hub at" in says(
+        "verify-proof", out, "--key", key, "--witness", KEYS[0].text
+    )
     with pytest.raises(LedgerBroken, match="0 of 1 witnesses"):
         says("verify-proof", out, "--key", key, "--witness", KEYS[1].text)
 

@@ -200,7 +200,7 @@ def test_another_key_under_the_same_name_is_refused(seen):
 
 def test_a_crash_at_any_byte_of_its_memory_loses_nothing_that_was_answered(seen):
     site, witness = seen
-    (memory,) = (witness / "seen").iterdir()
+    memory = witness / "seen"
     before = memory.read_bytes()
     write(site, [1])
     line_of(answer(witness, asked(site, 5)))
@@ -214,7 +214,7 @@ def test_a_crash_at_any_byte_of_its_memory_loses_nothing_that_was_answered(seen)
 
 def test_nothing_is_cosigned_that_cannot_be_remembered(seen):
     site, witness = seen
-    (memory,) = (witness / "seen").iterdir()
+    memory = witness / "seen"
     before = memory.read_bytes()
     write(site, [1])
     given = asked(site, 5)

@@ -10,6 +10,7 @@ a site could have had the server store, purge or delete on its behalf.
     fl.ans.S.<digest>       messages from S        stream ANS, consumer hub
     $O.hub.C.<sha256>       models, in pieces      bucket hub
     $O.up-S.C.<sha256>      artifacts of S         bucket up-S
+    carried.>               the server's copies    stream CARRIED, consumer hub
     fl.ann.S, fl.ann.hub    signs of life          not stored
 
 docs/decisions/ has the attack this was tested against; tests/contract holds the matrix of
@@ -46,7 +47,7 @@ class Limits:
 
     def total(self, sites: int) -> int:
         """Return the bytes that the streams of `sites` sites may take."""
-        return 2 * self.letters + (sites + 1) * self.bucket
+        return 3 * self.letters + (sites + 1) * self.bucket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +137,8 @@ def _hub(sites: Sequence[str], limits: Limits) -> Block:
         "jetstream": {
             "max_file": limits.total(len(sites)) + MEBIBYTE,
             "max_memory": 0,
-            "max_streams": len(sites) + 3,
-            "max_consumers": len(sites) + 1,
+            "max_streams": len(sites) + 4,
+            "max_consumers": len(sites) + 2,
             "max_bytes_required": True,
         },
         "users": [{"user": "hub-admin"}, {"user": "hub", "permissions": _hub_rights(sites)}],
@@ -157,6 +158,9 @@ def _hub_rights(sites: Sequence[str]) -> Block:
         "$O.hub.C.*",
         "$JS.API.CONSUMER.MSG.NEXT.ANS.hub",
         "$JS.ACK.ANS.hub.>",
+        "$JS.API.CONSUMER.MSG.NEXT.CARRIED.hub",
+        "$JS.API.CONSUMER.INFO.CARRIED.hub",
+        "$JS.ACK.CARRIED.hub.>",
         *(f"$JS.API.DIRECT.GET.{bucket}" for bucket in buckets),
         *(f"$JS.API.STREAM.PURGE.{bucket}" for bucket in buckets),
         *(f"$JS.API.STREAM.INFO.{stream}" for stream in ("TASKS", "ANS", *buckets)),

@@ -27,6 +27,7 @@ from modelward.engines.jetstream.configuration import Limits
 from modelward.engines.jetstream.hub_end import JetStream
 from modelward.engines.jetstream.journal import Journal
 from modelward.engines.jetstream.line import Line
+from modelward.engines.jetstream.recorder import Recorder
 from modelward.engines.jetstream.server import NatsServer
 from modelward.engines.jetstream.streams import provision, withdraw
 from modelward.errors import EngineFailed, ModelwardError
@@ -119,14 +120,18 @@ class HubNode:
         try:
             with NatsServer(self.folder.path / "nats"):
                 self._provision([])
-                with JetStream(
-                    folders.hub_identity(self.folder),
-                    self.folder.key,
-                    self.keys,
-                    registry.store.folder,
-                    self.folder.path,
-                    self.journal,
-                ) as engine:
+                identity = folders.hub_identity(self.folder)
+                with (
+                    Recorder(identity, self.folder.path, self.journal),
+                    JetStream(
+                        identity,
+                        self.folder.key,
+                        self.keys,
+                        registry.store.folder,
+                        self.folder.path,
+                        self.journal,
+                    ) as engine,
+                ):
                     yield engine, registry
         finally:
             registry.close()

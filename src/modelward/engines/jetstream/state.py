@@ -10,9 +10,11 @@ from cryptography import x509
 from modelward.engines.jetstream.presence import SILENT_S
 from modelward.engines.jetstream.server import running
 from modelward.hub.registry import Registry
+from modelward.hub.switchboard import alarms_at
 from modelward.joining import certificates
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.site_folder import SiteFolder
+from modelward.ledger.alarm import Alarm, read_alarms
 
 
 def hub_state(hub: HubFolder, now: datetime) -> dict[str, Any]:
@@ -41,8 +43,9 @@ def hub_state(hub: HubFolder, now: datetime) -> dict[str, Any]:
         ]
     finally:
         registry.close()
+    alarms = [told(each) for each in alarms_at(hub.path)]
     up = bool(health) and running(hub.path / "nats") is not None
-    return {"url": hub.url, "up": up, "members": members, "studies": studies}
+    return {"url": hub.url, "up": up, "members": members, "studies": studies, "alarms": alarms}
 
 
 def site_state(site: SiteFolder, now: datetime) -> dict[str, Any]:
@@ -65,6 +68,19 @@ def site_state(site: SiteFolder, now: datetime) -> dict[str, Any]:
         "says": says,
         "certificate_until": _until(site.certificate),
         "clock_skew_s": health.get("clock_skew_s", {}).get("hub"),
+        "alarms": [told(each) for each in read_alarms(site.path / "witness" / "alarms")],
+    }
+
+
+def told(alarm: Alarm) -> dict[str, Any]:
+    """Return an alarm as `--json` shows it."""
+    return {
+        "id": alarm.id,
+        "ledger": alarm.states[0].origin,
+        "finding": alarm.finding,
+        "time": alarm.time,
+        "settled": alarm.settled,
+        "says": alarm.explain(),
     }
 
 

@@ -5,6 +5,8 @@
     ANS     fl.ans.*.*     work queue, one consumer `hub`; of two messages with one digest
                            the first stays
     OBJ_hub, OBJ_up-S      artifacts in transit, purged when they have arrived
+    CARRIED                the server's copy of whatever sites store: whole messages, and the
+                           headers of pieces; kept until recorder.py has written it down
 
 Everything is bounded: a full stream refuses, it does not forget.
 """
@@ -21,6 +23,9 @@ ACK_S = 2.0
 
 SAME_S = 30
 """How long the server remembers message ids."""
+
+CARRIED = "CARRIED"
+"""Stream of the server's copies; no site can publish there."""
 
 _NS = 1_000_000_000
 _GONE = {10059, 10014}
@@ -47,9 +52,17 @@ async def provision(line: Line, sites: Sequence[str], limits: Limits) -> None:
         **letters,
         max_msgs_per_subject=1,
         discard_new_per_subject=True,
+        republish={"src": "fl.ans.>", "dest": "carried.fl.ans.>"},
     )
     await _consumer(line, "ANS", "hub", "fl.ans.*.*")
+    await _stream(line, CARRIED, ["carried.>"], **letters)
+    await _consumer(line, CARRIED, "hub", "carried.>")
     for bucket in ("hub", *(f"up-{site}" for site in sites)):
+        copied: dict[str, Json] = {
+            "src": f"$O.{bucket}.>",
+            "dest": f"carried.$O.{bucket}.>",
+            "headers_only": True,
+        }
         await _stream(
             line,
             f"OBJ_{bucket}",
@@ -57,6 +70,7 @@ async def provision(line: Line, sites: Sequence[str], limits: Limits) -> None:
             max_bytes=limits.bucket,
             discard="new",
             allow_direct=True,
+            **({} if bucket == "hub" else {"republish": copied}),
         )
     for site in sites:
         await _consumer(line, "TASKS", site, f"fl.task.{site}")

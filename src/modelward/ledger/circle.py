@@ -1,0 +1,294 @@
+"""One party's part in witnessing: it shows its ledger, and looks at those of others.
+
+    show    my checkpoint, proven from what my witnesses know   -> to them
+    judge   checkpoints of others: cosigned, or an alarm        -> back to their sites
+    take    replies about mine: cosignatures kept, or I stop
+
+The witnesses of a ledger are the hub and the next `OTHERS` sites by name, in a ring, so
+that nobody chooses them and a round costs each party the same few signatures however many
+sites there are. Keys are pinned when they are first met, on disk.
+
+A party that learns that its ledger is not what it once showed stops: `stopped` says why,
+and a named person decides (alarm.py). It appends nothing meanwhile, because that would be
+the second history. The carrier decides nothing here: it can hold mail back, which shows as
+a checkpoint that is cosigned late, and cannot forge any.
+
+    FOLDER/parties     a verifier key a line: everybody met so far
+    FOLDER/seen, FOLDER/alarms     as witness.py says
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from modelward.durable import write_whole
+from modelward.errors import LedgerBroken
+from modelward.ledger import checkpoint, cosignature, kinds, note, witnessed
+from modelward.ledger.alarm import Alarm, FindingKind
+from modelward.ledger.checkpoint import Checkpoint
+from modelward.ledger.log import Clock, Ledger
+from modelward.ledger.mail import Mail, Reply
+from modelward.ledger.note import Signer, VerifierKey
+from modelward.ledger.request import Request, request
+from modelward.ledger.witness import Behind, Witness
+
+HUB = "modelward/hub"
+"""Name of the hub's key as a witness."""
+
+OTHERS = 4
+"""Sites that witness a ledger, besides the hub."""
+
+PARTIES = "parties"
+"""File of a circle: a verifier key a line."""
+
+
+def witnesses_of(origin: str, sites: Iterable[str]) -> tuple[str, ...]:
+    """Return who witnesses the ledger `origin`: the hub and the next sites in the ring.
+
+    Args:
+        origin: Name of the ledger.
+        sites: Names of all ledgers, this one among them or not.
+    """
+    ring = sorted({origin, *sites} - {HUB})
+    at = ring.index(origin) if origin in ring else 0
+    return (HUB, *[each for each in ring[at + 1 :] + ring[:at] if each != origin][:OTHERS])
+
+
+class Circle:
+    """One party among those that witness each other; close it, or use a `with` block.
+
+    Args:
+        folder: Where it remembers what it saw.
+        signer: Its name and key; the hub's name is `HUB`.
+        clock: The time of cosignatures and alarms.
+        ledger: Its own ledger; None for the hub, which has none.
+
+    Attributes:
+        name: Its name.
+        folder: As given.
+        witness: Its memory of the others, with its alarms.
+        heard: Witnesses that have said since the start what they know of this ledger.
+
+    Raises:
+        StorageError: If another process holds the folder.
+        LedgerBroken: If what it keeps cannot be read.
+    """
+
+    def __init__(
+        self, folder: Path, signer: Signer, clock: Clock, ledger: Ledger | None = None
+    ) -> None:
+        self.name, self.folder, self._ledger = signer.name, folder, ledger
+        self.witness = Witness.open(folder, signer=signer, clock=clock)
+        self._keys = {key.name: key for key in _read(folder / PARTIES)}
+        self._told: dict[str, int] = {}
+        self._notes: dict[int, bytes] = {}
+        self._shown: bytes | None = None
+        self.heard: set[str] = set()
+
+    @property
+    def stopped(self) -> Alarm | None:
+        """The alarm about this party's own ledger that nobody has settled, or None."""
+        return self.witness.alarms.standing(self.name)
+
+    @property
+    def witnesses(self) -> tuple[VerifierKey, ...]:
+        """Keys of those who witness this ledger, as far as they were met."""
+        names = witnesses_of(self.name, self._keys)
+        return tuple(self._keys[name] for name in names if name in self._keys)
+
+    def meet(self, keys: Sequence[VerifierKey]) -> None:
+        """Pin the keys of parties that are new here.
+
+        Raises:
+            LedgerBroken: If a party comes with another key than before.
+        """
+        known = dict(self._keys)
+        for key in keys:
+            if key.name != self.name and known.setdefault(key.name, key) != key:
+                raise LedgerBroken(
+                    f"{key.name} comes with another key than the one that is pinned here",
+                    why="a party that changes its key could show two histories",
+                    remedy="compare fingerprints by voice; a new key is a new name",
+                )
+        if len(known) > len(self._keys):
+            text = "".join(f"{known[name].text}\n" for name in sorted(known))
+            write_whole(self.folder / PARTIES, text.encode())
+            self._keys = known
+
+    def show(self) -> tuple[Request, ...]:
+        """Return what this party's witnesses are asked to cosign, one for each state known.
+
+        Nothing for a ledger without entries, for one that was shown already, or while
+        this party is stopped.
+        """
+        ledger = self._ledger
+        if ledger is None or not ledger.size or self.stopped:
+            return ()
+        told = {self._told.get(key.name, 0) for key in self.witnesses}
+        if self._shown == ledger.checkpoint and told == {ledger.size}:
+            return ()
+        self._shown = ledger.checkpoint
+        self._notes[ledger.size] = ledger.checkpoint
+        asked = tuple(request(ledger, old) for old in sorted(told) if old < ledger.size)
+        self._told = dict.fromkeys((key.name for key in self.witnesses), ledger.size)
+        return asked
+
+    def judge(self, shown: Sequence[Request]) -> tuple[Reply, ...]:
+        """Return what this party says of others' checkpoints; alarms go in its ledger.
+
+        The replies may be given away after `sync`. What is not signed by a party that was
+        met is passed over: evidence of nothing.
+        """
+        replies = []
+        for each in shown:
+            key = self._keys.get(each.origin)
+            if key is None:
+                continue
+            try:
+                replies.append(self._look(each, key))
+            except LedgerBroken:
+                continue
+        return _one_each(replies)
+
+    def take(self, replies: Sequence[Reply]) -> tuple[Alarm, ...]:
+        """Keep cosignatures of this party's ledger, and return alarms about it that hold.
+
+        Raises:
+            StorageError: If they cannot be kept.
+        """
+        pinned = {key.name: key for key in self.witnesses}
+        confirmed = []
+        for reply in replies:
+            witness = pinned.get(reply.witness)
+            if self._ledger is None or witness is None or reply.origin != self.name:
+                continue
+            try:
+                found = self._hear(reply, witness, self._ledger)
+            except LedgerBroken:
+                continue  # not what that witness would say: as if it had said nothing
+            confirmed += [found] if found else []
+        if not confirmed:
+            self._keep()
+        return tuple(confirmed)
+
+    def exchange(self, mail: Mail) -> tuple[Reply, ...]:
+        """Deal with all of `mail`; return what is to go back (`show` comes on top)."""
+        self.meet(mail.keys)
+        self.take(mail.replies)
+        replies = self.judge(mail.shown)
+        self.sync()
+        return replies
+
+    def sync(self) -> None:
+        """Return when all that this party has cosigned is on disk.
+
+        Raises:
+            StorageError: If the disk does not take it; then no reply may be given away.
+        """
+        self.witness.sync()
+
+    def close(self) -> None:
+        """Let go of the files and the lock; a second call does nothing."""
+        self.witness.close()
+
+    def _look(self, shown: Request, key: VerifierKey) -> Reply:
+        """Return what the witness says of one checkpoint."""
+        before = {each.id for each in self.witness.alarms.all()}
+        said = self.witness.consider(shown, key)
+        if isinstance(said, Alarm):
+            if said.id not in before and self._ledger is not None and not self.stopped:
+                self._ledger.append(kinds.fields("alarm", **said.fields))
+            return Reply(self.name, key.name, alarm=said)
+        if isinstance(said, Behind):
+            return Reply(self.name, key.name, known=self.witness.recall(key) or b"")
+        return Reply(self.name, key.name, known=cosignature.attach(shown.signed, said.line))
+
+    def _hear(self, reply: Reply, witness: VerifierKey, ledger: Ledger) -> Alarm | None:
+        """Take in one reply; return the alarm that it confirms, if it does.
+
+        Raises:
+            LedgerBroken: If it is not by this witness, or not about this ledger.
+        """
+        if reply.alarm is not None:
+            return self._accused(reply.alarm, ledger)
+        if not reply.known:
+            self._told[witness.name] = 0
+            return None
+        if cosignature.cosigned_at(reply.known, witness) is None:
+            return None
+        state = self._state(reply.known, ledger)
+        self.heard.add(witness.name)
+        if not holds(ledger, state):
+            return self._stop(_finding(state, ledger), reply.known, ledger.checkpoint)
+        self._told[witness.name] = state.size
+        before = self._notes.get(state.size, reply.known)
+        line = _line_of(reply.known, witness)
+        self._notes[state.size] = cosignature.attach(before, line)
+        return None
+
+    def _accused(self, said: Alarm, ledger: Ledger) -> Alarm | None:
+        """Return the alarm if this ledger is indeed not what was shown before, else None.
+
+        An alarm over a proof that was damaged on the way does not stop an honest site; it
+        stands at the witness until a person there has looked at it.
+        """
+        for evidence in (said.held, said.shown):
+            if not holds(ledger, checkpoint.read(evidence, ledger.key)):
+                return self._stop(said.finding, said.held, said.shown)
+        return None
+
+    def _state(self, known: bytes, ledger: Ledger) -> Checkpoint:
+        """Return what a cosigned checkpoint of this ledger says, its signature checked."""
+        body, _ = note.split(known)
+        state = checkpoint.parse(body)
+        own = self._notes.get(state.size)
+        if own is not None and note.split(own)[0] == body:
+            return state  # the very text that we signed
+        return checkpoint.read(known, ledger.key)
+
+    def _stop(self, finding: FindingKind, held: bytes, shown: bytes) -> Alarm:
+        """Record an alarm about this party's own ledger; it stands until it is settled."""
+        return self.stopped or self.witness.alarms.raise_(finding, held, shown)
+
+    def _keep(self) -> None:
+        """Put the largest checkpoint that a majority cosigned in the ledger's folder."""
+        if self._ledger is None or not self._notes:
+            return
+        pinned = self.witnesses
+        need = len(pinned) // 2 + 1
+        for size in sorted(self._notes, reverse=True):
+            signed = self._notes[size]
+            lines = [each for each in pinned if _line_of(signed, each)]
+            if len(lines) < need:
+                continue
+            witnessed.keep(self._ledger, signed, pinned)
+            self._notes = {n: kept for n, kept in self._notes.items() if n >= size}
+            return
+
+
+def holds(ledger: Ledger, state: Checkpoint) -> bool:
+    """Return whether `ledger` starts with what `state` says of it."""
+    return state.size <= ledger.size and ledger.tree.root_of(state.size) == state.root
+
+
+def _finding(known: Checkpoint, ledger: Ledger) -> FindingKind:
+    """Return what it is that `ledger` does not start with what a witness knows of it."""
+    if known.size > ledger.size:
+        return "rollback"
+    return "split" if known.size == ledger.size else "inconsistent"
+
+
+def _one_each(replies: Sequence[Reply]) -> tuple[Reply, ...]:
+    """Return the last reply about each ledger: two requests may be about one state."""
+    return tuple({each.origin: each for each in replies}.values())
+
+
+def _line_of(signed: bytes, witness: VerifierKey) -> bytes:
+    """Return the line that says it is by `witness`, or nothing."""
+    key = witness.cosigner
+    lines = [each.line for each in note.split(signed)[1] if each.claims(key)]
+    return "".join(lines).encode()
+
+
+def _read(path: Path) -> list[VerifierKey]:
+    text = path.read_text("utf-8") if path.is_file() else ""
+    return [VerifierKey.parse(line) for line in text.splitlines()]
