@@ -7,11 +7,22 @@ is study/read.py's business.
 
 Every field here does something today. Keys that a later release will understand are
 refused until then, because a term that is signed and ignored is worse than none.
+
+A key that a later release adds is optional and None where it is absent, and what is None is
+left out of the canonical form. So a study keeps its hash, and a hub and a site one release
+apart still mean the same by it (docs/decisions/0017-absent-keys-are-absent.md).
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from modelward.core.canonical import canonical_hash
 
@@ -27,6 +38,10 @@ class _Part(BaseModel):
     """A table of the study file: frozen, strict, no unknown keys."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    @model_serializer(mode="wrap")
+    def _without_absent_keys(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in dump(self).items() if value is not None}
 
 
 class About(_Part):
@@ -155,6 +170,20 @@ class ServerOptimiser(_Part):
     epsilon: Positive = Field(default=1e-3, description="Adam only (Reddi et al. 2021, tau).")
 
 
+class Robust(_Part):
+    """`[plan.robust]`: a rule in place of the mean, against a few wrong sites."""
+
+    rule: Literal[
+        "mean", "median", "trimmed-mean", "geometric-median", "multi-krum", "centred-clipping"
+    ] = Field(default="trimmed-mean", description="What is made of the updates.")
+    mixing: bool = Field(
+        default=True, description="Average each update with its nearest ones first (NNM)."
+    )
+    byzantine: int = Field(
+        default=1, ge=0, le=2**15, description="Wrong sites to withstand; under half of them."
+    )
+
+
 class Plan(_Part):
     """`[plan]`: how training goes."""
 
@@ -177,6 +206,7 @@ class Plan(_Part):
     server: ServerOptimiser = Field(
         default_factory=ServerOptimiser, description="See `[plan.server]`."
     )
+    robust: Robust | None = Field(default=None, description="See `[plan.robust]`.")
     seed: int = Field(
         default=0, ge=0, le=2**32 - 1, description="Of the start and the batches; public."
     )

@@ -23,12 +23,12 @@ from modelward.study.answers import answer_to
 def objection(
     release: Release, study: Study, task: Task, key: Ed25519PublicKey | None
 ) -> str | None:
-    """Return why `release` is not a proper answer to `task`, or None if it is."""
+    """Return why `release` is not a proper answer to `task` of `study`, or None if it is."""
     entry = release.artifact.card
     kind, schema = answer_to(study, task.kind)
     expected = {
         "kind": kind,
-        "study": study.sha256,
+        "study": task.study,
         "round_no": task.round_no,
         "task": task.id,
         "site": release.site,

@@ -114,5 +114,7 @@ def _method(study: Study) -> str:
     if plan.strategy == "newton":
         return "exact Newton steps on sums over all sites"
     server = "" if plan.server.name == "none" else f" and {plan.server.name} at the hub"
+    if plan.robust is not None:
+        server += f", combined so that {plan.robust.byzantine} wrong sites are outvoted"
     adjusted = ", adjusted for label skew" if plan.label_skew != "none" else ""
     return f"averaged local training{server}{adjusted}"

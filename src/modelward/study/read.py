@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from modelward.core.columns import columns
 from modelward.core.faults import Fault, from_validation, lines
-from modelward.core.study import ImageFeature, Study
+from modelward.core.study import ImageFeature, Robust, Study
 from modelward.errors import StudyFileError
 from modelward.recipes.catalogue import option_faults
 
@@ -114,9 +114,23 @@ def _plan_faults(study: Study) -> list[Fault]:
         faults.append(Fault("stop.metric", "'newton' stops when the coefficients stand still"))
     if study.stop.metric is not None and plan.validation == 0 and study.image is None:
         faults.append(Fault("plan.validation", "a watched metric needs units held back"))
+    if plan.robust is not None:
+        faults += _robust_faults(study, plan.robust)
     if plan.validation + plan.test >= 1:
         faults.append(Fault("plan.test", "nothing would be left to train on"))
     return faults
+
+
+def _robust_faults(study: Study, robust: Robust) -> list[Fault]:
+    if study.plan.strategy == "newton":
+        return [
+            Fault("plan.robust", "'newton' adds sums, and a rule needs updates: use 'fedavg'")
+        ]
+    needed = 2 * robust.byzantine + 1
+    if study.sites.minimum < needed:
+        what = f"{robust.byzantine} wrong sites can be outvoted by {needed} sites or more"
+        return [Fault("plan.robust.byzantine", f"{what}: raise sites.minimum, or lower it")]
+    return []
 
 
 def _refuse(file: str, faults: list[Fault]) -> StudyFileError:
