@@ -397,5 +397,6 @@ def test_how_many_opted_out_is_in_the_ledger_once_before_anything_is_released(tm
     finally:
         made.keeper.close()
 
-    assert [each["kind"] for each in entries] == ["approval", "cohort", "release", "release"]
-    assert (entries[1]["units"], entries[1]["opted_out"]) == (87, 3)
+    kinds = [each["kind"] for each in entries]
+    assert kinds == ["policy", "approval", "cohort", "release", "release"]
+    assert (entries[2]["units"], entries[2]["opted_out"]) == (87, 3)
