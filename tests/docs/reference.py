@@ -20,6 +20,7 @@ from modelward.core.study import (
     BooleanFeature,
     CategoryFeature,
     Cohort,
+    DifferentialPrivacy,
     ImageFeature,
     NumberFeature,
     Plan,
@@ -49,6 +50,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[plan.robust]": Robust,
     "[stop]": Stop,
     "[privacy]": Privacy,
+    "[privacy.dp]": DifferentialPrivacy,
     "[sites]": Sites,
 }  # fmt: skip
 """Every table of a study file, in the order of the model."""

@@ -244,13 +244,47 @@ class Stop(_Part):
         return self
 
 
+Unit = Literal["patient", "encounter", "image"]
+"""Who is counted, or whom a privacy bound holds for."""
+
+
+class DifferentialPrivacy(_Part):
+    """`[privacy.dp]`: a bound on what all rounds together tell about one unit at one site.
+
+    Under it a local step takes every unit with probability `sampling`, `plan.local_epochs`
+    is the number of times that a unit is taken in a round on average, and `plan.batch` is
+    not used. The number of units of a site is public; docs/privacy.md says what is not.
+    """
+
+    epsilon: Positive = Field(description="Most that a site may tell about one unit.")
+    delta: float = Field(
+        default=1e-5, gt=0, lt=1e-2, description="Probability that the bound does not hold."
+    )
+    unit: Unit = Field(
+        default="patient", description="Whom the bound holds for, with all of their rows."
+    )
+    clip: Positive = Field(
+        default=1.0, description="L2 norm that one unit's gradient in one step is clipped to."
+    )
+    sampling: float = Field(
+        default=0.1, gt=0, le=1, description="Probability that a unit is in a step."
+    )
+    scaling: Literal["ranges", "noised"] = Field(
+        default="ranges",
+        description="z-scores from noised statistics, or the features' ranges, which are free.",
+    )
+
+
 class Privacy(_Part):
-    """`[privacy]`: bounds on what one site can say in one round."""
+    """`[privacy]`: bounds on what one site can say."""
 
     clip: Positive = Field(
         default=10.0,
         le=64.0,
         description="L2 norm an update is scaled down to, and checked against.",
+    )
+    dp: DifferentialPrivacy | None = Field(
+        default=None, description="See `[privacy.dp]`; no differential privacy if absent."
     )
 
 

@@ -90,7 +90,7 @@ def meaning(study: Study) -> list[Fault]:
         faults.append(Fault(f"target.{study.target_name}", "the target cannot be a feature"))
     if not images and not columns(study):
         faults.append(Fault("features", "no column is left"))
-    faults += _plan_faults(study)
+    faults += _plan_faults(study) + _privacy_faults(study)
     if study.sites.names and len(study.sites.names) < study.sites.minimum:
         faults.append(Fault("sites.minimum", f"more than the {len(study.sites.names)} names"))
     return faults + [
@@ -118,6 +118,19 @@ def _plan_faults(study: Study) -> list[Fault]:
         faults += _robust_faults(study, plan.robust)
     if plan.validation + plan.test >= 1:
         faults.append(Fault("plan.test", "nothing would be left to train on"))
+    return faults
+
+
+def _privacy_faults(study: Study) -> list[Fault]:
+    dp, counted, faults = study.privacy.dp, study.study.unit, []
+    if dp is None:
+        return []
+    if study.plan.strategy == "newton":
+        says = "exact sums have no bound: use plan.strategy = 'fedavg', or leave the table out"
+        faults.append(Fault("privacy.dp", says))
+    if dp.unit not in {"patient", counted}:
+        says = f"the study counts a {counted}: bound a {counted} or a patient"
+        faults.append(Fault("privacy.dp.unit", says))
     return faults
 
 
