@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modelward.cli import alarms, decide, privacy
+from modelward.cli import alarms, decide, policy, privacy
 
 app = typer.Typer(no_args_is_help=True, help="Run a site: join a hub, answer its tasks.")
 
@@ -103,5 +103,6 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
 
 
 decide.add_to(app)
+app.add_typer(policy.app, name="policy")
 privacy.add_budget(app)
 alarms.add_to(app, "site")
