@@ -42,6 +42,30 @@ class Bracketed:
     high: float
 
 
+def merge_cells(counts: Counts, floor: int) -> Counts | None:
+    """Return `counts` with neighbouring bins moved together until none is small.
+
+    Args:
+        counts: Shape (2, B).
+        floor: Fewest units in an occupied bin.
+
+    Returns:
+        The same totals by outcome; every bin is empty or holds at least `floor`, at the mean
+        place of the units in it. None if an outcome has some units and fewer than `floor`:
+        leaving it out would tell it all the same, as the difference to the total.
+    """
+    merged = np.zeros_like(counts)
+    for row, into in zip(counts, merged, strict=True):
+        total = int(row.sum())
+        if 0 < total < floor:
+            return None
+        groups = total // floor
+        order = np.repeat(np.arange(row.size), row)
+        for part in np.array_split(order, groups) if groups else ():
+            into[round(float(part.mean()))] += part.size
+    return merged
+
+
 def histogram(predictions: Predictions, bins: int = BINS) -> Counts:
     """Count units by outcome and bin.
 

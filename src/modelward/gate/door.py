@@ -111,6 +111,7 @@ class Door:
                 bytes=length,
                 patients=offer.patients,
                 privacy=signed.privacy,
+                **_looked(offer),
             )
         )
         return Release(self.site, task.id, self.outbox.artifact(digest, task.id, offer.schema))
@@ -124,6 +125,7 @@ class Door:
                     {"rule": finding.rule, "says": finding.says, "remedy": finding.remedy}
                     for finding in findings
                 ],
+                **_looked(offer),
             )
         )
         return Refusal(self.site, task.id)
@@ -137,3 +139,11 @@ def _asked(task: Task, offer: Offer) -> dict[str, Json]:
         "task": task.id,
         "artifact": offer.kind,
     }
+
+
+def _looked(offer: Offer) -> dict[str, Json]:
+    """Return the salted hash of the inspector's figures, where it has looked."""
+    if offer.look is None or not offer.look.taken:
+        return {}
+    digest = offer.look.digest
+    return {} if digest is None else {"leakage": digest}

@@ -20,6 +20,8 @@ from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import NUMPY, Schema, TensorSpec
 from modelward.core.verdict import Finding
+from modelward.gate import traces
+from modelward.gate.leaks import Look, leaks
 from modelward.gate.policy import Policy
 from modelward.gate.terms import objections
 
@@ -41,6 +43,7 @@ class Offer:
         schema: What the study asks for in answer to this task.
         sent_bytes: Bytes already released for this study.
         today_bytes: Bytes already released today (UTC), for all studies.
+        look: The inspector's look at it; None where nobody has the data to look with.
     """
 
     task: Task
@@ -50,6 +53,7 @@ class Offer:
     schema: Schema
     sent_bytes: int = 0
     today_bytes: int = 0
+    look: Look | None = None
 
 
 Rule = Callable[[Offer], tuple[Finding, ...]]
@@ -64,7 +68,8 @@ def standard(study: Study, policy: Policy) -> Rule:
     """Return the rules that every offer for `study` meets at a site with `policy`.
 
     The study's terms and the shape of the tensors are judged first; rules about values run
-    only on tensors that are exactly what the study asks for.
+    only on tensors that are exactly what the study asks for, and the inspector looks only at
+    what nothing else speaks against.
     """
     against = objections(study, policy)
     shape = all_of(
@@ -74,13 +79,19 @@ def standard(study: Study, policy: Policy) -> Rule:
         min_patients(policy.min_patients, study.study.min_patients),
         byte_budget(policy.round_bytes, policy.study_bytes, policy.day_bytes),
     )
-    values = all_of(finite, update_bounds(min(policy.max_norm, study.privacy.clip)))
+    values = all_of(
+        finite,
+        update_bounds(min(policy.max_norm, study.privacy.clip)),
+        min_cell(policy.min_cell),
+        form,
+    )
 
     def rule(offer: Offer) -> tuple[Finding, ...]:
         found = shape(offer)
         if any(finding.rule in {"buffers", "schema"} for finding in found):
             return found
-        return found + values(offer)
+        found += values(offer)
+        return found or leaks(offer.look, policy.leakage)
 
     return rule
 
@@ -220,6 +231,37 @@ def update_bounds(max_norm: float) -> Rule:
                 )
             )
         return tuple(found)
+
+    return rule
+
+
+def form(offer: Offer) -> tuple[Finding, ...]:
+    """Object to an update in the form of a message; traces.py says which forms."""
+    if offer.kind != "update":
+        return ()
+    tensors = offer.tensors
+    return traces.whole_numbers(tensors) + traces.rank(tensors) + traces.sparsity(tensors)
+
+
+def min_cell(floor: int) -> Rule:
+    """Object to counts of patients with an occupied cell of fewer than `floor`."""
+
+    def rule(offer: Offer) -> tuple[Finding, ...]:
+        if offer.kind != "metrics":
+            return ()
+        small = sum(
+            int(np.count_nonzero((values != 0) & (values < floor)))
+            for values in offer.tensors.values()
+        )
+        if not small:
+            return ()
+        return (
+            Finding(
+                rule="min-cell",
+                says=f"{small} cells hold fewer than {floor} patients, and more than none",
+                remedy="merge neighbouring cells before they are offered",
+            ),
+        )
 
     return rule
 

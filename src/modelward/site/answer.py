@@ -14,13 +14,13 @@ from modelward.core.columns import columns, inputs
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import NUMPY, Tensors
-from modelward.evaluate.binned import histogram
+from modelward.evaluate.binned import histogram, merge_cells
 from modelward.evaluate.predictions import Predictions
 from modelward.learn import newton, sgd
 from modelward.learn.examples import Examples
 from modelward.readers.cohort import Cohort, Fold
 from modelward.recipes.catalogue import recipe
-from modelward.study.answers import SCORE_BINS, answer_to
+from modelward.study.answers import MIN_CELL, SCORE_BINS, answer_to
 from modelward.study.model import Model, parameter_schema
 from modelward.study.scaling import local_sums
 
@@ -97,13 +97,15 @@ def _nobody(study: Study, task: Task) -> Computed:
 
 
 def _evaluate(model: Model, cohort: Cohort) -> Computed:
-    """Count validation units per bin of predicted probability."""
+    """Count validation units per bin of predicted probability, no bin with a few."""
     study = model.study
     if not cohort.count("validation"):
         return Computed({"counts": np.zeros((2, SCORE_BINS))}, 0)
     held_back = examples(cohort, "validation", model)
     p = recipe(study.recipe).probabilities(model.parameters, held_back.x, inputs(study))
-    counts = histogram(Predictions.of(held_back.y, p), SCORE_BINS)
+    counts = merge_cells(histogram(Predictions.of(held_back.y, p), SCORE_BINS), MIN_CELL)
+    if counts is None:
+        return Computed({"counts": np.zeros((2, SCORE_BINS))}, 0)
     return Computed({"counts": counts.astype(np.float64)}, len(held_back.y))
 
 

@@ -33,6 +33,7 @@ from modelward.ledger import kinds
 from modelward.site import intake
 from modelward.site.approvals import Approvals, DecisionRecord
 from modelward.site.hospital import Hospital, Trainer, now
+from modelward.site.inspecting import Inspector, IsolatedInspector
 from modelward.site.intake import Seen
 from modelward.site.isolated import IsolatedTrainer
 from modelward.site.policy_record import note_policy
@@ -50,6 +51,7 @@ class Gatekeeper:
         policy: What it allows, who may approve, and how the trainer is kept apart.
         clock: The time of ledger entries.
         trainer: Who computes; isolated as the policy says if absent.
+        inspector: Who looks at offers; isolated like the trainer if both are absent.
 
     Raises:
         IsolationUnavailable: If this machine cannot keep the trainer apart as asked.
@@ -64,12 +66,16 @@ class Gatekeeper:
         *,
         clock: Callable[[], datetime] = now,
         trainer: Trainer | None = None,
+        inspector: Inspector | None = None,
     ) -> None:
         self.name, self.folder = name, folder
         if trainer is None:
             trainer = IsolatedTrainer(folder, name, policy.isolation)
             trainer.on_cohort = self._note_cohort
-        self._hospital = Hospital(folder, name, policy=policy, clock=clock, trainer=trainer)
+            inspector = inspector or IsolatedInspector(folder, policy.isolation, policy.leakage)
+        self._hospital = Hospital(
+            folder, name, policy=policy, clock=clock, trainer=trainer, inspector=inspector
+        )
         note_policy(self._hospital.ledger, policy)
         self._record = DecisionRecord(self._hospital.ledger)
         self._refused: set[tuple[str, str]] = set()

@@ -6,6 +6,7 @@ The folder of a site:
     site.key        its signing key
     outbox/         artifacts it has released, to be sent again after a crash
     ledger/         what its gate decided, provably
+    leakage/        what the inspector found in each offer; figures stay here
     witness/        what it has seen of the ledgers of others (ledger/circle.py)
 """
 
@@ -14,24 +15,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from modelward import durable
 from modelward.artifact.store import Store
+from modelward.core.canonical import canonical_bytes
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Refusal, Release
 from modelward.errors import GateRefused
 from modelward.gate.door import Door
+from modelward.gate.leaks import Look
 from modelward.gate.policy import Policy
 from modelward.gate.rules import Offer, standard
 from modelward.ledger.circle import Circle
 from modelward.ledger.log import Ledger
 from modelward.ledger.note import Signer
+from modelward.privacy.leakage.figures import Inspection
 from modelward.readers.cohort import Cohort
 from modelward.readers.open import open_cohort
 from modelward.site.answer import Computed, compute
+from modelward.site.inspecting import Inspector
 from modelward.site.keys import signing_key
 from modelward.site.sent import Sent
+from modelward.site.task_model import model_of
 from modelward.study.answers import answer_to
-from modelward.study.model import Model, model_schema
 
 
 def now() -> datetime:
@@ -92,6 +98,8 @@ class Hospital:
         policy: What it allows to leave.
         clock: The time of ledger entries; no result depends on it.
         trainer: Who computes; in this process if absent.
+        inspector: Who looks at offers with the data at hand; nobody if absent, as in a
+            simulation, where whoever runs it holds all data anyway.
     """
 
     def __init__(
@@ -102,6 +110,7 @@ class Hospital:
         policy: Policy | None = None,
         clock: Callable[[], datetime] = now,
         trainer: Trainer | None = None,
+        inspector: Inspector | None = None,
     ) -> None:
         self.folder, self.name, self.policy = folder, name, policy or Policy()
         key = signing_key(folder / "site.key")
@@ -113,6 +122,7 @@ class Hospital:
         self.door = Door(name, key, Store(folder / "outbox"), self.ledger)
         self._studies: dict[str, Study] = {}
         self.trainer = trainer or DirectTrainer(folder, name)
+        self.inspector = inspector
         self._sent = Sent(self.ledger, clock)
 
     def join(self, study: Study) -> None:
@@ -150,9 +160,11 @@ class Hospital:
         study = self.study_of(task)
         if self.circle.stopped:
             return Refusal(self.name, task.id)
-        return self.decide(task, lambda: self.trainer.compute(task, study, models))
+        return self.decide(task, lambda: self.trainer.compute(task, study, models), models)
 
-    def decide(self, task: Task, computed: Callable[[], Computed]) -> Answer:
+    def decide(
+        self, task: Task, computed: Callable[[], Computed], models: Store | None = None
+    ) -> Answer:
         """Return what the gate says of what `computed` brings; it is called at most once.
 
         A site whose ledger is not what its witnesses saw refuses everything, and writes
@@ -166,13 +178,17 @@ class Hospital:
             return Refusal(self.name, task.id)
         before = self.ledger.size
         answer = self.door.decide(
-            task, lambda: self._offer(task, study, computed()), standard(study, self.policy)
+            task,
+            lambda: self._offer(task, study, computed(), models),
+            standard(study, self.policy),
         )
         if isinstance(answer, Release) and self.ledger.size > before:
             self._sent.note(task.study, answer.artifact.card.nbytes)
         return answer
 
-    def _offer(self, task: Task, study: Study, computed: Computed) -> Offer:
+    def _offer(
+        self, task: Task, study: Study, computed: Computed, models: Store | None
+    ) -> Offer:
         kind, schema = answer_to(study, task.kind)
         return Offer(
             task=task,
@@ -182,22 +198,35 @@ class Hospital:
             schema=schema,
             sent_bytes=self._sent.for_study(task.study),
             today_bytes=self._sent.today(),
+            look=self._look(task, study, computed, models),
         )
+
+    def _look(
+        self, task: Task, study: Study, computed: Computed, models: Store | None
+    ) -> Look | None:
+        """Return the inspector's look at what was computed; None without an inspector."""
+        if self.inspector is None or models is None:
+            return None
+        inspector, tensors = self.inspector, computed.tensors
+        full = task.round_no in {1, study.plan.rounds}
+        full = full or task.round_no % self.policy.leakage.every == 0
+        salt = self.door.key.sign(b"modelward-leakage/1\n" + task.id.encode())[:16]
+
+        def inspect() -> Inspection | None:
+            found = inspector.inspect(task, study, tensors, models, full=full)
+            if found is not None:
+                figures = {"salt": salt.hex(), "task": task.id, "figures": found.table()}
+                durable.make_folder(self.folder / "leakage")
+                where = self.folder / "leakage" / f"{task.id}.json"
+                durable.write_whole(where, canonical_bytes(figures), mode=0o640)
+            return found
+
+        return Look(inspect, salt)
 
     def close(self) -> None:
         """End the trainer and release the locks of ledger and witness."""
         self.trainer.close()
+        if self.inspector is not None:
+            self.inspector.close()
         self.circle.close()
         self.ledger.close()
-
-
-def model_of(task: Task, study: Study, models: Store) -> Model | None:
-    """Return the model that `task` starts from; None where it needs none.
-
-    Raises:
-        StorageError: If it is not in `models`, or damaged.
-        BadArtifact: If it is not a model of `study`.
-    """
-    if task.model is None:
-        return None
-    return Model.from_tensors(study, models.tensors(task.model, model_schema(study)))

@@ -1,4 +1,4 @@
-"""The line between gatekeeper and trainer: one line of JSON out, one line back.
+"""The line between gatekeeper and trainer or inspector: a line of JSON out, one back.
 
 `child` starts the trainer as a process of the gatekeeper, in namespaces or (where the policy
 says so) without. `unit` connects to the socket under which systemd starts the trainer as a
@@ -7,6 +7,7 @@ gatekeeper cannot read the snapshot at all.
 """
 
 import json
+import select
 import socket
 import subprocess
 from collections.abc import Mapping
@@ -41,11 +42,20 @@ class Line:
         """Process id of the trainer, if it is a child."""
         return None if self._process is None else self._process.pid
 
-    def ask(self, question: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the reply to `question`, or None if the trainer is gone or talks nonsense."""
+    def ask(
+        self, question: Mapping[str, Any], *, within_s: float | None = None
+    ) -> dict[str, Any] | None:
+        """Return the reply to `question`, or None if the trainer is gone or talks nonsense.
+
+        Args:
+            question: What is asked.
+            within_s: Seconds until no reply counts as none; as long as it takes if absent.
+        """
         try:
             self._writes.write(json.dumps(question).encode() + b"\n")
             self._writes.flush()
+            if within_s is not None and not select.select([self._reads], [], [], within_s)[0]:
+                return None
             line = self._reads.readline(LONGEST_REPLY)
             reply = json.loads(line) if line.endswith(b"\n") else None
         except (OSError, ValueError, RecursionError):
@@ -61,18 +71,19 @@ class Line:
             stream.close()
 
 
-def child(view: View, log: Path) -> Line:
-    """Start the trainer as a child process.
+def child(view: View, log: Path, module: str = "modelward.site.trainer") -> Line:
+    """Start the trainer, or another `module` that enters a view, as a child process.
 
     Args:
         view: What it enters.
         log: File that takes what it prints.
+        module: What to run.
 
     Raises:
         OSError: If the kernel refuses a step.
     """
     with log.open("ab") as stream:
-        process = start(["-m", "modelward.site.trainer", json.dumps(view)], stream.fileno())
+        process = start(["-m", module, json.dumps(view)], stream.fileno())
     try:
         if view["namespaces"]:
             admit(process)

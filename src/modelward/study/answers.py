@@ -15,6 +15,10 @@ from modelward.study.scaling import sums_schema
 SCORE_BINS = 256
 """Equal bins of predicted probability in which validation scores are counted."""
 
+MIN_CELL = 10
+"""Fewest units in an occupied cell of validation counts; scores of fewer are moved together.
+A site whose policy asks for more refuses the counts."""
+
 
 def answer_to(study: Study, kind: TaskKind) -> tuple[ArtifactKind, Schema]:
     """Return the artifact kind and schema of the answer to a task of `kind`.
