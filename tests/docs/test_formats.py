@@ -214,6 +214,7 @@ def test_the_policy_on_its_page_is_read_to_the_last_key_and_the_page_lists_every
     read = read_policy(tmp_path / "policy.toml")
 
     assert as_toml(read) == block("policy", "toml").strip()
-    for part in (policy_file.Leaves, policy_file.Studies, policy_file.LeakageFile):
+    parts = (policy_file.Leaves, policy_file.Studies, policy_file.Budget)
+    for part in (*parts, policy_file.LeakageFile):
         for key in part.model_fields:
             assert re.search(rf"^\| `(\[\w+\] )?{key}` \|", page("policy"), re.M), key

@@ -42,30 +42,6 @@ class Bracketed:
     high: float
 
 
-def merge_cells(counts: Counts, floor: int) -> Counts | None:
-    """Return `counts` with neighbouring bins moved together until none is small.
-
-    Args:
-        counts: Shape (2, B).
-        floor: Fewest units in an occupied bin.
-
-    Returns:
-        The same totals by outcome; every bin is empty or holds at least `floor`, at the mean
-        place of the units in it. None if an outcome has some units and fewer than `floor`:
-        leaving it out would tell it all the same, as the difference to the total.
-    """
-    merged = np.zeros_like(counts)
-    for row, into in zip(counts, merged, strict=True):
-        total = int(row.sum())
-        if 0 < total < floor:
-            return None
-        groups = total // floor
-        order = np.repeat(np.arange(row.size), row)
-        for part in np.array_split(order, groups) if groups else ():
-            into[round(float(part.mean()))] += part.size
-    return merged
-
-
 def histogram(predictions: Predictions, bins: int = BINS) -> Counts:
     """Count units by outcome and bin.
 
@@ -82,10 +58,14 @@ def histogram(predictions: Predictions, bins: int = BINS) -> Counts:
             why="only with an even number is the threshold of 0.5 the edge of a bin",
             remedy=f"use an even number of bins, such as {BINS}",
         )
-    edges = np.arange(1, bins) / bins
-    place = np.searchsorted(edges, predictions.probability, side="right")
-    cell = place + bins * predictions.outcome
+    cell = place(predictions.probability, bins) + bins * predictions.outcome
     return np.bincount(cell, minlength=2 * bins).reshape(2, bins)
+
+
+def place(probability: Floats, bins: int) -> NDArray[np.int64]:
+    """Return the bin of each probability, counted from 0."""
+    edges = np.arange(1, bins) / bins
+    return np.searchsorted(edges, probability, side="right")
 
 
 def auc(counts: Counts) -> Bracketed | None:

@@ -24,6 +24,7 @@ from modelward.core.artifact import Card
 from modelward.core.canonical import Json, canonical_hash
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Finding, Refusal, Release
+from modelward.gate.leaks import Look
 from modelward.gate.rules import Offer, Rule
 from modelward.ledger import kinds
 
@@ -82,7 +83,9 @@ class Door:
         offered = offer()
         findings = rules(offered)
         return (
-            self._refuse(task, offered, findings) if findings else self._release(task, offered)
+            self.refuse(task, offered.kind, findings, offered.look)
+            if findings
+            else self._release(task, offered)
         )
 
     def _release(self, task: Task, offer: Offer) -> Release:
@@ -98,6 +101,7 @@ class Door:
                 sha256=digest,
                 nbytes=length,
                 patients=offer.patients,
+                privacy=dict(offer.privacy),
                 parent=task.model,
             ),
             self.key,
@@ -106,44 +110,54 @@ class Door:
         self.ledger.append(
             kinds.fields(
                 "release",
-                **_asked(task, offer),
+                **_asked(task, offer.kind),
                 sha256=digest,
                 bytes=length,
                 patients=offer.patients,
                 privacy=signed.privacy,
-                **_looked(offer),
+                **_looked(offer.look),
             )
         )
         return Release(self.site, task.id, self.outbox.artifact(digest, task.id, offer.schema))
 
-    def _refuse(self, task: Task, offer: Offer, findings: tuple[Finding, ...]) -> Refusal:
+    def refuse(
+        self, task: Task, kind: str, findings: tuple[Finding, ...], look: Look | None = None
+    ) -> Refusal:
+        """Record that nothing leaves for `task`, and why; return the refusal.
+
+        Args:
+            task: The question.
+            kind: Kind of the artifact that was asked for.
+            findings: At least one.
+            look: The inspector's, if there was one.
+        """
         self.ledger.append(
             kinds.fields(
                 "refusal",
-                **_asked(task, offer),
+                **_asked(task, kind),
                 findings=[
                     {"rule": finding.rule, "says": finding.says, "remedy": finding.remedy}
                     for finding in findings
                 ],
-                **_looked(offer),
+                **_looked(look),
             )
         )
         return Refusal(self.site, task.id)
 
 
-def _asked(task: Task, offer: Offer) -> dict[str, Json]:
+def _asked(task: Task, kind: str) -> dict[str, Json]:
     """Return the fields that every entry about a task starts with."""
     return {
         "study": task.study,
         "round": task.round_no,
         "task": task.id,
-        "artifact": offer.kind,
+        "artifact": kind,
     }
 
 
-def _looked(offer: Offer) -> dict[str, Json]:
+def _looked(look: Look | None) -> dict[str, Json]:
     """Return the salted hash of the inspector's figures, where it has looked."""
-    if offer.look is None or not offer.look.taken:
+    if look is None or not look.taken:
         return {}
-    digest = offer.look.digest
+    digest = look.digest
     return {} if digest is None else {"leakage": digest}

@@ -49,13 +49,13 @@ class Policy:
         max_norm: Largest L2 norm of an update.
         round_bytes: Most bytes that one task's artifact may have.
         study_bytes: Most bytes that may leave for one study in all its rounds.
+        epsilon_study: Most that one study may tell about a patient.
+        epsilon_lifetime: Most that all studies together may, for ever.
+        delta: At which both are counted.
         day_bytes: Most bytes that may leave for all studies on one day (UTC).
         recipes: Recipes that may be trained, by name; every installed one if None.
         purposes: Purposes that studies may have, word for word; any if None.
         leads: Contacts that may lead a study, word for word; any if None.
-        max_epsilon: Most that one study may tell about a patient.
-        lifetime_epsilon: Most that all studies on a cohort may tell about a patient.
-        max_delta: Largest probability that a study's epsilon does not hold.
         leakage: What the inspector may find.
         review: Kinds that wait until one of `approvers` has released them.
         isolation: How trainer and inspector are kept apart.
@@ -69,13 +69,13 @@ class Policy:
     max_norm: float = 64.0
     round_bytes: int = 256 * 2**20
     study_bytes: int = 16 * 2**30
+    epsilon_study: float = 8.0
+    epsilon_lifetime: float = 10.0
+    delta: float = 1e-5
     day_bytes: int = 4 * 2**30
     recipes: frozenset[str] | None = None
     purposes: frozenset[str] | None = None
     leads: frozenset[str] | None = None
-    max_epsilon: float = 8.0
-    lifetime_epsilon: float = 10.0
-    max_delta: float = 1e-5
     leakage: Leakage = field(default_factory=Leakage)
     review: frozenset[ArtifactKind] = frozenset()
     isolation: Isolation = "namespaces"

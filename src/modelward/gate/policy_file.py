@@ -13,6 +13,11 @@ refused, all faults are reported at once, and without the file the bounds of `Po
     [studies]
     recipes = ["logistic", "cnn"]
 
+    [privacy]                         # epsilon of differential privacy
+    epsilon_study = 8.0               # most that one study may tell about a patient
+    epsilon_lifetime = 10.0           # most that all studies together may
+    delta = 1e-5
+
     [approvers]                       # name = fingerprint of the person's key
     "Dr Ada Byron" = "2f0c..."        # printed by: modelward site person
 
@@ -82,15 +87,6 @@ class Studies(_Part):
     leads: frozenset[Line] | None = Field(
         default=None, description="Contacts of study leads, word for word; any if absent."
     )
-    max_epsilon: Positive = Field(
-        default=_STANDARD.max_epsilon, description="Largest epsilon of one study."
-    )
-    lifetime_epsilon: Positive = Field(
-        default=_STANDARD.lifetime_epsilon, description="Largest epsilon over all studies."
-    )
-    max_delta: float = Field(
-        default=_STANDARD.max_delta, gt=0, lt=1e-2, description="Largest delta of one study."
-    )
 
 
 class LeakageFile(_Part):
@@ -124,6 +120,20 @@ class Review(_Part):
     )
 
 
+class Budget(_Part):
+    """`[privacy]`: what patients can afford; a study that would pass it is refused."""
+
+    epsilon_study: float = Field(
+        default=_STANDARD.epsilon_study, gt=0, description="Most that one study may cost."
+    )
+    epsilon_lifetime: float = Field(
+        default=_STANDARD.epsilon_lifetime, gt=0, description="Most that all studies may cost."
+    )
+    delta: float = Field(
+        default=_STANDARD.delta, gt=0, lt=1e-2, description="At which both are counted."
+    )
+
+
 class PolicyFile(_Part):
     """A whole policy file."""
 
@@ -134,6 +144,7 @@ class PolicyFile(_Part):
     studies: Studies = Field(default_factory=Studies)
     leakage: LeakageFile = Field(default_factory=LeakageFile)
     review: Review = Field(default_factory=Review)
+    privacy: Budget = Field(default_factory=Budget)
     approvers: dict[Person, Fingerprint] = Field(
         default_factory=dict, description="Who may decide about studies, by key."
     )
@@ -159,6 +170,7 @@ def read_policy(path: Path) -> Policy:
     policy = Policy(
         **dict(read.leaves),
         **dict(read.studies),
+        **dict(read.privacy),
         leakage=Leakage(**dict(read.leakage)),
         review=read.review.kinds,
         isolation=read.isolation,
@@ -177,6 +189,7 @@ def as_toml(policy: Policy) -> str:
     tables: dict[str, dict[str, Any]] = {
         "leaves": {name: told[name] for name in Leaves.model_fields},
         "studies": {name: told[name] for name in Studies.model_fields},
+        "privacy": {name: told[name] for name in Budget.model_fields},
         "leakage": leakage,
         "review": {"kinds": told["review"]},
         "approvers": dict(policy.approvers),

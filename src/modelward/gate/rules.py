@@ -9,7 +9,7 @@ one line in `standard`, and one section in docs/gate.md.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,10 @@ UPDATE_GRID = 2.0**24
 UPDATE_LIMIT = 2.0**7
 
 
+UNBOUNDED: Mapping[str, str | int | float] = {"mechanism": "none"}
+"""The privacy event of an offer without a bound."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Offer:
     """What a site's trainer would like to release.
@@ -43,6 +47,7 @@ class Offer:
         schema: What the study asks for in answer to this task.
         sent_bytes: Bytes already released for this study.
         today_bytes: Bytes already released today (UTC), for all studies.
+        privacy: Its privacy event, as the card carries it.
         look: The inspector's look at it; None where nobody has the data to look with.
     """
 
@@ -53,6 +58,7 @@ class Offer:
     schema: Schema
     sent_bytes: int = 0
     today_bytes: int = 0
+    privacy: Mapping[str, str | int | float] = field(default_factory=lambda: dict(UNBOUNDED))
     look: Look | None = None
 
 
@@ -79,12 +85,7 @@ def standard(study: Study, policy: Policy) -> Rule:
         min_patients(policy.min_patients, study.study.min_patients),
         byte_budget(policy.round_bytes, policy.study_bytes, policy.day_bytes),
     )
-    values = all_of(
-        finite,
-        update_bounds(min(policy.max_norm, study.privacy.clip)),
-        min_cell(policy.min_cell),
-        form,
-    )
+    values = all_of(finite, update_bounds(min(policy.max_norm, study.privacy.clip)), form)
 
     def rule(offer: Offer) -> tuple[Finding, ...]:
         found = shape(offer)
@@ -241,29 +242,6 @@ def form(offer: Offer) -> tuple[Finding, ...]:
         return ()
     tensors = offer.tensors
     return traces.whole_numbers(tensors) + traces.rank(tensors) + traces.sparsity(tensors)
-
-
-def min_cell(floor: int) -> Rule:
-    """Object to counts of patients with an occupied cell of fewer than `floor`."""
-
-    def rule(offer: Offer) -> tuple[Finding, ...]:
-        if offer.kind != "metrics":
-            return ()
-        small = sum(
-            int(np.count_nonzero((values != 0) & (values < floor)))
-            for values in offer.tensors.values()
-        )
-        if not small:
-            return ()
-        return (
-            Finding(
-                rule="min-cell",
-                says=f"{small} cells hold fewer than {floor} patients, and more than none",
-                remedy="merge neighbouring cells before they are offered",
-            ),
-        )
-
-    return rule
 
 
 def _off_grid(name: str) -> Finding:

@@ -6,36 +6,38 @@ The folder of a site:
     site.key        its signing key
     outbox/         artifacts it has released, to be sent again after a crash
     ledger/         what its gate decided, provably
-    leakage/        what the inspector found in each offer; figures stay here
+    leakage/        what the inspector found in each offer; sent to nobody
     witness/        what it has seen of the ledgers of others (ledger/circle.py)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from modelward import durable
 from modelward.artifact.store import Store
-from modelward.core.canonical import canonical_bytes
 from modelward.core.study import Study
 from modelward.core.task import Task
-from modelward.core.verdict import Answer, Refusal, Release
-from modelward.errors import GateRefused
+from modelward.core.verdict import Answer, Finding, Refusal, Release
+from modelward.errors import BadPrivacyTerms, BudgetExceeded, GateRefused
 from modelward.gate.door import Door
-from modelward.gate.leaks import Look
 from modelward.gate.policy import Policy
-from modelward.gate.rules import Offer, standard
+from modelward.gate.rules import UNBOUNDED, Offer, standard
 from modelward.ledger.circle import Circle
 from modelward.ledger.log import Ledger
 from modelward.ledger.note import Signer
-from modelward.privacy.leakage.figures import Inspection
+from modelward.privacy.budget import Ceilings
 from modelward.readers.cohort import Cohort
 from modelward.readers.open import open_cohort
-from modelward.site.answer import Computed, compute
+from modelward.site.answer import Computed, compute, nobody
+from modelward.site.extractor import patient_key
 from modelward.site.inspecting import Inspector
 from modelward.site.keys import signing_key
+from modelward.site.looking import Looking
 from modelward.site.sent import Sent
+from modelward.site.snapshot import CohortFacts, cohort_digest, facts_of
+from modelward.site.spending import Booked, Spending, require_unit
 from modelward.site.task_model import model_of
 from modelward.study.answers import answer_to
 
@@ -48,8 +50,21 @@ def now() -> datetime:
 class Trainer(Protocol):
     """Who computes. Implementations: `DirectTrainer` here, `IsolatedTrainer` in isolated.py."""
 
-    def compute(self, task: Task, study: Study, models: Store) -> Computed:
-        """Return the result of `task`, whose model lies in `models`."""
+    def compute(
+        self, task: Task, study: Study, models: Store, booked: Booked | None = None
+    ) -> Computed:
+        """Return the result of `task`, whose model lies in `models`.
+
+        `booked` is what the budget allows, for studies under differential privacy.
+        """
+        ...
+
+    def facts(self, study: Study) -> CohortFacts:
+        """Return what may be known of the cohort of `study` outside of the trainer."""
+        ...
+
+    def stop(self) -> None:
+        """End what is being computed, from any thread, if that can be done."""
         ...
 
     def close(self) -> None:
@@ -68,11 +83,25 @@ class DirectTrainer:
     def __init__(self, folder: Path, site: str) -> None:
         self._folder, self._site = folder, site
         self._cohorts: dict[str, Cohort] = {}
+        self._facts: dict[str, CohortFacts] = {}
 
-    def compute(self, task: Task, study: Study, models: Store) -> Computed:
+    def compute(
+        self, task: Task, study: Study, models: Store, booked: Booked | None = None
+    ) -> Computed:
         """Return the result of `task`."""
         model = model_of(task, study, models)
-        return compute(task, study, model, self.cohort(study), self._site)
+        return compute(task, study, model, self.cohort(study), self._site, booked)
+
+    def facts(self, study: Study) -> CohortFacts:
+        """Return what may be known of the cohort, made when it is first needed."""
+        if study.sha256 not in self._facts:
+            key = patient_key(self._folder / "patients.key")
+            cohort = self.cohort(study)
+            self._facts[study.sha256] = facts_of(cohort, study, cohort_digest(cohort), key)
+        return self._facts[study.sha256]
+
+    def stop(self) -> None:
+        """Do nothing: a thread cannot be ended."""
 
     def close(self) -> None:
         """Forget the cohorts."""
@@ -122,8 +151,19 @@ class Hospital:
         self.door = Door(name, key, Store(folder / "outbox"), self.ledger)
         self._studies: dict[str, Study] = {}
         self.trainer = trainer or DirectTrainer(folder, name)
-        self.inspector = inspector
+        self._looking = None
+        if inspector is not None:
+            self._looking = Looking(inspector, folder, key, self.policy.leakage)
         self._sent = Sent(self.ledger, clock)
+        self.spending = Spending(
+            folder,
+            self.ledger,
+            Ceilings(
+                study=self.policy.epsilon_study,
+                lifetime=self.policy.epsilon_lifetime,
+                delta=self.policy.delta,
+            ),
+        )
 
     def join(self, study: Study) -> None:
         """Take part in `study`: tasks of any other study are refused."""
@@ -160,10 +200,42 @@ class Hospital:
         study = self.study_of(task)
         if self.circle.stopped:
             return Refusal(self.name, task.id)
-        return self.decide(task, lambda: self.trainer.compute(task, study, models), models)
+        if study.privacy.dp is None:
+            return self.decide(
+                task, lambda: self.trainer.compute(task, study, models), models=models
+            )
+        return self.door.decided(task) or self._answer_privately(task, study, models)
+
+    def _answer_privately(self, task: Task, study: Study, models: Store) -> Answer:
+        """Book what the task does to patients, then compute; refuse what they cannot afford."""
+        facts = self.trainer.facts(study)
+        units = facts.behind(task.kind)
+        if units < self._fewest(task, study):  # the gate will refuse: nobody is looked at
+            return self.decide(task, lambda: nobody(study, task, units))
+        try:
+            require_unit(study, facts)
+            booked = self.spending.book(study, task, facts)
+        except (BudgetExceeded, BadPrivacyTerms) as error:
+            kind, _ = answer_to(study, task.kind)
+            return self.door.refuse(task, kind, (Finding("budget", error.what, error.remedy),))
+        return self.decide(
+            task,
+            lambda: self.trainer.compute(task, study, models, booked),
+            booked.card,
+            models=models,
+        )
+
+    def _fewest(self, task: Task, study: Study) -> int:
+        floor = 0 if task.kind == "evaluate" else study.study.min_patients
+        return max(self.policy.min_patients, floor, 1)
 
     def decide(
-        self, task: Task, computed: Callable[[], Computed], models: Store | None = None
+        self,
+        task: Task,
+        computed: Callable[[], Computed],
+        privacy: Mapping[str, str | int | float] = UNBOUNDED,
+        *,
+        models: Store | None = None,
     ) -> Answer:
         """Return what the gate says of what `computed` brings; it is called at most once.
 
@@ -179,7 +251,7 @@ class Hospital:
         before = self.ledger.size
         answer = self.door.decide(
             task,
-            lambda: self._offer(task, study, computed(), models),
+            lambda: replace(self._offer(task, study, computed(), models), privacy=privacy),
             standard(study, self.policy),
         )
         if isinstance(answer, Release) and self.ledger.size > before:
@@ -190,6 +262,9 @@ class Hospital:
         self, task: Task, study: Study, computed: Computed, models: Store | None
     ) -> Offer:
         kind, schema = answer_to(study, task.kind)
+        look = None
+        if self._looking is not None and models is not None:
+            look = self._looking.at(task, study, computed.tensors, models)
         return Offer(
             task=task,
             kind=kind,
@@ -198,35 +273,13 @@ class Hospital:
             schema=schema,
             sent_bytes=self._sent.for_study(task.study),
             today_bytes=self._sent.today(),
-            look=self._look(task, study, computed, models),
+            look=look,
         )
-
-    def _look(
-        self, task: Task, study: Study, computed: Computed, models: Store | None
-    ) -> Look | None:
-        """Return the inspector's look at what was computed; None without an inspector."""
-        if self.inspector is None or models is None:
-            return None
-        inspector, tensors = self.inspector, computed.tensors
-        full = task.round_no in {1, study.plan.rounds}
-        full = full or task.round_no % self.policy.leakage.every == 0
-        salt = self.door.key.sign(b"modelward-leakage/1\n" + task.id.encode())[:16]
-
-        def inspect() -> Inspection | None:
-            found = inspector.inspect(task, study, tensors, models, full=full)
-            if found is not None:
-                figures = {"salt": salt.hex(), "task": task.id, "figures": found.table()}
-                durable.make_folder(self.folder / "leakage")
-                where = self.folder / "leakage" / f"{task.id}.json"
-                durable.write_whole(where, canonical_bytes(figures), mode=0o640)
-            return found
-
-        return Look(inspect, salt)
 
     def close(self) -> None:
         """End the trainer and release the locks of ledger and witness."""
         self.trainer.close()
-        if self.inspector is not None:
-            self.inspector.close()
+        if self._looking is not None:
+            self._looking.close()
         self.circle.close()
         self.ledger.close()

@@ -139,7 +139,7 @@ class IsolatedInspector:
 
     def _ask(self, study: Study, asked: Mapping[str, object]) -> Inspection | None:
         line = self._lines.pop(study.sha256, None) or self._start(study)
-        reply = line.ask(asked, within_s=PATIENCE_S)
+        reply = line.ask(asked, PATIENCE_S)
         if reply is None:
             line.close()
             return None

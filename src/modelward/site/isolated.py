@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -21,13 +22,14 @@ from modelward.site.answer import Computed
 from modelward.site.extractor import want
 from modelward.site.isolation import unavailable
 from modelward.site.snapshot import CohortFacts, read_facts
+from modelward.site.spending import Booked
 from modelward.site.workroom import Workroom
 
 OPEN_ROOMS = 2
 """Trainers kept running at once; each holds one cohort in memory."""
 
 PATIENCE_S = 600.0
-"""Seconds that an extractor unit may take."""
+"""Seconds that an extractor may take."""
 
 
 class IsolatedTrainer:
@@ -51,7 +53,9 @@ class IsolatedTrainer:
         self.on_cohort: Callable[[CohortFacts], None] = lambda _: None
         require(folder, isolation)
 
-    def compute(self, task: Task, study: Study, models: Store) -> Computed:
+    def compute(
+        self, task: Task, study: Study, models: Store, booked: Booked | None = None
+    ) -> Computed:
         """Return what the trainer offers for `task` of `study`; see site/hospital.py.
 
         Raises:
@@ -67,7 +71,11 @@ class IsolatedTrainer:
         self._rooms[study.sha256] = room
         while len(self._rooms) > OPEN_ROOMS:
             self._rooms.popitem(last=False)[1].close()
-        return room.compute(task, models)
+        return room.compute(task, models, booked)
+
+    def facts(self, study: Study) -> CohortFacts:
+        """Return what may be known of the cohort of `study`; see `prepare`."""
+        return self.prepare(study)
 
     def prepare(self, study: Study) -> CohortFacts:
         """Have the cohort of `study` extracted unless it is there; return its figures.
@@ -96,6 +104,11 @@ class IsolatedTrainer:
         """Return the process ids of the trainers that are running as children."""
         return [room.pid for room in self._rooms.values() if room.pid is not None]
 
+    def stop(self) -> None:
+        """End what is being computed, from any thread."""
+        for room in list(self._rooms.values()):
+            room.stop()
+
     def close(self) -> None:
         """End every trainer."""
         for room in self._rooms.values():
@@ -105,7 +118,10 @@ class IsolatedTrainer:
     def _extract(self) -> None:
         """Run the extractor over all wishes, as a process of its own."""
         package = Path(__file__).resolve().parents[2]
-        with (self._folder / "extractor.log").open("ab") as log:
+        with (
+            (self._folder / "extractor.log").open("ab") as log,
+            suppress(subprocess.TimeoutExpired),
+        ):
             subprocess.run(  # noqa: S603 - our interpreter, and arguments of our own
                 [sys.executable, "-P", "-s", "-m", "modelward.site.extractor",
                  str(self._folder.resolve())],
@@ -114,6 +130,7 @@ class IsolatedTrainer:
                 stderr=log,
                 env={"PYTHONPATH": str(package), "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"},
                 check=False,
+                timeout=PATIENCE_S,
             )  # fmt: skip
 
 

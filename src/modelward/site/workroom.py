@@ -11,7 +11,8 @@ against the study's schema, and a bundle that is anything else is an offer of no
 the gate refuses and the ledger records. How many units are behind an answer is taken from
 the extractor's figures, never from the trainer.
 
-A trainer that dies is started once more: the same task gives the same bits.
+A trainer that dies is started once more: the same task gives the same bits. One that
+computes for longer than a round of the study waits is ended.
 """
 
 import os
@@ -32,11 +33,15 @@ from modelward.gate.policy import Isolation
 from modelward.site.answer import Computed
 from modelward.site.isolation import TRAINER_UID
 from modelward.site.snapshot import CohortFacts, snapshot_folder
+from modelward.site.spending import Booked
 from modelward.site.trainer_line import Line, child, unit
 from modelward.study.answers import answer_to
 
 OFFER = "offer.safetensors"
 ATTEMPTS = 2
+
+LONGEST_S, SHORTEST_S = 24 * 3600.0, 60.0
+"""How long a trainer may compute for one task of a study without a deadline, and at least."""
 
 
 class Workroom:
@@ -55,8 +60,10 @@ class Workroom:
     ) -> None:
         self._folder, self._site, self._study = folder, site, study
         self._facts, self._isolation = facts, isolation
+        self._limit_s = max(SHORTEST_S, study.plan.deadline_s or LONGEST_S)
         self._room = folder / "workroom" / study.sha256
         self._line: Line | None = None
+        self._stopped = False
         for name in ("root", "models", "outbox"):
             durable.make_folder(self._room / name)
         if os.geteuid() == 0 and isolation == "namespaces":
@@ -67,12 +74,13 @@ class Workroom:
         """Process id of the trainer, or None while there is none of ours."""
         return None if self._line is None else self._line.pid
 
-    def compute(self, task: Task, models: Store) -> Computed:
+    def compute(self, task: Task, models: Store, booked: Booked | None = None) -> Computed:
         """Return what the trainer offers for `task`.
 
         Args:
             task: A task of this study that intake.py has let in.
             models: Where its model has been put.
+            booked: What the budget allows, under differential privacy.
 
         Raises:
             TrainingFailed: If the trainer failed, or died twice; its words are in the log.
@@ -81,12 +89,18 @@ class Workroom:
         self._hand_in(task, models)
         for _ in range(ATTEMPTS):
             _empty(self._room / "outbox")
-            reply = self._ask(task)
+            reply = self._ask(task, booked)
             if reply is not None and reply.get("offered") is True and len(reply) == 1:
                 return Computed(self._take_out(task), self._facts.behind(task.kind))
             if reply is not None:
                 raise self._failed(f"it reported {str(reply.get('failed'))[:40]!r}")
         raise self._failed("it ended twice without a word")
+
+    def stop(self) -> None:
+        """End the trainer for good, from any thread: what is being computed fails."""
+        self._stopped = True
+        if self._line is not None:
+            self._line.kill()
 
     def close(self) -> None:
         """End the trainer."""
@@ -111,14 +125,18 @@ class Workroom:
         except OSError as error:
             raise durable.cannot_write(target, error) from error
 
-    def _ask(self, task: Task) -> dict[str, object] | None:
+    def _ask(self, task: Task, booked: Booked | None) -> dict[str, object] | None:
         """Return the trainer's reply, or None if it died or could not be started."""
         asked = {"task": asdict(task), "site": self._site, "cohort": self._facts.bundle}
+        if booked is not None:
+            asked["booked"] = booked.to_json()
+        if self._stopped:
+            return None
         try:
             self._line = self._line or self._start()
         except OSError:
             return None
-        reply = self._line.ask(asked)
+        reply = self._line.ask(asked, self._limit_s)
         if reply is None:
             self.close()
         return reply

@@ -34,7 +34,8 @@ def test_every_key_is_read(tmp_path):
         'isolation = "systemd"\n[leaves]\nkinds = ["metrics"]\nmin_patients = 50\n'
         "min_cell = 5\nmax_norm = 2.5\nround_bytes = 1000\nstudy_bytes = 2000\n"
         'day_bytes = 3000\n[studies]\nrecipes = ["cnn"]\npurposes = ["Find it"]\n'
-        'leads = ["a@b.org"]\nmax_epsilon = 3.0\nlifetime_epsilon = 6\nmax_delta = 1e-6\n'
+        'leads = ["a@b.org"]\n'
+        "[privacy]\nepsilon_study = 3.0\nepsilon_lifetime = 6\ndelta = 1e-6\n"
         "[leakage]\nmembership = 0.1\ncopies = 4\nsimilarity = 0.99\nevery = 2\n"
         f'[review]\nkinds = ["metrics"]\n[approvers]\n"Dr Ada Byron" = "{"ab" * 32}"\n'
     )
@@ -50,9 +51,9 @@ def test_every_key_is_read(tmp_path):
         recipes=frozenset({"cnn"}),
         purposes=frozenset({"Find it"}),
         leads=frozenset({"a@b.org"}),
-        max_epsilon=3.0,
-        lifetime_epsilon=6.0,
-        max_delta=1e-6,
+        epsilon_study=3.0,
+        epsilon_lifetime=6.0,
+        delta=1e-6,
         leakage=Leakage(membership=0.1, copies=4, similarity=0.99, every=2),
         review=frozenset({"metrics"}),
         isolation="systemd",
@@ -118,8 +119,8 @@ def test_every_bound_changes_the_hash():
     changed: dict[str, Any] = {
         "kinds": frozenset({"model"}), "min_patients": 11, "min_cell": 11, "max_norm": 1.0,
         "round_bytes": 1, "study_bytes": 1, "day_bytes": 1, "recipes": frozenset(),
-        "purposes": frozenset(), "leads": frozenset(), "max_epsilon": 1.0,
-        "lifetime_epsilon": 1.0, "max_delta": 1e-9, "leakage": Leakage(every=1),
+        "purposes": frozenset(), "leads": frozenset(), "epsilon_study": 1.0,
+        "epsilon_lifetime": 1.0, "delta": 1e-9, "leakage": Leakage(every=1),
         "review": frozenset({"model"}), "isolation": "none", "approvers": {"A": "ab" * 32},
     }  # fmt: skip
     assert set(changed) == set(Policy.__dataclass_fields__)

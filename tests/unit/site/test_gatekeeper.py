@@ -380,7 +380,7 @@ def test_the_gatekeepers_files_hold_no_patient(tmp_path):
             assert b"S1-00" not in path.read_bytes(), path
     assert seen > 8
     listed = json.loads((ward.folder / "cohorts" / f"{ward.study.sha256}.json").read_text())
-    assert len(set(listed["patients"])) == 90
+    assert len({each for ids in listed["patients"].values() for each in ids}) == 90
 
 
 def test_how_many_opted_out_is_in_the_ledger_once_before_anything_is_released(tmp_path):
@@ -397,5 +397,27 @@ def test_how_many_opted_out_is_in_the_ledger_once_before_anything_is_released(tm
     finally:
         made.keeper.close()
 
-    assert [each["kind"] for each in entries] == ["approval", "cohort", "release", "release"]
-    assert (entries[1]["units"], entries[1]["opted_out"]) == (87, 3)
+    kinds = [each["kind"] for each in entries]
+    assert kinds == ["policy", "approval", "cohort", "release", "release"]
+    assert (entries[2]["units"], entries[2]["opted_out"]) == (87, 3)
+
+
+def test_a_longer_opt_out_list_takes_effect_when_the_cohort_is_extracted_again(tmp_path):
+    made = Ward(tmp_path, isolation="none")
+    (made.folder / "no.txt").write_text("S1-0003\n")
+    with (made.folder / "dataset.toml").open("a") as file:
+        file.write('opt_out = "no.txt"\n')
+    try:
+        approved(made)
+        made.ask(made.task(1))
+        (made.folder / "no.txt").write_text("S1-0003\nS1-0004\n")
+        made.keeper.close()
+        for path in (made.folder / "cohorts").glob("*.json"):
+            path.unlink()  # what docs/operations/joining.md says to do
+        made.keeper = made.open()
+        made.ask(made.task(2))
+        noted = [each for each in made.keeper._hospital.ledger if each["kind"] == "cohort"]
+    finally:
+        made.keeper.close()
+
+    assert [each["opted_out"] for each in noted] == [1, 2]
