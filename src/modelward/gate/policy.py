@@ -53,7 +53,7 @@ class Policy:
         epsilon_lifetime: Most that all studies together may, for ever.
         delta: At which both are counted.
         day_bytes: Most bytes that may leave for all studies on one day (UTC).
-        recipes: Recipes that may be trained, by name; every installed one if None.
+        allowed_recipes: Recipes that may be trained, by name; every installed one if None.
         purposes: Purposes that studies may have, word for word; any if None.
         leads: Contacts that may lead a study, word for word; any if None.
         leakage: What the inspector may find.
@@ -61,6 +61,7 @@ class Policy:
         isolation: How trainer and inspector are kept apart.
         approvers: Who may decide about studies and about what is held: name -> fingerprint
             of the person's key.
+        recipes: Recipes of other packages that may run: name -> hash (recipes/brought.py).
     """
 
     kinds: frozenset[ArtifactKind] = frozenset({"update", "metrics", "statistics"})
@@ -73,13 +74,14 @@ class Policy:
     epsilon_lifetime: float = 10.0
     delta: float = 1e-5
     day_bytes: int = 4 * 2**30
-    recipes: frozenset[str] | None = None
+    allowed_recipes: frozenset[str] | None = None
     purposes: frozenset[str] | None = None
     leads: frozenset[str] | None = None
     leakage: Leakage = field(default_factory=Leakage)
     review: frozenset[ArtifactKind] = frozenset()
     isolation: Isolation = "namespaces"
     approvers: Mapping[str, str] = field(default_factory=dict)
+    recipes: Mapping[str, str] = field(default_factory=dict)
 
     def describe(self) -> dict[str, Json]:
         """Return every bound as JSON: what `sha256` is taken of."""

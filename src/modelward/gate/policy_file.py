@@ -11,7 +11,7 @@ refused, all faults are reported at once, and without the file the bounds of `Po
     min_patients = 10
 
     [studies]
-    recipes = ["logistic", "cnn"]
+    allowed_recipes = ["logistic", "cnn"]
 
     [privacy]                         # epsilon of differential privacy
     epsilon_study = 8.0               # most that one study may tell about a patient
@@ -20,6 +20,9 @@ refused, all faults are reported at once, and without the file the bounds of `Po
 
     [approvers]                       # name = fingerprint of the person's key
     "Dr Ada Byron" = "2f0c..."        # printed by: modelward site person
+
+    [recipes]                         # of other packages; name = hash of what is installed
+    cloglog = "9a41..."               # printed by: modelward recipes
 
 Every key is in docs/formats/policy.md. `as_toml` writes a policy out in full.
 """
@@ -33,6 +36,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from modelward.core.artifact import ArtifactKind
 from modelward.core.faults import Fault, from_validation, lines
+from modelward.core.study import Name
 from modelward.errors import GateRefused
 from modelward.gate.policy import Isolation, Leakage, Policy
 
@@ -78,7 +82,7 @@ class Leaves(_Part):
 class Studies(_Part):
     """`[studies]`: which studies the site takes part in at all."""
 
-    recipes: frozenset[Line] | None = Field(
+    allowed_recipes: frozenset[Line] | None = Field(
         default=None, description="Recipes by name; every installed one if absent."
     )
     purposes: frozenset[Line] | None = Field(
@@ -148,6 +152,9 @@ class PolicyFile(_Part):
     approvers: dict[Person, Fingerprint] = Field(
         default_factory=dict, description="Who may decide about studies, by key."
     )
+    recipes: dict[Name, Fingerprint] = Field(
+        default_factory=dict, description="Recipes of other packages, by hash."
+    )
 
 
 def read_policy(path: Path) -> Policy:
@@ -175,6 +182,7 @@ def read_policy(path: Path) -> Policy:
         review=read.review.kinds,
         isolation=read.isolation,
         approvers=read.approvers,
+        recipes=read.recipes,
     )
     if policy.review and not policy.approvers:
         held = Fault("review.kinds", "nobody is named under [approvers] who could release them")
@@ -193,6 +201,7 @@ def as_toml(policy: Policy) -> str:
         "leakage": leakage,
         "review": {"kinds": told["review"]},
         "approvers": dict(policy.approvers),
+        "recipes": dict(policy.recipes),
     }
     written = [f"isolation = {json.dumps(policy.isolation)}"]
     for table, keys in tables.items():

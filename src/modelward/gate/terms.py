@@ -81,15 +81,15 @@ def _kinds(study: Study, policy: Policy) -> list[Clause]:
 
 
 def _recipe(study: Study, policy: Policy) -> list[Clause]:
-    return [_among("recipe", study.recipe.name, policy.recipes)]
+    return [_among("recipe", study.recipe.name, policy.allowed_recipes, "allowed_recipes")]
 
 
 def _purpose(study: Study, policy: Policy) -> list[Clause]:
-    return [_among("purpose", study.study.purpose, policy.purposes)]
+    return [_among("purpose", study.study.purpose, policy.purposes, "purposes")]
 
 
 def _lead(study: Study, policy: Policy) -> list[Clause]:
-    return [_among("lead", study.study.contact or "nobody", policy.leads)]
+    return [_among("lead", study.study.contact or "nobody", policy.leads, "leads")]
 
 
 def _norm(study: Study, policy: Policy) -> list[Clause]:
@@ -130,11 +130,11 @@ _UNSEEN: tuple[Check, ...] = (_recipe, _purpose, _lead)
 _CHECKS: tuple[Check, ...] = (_kinds, *_UNSEEN, _norm, _bytes, _review)
 
 
-def _among(rule: str, value: str, allowed: frozenset[str] | None) -> Clause:
+def _among(rule: str, value: str, allowed: frozenset[str] | None, key: str) -> Clause:
     if allowed is None:
         return Clause(rule, passes=True, says=f"{value!r}; the policy allows any")
     says = f"{value!r}; allowed are {_listed(allowed) or 'none'}"
-    return _clause(rule, value in allowed, says, f"add it under [studies] {rule}s")
+    return _clause(rule, value in allowed, says, f"add it under [studies] {key}")
 
 
 def _clause(rule: str, passes: bool, says: str, remedy: str) -> Clause:  # noqa: FBT001 - a verdict

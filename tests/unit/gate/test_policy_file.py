@@ -33,7 +33,7 @@ def test_every_key_is_read(tmp_path):
     text = (
         'isolation = "systemd"\n[leaves]\nkinds = ["metrics"]\nmin_patients = 50\n'
         "min_cell = 5\nmax_norm = 2.5\nround_bytes = 1000\nstudy_bytes = 2000\n"
-        'day_bytes = 3000\n[studies]\nrecipes = ["cnn"]\npurposes = ["Find it"]\n'
+        'day_bytes = 3000\n[studies]\nallowed_recipes = ["cnn"]\npurposes = ["Find it"]\n'
         'leads = ["a@b.org"]\n'
         "[privacy]\nepsilon_study = 3.0\nepsilon_lifetime = 6\ndelta = 1e-6\n"
         "[leakage]\nmembership = 0.1\ncopies = 4\nsimilarity = 0.99\nevery = 2\n"
@@ -48,7 +48,7 @@ def test_every_key_is_read(tmp_path):
         round_bytes=1000,
         study_bytes=2000,
         day_bytes=3000,
-        recipes=frozenset({"cnn"}),
+        allowed_recipes=frozenset({"cnn"}),
         purposes=frozenset({"Find it"}),
         leads=frozenset({"a@b.org"}),
         epsilon_study=3.0,
@@ -100,7 +100,7 @@ def test_what_waits_for_a_person_needs_a_person(tmp_path):
 POLICIES = [
     Policy(),
     Policy(
-        recipes=frozenset({"cnn"}),
+        allowed_recipes=frozenset({"cnn"}),
         purposes=frozenset(),
         review=frozenset({"model", "update"}),
         approvers={'Dr "Ada" \\ Byron, née X': "ab" * 32, "B": "cd" * 32},
@@ -118,7 +118,8 @@ def test_a_policy_that_is_written_out_reads_back(tmp_path, policy):
 def test_every_bound_changes_the_hash():
     changed: dict[str, Any] = {
         "kinds": frozenset({"model"}), "min_patients": 11, "min_cell": 11, "max_norm": 1.0,
-        "round_bytes": 1, "study_bytes": 1, "day_bytes": 1, "recipes": frozenset(),
+        "round_bytes": 1, "study_bytes": 1, "day_bytes": 1, "recipes": {"a": "ab" * 32},
+        "allowed_recipes": frozenset(),
         "purposes": frozenset(), "leads": frozenset(), "epsilon_study": 1.0,
         "epsilon_lifetime": 1.0, "delta": 1e-9, "leakage": Leakage(every=1),
         "review": frozenset({"model"}), "isolation": "none", "approvers": {"A": "ab" * 32},

@@ -12,7 +12,7 @@ from tests.sites import fedavg, newton
 
 TIGHTER = {
     "kind": Policy(kinds=frozenset({"metrics"})),
-    "recipe": Policy(recipes=frozenset({"cnn"})),
+    "recipe": Policy(allowed_recipes=frozenset({"cnn"})),
     "purpose": Policy(purposes=frozenset({"Find early sepsis"})),
     "lead": Policy(leads=frozenset({"lead@example.org"})),
     "bytes": Policy(study_bytes=1000),
