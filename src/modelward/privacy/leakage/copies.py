@@ -169,6 +169,8 @@ def _index(
     owners = [np.zeros(0, np.int64)]
     first = 0
     for group in records:
+        if not group.size:
+            continue
         rows = group.reshape(len(group), -1)
         starts = rows.shape[1] - LENGTH + 1
         if starts > 0:
