@@ -104,7 +104,7 @@ class Looker:
         return x.reshape(len(x), -1).astype(np.float64)
 
     def _in(self, *folds: str) -> NDArray[np.bool_]:
-        return np.isin(self._cohort.folds, [FOLDS[fold] for fold in folds])  # type: ignore[index]
+        return np.isin(self._cohort.folds, [FOLDS[fold] for fold in folds])
 
     def _likeness(self, own: NDArray[np.float64], tensors: Tensors) -> Likeness | None:
         if own.shape[1] < inversion.FEWEST_DIMENSIONS:
@@ -118,17 +118,16 @@ class Looker:
         """Return what the local model's loss tells about who was trained on."""
         schema = parameter_schema(self._study)
         local = model.parameters + schema.join(tensors).astype(model.parameters.dtype)
-        sides = []
-        for folds in (("train",), ("validation", "test")):
-            chosen = self._in(*folds)
-            x, y = self._cohort.x[chosen], self._cohort.y[chosen]
-            if not len(y):
-                return ()
-            if model.scaling is not None:
-                x = model.scaling.apply(x)
-            p = recipe(self._study.recipe).probabilities(local, x, inputs(self._study))
-            sides += [membership.losses(p, y), y]
-        return membership.by_outcome(*sides)
+        own, others = self._in("train"), self._in("validation", "test")
+        if not others.any():
+            return ()
+        x = self._cohort.x
+        if model.scaling is not None:
+            x = model.scaling.apply(x)
+        p = recipe(self._study.recipe).probabilities(local, x, inputs(self._study))
+        y = self._cohort.y
+        loss = membership.losses(p, y)
+        return membership.by_outcome(loss[own], y[own], loss[others], y[others])
 
 
 def _named(model: Model) -> Mapping[str, NDArray[Any]]:

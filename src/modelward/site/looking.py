@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from modelward import durable
 from modelward.artifact.store import Store
-from modelward.core.canonical import canonical_bytes
+from modelward.core.canonical import Json, canonical_bytes
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import Tensors
@@ -55,7 +55,11 @@ class Looking:
             found = self._inspector.inspect(task, study, tensors, models, full=full)
             if found is not None:
                 durable.make_folder(self._folder)
-                said = {"salt": salt.hex(), "task": task.id, "figures": found.table()}
+                said: dict[str, Json] = {
+                    "salt": salt.hex(),
+                    "task": task.id,
+                    "figures": found.table(),
+                }
                 where = self._folder / f"{task.id}.json"
                 durable.write_whole(where, canonical_bytes(said), mode=0o640)
             return found

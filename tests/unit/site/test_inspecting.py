@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typing_extensions import override
 
 from modelward.artifact.store import Store
 from modelward.core.study import Study
@@ -42,6 +43,7 @@ class HostileTrainer(DirectTrainer):
         super().__init__(folder, "north")
         self._hide = hide
 
+    @override
     def compute(self, task: Task, study: Study, models: Store, booked: Any = None) -> Computed:
         honest = super().compute(task, study, models, booked)
         tensors = {name: np.array(values) for name, values in honest.tensors.items()}
@@ -68,7 +70,7 @@ def low(tensors: Values, octets: np.ndarray) -> Values:
 
 
 def picture(cohort: Cohort, place: int = 3) -> np.ndarray:
-    return cohort.x[place].astype(np.float64)
+    return np.asarray(cohort.x[place], np.float64)
 
 
 def kernel(cohort: Cohort) -> np.ndarray:

@@ -89,7 +89,8 @@ def by_outcome(
 def losses(p: NDArray[np.float64], y: NDArray[np.int8]) -> Losses:
     """Return the cross-entropy of each prediction `p` of outcome `y`."""
     right = np.where(y == 1, p, 1.0 - p)
-    return -np.log(np.clip(right, 1e-12, 1.0))
+    found: Losses = -np.log(np.clip(right, 1e-12, 1.0))
+    return found
 
 
 def lower_bound(hits: int, n: int) -> float:
