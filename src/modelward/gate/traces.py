@@ -22,6 +22,9 @@ FEWEST = 64
 LEAST_FILLED = 0.01
 """Share of an update that is not zero, unless all of it is."""
 
+SAMPLE = 4096
+"""Values of a tensor, evenly spaced, that stand for all when it is asked for its steps."""
+
 SAME = 1e-4
 """Singular values below this part of the largest are rounding."""
 
@@ -77,6 +80,7 @@ def _stepped(values: NDArray[Any]) -> bool:
     used = flat[flat != 0]
     if used.size < FEWEST:
         return False
+    used = used[:: max(1, used.size // SAMPLE)]
     whole = np.abs(np.rint(used.astype(np.float64) * GRID)).astype(np.int64)
     step = int(np.gcd.reduce(whole))
     if step > 1 and int(whole.max()) // step < 2**12:  # as pixels of 12 bits are
