@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modelward.cli import alarms, decide
+from modelward.cli import alarms, decide, policy
 
 app = typer.Typer(no_args_is_help=True, help="Run a site: join a hub, answer its tasks.")
 
@@ -103,4 +103,5 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
 
 
 decide.add_to(app)
+app.add_typer(policy.app, name="policy")
 alarms.add_to(app, "site")

@@ -42,6 +42,7 @@ from modelward.site.approvals import Approvals, DecisionRecord
 from modelward.site.hospital import Hospital, Trainer, now
 from modelward.site.intake import Seen
 from modelward.site.isolated import IsolatedTrainer
+from modelward.site.policy_record import note_policy
 from modelward.site.snapshot import CohortFacts
 from modelward.site.transcripts import Told, Witnessed
 from modelward.study.agreement import Agreement
@@ -80,6 +81,7 @@ class Gatekeeper:
             trainer.on_cohort = self._note_cohort
         self._trainer = trainer
         self._hospital = Hospital(folder, name, policy=policy, clock=clock, trainer=trainer)
+        note_policy(self._hospital.ledger, policy)
         self._record = DecisionRecord(self._hospital.ledger)
         self._refused: set[tuple[str, str]] = set()
         self.approvals = Approvals(folder, name, policy.approvers)
