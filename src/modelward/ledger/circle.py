@@ -83,6 +83,8 @@ class Circle:
         self._notes: dict[int, bytes] = {}
         self._shown: bytes | None = None
         self.heard: set[str] = set()
+        if ledger is not None:
+            ledger.halted = lambda: self.stopped.sentence if self.stopped else ""
 
     @property
     def stopped(self) -> Alarm | None:
