@@ -13,16 +13,18 @@ import numpy as np
 
 from modelward.core.study import Study
 from modelward.engines.jetstream import folders
+from modelward.engines.jetstream.assent import agree
 from modelward.engines.jetstream.configuration import Limits
 from modelward.engines.jetstream.hub_end import JetStream
 from modelward.engines.jetstream.journal import Journal, silent
 from modelward.engines.jetstream.line import Line
 from modelward.engines.jetstream.loopback import free_port
 from modelward.engines.jetstream.server import NatsServer
-from modelward.engines.jetstream.site_node import SiteNode, take_part
+from modelward.engines.jetstream.site_node import SiteNode
 from modelward.engines.jetstream.streams import provision
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.site_folder import SiteFolder
+from modelward.site.hospital import DirectTrainer
 from modelward.study.read import parse
 
 T = TypeVar("T")
@@ -106,9 +108,8 @@ class Federation:
             path = make_site(folder / name, 60 + 10 * seed, seed)
             site = SiteFolder(path)
             site.join(self.hub.admit(site.ask(name, self.hub.url, now()), now()), now())
-            for each in studies:
-                take_part(path, each)
             self.sites[name] = path
+        agree(self.hub, self.sites, list(studies), now())
         folders.apply(self.hub, LIMITS)
 
     @contextmanager
@@ -136,7 +137,8 @@ class Federation:
         self, name: str, journal: Journal = silent, url: str | None = None
     ) -> Iterator[SiteNode]:
         """Run one site in a thread, dialling `url` if it is given."""
-        node = SiteNode(self.sites[name], journal, now, url=url)
+        trainer = DirectTrainer(self.sites[name], name)
+        node = SiteNode(self.sites[name], journal, now, url=url, trainer=trainer, compare_s=0)
         thread = threading.Thread(target=node.serve)
         thread.start()
         try:

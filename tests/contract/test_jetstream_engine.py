@@ -22,14 +22,15 @@ from tests.wire import Federation, make_site, study
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
-STUDY = study()
-SUMS = Task(study=STUDY.sha256, round_no=0, kind="statistics")
+STUDIES = [study(rounds) for rounds in range(3, 10)]
+STUDY = STUDIES[0]
+SUMS, *OTHERS = [Task(study=each.sha256, round_no=0, kind="statistics") for each in STUDIES]
 NAMES = ["north", "south", "west"]
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
-    made = Federation(tmp_path_factory.mktemp("wire"), NAMES, STUDY)
+    made = Federation(tmp_path_factory.mktemp("wire"), NAMES, *STUDIES)
     with ExitStack() as stack:
         stack.enter_context(made.server())
         for name in NAMES:
@@ -50,7 +51,7 @@ def test_every_site_answers_once_with_what_its_card_says(running):
 
 def test_the_same_question_brings_the_same_bytes_and_no_second_entry(running):
     made, engine = running
-    task = replace(SUMS, round_no=3)
+    task = OTHERS[0]
     first = {a.site: a.artifact.card for a in engine.ask(task, NAMES, deadline_s=None)}
     before = [verify(made.sites[name] / "ledger").entries for name in NAMES]
     again = {a.site: a.artifact.card for a in engine.ask(task, NAMES, deadline_s=None)}
@@ -61,7 +62,7 @@ def test_the_same_question_brings_the_same_bytes_and_no_second_entry(running):
 
 def test_only_the_sites_that_are_asked_answer(running):
     _, engine = running
-    answers = list(engine.ask(replace(SUMS, round_no=4), ["west"], deadline_s=None))
+    answers = list(engine.ask(OTHERS[1], ["west"], deadline_s=None))
 
     assert [answer.site for answer in answers] == ["west"]
 
@@ -69,16 +70,16 @@ def test_only_the_sites_that_are_asked_answer(running):
 def test_nobody_asked_is_nobody_answering(running):
     _, engine = running
 
-    assert list(engine.ask(replace(SUMS, round_no=5), [], deadline_s=None)) == []
+    assert list(engine.ask(OTHERS[2], [], deadline_s=None)) == []
 
 
 def test_a_question_left_half_way_does_not_confuse_the_next(running):
     _, engine = running
-    asking = engine.ask(replace(SUMS, round_no=6), NAMES, deadline_s=None)
+    asking = engine.ask(OTHERS[3], NAMES, deadline_s=None)
     next(asking)
     asking.close()
 
-    task = replace(SUMS, round_no=7)
+    task = OTHERS[4]
     answers = list(engine.ask(task, NAMES, deadline_s=None))
 
     assert sorted(answer.site for answer in answers) == NAMES

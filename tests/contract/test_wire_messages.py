@@ -5,8 +5,11 @@ stands in the way: by the hub's own connection to a site, by a site's own to the
 """
 
 import asyncio
+import json
 import time
+from collections import Counter
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -65,7 +68,7 @@ def envelope(**changes: Any) -> Envelope:
 
 
 def test_a_site_refuses_what_its_hub_did_not_say_just_now(tmp_path: Path) -> None:
-    made = Federation(tmp_path, ["north"], STUDY)
+    made = Federation(tmp_path, ["north", "south"], STUDY)
     events, key = Events(), made.hub.key
     good = seal(envelope(), key)
     model = {"kind": "train", "model": "00" * 32}
@@ -92,7 +95,35 @@ def test_a_site_refuses_what_its_hub_did_not_say_just_now(tmp_path: Path) -> Non
     assert [word for word in bad if not any(word in each for each in said)] == []
     assert isinstance(answers[0], Release)
     assert "sequence 1 before, with other content" in replaced[-1]
-    assert verify(made.sites["north"] / "ledger").entries == 1
+    kinds = Counter(each["kind"] for each in entries(made.sites["north"]))
+    assert kinds == {"approval": 1, "release": 1, "message": len(bad) + 1}
+
+
+def test_a_task_of_another_study_or_round_is_refused_and_in_the_ledger(tmp_path: Path) -> None:
+    made = Federation(tmp_path, ["north", "south"], STUDY)
+    other = Task(study=study(9).sha256, round_no=0, kind="statistics")
+    late = replace(SUMS, round_no=4)
+    with made.server(), made.node("north"), made.engine() as engine:
+        answers = [
+            answer
+            for task in (SUMS, other, late)
+            for answer in engine.ask(task, ["north"], deadline_s=20)
+        ]
+
+    assert [type(each).__name__ for each in answers] == ["Release", "Refusal", "Refusal"]
+    rules = [
+        finding["rule"]
+        for each in entries(made.sites["north"])
+        if each["kind"] == "intake"
+        for finding in each["findings"]
+    ]
+    assert rules[:2] == ["approval", "intake-round"]
+
+
+def entries(folder: Path) -> list[Any]:
+    verify(folder / "ledger")
+    lines = (folder / "ledger" / "entries.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def test_a_hub_refuses_what_a_site_did_not_sign_for_this_task(tmp_path: Path) -> None:

@@ -1,33 +1,39 @@
-"""A hub and two sites in three folders, by commands alone, as a new user would."""
+"""A hub and three sites in four folders, by the commands of docs/operations/joining.md alone.
+
+Two sites approve, one declines; the study changes, and everybody is asked again; one
+withdraws. Every process is real, and every wait has an end.
+"""
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from modelward.engines.jetstream.hub_node import put_study
 from modelward.engines.jetstream.loopback import free_port
-from modelward.engines.jetstream.site_node import take_part
-from modelward.joining.hub_folder import HubFolder
-from tests.wire import make_site, study
+from modelward.ledger.verify import verify
+from modelward.site.isolation import unavailable
+from tests.wire import STUDY_FILE, make_site
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
-STUDY = study(rounds=2)
+SITES = ("north", "south", "west")
 MARKED = "p4711x"
+SECRET = "a long passphrase"
 
 
-def modelward(folder: Path, *words: str) -> str:
+def modelward(folder: Path, *words: object) -> str:
     """Run a command to its end and return what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "modelward", *words],
+        [sys.executable, "-m", "modelward", *map(str, words)],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -42,7 +48,7 @@ def modelward(folder: Path, *words: str) -> str:
 def running(folder: Path, *words: str) -> Iterator[Path]:
     """Run a command in the background; end it by SIGTERM and expect a clean exit."""
     log = folder / f"{words[0]}-{words[-1]}.log"
-    with log.open("w") as out:
+    with log.open("a") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "modelward", *words], cwd=folder, stderr=out
         )
@@ -56,52 +62,157 @@ def running(folder: Path, *words: str) -> Iterator[Path]:
                 process.kill()
 
 
-def until(folder: Path, wanted: str, *words: str) -> str:
-    """Return the status once it says `wanted`."""
-    said = ""
-    for _ in range(60):
-        said = modelward(folder, *words)
-        if wanted in said:
-            return said
-        time.sleep(0.5)
-    raise AssertionError(said)
+def until(true: Callable[[], Any], limit_s: float = 60.0) -> Any:
+    """Return what `true` returns once it is true."""
+    end = time.monotonic() + limit_s
+    while not (found := true()):
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.3)
+    return found
 
 
-def test_a_hub_and_two_sites_come_together_by_commands_and_train(tmp_path):
-    url = f"tls://127.0.0.1:{free_port()}"
-    modelward(tmp_path, "hub", "init", "hub", "--url", url)
-    for seed, name in enumerate(("north", "south")):
-        path = make_site(tmp_path / name, 60, seed)
-        table = path / "data.csv"
+class Country:
+    """A hub and its sites, joined by commands in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        url = f"tls://127.0.0.1:{free_port()}"
+        modelward(folder, "hub", "init", "hub", "--url", url)
+        for seed, name in enumerate(SITES):
+            self._join(name, seed, url)
+
+    def _join(self, name: str, seed: int, url: str) -> None:
+        here = self.folder
+        table = make_site(here / name, 60, seed) / "data.csv"
         table.write_text(table.read_text().replace("\np7,", f"\n{MARKED},"))
-        asked = modelward(tmp_path, "site", "init", name, "--name", name, "--hub-url", url)
-        admitted = modelward(tmp_path, "hub", "admit", "hub", f"{name}/request.json")
-        joined = modelward(tmp_path, "site", "join", name, f"{name}-membership.json")
-        spoken = asked.strip().rpartition("voice")[2].strip()
-        assert spoken in admitted
-        hub = HubFolder.open(tmp_path / "hub").spoken
-        assert hub in admitted
-        assert hub in joined
-        take_part(path, STUDY)
-    put_study(HubFolder.open(tmp_path / "hub"), STUDY)
+        asked = modelward(here, "site", "init", name, "--name", name, "--hub-url", url)
+        admitted = modelward(here, "hub", "admit", "hub", f"{name}/request.json")
+        joined = modelward(here, "site", "join", name, f"{name}-membership.json")
+        assert asked.strip().rpartition("voice")[2].strip() in admitted
+        assert re.findall(r"(\S+)\s+\(hub\)", admitted)[0] in joined
+        person = modelward(
+            here, "site", "person", "Ada", "--key", f"{name}.pem", "--passphrase", SECRET
+        )
+        apart = "namespaces" if unavailable(here) is None else "none"
+        policy = f'isolation = "{apart}"\n' + person[person.index("[approvers]") :]
+        (here / name / "policy.toml").write_text(policy)
 
-    with (
-        running(tmp_path, "hub", "up", "hub") as hub_log,
-        running(tmp_path, "site", "up", "north") as north_log,
-        running(tmp_path, "site", "up", "south"),
-    ):
-        said = until(tmp_path, "all 2 rounds", "hub", "status", "hub", "--json")
-        connected = until(tmp_path, "connected", "site", "status", "north")
+    def decide(self, word: str, site: str, study: str = "small") -> str:
+        """Have a person of `site` decide."""
+        key = ("--as", "Ada", "--key", f"{site}.pem", "--passphrase", SECRET)
+        return modelward(self.folder, "site", word, site, study, *key)
 
-    state = json.loads(said)
-    assert state["up"]
-    assert [member["site"] for member in state["members"]] == ["north", "south"]
-    assert "certificate until" in connected
-    for log in (hub_log, north_log):
+    def submit(self, rounds: int, version: int) -> None:
+        """Write the study file and propose it."""
+        text = STUDY_FILE.replace("ROUNDS", str(rounds)).replace("EXTRA", "")
+        text = text.replace('id = "small"', f'id = "small"\nversion = {version}')
+        (self.folder / "study.toml").write_text(text)
+        modelward(self.folder, "study", "submit", "study.toml", "--hub", "hub")
+
+    def studies(self, site: str) -> list[Any]:
+        """Return what `site` was asked to join."""
+        found: list[Any] = json.loads(modelward(self.folder, "site", "studies", site, "--json"))
+        return found
+
+    def state(self, version: int = 1) -> Any:
+        """Return what the hub says of one version of the study."""
+        told = json.loads(modelward(self.folder, "study", "status", "--hub", "hub", "--json"))
+        return told[version - 1]
+
+    def words(self, version: int = 1) -> dict[str, str | None]:
+        """Return what each site has decided, as the hub knows it."""
+        return {each["site"]: each["word"] for each in self.state(version)["sites"]}
+
+    def hub_says(self) -> str:
+        """Return the status of the hub."""
+        return modelward(self.folder, "hub", "status", "hub")
+
+    def messages(self, site: str, study: str) -> list[str]:
+        """Return the kinds of messages that a site has had and sent about a study."""
+        lines = (self.folder / site / "letters" / f"{study}.jsonl").read_text().splitlines()
+        return [json.loads(line)["kind"] for line in lines]
+
+    def entries(self, site: str) -> list[Any]:
+        """Return the ledger of `site`, verified."""
+        verify(self.folder / site / "ledger")
+        lines = (self.folder / site / "ledger" / "entries.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+
+@pytest.fixture
+def country(tmp_path):
+    """Everybody is up."""
+    made = Country(tmp_path)
+    with ExitStack() as stack:
+        stack.enter_context(running(tmp_path, "hub", "up", "hub"))
+        for name in SITES:
+            stack.enter_context(running(tmp_path, "site", "up", name))
+        yield made
+        assert "hub tls://" in made.hub_says()
+    assert not _alive(tmp_path / "hub" / "nats" / "nats.pid"), "the server ends with the hub"
+    for log in tmp_path.glob("*.log"):
         lines = [json.loads(line) for line in log.read_text().splitlines()]
-        assert {line["event"] for line in lines} & {"serving", "answered"}
+        assert lines[-1]["event"] == "stopped"
         assert MARKED not in log.read_text()
-    assert not _alive(tmp_path / "hub" / "nats" / "nats.pid")
+
+
+def test_two_approve_one_declines_and_is_never_asked(country):
+    country.submit(rounds=2, version=1)
+    (proposed,) = until(lambda: country.studies("west"))
+    shown = modelward(country.folder, "site", "show", "west", "small")
+    until(lambda: country.studies("north") and country.studies("south"))
+    country.decide("approve", "north")
+    country.decide("approve", "south")
+    country.decide("decline", "west")
+    decided = {"north": "approved", "south": "approved", "west": "declined"}
+    until(lambda: country.words() == decided)
+
+    modelward(country.folder, "study", "start", "small", "--hub", "hub")
+    until(lambda: "all 2 rounds are done" in country.hub_says())
+
+    study = proposed["study"]
+    assert "Tell who falls ill" in shown
+    assert country.messages("west", study) == ["proposal", "decline"]
+    assert [each["kind"] for each in country.entries("west") if "study" in each] == ["decline"]
+    until(lambda: country.messages("north", study).count("transcript") == 3)
+    assert country.messages("north", study).count("task") == 1 + 2 * 2
+    kinds = [each["kind"] for each in country.entries("north")]
+    assert kinds.count("release") == 1 + 2 * 2
+    assert "approval" in kinds
+    assert "north approved, south approved, west declined" in country.hub_says()
+    assert "connected" in modelward(country.folder, "site", "status", "north")
+
+
+def test_a_changed_study_needs_new_approvals_and_a_withdrawal_ends_one(country):
+    country.submit(rounds=500, version=1)
+    for name in SITES:
+        until(lambda name=name: country.studies(name))
+        country.decide("approve", name)
+    until(lambda: set(country.words().values()) == {"approved"})
+    modelward(country.folder, "study", "start", "small", "--hub", "hub")
+    until(lambda: "round 0" not in country.hub_says())
+
+    country.decide("withdraw", "south")
+    until(lambda: country.words()["south"] == "withdrawn")
+    modelward(country.folder, "study", "pause", "small", "--hub", "hub")
+    asked = country.messages("south", country.state()["study"]).count("task")
+    modelward(country.folder, "study", "start", "small", "--hub", "hub")
+    before = _round(country)
+    until(lambda: _round(country) > before + 2)
+    modelward(country.folder, "study", "stop", "small", "--hub", "hub")
+
+    assert country.messages("south", country.state()["study"]).count("task") == asked
+    country.submit(rounds=1, version=2)
+    assert set(until(lambda: country.words(2)).values()) == {None}
+    until(lambda: len(country.studies("north")) == 2)
+    assert [each["decision"] for each in country.studies("north")] == ["approved", "undecided"]
+    assert "waiting for a decision: small" in modelward(
+        country.folder, "site", "status", "north"
+    )
+
+
+def _round(country: Country) -> int:
+    return int(re.findall(r"round (\d+)", country.hub_says())[0])
 
 
 def _alive(pid_file: Path) -> bool:

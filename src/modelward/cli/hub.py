@@ -89,10 +89,10 @@ def up(
     folder: Folder,
     *,
     until_done: Annotated[
-        bool, typer.Option("--until-done", help="End when every study is finished.")
+        bool, typer.Option("--until-done", help="End when every proposed study is finished.")
     ] = False,
 ) -> None:
-    """Start the server and serve studies until SIGTERM; logs are JSON lines on stderr."""
+    """Start the server, propose and run studies until SIGTERM; logs are JSON on stderr."""
     import signal
 
     from modelward.engines.jetstream.hub_node import HubNode
@@ -122,7 +122,9 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
             f"certificate until {member['certificate_until']}"
         )
     for study in state["studies"]:
+        decided = ", ".join(f"{site} {word}" for site, word in study["decisions"].items())
         typer.echo(f"  study {study['id']}: round {study['rounds']}, {study['state']}")
+        typer.echo(f"    {decided}")
     alarms.warn(state["alarms"], "hub", folder)
 
 

@@ -57,7 +57,7 @@ def join(
 
 @app.command()
 def up(folder: Folder) -> None:
-    """Dial the hub and answer tasks until SIGTERM; logs are JSON lines on stderr."""
+    """Dial the hub and answer tasks of approved studies until SIGTERM; logs are JSON."""
     import signal
 
     from modelward.engines.jetstream.journal import to_stream
@@ -82,6 +82,8 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
     typer.echo(f"site {state['site']} of {state['hub']}")
     typer.echo(f"  {state['says']}")
     typer.echo(f"  certificate until {state['certificate_until']}")
+    if state["undecided"]:
+        typer.echo(f"  waiting for a decision: {', '.join(state['undecided'])}")
     if state["clock_skew_s"] is not None:
         typer.echo(f"  the hub's clock is {state['clock_skew_s']:+.1f} s from this one")
     alarms.warn(state["alarms"], "site", folder)

@@ -2,11 +2,15 @@
 
 A round is committed in one transaction, after its model is on disk; a round that is not
 committed did not happen and is asked again, and the sites answer it with the same bytes.
-One connection writes (WAL, synchronous=FULL). Models and optimiser states are bundles in
+One connection writes at a time (WAL, synchronous=FULL): threads of a process take turns, and
+so do processes, by a lock on `registry.lock`. Models and optimiser states are bundles in
 the store beside the database; rows name them by hash.
 """
 
+import fcntl
 import json
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -24,7 +28,7 @@ from modelward.core.canonical import canonical_bytes
 from modelward.core.study import Study
 from modelward.core.tensors import Schema, Tensors
 from modelward.errors import RunMismatch, StorageError
-from modelward.hub.round import RoundRecord, State
+from modelward.hub.round import Arrays, RoundRecord, State
 from modelward.study.model import Model
 from modelward.study.read import from_json
 
@@ -34,6 +38,9 @@ _studies = sa.table(
 _rounds = sa.table(
     "rounds",
     *map(sa.column, ("study", "round_no", "model", "optimiser", "record", "best", "seconds")),
+)
+_combined = sa.table(
+    "combined", *map(sa.column, ("study", "round_no", "model", "optimiser", "record"))
 )
 _answers = sa.table(
     "answers",
@@ -67,6 +74,10 @@ class AnswerRow:
     bytes: int | None = None
 
 
+Combined = tuple[Model, Arrays, RoundRecord]
+"""What a round led to before it is validated: model, server optimiser's memory, record."""
+
+
 class Registry:
     """The hub's memory of its studies.
 
@@ -79,6 +90,7 @@ class Registry:
         self.folder = folder
         self.store = Store(folder / "models")
         self._engine = _connect(folder / "registry.sqlite")
+        self._turn = threading.RLock()
         with self.writing() as connection:
             _migrate(connection)
 
@@ -158,8 +170,49 @@ class Registry:
         }
         with self.writing() as connection:
             connection.execute(sa.insert(_rounds).values(row))
+            connection.execute(sa.delete(_combined).where(_combined.c.study == study.sha256))
             self._insert_answers(connection, study, answers)
         self._forget(study, state)
+
+    def combine(
+        self, model: Model, optimiser: Arrays, record: RoundRecord, answers: Sequence[AnswerRow]
+    ) -> None:
+        """Remember who was combined in a round that is still to be validated, and into what.
+
+        Nothing that was made of the answers leaves the hub before this: a hub that is killed
+        goes on with the same roster, also if other answers have come meanwhile.
+
+        Args:
+            model: The model that came out.
+            optimiser: The memory of the server optimiser after it.
+            record: The round, without metrics.
+            answers: What the sites answered.
+        """
+        study = model.study
+        digest, _ = self.store.put(model.tensors, model.schema)
+        row = {
+            "study": study.sha256,
+            "round_no": record.round_no,
+            "model": digest,
+            "optimiser": self._put_arrays(optimiser),
+            "record": json.dumps(asdict(record)),
+        }
+        with self.writing() as connection:
+            connection.execute(sa.insert(_combined).prefix_with("OR REPLACE").values(row))
+            self._insert_answers(connection, study, answers)
+
+    def combined(self, study: Study, round_no: int) -> Combined | None:
+        """Return what `combine` remembered of a round, or None."""
+        with self.reading() as connection:
+            row = connection.execute(
+                sa.select(_combined).where(
+                    _combined.c.study == study.sha256, _combined.c.round_no == round_no
+                )
+            ).first()
+        if row is None:
+            return None
+        optimiser = {} if row.optimiser is None else dict(self.store.tensors(row.optimiser))
+        return self.model(study, row.model), optimiser, _record(row.record)
 
     def note_answers(self, study: Study, answers: Sequence[AnswerRow]) -> None:
         """Remember answers that belong to no training round (statistics)."""
@@ -289,7 +342,7 @@ class Registry:
     def writing(self) -> Iterator[Connection]:
         """Give one transaction: committed at the end of the block, or not at all."""
         try:
-            with self._engine.begin() as connection:
+            with self._turn, _alone(self.folder), self._engine.begin() as connection:
                 yield connection
         except sa.exc.DatabaseError as error:
             raise _storage(self.folder, error) from error
@@ -298,10 +351,21 @@ class Registry:
     def reading(self) -> Iterator[Connection]:
         """Give a connection that only reads."""
         try:
-            with self._engine.connect() as connection:
+            with self._turn, self._engine.connect() as connection:
                 yield connection
         except sa.exc.DatabaseError as error:
             raise _storage(self.folder, error) from error
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing; SQLite's own busy handling gives up after seconds."""
+    descriptor = os.open(folder / "registry.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _connect(path: Path) -> Engine:

@@ -1,6 +1,6 @@
 """The story of a study, from the hub's chair. Read this file first.
 
-    register -> statistics -> (ask -> collect -> step -> validate -> commit)* -> finish
+    register -> statistics -> (ask -> collect -> combine -> validate -> commit)* -> finish
 
 The hub holds no patient data and cannot import what reads any. It asks through an engine,
 adds what sites release, and commits every round before it starts the next, so a run that
@@ -25,7 +25,7 @@ from modelward.errors import BadUpdate, DataError, QuorumNotMet
 from modelward.evaluate import binned
 from modelward.hub import round as rounds
 from modelward.hub.accept import objection
-from modelward.hub.registry import AnswerRow, Registry
+from modelward.hub.registry import AnswerRow, Combined, Registry
 from modelward.hub.round import RoundRecord, State
 from modelward.hub.strategy import Collector, Strategy, Sums, strategy
 from modelward.study.answers import SCORE_BINS
@@ -74,6 +74,7 @@ class Outcome:
 
 
 Watch = Callable[[Progress], None]
+Publish = Callable[[Study, int], None]
 
 
 class Hub:
@@ -84,6 +85,9 @@ class Hub:
         registry: What is remembered.
         keys: The sites' public keys; an answer under another key is rejected.
         watch: Called with progress.
+        publish: Called with each round when it is committed, before the next is asked, and
+            again for the last one when a study goes on; 0 stands for the statistics. What
+            others are to know of a round (transcripts) is sent from there.
         clock: Seconds from a monotonic clock.
     """
 
@@ -94,12 +98,14 @@ class Hub:
         keys: Mapping[str, Ed25519PublicKey],
         *,
         watch: Watch = lambda _: None,
+        publish: Publish = lambda *_: None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._engine = engine
         self._registry = registry
         self._keys = keys
         self._watch = watch
+        self._publish = publish
         self._clock = clock
 
     def run(self, study: Study) -> Outcome:
@@ -112,6 +118,7 @@ class Hub:
         self._registry.register(study, list(self._keys))
         start = self._registry.start(study) or self._begin(study)
         state = self._registry.state(study)
+        self._publish(study, state.round_no)
         plan = strategy(study)
         while (reason := rounds.stop_reason(study, state)) is None:
             state = self._round(study, state, start, plan)
@@ -149,6 +156,24 @@ class Hub:
         """Ask, collect, step, validate and commit one round."""
         began = self._clock()
         number = state.round_no + 1
+        known = self._registry.combined(study, number)
+        answers: list[AnswerRow] = []
+        if known is None:
+            known, answers = self._combine(study, state, start, plan)
+        model, optimiser, record = known
+        if study.stop.metric is not None:
+            answers, record = self._validate(study, model, record)
+        state = rounds.advance(study, state, model.parameters, optimiser, record)
+        self._registry.commit(model, state, answers, seconds=self._clock() - began)
+        self._publish(study, number)
+        self._watch(Progress(plan.asks, number, len(self._keys), len(self._keys), record))
+        return state
+
+    def _combine(
+        self, study: Study, state: State, start: Model, plan: Strategy
+    ) -> tuple[Combined, list[AnswerRow]]:
+        """Ask and step; what is validated next is committed first, with who is in it."""
+        number = state.round_no + 1
         collected = plan.collector()
         task = Task(
             study=study.sha256,
@@ -162,12 +187,8 @@ class Hub:
         record = _record(number, answers, state.parameters, parameters, list(self._keys))
         model = replace(start, parameters=parameters)
         if study.stop.metric is not None:
-            more, record = self._validate(study, model, record)
-            answers += more
-        state = rounds.advance(study, state, parameters, optimiser, record)
-        self._registry.commit(model, state, answers, seconds=self._clock() - began)
-        self._watch(Progress(plan.asks, number, len(answers), len(self._keys), record))
-        return state
+            self._registry.combine(model, optimiser, record, answers)
+        return (model, optimiser, record), answers
 
     def _validate(
         self, study: Study, model: Model, record: RoundRecord

@@ -13,73 +13,24 @@ Weights are units behind each artifact, as its signed card says. docs/formats/tr
 has an example.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
-
-from pydantic import TypeAdapter, ValidationError
 
 from modelward.artifact import bundle
 from modelward.artifact.store import measure
 from modelward.core.artifact import Artifact, Card
-from modelward.core.canonical import Json, canonical_bytes
 from modelward.core.columns import columns
 from modelward.core.study import Study
 from modelward.core.task import Task, TaskKind
 from modelward.core.tensors import Schema, Tensors
 from modelward.core.verdict import Release
-from modelward.errors import MessageRefused
 from modelward.hub.registry import Registry
 from modelward.hub.strategy import Sums, strategy
 from modelward.study.answers import answer_to
 from modelward.study.model import Model, initial, model_schema
 from modelward.study.scaling import from_sums
+from modelward.study.transcript import Input, Transcript, from_body, refuse
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
-    """One artifact that went in.
-
-    Attributes:
-        site: Who made it.
-        sha256: Its hash.
-        weight: Units behind it.
-    """
-
-    site: str
-    sha256: str
-    weight: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transcript:
-    """One round.
-
-    Attributes:
-        study: SHA-256 of the study.
-        round_no: The round; 0 for statistics.
-        roster: Every site that was asked, by name.
-        inputs: What was combined, by site name.
-        before: SHA-256 of the model before; None in round 0.
-        memory_before: SHA-256 of the optimiser's memory before; None if it has none.
-        output: SHA-256 of the model after.
-        memory_after: SHA-256 of the optimiser's memory after; None if it has none.
-    """
-
-    study: str
-    round_no: int
-    roster: tuple[str, ...]
-    inputs: tuple[Input, ...]
-    before: str | None
-    memory_before: str | None
-    output: str
-    memory_after: str | None
-
-    def body(self) -> dict[str, Json]:
-        """Return the transcript as the body of a message."""
-        body: dict[str, Json] = TypeAdapter(Transcript).dump_python(self, mode="json")
-        del body["study"], body["round_no"]  # the envelope has them
-        return body
+__all__ = ["Artifacts", "Transcript", "from_body", "of_round", "rebuild", "replay"]
 
 
 class Artifacts(Protocol):
@@ -88,22 +39,6 @@ class Artifacts(Protocol):
     def tensors(self, digest: str, schema: Schema | None = None) -> dict[str, Any]:
         """Return the tensors of the bundle `digest`, checked against it."""
         ...
-
-
-def from_body(study: str, round_no: int, body: Mapping[str, Any]) -> Transcript:
-    """Return the transcript in the body of a message about `study` and `round_no`.
-
-    Raises:
-        MessageRefused: If it is not one.
-    """
-    try:
-        raw = canonical_bytes({**body, "study": study, "round_no": round_no})
-        found = TypeAdapter(Transcript).validate_json(raw, strict=True)
-    except ValidationError as error:
-        raise _refuse(error.errors()[0]["msg"]) from error
-    if found.body() != dict(body):
-        raise _refuse("it has unknown fields")
-    return found
 
 
 def of_round(registry: Registry, study: Study, round_no: int) -> Transcript:
@@ -138,7 +73,7 @@ def replay(transcript: Transcript, study: Study, artifacts: Artifacts) -> str:
     model, memory = rebuild(transcript, study, artifacts)
     found = _bundle_hash(memory, Schema.from_tensors(memory)) if memory else None
     if found != transcript.memory_after:
-        raise _refuse("the memory of the server optimiser comes out differently")
+        raise refuse("the memory of the server optimiser comes out differently")
     return _bundle_hash(model.tensors, model.schema)
 
 
@@ -161,9 +96,9 @@ def rebuild(
         StorageError: If a bundle is missing.
     """
     if transcript.study != study.sha256:
-        raise _refuse("it is about another study")
+        raise refuse("it is about another study")
     if not transcript.inputs:
-        raise _refuse("nothing went in")
+        raise refuse("nothing went in")
     if not transcript.round_no:
         return _first(transcript, study, artifacts), {}
     plan = strategy(study)
@@ -212,11 +147,3 @@ def _releases(
 
 def _bundle_hash(tensors: Tensors, schema: Schema) -> str:
     return measure(bundle.encode(tensors, schema))[0]
-
-
-def _refuse(found: str) -> MessageRefused:
-    return MessageRefused(
-        f"a transcript is refused: {found}",
-        why="a round is what its signed terms make of the artifacts that went in",
-        remedy="keep the transcript and its artifacts, and ask the hub's operator",
-    )

@@ -1,6 +1,6 @@
 """A site on the wire: approvals, checks of what comes in, then the hospital's own door.
 
-    task -> approved? -> as signed? -> trainer (isolated) -> gate -> ledger -> answer
+    task -> approved? -> as signed, as the hub has said? -> trainer -> gate -> ledger -> answer
 
 This is what a wire serves: it has a `name` and it answers tasks. It holds the keys, the
 policy and the ledger; it opens no data. Whatever is refused here is in the ledger with its
@@ -26,18 +26,21 @@ from modelward.artifact.store import Store
 from modelward.core.canonical import Json, canonical_bytes
 from modelward.core.study import Study
 from modelward.core.task import Task
-from modelward.core.verdict import Answer, Finding, Refusal
+from modelward.core.verdict import Answer, Finding, Refusal, Release
 from modelward.errors import BadArtifact, ModelwardError, NotApproved, StorageError
 from modelward.gate.policy import Policy
 from modelward.ledger import kinds
-from modelward.site import intake
+from modelward.site import intake, transcripts
 from modelward.site.approvals import Approvals, DecisionRecord
 from modelward.site.hospital import Hospital, Trainer, now
 from modelward.site.intake import Seen
 from modelward.site.isolated import IsolatedTrainer
+from modelward.site.mailbag import Mailbag
 from modelward.site.snapshot import CohortFacts
+from modelward.site.transcripts import Told, Witnessed
 from modelward.study.agreement import Agreement
 from modelward.study.model import Model, model_schema
+from modelward.study.transcript import from_body, refuse
 
 
 class Gatekeeper:
@@ -64,12 +67,15 @@ class Gatekeeper:
         clock: Callable[[], datetime] = now,
         trainer: Trainer | None = None,
     ) -> None:
+        folder = folder.resolve()  # processes with another working folder are started from it
         self.name, self.folder = name, folder
         if trainer is None:
             trainer = IsolatedTrainer(folder, name, policy.isolation)
             trainer.on_cohort = self._note_cohort
+        self._trainer = trainer
         self._hospital = Hospital(folder, name, policy=policy, clock=clock, trainer=trainer)
         self._record = DecisionRecord(self._hospital.ledger)
+        self.mailbag = Mailbag(self._hospital.circle)
         self._refused: set[tuple[str, str]] = set()
         self.approvals = Approvals(folder, name, policy.approvers)
 
@@ -85,16 +91,21 @@ class Gatekeeper:
             TrainingFailed: If the trainer failed.
             StorageError: If a decision cannot be recorded; then nothing leaves.
         """
+        if self._hospital.circle.stopped:
+            return Refusal(self.name, task.id)
         try:
             self.settle()
             study = self.approvals.approved(task.study, self._record).study
         except NotApproved as error:
             return self._refuse(task, (Finding("approval", error.what, error.remedy),))
         seen = self._seen(study)
-        if not intake.known(task, seen):
+        known = intake.known(task, seen)
+        findings = transcripts.task_objections(task, self._told(study))
+        if not findings and not known:
             findings = self._objections(task, study, seen, models)
-            if findings:
-                return self._refuse(task, findings)
+        if findings:
+            return self._refuse(task, findings)
+        if not known:
             self._let_in(task, study, seen, models)
         self._hospital.join(study)
         return self._hospital.answer(task, models)
@@ -110,6 +121,38 @@ class Gatekeeper:
         except ModelwardError as error:
             self.note_refused(envelope.study, error)
             raise
+
+    def hear_transcript(self, envelope: Envelope) -> None:
+        """Hold what the hub says of a round against what this site has seen, and keep it.
+
+        A fault ends the study here: no task of it is answered any more.
+
+        Raises:
+            NotApproved: If the study is not approved.
+            MessageRefused: If it is no transcript, or does not fit.
+        """
+        agreement = self.approvals.approved(envelope.study, self._record)
+        study = agreement.study
+        said = from_body(envelope.study, envelope.round_no, envelope.body)
+        told, own = self._told(study), None
+        if told is not None and said.round_no < told.round_no:
+            return  # one that came again
+        answer = self._hospital.door.decided(transcripts.asked(study, said))
+        if isinstance(answer, Release):
+            own = (answer.artifact.card.sha256, answer.artifact.card.patients)
+        roster = tuple(sorted(agreement.roster))
+        known = Witnessed(roster=roster, seen=self._seen(study), told=told, released=own)
+        wrong = transcripts.faults(self.name, study, said, known)
+        before = None if told is None else told.fault
+        now_told = Told(
+            round_no=said.round_no,
+            output=said.output,
+            memory=said.memory_after,
+            fault=before or "; ".join(wrong) or None,
+        )
+        transcripts.remember(self._store(study).folder, now_told)
+        if wrong:
+            raise refuse(f"round {said.round_no}: {'; '.join(wrong)}")
 
     def note_refused(self, study: str, error: ModelwardError) -> None:
         """Record a message that was refused, once for each reason and study.
@@ -132,6 +175,10 @@ class Gatekeeper:
             NotApproved: If a decision file cannot be relied on.
         """
         return self.approvals.settle(self._record)
+
+    def interrupt(self) -> None:
+        """End what is being computed, from any thread; the task in hand is not decided."""
+        self._trainer.stop()
 
     def close(self) -> None:
         """End the trainer and let go of the ledger."""
@@ -174,6 +221,17 @@ class Gatekeeper:
             _keep(models.path(after.model), store.path(after.model))
         asked = [[round_no, kind, id_] for (round_no, kind), id_ in after.asked.items()]
         table = {**asdict(after), "asked": asked}
+        if task.model is not None and after.model != seen.model:
+            self._hospital.ledger.append(
+                kinds.fields(
+                    "receipt",
+                    study=study.sha256,
+                    round=task.round_no,
+                    sha256=task.model,
+                    bytes=models.path(task.model).stat().st_size,
+                    source="hub",
+                )
+            )
         durable.write_whole(store.folder / "seen.json", canonical_bytes(table))
         if seen.model is not None and seen.model != after.model:
             store.path(seen.model).unlink(missing_ok=True)
@@ -192,6 +250,9 @@ class Gatekeeper:
             ) from error
         asked = {(round_no, kind): id_ for round_no, kind, id_ in table.pop("asked")}
         return Seen(asked=asked, **table)
+
+    def _told(self, study: Study) -> Told | None:
+        return transcripts.recall(self._store(study).folder)
 
     def _store(self, study: Study) -> Store:
         return Store(self.folder / "intake" / study.sha256)

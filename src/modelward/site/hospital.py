@@ -45,6 +45,10 @@ class Trainer(Protocol):
         """Return the result of `task`, whose model lies in `models`."""
         ...
 
+    def stop(self) -> None:
+        """End what is being computed, from any thread, if that can be done."""
+        ...
+
     def close(self) -> None:
         """Let go of what is held."""
         ...
@@ -66,6 +70,9 @@ class DirectTrainer:
         """Return the result of `task`."""
         model = model_of(task, study, models)
         return compute(task, study, model, self.cohort(study), self._site)
+
+    def stop(self) -> None:
+        """Do nothing: a thread cannot be ended."""
 
     def close(self) -> None:
         """Forget the cohorts."""

@@ -11,6 +11,7 @@ against the signed study before any data are touched:
     scaling  figures that federated statistics can give, the same in all rounds
     step     no further from the last model seen here than the signed bound allows
 
+What the hub has said of finished rounds is held against tasks in transcripts.py.
 Findings are recorded in the ledger and shown to the operator; the hub learns of a refusal.
 
 The bound of one round, from the signed terms (aggregate/server_opt.py has the symbols).
@@ -130,9 +131,13 @@ def model_objections(
 
 def expected_kinds(study: Study) -> frozenset[TaskKind]:
     """Return the kinds of task that follow from the study's terms."""
-    trained: TaskKind = "newton" if study.plan.strategy == "newton" else "train"
     watched: frozenset[TaskKind] = frozenset(("evaluate",) if study.stop.metric else ())
-    return frozenset[TaskKind](("statistics", trained)) | watched
+    return frozenset[TaskKind](("statistics", trains(study))) | watched
+
+
+def trains(study: Study) -> TaskKind:
+    """Return the kind of task that a study's rounds ask."""
+    return "newton" if study.plan.strategy == "newton" else "train"
 
 
 def largest_step(study: Study, size: int) -> float:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -27,7 +28,7 @@ OPEN_ROOMS = 2
 """Trainers kept running at once; each holds one cohort in memory."""
 
 PATIENCE_S = 600.0
-"""Seconds that an extractor unit may take."""
+"""Seconds that an extractor may take."""
 
 
 class IsolatedTrainer:
@@ -96,6 +97,11 @@ class IsolatedTrainer:
         """Return the process ids of the trainers that are running as children."""
         return [room.pid for room in self._rooms.values() if room.pid is not None]
 
+    def stop(self) -> None:
+        """End what is being computed, from any thread."""
+        for room in list(self._rooms.values()):
+            room.stop()
+
     def close(self) -> None:
         """End every trainer."""
         for room in self._rooms.values():
@@ -105,7 +111,10 @@ class IsolatedTrainer:
     def _extract(self) -> None:
         """Run the extractor over all wishes, as a process of its own."""
         package = Path(__file__).resolve().parents[2]
-        with (self._folder / "extractor.log").open("ab") as log:
+        with (
+            (self._folder / "extractor.log").open("ab") as log,
+            suppress(subprocess.TimeoutExpired),
+        ):
             subprocess.run(  # noqa: S603 - our interpreter, and arguments of our own
                 [sys.executable, "-P", "-s", "-m", "modelward.site.extractor",
                  str(self._folder.resolve())],
@@ -114,6 +123,7 @@ class IsolatedTrainer:
                 stderr=log,
                 env={"PYTHONPATH": str(package), "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"},
                 check=False,
+                timeout=PATIENCE_S,
             )  # fmt: skip
 
 

@@ -6,12 +6,13 @@ its ledger has grown. Mail that is lost with a crash is made again: a witness sa
 knows, and the site goes on from there.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from modelward.core.canonical import Json
 from modelward.ledger import mail
-from modelward.ledger.circle import Circle
+from modelward.ledger.circle import HUB, Circle
 from modelward.ledger.mail import Mail, Reply
 
 
@@ -25,6 +26,18 @@ class Mailbag:
     def __init__(self, circle: Circle) -> None:
         self._circle = circle
         self._replies: list[Reply] = []
+
+    def compared_since(self, patience_s: float) -> Callable[[], bool]:
+        """Return what says whether tasks may be answered now.
+
+        A ledger with entries is first held against what the hub knows of it as a witness;
+        a site that was rolled back stops there (`Circle.stopped`). Who hears nothing for
+        `patience_s` seconds goes on: its witnesses are heard later, and what they know
+        still stops it then.
+        """
+        end = time.monotonic() + patience_s
+        circle = self._circle
+        return lambda: not circle.has_entries or HUB in circle.heard or time.monotonic() >= end
 
     def hear(self, body: Mapping[str, Any]) -> None:
         """Deal with mail that the hub has passed on.

@@ -10,13 +10,18 @@ import json
 import socket
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from threading import Timer
 from typing import Any, BinaryIO
 
 from modelward.site.isolation import admit, start
 
 LONGEST_REPLY = 4096
 """Bytes of a reply; it has one field of a few words."""
+
+START_S = 60.0
+"""Seconds that systemd and the trainer have to come up."""
 
 View = Mapping[str, str | int | bool]
 """What a child is told to enter, see trainer.py."""
@@ -29,20 +34,48 @@ class Line:
         writes: Takes lines.
         reads: Gives lines.
         process: The trainer, if it is ours to end.
+        connection: The connection to it, if it is not.
     """
 
     def __init__(
-        self, writes: BinaryIO, reads: BinaryIO, process: subprocess.Popen[bytes] | None
+        self,
+        writes: BinaryIO,
+        reads: BinaryIO,
+        process: subprocess.Popen[bytes] | None,
+        connection: socket.socket | None = None,
     ) -> None:
         self._writes, self._reads, self._process = writes, reads, process
+        self._connection = connection
 
     @property
     def pid(self) -> int | None:
         """Process id of the trainer, if it is a child."""
         return None if self._process is None else self._process.pid
 
-    def ask(self, question: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the reply to `question`, or None if the trainer is gone or talks nonsense."""
+    def ask(self, question: Mapping[str, Any], limit_s: float) -> dict[str, Any] | None:
+        """Return the reply to `question`; None if the trainer is gone or talks nonsense.
+
+        Args:
+            question: What is asked.
+            limit_s: Seconds after which it is ended.
+        """
+        limit = Timer(limit_s, self.kill)
+        limit.daemon = True
+        limit.start()
+        try:
+            return self._exchange(question)
+        finally:
+            limit.cancel()
+
+    def kill(self) -> None:
+        """End the trainer, or hang up, while another thread waits for its reply."""
+        if self._process is not None:
+            self._process.kill()
+        elif self._connection is not None:
+            with suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)
+
+    def _exchange(self, question: Mapping[str, Any]) -> dict[str, Any] | None:
         try:
             self._writes.write(json.dumps(question).encode() + b"\n")
             self._writes.flush()
@@ -57,8 +90,9 @@ class Line:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-        for stream in (self._writes, self._reads):
-            stream.close()
+        for stream in (self._writes, self._reads, self._connection):
+            if stream is not None:
+                stream.close()
 
 
 def child(view: View, log: Path) -> Line:
@@ -91,10 +125,14 @@ def unit(path: Path, study: str) -> Line:
     Raises:
         OSError: If nobody listens there.
     """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
         connection.connect(str(path))
-        line = Line(connection.makefile("wb"), connection.makefile("rb"), None)
-    if line.ask({"study": study}) != {"entered": True}:
+    except OSError:
+        connection.close()
+        raise
+    line = Line(connection.makefile("wb"), connection.makefile("rb"), None, connection)
+    if line.ask({"study": study}, START_S) != {"entered": True}:
         line.close()
         raise OSError(f"the trainer at {path} does not serve study {study[:12]}…")
     return line

@@ -11,7 +11,8 @@ against the study's schema, and a bundle that is anything else is an offer of no
 the gate refuses and the ledger records. How many units are behind an answer is taken from
 the extractor's figures, never from the trainer.
 
-A trainer that dies is started once more: the same task gives the same bits.
+A trainer that dies is started once more: the same task gives the same bits. One that
+computes for longer than a round of the study waits is ended.
 """
 
 import os
@@ -38,6 +39,9 @@ from modelward.study.answers import answer_to
 OFFER = "offer.safetensors"
 ATTEMPTS = 2
 
+LONGEST_S, SHORTEST_S = 24 * 3600.0, 60.0
+"""How long a trainer may compute for one task of a study without a deadline, and at least."""
+
 
 class Workroom:
     """One study's trainer at one site.
@@ -55,8 +59,10 @@ class Workroom:
     ) -> None:
         self._folder, self._site, self._study = folder, site, study
         self._facts, self._isolation = facts, isolation
+        self._limit_s = max(SHORTEST_S, study.plan.deadline_s or LONGEST_S)
         self._room = folder / "workroom" / study.sha256
         self._line: Line | None = None
+        self._stopped = False
         for name in ("root", "models", "outbox"):
             durable.make_folder(self._room / name)
         if os.geteuid() == 0 and isolation == "namespaces":
@@ -88,6 +94,12 @@ class Workroom:
                 raise self._failed(f"it reported {str(reply.get('failed'))[:40]!r}")
         raise self._failed("it ended twice without a word")
 
+    def stop(self) -> None:
+        """End the trainer for good, from any thread: what is being computed fails."""
+        self._stopped = True
+        if self._line is not None:
+            self._line.kill()
+
     def close(self) -> None:
         """End the trainer."""
         if self._line is not None:
@@ -114,11 +126,13 @@ class Workroom:
     def _ask(self, task: Task) -> dict[str, object] | None:
         """Return the trainer's reply, or None if it died or could not be started."""
         asked = {"task": asdict(task), "site": self._site, "cohort": self._facts.bundle}
+        if self._stopped:
+            return None
         try:
             self._line = self._line or self._start()
         except OSError:
             return None
-        reply = self._line.ask(asked)
+        reply = self._line.ask(asked, self._limit_s)
         if reply is None:
             self.close()
         return reply

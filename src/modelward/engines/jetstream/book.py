@@ -13,19 +13,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from modelward.artifact.envelope import Envelope, Kind, digest, repeats, seal
-from modelward.core.canonical import Json, parse_strict
-from modelward.core.task import Task
+from modelward.artifact.envelope import Envelope, Kind, digest, repeats, seal, unseal
+from modelward.core.canonical import Json, canonical_hash, parse_strict
 from modelward.durable import make_folder
-from modelward.errors import StorageError
+from modelward.errors import MessageRefused, StorageError
 from modelward.ledger.appendfile import AppendFile
 
 VALID = timedelta(days=14)
 """How long a message can be used: a site may be offline for days."""
+
+
+_Words = tuple[str, int, str]
+"""Kind, round, and SHA-256 of the body."""
 
 
 @dataclass(slots=True)
@@ -35,14 +37,14 @@ class _Study:
     Attributes:
         file: Where they lie.
         seen: Sender -> sequence -> digest.
-        tasks: Task id -> the message that asks it.
+        last: What we said last: its kind, round and hash of the body, and the message.
         answers: (task id, site) -> the message that answers it.
         artifacts: (site, hash of a released artifact) -> its last round.
     """
 
     file: AppendFile
     seen: dict[str, dict[int, str]] = field(default_factory=dict)
-    tasks: dict[str, bytes] = field(default_factory=dict)
+    last: tuple["_Words", bytes] | None = None
     answers: dict[tuple[str, str], bytes] = field(default_factory=dict)
     artifacts: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -87,6 +89,41 @@ class Book:
             )
             return seal(envelope, self._key)
 
+    def say(
+        self,
+        kind: Kind,
+        *,
+        study: str,
+        round_no: int,
+        body: Mapping[str, Json],
+        now: datetime,
+        after: bytes | None = None,
+    ) -> bytes:
+        """Return a signed message that is on disk, to be sent before anything else is said.
+
+        What was said last, and is still valid, is said again with the same bytes. What was
+        said earlier gets a new sequence: nobody knows whether the first one arrived before
+        those that followed it, and behind them it would be a replay.
+
+        Args:
+            kind: What it is.
+            study: SHA-256 of its study.
+            round_no: Its round.
+            body: What it says.
+            now: The time.
+            after: A message that it follows, kept before it.
+
+        Raises:
+            StorageError: If it cannot be written; then it must not be sent.
+        """
+        with self._lock:
+            last, words = self._of(study).last, (kind, round_no, canonical_hash(body))
+            said = last[1] if last is not None and last[0] == words else None
+            if said is None or not self._valid(said, now):
+                said = self.write(kind, study=study, round_no=round_no, body=body, now=now)
+            self.keep(study, *(() if after is None else (after,)), said)
+            return said
+
     def keep(self, study: str, *messages: bytes) -> None:
         """Put messages on disk, in this order; those that are here already are passed over.
 
@@ -100,7 +137,7 @@ class Book:
                 return
             book.file.append(b"".join(raw + b"\n" for raw in new))
             for raw in new:
-                _index(book, raw)
+                _index(book, raw, self._party)
 
     def repeats(self, raw: bytes, envelope: Envelope) -> bool:
         """Return whether these very bytes were kept before.
@@ -111,11 +148,6 @@ class Book:
         with self._lock:
             seen = self._of(envelope.study).seen.get(envelope.sender, {})
             return repeats(raw, envelope, seen)
-
-    def task(self, study: str, task: str) -> bytes | None:
-        """Return the message that asks `task`, or None."""
-        with self._lock:
-            return self._of(study).tasks.get(task)
 
     def answer(self, study: str, task: str, site: str) -> bytes | None:
         """Return the message in which `site` answers `task`, or None."""
@@ -130,7 +162,6 @@ class Book:
         """
         with self._lock:
             book = self._of(study)
-            book.tasks = {k: v for k, v in book.tasks.items() if _round(v) >= round_no}
             book.answers = {k: v for k, v in book.answers.items() if _round(v) >= round_no}
             artifacts = book.artifacts
             old = [each for each, last in artifacts.items() if last < round_no]
@@ -156,20 +187,27 @@ class Book:
                     remedy="check that the folder exists, is writable and has space",
                 ) from error
             self._studies[study] = book
-            _load(book)
+            _load(book, self._party)
         return self._studies[study]
+
+    def _valid(self, raw: bytes, now: datetime) -> bool:
+        try:
+            unseal(raw, {self._party: self.public}, now=now)
+        except MessageRefused:
+            return False
+        return True
 
 
 def _round(raw: bytes) -> int:
     return int(parse_strict(raw, what="message")["round"])
 
 
-def _load(book: _Study) -> None:
+def _load(book: _Study, party: str) -> None:
     whole = 0
     for line in book.file.lines():
         if not line.endswith(b"\n"):
             break
-        _index(book, line[:-1])
+        _index(book, line[:-1], party)
         whole += len(line)
     if whole < book.file.size:
         book.file.cut(whole)
@@ -180,19 +218,15 @@ def _is_known(book: _Study, raw: bytes) -> bool:
     return book.seen.get(said["sender"], {}).get(said["sequence"]) == digest(raw)
 
 
-def _index(book: _Study, raw: bytes) -> None:
+def _index(book: _Study, raw: bytes, party: str) -> None:
     """Remember a message of our own file; its signature was checked when it came."""
     said = parse_strict(raw, what="message")
     book.seen.setdefault(said["sender"], {})[said["sequence"]] = digest(raw)
     task = said["body"].get("task")
-    if said["kind"] == "task":
-        book.tasks[task_id(said["study"], said["round"], said["body"])] = raw
-    elif said["kind"] == "answer" and isinstance(task, str):
+    if said["sender"] == party:
+        words = (said["kind"], said["round"], canonical_hash(said["body"]))
+        book.last = (words, raw)
+    if said["kind"] == "answer" and isinstance(task, str):
         book.answers[task, said["sender"]] = raw
         if said["body"]["card"] is not None:
             book.artifacts[said["sender"], said["body"]["card"]["sha256"]] = said["round"]
-
-
-def task_id(study: str, round_no: int, body: Mapping[str, Any]) -> str:
-    """Return the id of the task that a task message asks; see core/task.py."""
-    return Task(study=study, round_no=round_no, kind=body["kind"], model=body["model"]).id

@@ -3,7 +3,8 @@
 A hub with its nats-server and every site are processes of their own, with certificates of
 their own, and talk over mutual TLS on the loopback interface. They are forked after
 everything was imported, die with this process, and are started again when they die alone:
-what they had in hand comes again, and is answered with the same bytes.
+what they had in hand comes again, and is answered with the same bytes. Nobody is asked whether
+to take part (assent.py), and unless `isolated` is said each site trains in its own process.
 """
 
 import json
@@ -24,10 +25,11 @@ from pydantic import TypeAdapter
 
 from modelward import errors
 from modelward.core.study import Study
-from modelward.engines.jetstream.configuration import Limits
-from modelward.engines.jetstream.hub_node import HubNode, put_study
+from modelward.engines.jetstream.assent import agree
+from modelward.engines.jetstream.hub_node import HubNode
 from modelward.engines.jetstream.journal import to_stream
-from modelward.engines.jetstream.site_node import SiteNode, take_part
+from modelward.engines.jetstream.serving import Manner
+from modelward.engines.jetstream.site_node import SiteNode
 from modelward.engines.workers import die_with
 from modelward.errors import EngineFailed, ModelwardError
 from modelward.hub.run import Progress
@@ -35,6 +37,7 @@ from modelward.joining import certificates
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.site_folder import SiteFolder
 from modelward.recipes.catalogue import load
+from modelward.site.hospital import DirectTrainer
 
 _PROGRESS = TypeAdapter(Progress)
 
@@ -68,7 +71,12 @@ def now() -> datetime:
 
 
 def federate(
-    hub: Path, sites: Mapping[str, Path], studies: list[Study], seen: Seen = lambda *_: None
+    hub: Path,
+    sites: Mapping[str, Path],
+    studies: list[Study],
+    seen: Seen = lambda *_: None,
+    *,
+    isolated: bool = False,
 ) -> WireFigures:
     """Run `studies` over separate processes to their end, going on where they stand.
 
@@ -77,6 +85,7 @@ def federate(
         sites: Name -> folder with `dataset.toml`.
         studies: Served one after another.
         seen: Is shown progress.
+        isolated: Train in processes of their own, kept apart as each site's policy says.
 
     Raises:
         ModelwardError: What stopped the hub.
@@ -85,7 +94,7 @@ def federate(
     folder = _ready(hub, sites, studies)
     for study in studies:
         load(study.recipe)
-    _Processes(folder, sites, seen).run()
+    _Processes(folder, sites, seen, isolated=isolated).run()
     figures = [_figures(hub, study) for study in studies]
     return WireFigures(
         round_ms=tuple(ms for each in figures for ms in each.round_ms),
@@ -126,18 +135,18 @@ def _ready(hub: Path, sites: Mapping[str, Path], studies: list[Study]) -> HubFol
         joined = (path / "membership.json").exists()
         if not joined or certificates.due(site.certificate, now()):
             site.join(folder.admit(site.ask(name, folder.url, now()), now()), now())
-    for study in studies:
-        put_study(folder, study)
-        for path in sites.values():
-            take_part(path, study)
+    agree(folder, sites, studies, now())
     return folder
 
 
 class _Processes:
     """The hub's process and the sites', kept running until the hub is done."""
 
-    def __init__(self, hub: HubFolder, sites: Mapping[str, Path], seen: Seen) -> None:
+    def __init__(
+        self, hub: HubFolder, sites: Mapping[str, Path], seen: Seen, *, isolated: bool
+    ) -> None:
         self._hub, self._sites, self._seen = hub, sites, seen
+        self._isolated = isolated
         self._fork = mp.get_context("fork")
         self._running: dict[str, ForkProcess] = {}
         self._restarts = 0
@@ -185,7 +194,7 @@ class _Processes:
         if pipe is not None:
             arguments = (_hub_process, self._hub.path, pipe)
         else:
-            arguments = (_site_process, self._sites[name])
+            arguments = (_site_process, self._sites[name], self._isolated)
         process = self._fork.Process(target=_child, args=(os.getpid(), *arguments))
         process.start()
         self._running[name] = process
@@ -226,9 +235,10 @@ def _child(parent: int, serve: Callable[..., None], *arguments: object) -> None:
     serve(*arguments)
 
 
-def _site_process(path: Path) -> None:
+def _site_process(path: Path, isolated: bool) -> None:  # noqa: FBT001 - called by _child
     with (path / "node.log").open("a") as log:
-        node = SiteNode(path, to_stream(now, log), now)
+        trainer = None if isolated else DirectTrainer(path, SiteFolder(path).name)
+        node = SiteNode(path, to_stream(now, log), now, trainer=trainer)
         signal.signal(signal.SIGTERM, lambda *_: node.stop())
         node.serve()
 
@@ -239,7 +249,8 @@ def _hub_process(path: Path, pipe: Connection) -> None:
         pipe.send_bytes(json.dumps({"study": study.sha256, "progress": fields}).encode())
 
     with (path / "node.log").open("a") as log:
-        node = HubNode(HubFolder.open(path), to_stream(now, log), told, Limits())
+        manner = Manner(watch=told, at_once=1, unasked=True)
+        node = HubNode(HubFolder.open(path), to_stream(now, log), manner)
         signal.signal(signal.SIGTERM, lambda *_: node.stop())
         try:
             node.serve(now, until_done=True)

@@ -9,7 +9,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -37,7 +37,7 @@ class Presence:
 
     Args:
         name: Who we are.
-        others: Whom we listen to; a name, or several.
+        others: Whom we listen to; who is added later is listened to as well.
         health: The file to write, or None.
         journal: Is told of wrong clocks.
         clock: The time.
@@ -46,15 +46,16 @@ class Presence:
     def __init__(
         self,
         name: str,
-        others: str | Sequence[str],
+        others: Collection[str],
         health: Path | None,
         journal: Journal,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._name = name
-        self._others = [others] if isinstance(others, str) else list(others)
+        self._others = others
         self._health, self._journal, self._clock = health, journal, clock
         self._heard: dict[str, float] = {}
+        self._there: set[str] = set()
         self.skew_s: dict[str, float] = {}
 
     def present(self) -> list[str]:
@@ -64,14 +65,26 @@ class Presence:
 
     async def announce(self, line: Line) -> None:
         """Give signs of life and listen to the others', until cancelled."""
-        for other in self._others:
-            await line.listen(f"fl.ann.{other}", self._hear)
+        heard: set[str] = set()
         while True:
+            for other in sorted(set(self._others) - heard):
+                await line.listen(f"fl.ann.{other}", self._hear)
+                heard.add(other)
             said = {"time": self._clock().isoformat(), "version": _version()}
             if line.connected:
                 await line.say(f"fl.ann.{self._name}", json.dumps(said).encode())
+            self._note_changes()
             self.write_health(connected=line.connected)
             await asyncio.sleep(EVERY_S)
+
+    def _note_changes(self) -> None:
+        """Tell the journal who has come and who has fallen silent."""
+        there = set(self.present())
+        for name in sorted(there - self._there):
+            self._journal("there", party=name)
+        for name in sorted(self._there - there):
+            self._journal("silent", party=name)
+        self._there = there
 
     def write_health(self, *, connected: bool) -> None:
         """Write the health file: whole, but not synced."""

@@ -10,28 +10,26 @@ What a site computes and whether it may leave are not decided here.
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PrivateKey,
     Ed25519PublicKey,
 )
 from nats.aio.msg import Msg
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from modelward.artifact import bundle
-from modelward.artifact.envelope import Envelope, digest, unseal
+from modelward.artifact.envelope import Envelope, Kind, digest, unseal
 from modelward.artifact.store import Store
 from modelward.core.artifact import Card
-from modelward.core.canonical import Json
-from modelward.core.task import Task, TaskKind
+from modelward.core.canonical import Json, canonical_hash
+from modelward.core.task import Task
 from modelward.core.tensors import Schema
 from modelward.core.verdict import Answer, Release
 from modelward.engines.jetstream import objects
@@ -42,17 +40,35 @@ from modelward.engines.jetstream.objects import Pieces
 from modelward.engines.jetstream.parcel import (
     INLINE,
     KIND,
-    LARGEST,
     being_worked_on,
-    check_attached,
     pack,
     unpack,
 )
 from modelward.engines.jetstream.presence import Presence
+from modelward.engines.jetstream.task_message import fetch_model, task_of
 from modelward.errors import MessageRefused, ModelwardError, StorageError
 
 LATER_S = 5.0
 """Wait before a task that met a full disk, say, is looked at again."""
+
+
+LOOK_S = 1.0
+"""How often the site is asked for news: what its people have decided."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """Something that a site tells the hub of its own accord.
+
+    Attributes:
+        kind: What it is.
+        study: SHA-256 of the study it is about.
+        body: What it says.
+    """
+
+    kind: Kind
+    study: str
+    body: Mapping[str, Json]
 
 
 class Answers(Protocol):
@@ -73,6 +89,10 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+class _NotYet(Exception):
+    """The site does not answer tasks yet."""
+
+
 class SiteEnd:
     """Serves one site until it is stopped.
 
@@ -83,6 +103,15 @@ class SiteEnd:
         hub_key: The hub's signing key; nobody else is listened to.
         folder: Where messages and models are kept.
         journal: Is told what happens.
+
+    Attributes:
+        on_message: Is given each new message that is not a task; it may refuse by raising.
+        on_refused: Is told of each message that was refused, and why.
+        on_certificate: Is given a new certificate; returns whether it was taken.
+        on_stop: Is called when the site stops, and ends what it is computing.
+        may_answer: Whether tasks are answered yet; they come again a second later.
+        news: Returns what the hub is to know; each thing is told once, until a restart.
+        clock: The time.
     """
 
     def __init__(
@@ -101,15 +130,20 @@ class SiteEnd:
         self._journal = journal
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="site")
         self._stopped = threading.Event()
+        self._in_order = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._serving: asyncio.Task[None] | None = None
-        self.presence = Presence(site.name, "hub", folder / "health.json", journal)
+        self.presence = Presence(site.name, ["hub"], folder / "health.json", journal)
         self.on_message: Callable[[bytes, Envelope], None] = self._unexpected
+        self.on_refused: Callable[[ModelwardError], None] = lambda _: None
         self.on_certificate: Callable[[str], bool] = lambda _: False
+        self.on_stop: Callable[[], None] = lambda: None
+        self.may_answer: Callable[[], bool] = lambda: True
+        self.news: Callable[[], Iterable[News]] = tuple
         self.clock = now
 
     def run(self) -> None:
-        """Serve until `stop` is called. Blocks; a task that is being answered is finished.
+        """Serve until `stop` is called. Blocks; a task in hand comes again another time.
 
         Raises:
             ModelwardError: If the site cannot go on.
@@ -117,6 +151,7 @@ class SiteEnd:
         try:
             asyncio.run(self._run())
         finally:
+            self.on_stop()
             self._desk.shutdown()
             self._book.close()
 
@@ -142,13 +177,36 @@ class SiteEnd:
         line = await Line.dial(self._identity, self._journal)
         self._journal("connected", site=self._site.name)
         announcing = asyncio.create_task(self.presence.announce(line))
+        telling = asyncio.create_task(self._tell(line))
         try:
             async for message in line.pull("TASKS", self._site.name, batch=1):
                 async with being_worked_on(message):
                     await self._take(line, message)
         finally:
             announcing.cancel()
+            telling.cancel()
             await line.close()
+
+    async def _tell(self, line: Line) -> None:
+        """Send the site's news, looking for more every second."""
+        told: set[str] = set()
+        while True:
+            try:
+                for each in await self._on_desk(self.news):
+                    named = canonical_hash(dict(each.body))
+                    if named in told:
+                        continue
+                    async with self._in_order:
+                        letter = await self._on_desk(
+                            self._letter, each.kind, each.study, 0, each.body
+                        )
+                        await self._put(line, digest(letter), letter, None)
+                    told.add(named)
+                    self._journal("told", kind=each.kind, study=each.study)
+            except ModelwardError as error:
+                self._journal("news-postponed", error=type(error).__name__)
+                await asyncio.sleep(LATER_S)
+            await asyncio.sleep(LOOK_S)
 
     async def _take(self, line: Line, message: Msg) -> None:
         """Deal with one message and acknowledge it, or have it come again later."""
@@ -159,12 +217,15 @@ class SiteEnd:
                     self._journal("certificate-renewed")
             else:
                 await self._read(line, message.data)
+        except _NotYet:
+            await message.nak(delay=LOOK_S)
         except StorageError as error:
             self._journal("task-postponed", error=type(error).__name__)
             await message.nak(delay=LATER_S)
         except ModelwardError as error:
             said = error.what if isinstance(error, MessageRefused) else ""
             self._journal("message-refused", error=type(error).__name__, said=said[:200])
+            await self._on_desk(self.on_refused, error)
             await message.term()
         else:
             await message.ack()
@@ -174,19 +235,25 @@ class SiteEnd:
         envelope = unseal(raw, self._hub, now=self.clock())
         again = self._book.repeats(raw, envelope)
         if envelope.kind != "task":
-            await self._on_desk(self.on_message, raw, envelope)
-            self._book.keep(envelope.study, raw)
+            if not again:
+                await self._on_desk(self.on_message, raw, envelope)
+                await self._on_desk(self._book.keep, envelope.study, raw)
             return
+        if not await self._on_desk(self.may_answer):
+            raise _NotYet
         task = task_of(envelope)
         self._journal(
             "task", study=task.study, round=task.round_no, kind=task.kind, again=again
         )
-        await self._fetch(line, task, attached)
+        await fetch_model(line, self._models, task, attached)
         body, content = await self._on_desk(self._answer, task)
         self._book.forget(task.study, task.round_no)
-        letter = self._letter(task, body)
-        await self._on_desk(self._book.keep, task.study, raw, letter)
-        await self._send(line, task, letter, body, content)
+        attached = await self._upload(line, content, body)
+        async with self._in_order:
+            letter = await self._on_desk(
+                self._letter, "answer", task.study, task.round_no, body, raw
+            )
+            await self._put(line, task.id, letter, attached)
         self._journal("answered", round=task.round_no, decision=str(body["decision"]))
 
     def _answer(self, task: Task) -> tuple[dict[str, Json], Pieces | None]:
@@ -205,35 +272,33 @@ class SiteEnd:
         signed = _card(answer.artifact.card)
         return {"task": task.id, "decision": "released", "card": signed}, content
 
-    def _letter(self, task: Task, body: Mapping[str, Json]) -> bytes:
-        """Return the message with this answer, the one sent before if it is still valid."""
-        before = self._book.answer(task.study, task.id, self._site.name)
-        if before is not None:
-            try:
-                own = {self._site.name: self._book.public}
-                if unseal(before, own, now=self.clock()).body == body:
-                    return before
-            except MessageRefused:
-                self._journal("answer-expired", round=task.round_no)
-        return self._book.write(
-            "answer", study=task.study, round_no=task.round_no, body=body, now=self.clock()
+    def _letter(
+        self,
+        kind: Kind,
+        study: str,
+        round_no: int,
+        body: Mapping[str, Json],
+        after: bytes | None = None,
+    ) -> bytes:
+        """Return the signed message that says this, on disk; runs on the site's thread."""
+        return self._book.say(
+            kind, study=study, round_no=round_no, body=body, now=self.clock(), after=after
         )
 
-    async def _send(
-        self,
-        line: Line,
-        task: Task,
-        letter: bytes,
-        body: Mapping[str, Any],
-        content: Pieces | None,
-    ) -> None:
-        attached = None
-        if content is not None and content.nbytes <= INLINE:
-            attached = content.between(0, content.nbytes)
-        elif content is not None:
-            bucket = f"up-{self._site.name}"
-            await objects.put(line, bucket, body["card"]["sha256"], content)
-        subject = f"fl.ans.{self._site.name}.{task.id}"
+    async def _upload(
+        self, line: Line, content: Pieces | None, body: Mapping[str, Any]
+    ) -> bytes | None:
+        """Return what travels with the answer; what is larger is in the bucket after this."""
+        if content is None:
+            return None
+        if content.nbytes <= INLINE:
+            return content.between(0, content.nbytes)
+        await objects.put(line, f"up-{self._site.name}", body["card"]["sha256"], content)
+        return None
+
+    async def _put(self, line: Line, named: str, letter: bytes, attached: bytes | None) -> None:
+        """Have a message stored at the server, under a name of which there is one at a time."""
+        subject = f"fl.ans.{self._site.name}.{named}"
         headers = {"Nats-Msg-Id": digest(letter)}
         while True:
             try:
@@ -246,27 +311,8 @@ class SiteEnd:
             else:
                 return
 
-    async def _fetch(self, line: Line, task: Task, attached: bytes | None) -> None:
-        """Have the model that the task starts from in the store, and no older ones."""
-        if task.model is None:
-            return
-        path = self._models.path(task.model)
-        if attached is not None:
-            check_attached(attached, task.model)
-        for old in path.parent.iterdir():
-            if not old.name.startswith(path.name):
-                old.unlink()
-        if path.exists() and _hash(path) == task.model:
-            return
-        if attached is not None:
-            part = path.with_name(f"{path.name}.part")
-            part.write_bytes(attached)  # not synced: it can be had again
-            part.replace(path)
-        else:
-            await objects.get(line, "hub", task.model, path, most=LARGEST)
-
     async def _on_desk(self, call: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
-        """Return what `call` does on the site's one thread, finishing it also when stopped."""
+        """Return what `call` does on the site's one thread."""
         loop = asyncio.get_running_loop()
         work = loop.run_in_executor(self._desk, partial(call, *arguments))
         return await asyncio.shield(work)
@@ -275,43 +321,5 @@ class SiteEnd:
         self._journal("message-ignored", kind=envelope.kind)
 
 
-class _Asked(BaseModel):
-    """The body of a task message."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-    kind: TaskKind
-    model: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None
-
-
-_ASKED = TypeAdapter(_Asked)
-
-
-def task_of(envelope: Envelope) -> Task:
-    """Return the task that a message asks.
-
-    Raises:
-        MessageRefused: If the body is not that of a task.
-    """
-    try:
-        asked = _ASKED.validate_python(dict(envelope.body))
-    except ValidationError as error:
-        raise MessageRefused(
-            "a task message does not hold a task",
-            why="a task is a kind and the hash of a model, and nothing else",
-            remedy="check that hub and site run versions that fit together",
-        ) from error
-    return Task(
-        study=envelope.study, round_no=envelope.round_no, kind=asked.kind, model=asked.model
-    )
-
-
 def _card(card: Card) -> dict[str, Json]:
     return {"format": "modelward-card/1", **asdict(card)}
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as stream:
-        found = sha256()
-        while block := stream.read(1 << 20):
-            found.update(block)
-    return found.hexdigest()

@@ -1,8 +1,10 @@
-"""A site that runs: its hospital, and its end of the wire.
+"""A site that runs: its gatekeeper, and its end of the wire.
 
-Studies that the site takes part in lie in `studies/` of its folder as canonical JSON; one
-that is put there is joined when its first task comes. Who may put it there, and after
-whose approval, is decided before.
+    proposals, transcripts, mail in -> gatekeeper; decisions of its people, mail out -> hub
+    task -> gatekeeper -> answer
+
+The gatekeeper decides everything; this file only connects it. Decisions are made beside the
+running node, as signed files (`modelward site approve`), and found within a second.
 """
 
 from collections.abc import Callable
@@ -10,18 +12,20 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from modelward import durable
-from modelward.artifact.store import Store
-from modelward.core.canonical import canonical_bytes
-from modelward.core.study import Study
-from modelward.core.task import Task
-from modelward.core.verdict import Answer
+from modelward.artifact.decision import MESSAGE
+from modelward.artifact.envelope import Envelope
 from modelward.engines.jetstream import folders
 from modelward.engines.jetstream.journal import Journal
-from modelward.engines.jetstream.site_end import SiteEnd
+from modelward.engines.jetstream.site_end import News, SiteEnd
+from modelward.errors import MessageRefused, ModelwardError
+from modelward.gate.policy_file import read_policy
 from modelward.joining.site_folder import SiteFolder
-from modelward.site.hospital import Hospital
-from modelward.study.read import from_json
+from modelward.ledger.mail import NO_STUDY
+from modelward.site.gatekeeper import Gatekeeper
+from modelward.site.hospital import Trainer
+
+COMPARE_S = 10.0
+"""A site whose hub is no witness, or a very slow one, goes on after this."""
 
 
 class SiteNode:
@@ -33,9 +37,14 @@ class SiteNode:
         now: The time.
         url: Where to dial instead of the hub's own address, such as a local tunnel; who
             answers there must still be the hub's server.
+        trainer: Who computes; isolated as the policy says if absent.
+        compare_s: How long it holds tasks back until the hub has said, as a witness, what
+            it knows of the site's ledger.
 
     Raises:
         NotAdmitted: If it has not joined, or its certificate cannot be used now.
+        GateRefused: If its policy cannot be used as written.
+        IsolationUnavailable: If the trainer cannot be kept apart as the policy asks.
         StorageError: If another process serves this folder.
     """
 
@@ -46,57 +55,83 @@ class SiteNode:
         now: Callable[[], datetime],
         *,
         url: str | None = None,
+        trainer: Trainer | None = None,
+        compare_s: float = COMPARE_S,
     ) -> None:
-        self.folder = SiteFolder(path)
+        self.folder, self._journal = SiteFolder(path), journal
         self.folder.check(now())
         dialled = folders.site_identity(self.folder)
         if url is not None:
             dialled = replace(dialled, url=url)
-        self._hospital = Hospital(path, self.folder.name, clock=now)
+        policy = read_policy(path / "policy.toml")
+        self.keeper = Gatekeeper(path, self.folder.name, policy, clock=now, trainer=trainer)
+        self._found: list[Path] = []
+        self._news: list[News] = []
         self.end = SiteEnd(
-            _Joined(self._hospital),
-            dialled,
-            self.folder.key,
-            self.folder.hub_key,
-            path,
-            journal,
+            self.keeper, dialled, self.folder.key, self.folder.hub_key, path, journal
         )
+        self.end.may_answer = self.keeper.mailbag.compared_since(compare_s)
+        self.end.on_message = self._hear
+        self.end.on_refused = self._refused
         self.end.on_certificate = lambda pem: self.folder.renew(pem, now())
+        self.end.on_stop = self.keeper.interrupt
+        self.end.news = self._all_news
 
     def serve(self) -> None:
         """Serve until `stop` is called. Blocks."""
         try:
             self.end.run()
         finally:
-            self._hospital.close()
+            self.keeper.close()
 
     def stop(self) -> None:
-        """End `serve`, from any thread or from a signal; a task in hand is finished."""
+        """End `serve`, from any thread or from a signal; a task in hand comes again."""
         self.end.stop()
 
+    def _hear(self, _: bytes, envelope: Envelope) -> None:
+        """Give a message of the hub to the gatekeeper.
 
-class _Joined:
-    """A hospital that looks for studies it does not know yet."""
+        Raises:
+            MessageRefused: If it is not one that a hub sends to a site, or does not fit.
+            NotApproved: If it is a transcript of a study that was not approved.
+        """
+        if envelope.kind == "proposal":
+            agreement = self.keeper.receive(envelope)
+            self._journal("proposal", study=envelope.study, id=agreement.study.id)
+        elif envelope.kind == "transcript":
+            self.keeper.hear_transcript(envelope)
+            self._journal("transcript", study=envelope.study, round=envelope.round_no)
+        elif envelope.kind == "witness":
+            self.keeper.mailbag.hear(envelope.body)
+        else:
+            raise MessageRefused(
+                f"the hub sent a message of kind {envelope.kind}",
+                why="a hub proposes, asks, and says what it did; decisions are for sites",
+                remedy="ask the hub's operator",
+            )
 
-    def __init__(self, hospital: Hospital) -> None:
-        self._hospital = hospital
-        self._known: set[str] = set()
+    def _refused(self, error: ModelwardError) -> None:
+        """Have a message that did not even come to the gatekeeper in its ledger."""
+        if isinstance(error, MessageRefused):
+            self.keeper.note_refused("", error)
 
-    @property
-    def name(self) -> str:
-        return self._hospital.name
+    def _all_news(self) -> list[News]:
+        """Return mail for its witnesses, and the decisions of this site's people.
 
-    def answer(self, task: Task, models: Store, /) -> Answer:
-        if task.study not in self._known:
-            for path in sorted((self._hospital.folder / "studies").glob("*.json")):
-                study = from_json(path.read_bytes())
-                self._hospital.join(study)
-                self._known.add(study.sha256)
-        return self._hospital.answer(task, models)
+        Decisions are recorded once the ledger was held against what the witnesses know.
+        """
+        body = self.keeper.mailbag.out()
+        mail = [] if body is None else [News(kind="witness", study=NO_STUDY, body=body)]
+        return [*mail, *(self._decisions() if self.end.may_answer() else [])]
 
-
-def take_part(folder: Path, study: Study) -> None:
-    """Have the site in `folder` take part in `study`."""
-    durable.make_folder(folder / "studies")
-    path = folder / "studies" / f"{study.sha256}.json"
-    durable.write_whole(path, canonical_bytes(study.model_dump(mode="json")))
+    def _decisions(self) -> list[News]:
+        """Return every decision of this site's people, recorded in its ledger."""
+        found = sorted((self.folder.path / "decisions").glob("*/*.json"))
+        if found != self._found:
+            self.keeper.settle()
+            self._news = [
+                News(kind=MESSAGE[made.word], study=made.study, body=made.body())
+                for made in self.keeper.approvals.all_decisions()
+            ]
+            self._found = found
+        return self._news

@@ -7,18 +7,22 @@ from typing import Any
 
 from cryptography import x509
 
+from modelward.core.study import Study
 from modelward.engines.jetstream.presence import SILENT_S
 from modelward.engines.jetstream.server import running
+from modelward.gate.policy_file import read_policy
+from modelward.hub.consent import Consent
 from modelward.hub.registry import Registry
 from modelward.hub.switchboard import alarms_at
 from modelward.joining import certificates
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.site_folder import SiteFolder
 from modelward.ledger.alarm import Alarm, read_alarms
+from modelward.site.approvals import Approvals
 
 
 def hub_state(hub: HubFolder, now: datetime) -> dict[str, Any]:
-    """Return members, who is there, and how far each study is."""
+    """Return members, who is there, and how far each proposed study is."""
     health = _health(hub.path, now)
     present = health.get("present", [])
     members = [
@@ -32,20 +36,25 @@ def hub_state(hub: HubFolder, now: datetime) -> dict[str, Any]:
     ]
     registry = Registry(hub.path)
     try:
-        studies = [
-            {
-                "id": study.id,
-                "study": study.sha256,
-                "rounds": registry.state(study).round_no if registry.start(study) else 0,
-                "state": registry.finished(study) or "not finished",
-            }
-            for study in registry.studies()
-        ]
+        consent = Consent(registry)
+        studies = [_study(registry, consent, each.study) for each in consent.agreements()]
     finally:
         registry.close()
     alarms = [told(each) for each in alarms_at(hub.path)]
     up = bool(health) and running(hub.path / "nats") is not None
     return {"url": hub.url, "up": up, "members": members, "studies": studies, "alarms": alarms}
+
+
+def _study(registry: Registry, consent: Consent, study: Study) -> dict[str, Any]:
+    """Return how far a proposed study is, and what each site has decided."""
+    standing = consent.standing(study.sha256)
+    return {
+        "id": study.id,
+        "study": study.sha256,
+        "rounds": registry.state(study).round_no if registry.start(study) else 0,
+        "state": registry.finished(study) or consent.going(study.sha256),
+        "decisions": {each.site: each.word or "undecided" for each in standing},
+    }
 
 
 def site_state(site: SiteFolder, now: datetime) -> dict[str, Any]:
@@ -68,6 +77,7 @@ def site_state(site: SiteFolder, now: datetime) -> dict[str, Any]:
         "says": says,
         "certificate_until": _until(site.certificate),
         "clock_skew_s": health.get("clock_skew_s", {}).get("hub"),
+        "undecided": _undecided(site),
         "alarms": [told(each) for each in read_alarms(site.path / "witness" / "alarms")],
     }
 
@@ -82,6 +92,18 @@ def told(alarm: Alarm) -> dict[str, Any]:
         "settled": alarm.settled,
         "says": alarm.explain(),
     }
+
+
+def _undecided(site: SiteFolder) -> list[str]:
+    """Return the studies that wait for a decision, or for a new one."""
+    approvers = read_policy(site.path / "policy.toml").approvers
+    approvals = Approvals(site.path, site.name, approvers)
+    waiting = []
+    for each in approvals.proposals():
+        made = approvals.decided(each.study.sha256)
+        if not made or made[-1].roster != each.fingerprint:
+            waiting.append(each.study.id)
+    return waiting
 
 
 def _health(folder: Path, now: datetime) -> dict[str, Any]:

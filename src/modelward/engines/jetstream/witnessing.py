@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 from modelward.artifact.envelope import Envelope, Kind
 from modelward.core.canonical import Json
 from modelward.engines.jetstream.journal import Journal
+from modelward.errors import LedgerBroken, MessageRefused
 from modelward.hub.switchboard import Switchboard
 from modelward.ledger import mail
 from modelward.ledger.mail import NO_STUDY
@@ -69,10 +70,14 @@ class Witnessing:
         """Take in mail of a site; runs in a thread of the wire.
 
         Raises:
-            LedgerBroken: If it cannot be read.
+            MessageRefused: If it cannot be read.
         """
-        found = mail.from_body(envelope.body)
+        try:
+            found = mail.from_body(envelope.body)
+        except LedgerBroken as error:
+            raise MessageRefused(error.what, why=error.why, remedy=error.remedy) from error
         with self._lock:
+            self._meet()
             raised = self._board.incoming(_origin(envelope.sender), found)
             self._last = time.monotonic()
         for alarm in raised:
@@ -80,16 +85,18 @@ class Witnessing:
 
     def look(self) -> None:
         """Send every member what is put by for it."""
-        members = dict(self._members)
-        for site in sorted(members):
+        for site in sorted(dict(self._members)):
             with self._lock:
-                self._board.meet(
-                    VerifierKey(_origin(name), key.public_bytes_raw())
-                    for name, key in members.items()
-                )
+                self._meet()
                 made = self._board.outgoing(_origin(site))
             if made or made.keys:
                 self._engine.tell([site], "witness", NO_STUDY, 0, made.body())
+
+    def _meet(self) -> None:
+        self._board.meet(
+            VerifierKey(_origin(name), key.public_bytes_raw())
+            for name, key in dict(self._members).items()
+        )
 
     def stopped(self) -> set[str]:
         """Return the members that are not asked, because an alarm stands."""

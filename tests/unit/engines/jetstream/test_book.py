@@ -1,11 +1,11 @@
 """Messages are kept whole, known again, and refused when they are replayed."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from modelward.artifact.envelope import Envelope, seal, unseal
-from modelward.engines.jetstream.book import Book, task_id
+from modelward.engines.jetstream.book import VALID, Book
 from modelward.errors import MessageRefused
 from tests.letters import HUB, MODEL, MORNING, STRANGER, STUDY, letter
 
@@ -44,15 +44,36 @@ def test_a_message_that_was_not_kept_was_not_sent(book):
     assert read(written(book)).sequence == read(written(book)).sequence == 1
 
 
-def test_a_task_is_found_by_its_id_with_the_same_bytes(tmp_path, book):
-    raw = written(book)
-    book.keep(STUDY, raw)
-    task = task_id(STUDY, 1, BODY)
+def say(book: Book, round_no: int = 1, now: datetime = MORNING) -> bytes:
+    return book.say("task", study=STUDY, round_no=round_no, body=BODY, now=now)
 
-    assert book.task(STUDY, task) == raw
+
+def test_what_was_said_last_is_said_again_with_the_same_bytes_also_after_a_restart(
+    tmp_path, book
+):
+    raw = say(book)
+
+    assert say(book, now=MORNING + timedelta(hours=1)) == raw
     again = Book(tmp_path, "hub", HUB)
-    assert again.task(STUDY, task) == raw
+    assert say(again) == raw
     again.close()
+
+
+def test_what_was_said_before_something_else_gets_a_sequence_behind_it(book):
+    say(book, 1)
+    say(book, 2)
+
+    assert read(say(book, 1)).sequence == 3
+
+
+def test_what_has_expired_is_said_anew(book):
+    say(book)
+
+    assert unseal_sequence(say(book, now=MORNING + VALID)) == 2
+
+
+def unseal_sequence(raw: bytes) -> int:
+    return unseal(raw, {"hub": HUB.public_key()}, now=MORNING + VALID).sequence
 
 
 def test_the_same_message_twice_is_kept_once(tmp_path, book):

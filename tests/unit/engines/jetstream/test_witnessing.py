@@ -9,7 +9,7 @@ from modelward.artifact.envelope import Envelope
 from modelward.core.canonical import Json
 from modelward.engines.jetstream.journal import silent
 from modelward.engines.jetstream.witnessing import Witnessing
-from modelward.errors import LedgerBroken
+from modelward.errors import MessageRefused
 from modelward.ledger.mail import NO_STUDY
 from modelward.ledger.verify import verify
 from modelward.site.mailbag import Mailbag
@@ -103,5 +103,5 @@ def test_the_end_of_a_run_waits_for_the_last_mail_and_no_longer(made, monkeypatc
 def test_mail_of_another_form_is_refused(made):
     _, _, _, hub = made
 
-    with pytest.raises(LedgerBroken, match="cannot be read"):
+    with pytest.raises(MessageRefused, match="cannot be read"):
         hub.hear(message("north", {"free": "text"}))

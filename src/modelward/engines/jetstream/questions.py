@@ -1,0 +1,76 @@
+"""What the hub is asking at the moment, and what it has stopped asking.
+
+The asker waits in its own thread, answers arrive in the wire's: a queue is between them.
+"""
+
+import queue
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from modelward.artifact.envelope import Envelope
+from modelward.core.task import Task
+from modelward.core.verdict import Answer
+from modelward.errors import ModelwardError
+
+
+@dataclass(slots=True)
+class Question:
+    """A task that is being asked.
+
+    Attributes:
+        task: The task.
+        missing: Sites whose answer has not been given to the asker.
+        arrived: Answers, or an error that ends the asking.
+    """
+
+    task: Task
+    missing: set[str]
+    arrived: "queue.SimpleQueue[Answer | ModelwardError]" = field(
+        default_factory=queue.SimpleQueue
+    )
+
+
+class Questions:
+    """Open and closed questions, by the id of their task."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Question] = {}
+        self._closed: dict[str, Task] = {}
+
+    @contextmanager
+    def asking(self, task: Task, sites: Sequence[str]) -> Iterator[Question]:
+        """Keep a question open for the length of a block."""
+        question = Question(task, set(sites))
+        self._closed = {
+            known: closed
+            for known, closed in self._closed.items()
+            if known != task.id
+            and (closed.study != task.study or closed.round_no >= task.round_no)
+        }
+        self._open[task.id] = question
+        try:
+            yield question
+        finally:
+            self._open.pop(task.id, None)
+            self._closed[task.id] = task
+
+    def get(self, task: str) -> Question | None:
+        """Return the open question with this task id, or None."""
+        return self._open.get(task)
+
+    def is_past(self, task: str, envelope: Envelope) -> bool:
+        """Return whether the question that a message answers has been closed."""
+        return task in self._closed or any(
+            question.task.study == envelope.study and question.task.round_no > envelope.round_no
+            for question in list(self._open.values())
+        )
+
+    def models(self) -> set[str]:
+        """Return the models that are being asked about."""
+        return {question.task.model or "" for question in list(self._open.values())}
+
+    def fail(self, error: ModelwardError) -> None:
+        """End every asking with `error`."""
+        for question in list(self._open.values()):
+            question.arrived.put(error)
