@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -q -n $(JOBS) --dist worksteal
 
-.PHONY: help demo test quick check test-all bench reference clean
+.PHONY: help demo test quick check test-all bench bench-peers bench-wire reference clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,10 +41,17 @@ test-all: check  ## everything at full length
 bench: $(READY)  ## W1, W2, W3 against a floor and naive averaging
 	$(BIN)/python -m bench.run
 
+bench-peers: $(READY)  ## the same work in pfl, Flower and FLARE; installs them under bench/.envs
+	$(BIN)/python -m bench.environments
+	$(BIN)/python -m bench.against
+
+bench-wire: $(READY)  ## a deployed round, ours over JetStream and theirs
+	$(BIN)/python -m bench.wire
+
 reference: $(READY)  ## write docs/reference from the code
 	$(BIN)/python -m tests.docs.reference
 
 clean:  ## remove the environment and everything that was built or run
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	rm -rf .coverage .coverage.* htmlcov modelward-demo bench/out
+	rm -rf .coverage .coverage.* htmlcov modelward-demo bench/out bench/.envs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,23 +4,37 @@ Prints seconds per round and ratios, medians of interleaved runs, and writes
 bench/out/results.json:
 
     {"W1": {"floor_s", "naive_s", "ours_s", "ratio_floor", "ratio_naive", "peak_mb",
-            "model_mb", "copies_per_worker", "runs", "workers", "numeric_path"}, ...}
+            "model_mb", "copies_per_worker", "gated_s", "gated_ratio_floor", "runs",
+            "workers", "numeric_path"}, ...}
 
 floor and naive use one thread; ours uses `--workers` single-thread processes. `peak_mb` is
-how far all processes together grew over the loaded one (proportional set size).
+how far all processes together grew over the loaded one (proportional set size). gated is
+the same work through hub, gate and ledger, everything on disk (gated.py).
 """
 
 import argparse
 import json
+import tempfile
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from statistics import median
 
+from bench.gated import Gated
 from bench.ours import Ours
 from bench.plain import Plain
 from bench.workloads import Workload, w1, w2, w3
 
 IMAGES = "data/pneumoniamnist.npz"
+SHOWN = (
+    "floor_s",
+    "naive_s",
+    "ours_s",
+    "gated_s",
+    "ratio_floor",
+    "gated_ratio_floor",
+    "peak_mb",
+)
 OUT = Path(__file__).parent / "out" / "results.json"
 
 
@@ -30,17 +44,20 @@ def measure(work: Workload, workers: int, runs: int) -> dict[str, float | int | 
     for _ in range(2):
         ours.round(watch_memory=True)
     plain = Plain(work)  # after the memory of ours was read: it has its own
-    kinds = {"floor": plain.floor, "naive": plain.naive, "ours": ours.round}
-    times: dict[str, list[float]] = {kind: [] for kind in kinds}
-    try:
-        for run in range(runs + 1):  # the first one warms up
-            for kind, once in kinds.items():
-                seconds = sum(once() for _ in range(work.rounds)) / work.rounds
-                if run:
-                    times[kind].append(seconds)
-    finally:
-        ours.close()
-    floor, naive, own = (median(times[kind]) for kind in kinds)
+    with tempfile.TemporaryDirectory(dir=OUT.parent) as folder:
+        gated = Gated(work, workers, runs + 1, Path(folder))
+        ways = {
+            "floor": lambda: sum(plain.floor() for _ in range(work.rounds)),
+            "naive": lambda: sum(plain.naive() for _ in range(work.rounds)),
+            "ours": lambda: sum(ours.round() for _ in range(work.rounds)),
+            "gated": gated.run,
+        }
+        try:
+            took = interleaved(ways, runs)
+        finally:
+            ours.close()
+            gated.close()
+    floor, naive, own, whole = (took[way] / work.rounds for way in ways)
     model_mb = ours.model.nbytes / 1e6
     return {
         "floor_s": round(floor, 4),
@@ -48,6 +65,8 @@ def measure(work: Workload, workers: int, runs: int) -> dict[str, float | int | 
         "ours_s": round(own, 4),
         "ratio_floor": round(own / floor, 3),
         "ratio_naive": round(own / naive, 3),
+        "gated_s": round(whole, 4),
+        "gated_ratio_floor": round(whole / floor, 3),
         "peak_mb": round(ours.peak_mb, 1),
         "model_mb": round(model_mb, 2),
         "copies_per_worker": round(ours.peak_mb / model_mb / workers, 2),
@@ -55,6 +74,17 @@ def measure(work: Workload, workers: int, runs: int) -> dict[str, float | int | 
         "workers": workers,
         "numeric_path": ours.numeric_path,
     }
+
+
+def interleaved(ways: Mapping[str, Callable[[], float]], runs: int) -> dict[str, float]:
+    """Return the median of `runs` figures of each way, taken in turn after one warm-up."""
+    found: dict[str, list[float]] = {way: [] for way in ways}
+    for run in range(runs + 1):
+        for way, once in ways.items():
+            seconds = once()
+            if run:
+                found[way].append(seconds)
+    return {way: median(each) for way, each in found.items()}
 
 
 def main() -> None:
@@ -69,15 +99,13 @@ def main() -> None:
     images = chosen.images or Path(str(files("modelward.simulation") / IMAGES))
     makers = {"W1": lambda: w1(images), "W2": w2, "W3": w3}
     results = {}
+    OUT.parent.mkdir(exist_ok=True)
     print(f"seconds a round, median of {chosen.runs}, {chosen.workers} workers")
-    print(f"{'':4}{'floor':>9}{'naive':>9}{'ours':>9}{'/floor':>8}{'/naive':>8}{'grew MB':>9}")
+    heads = ["floor", "naive", "ours", "gated", "ours/floor", "gated/floor", "grew MB"]
+    print(f"{'':4}" + "".join(f"{head:>12}" for head in heads))
     for name in chosen.only or list(makers):
         found = results[name] = measure(makers[name](), chosen.workers, chosen.runs)
-        print(
-            f"{name:4}{found['floor_s']:9.3f}{found['naive_s']:9.3f}{found['ours_s']:9.3f}"
-            f"{found['ratio_floor']:8.3f}{found['ratio_naive']:8.3f}{found['peak_mb']:9.1f}",
-            flush=True,
-        )
+        print(f"{name:4}" + "".join(f"{found[key]:12.3f}" for key in SHOWN), flush=True)
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     chosen.out.write_text(json.dumps(results, indent=2) + "\n")
     print(f"written to {chosen.out}")

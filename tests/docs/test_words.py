@@ -29,7 +29,7 @@ WRITTEN = sorted(
     for folder in ("docs", "src", "examples", "bench")
     for path in (ROOT / folder).rglob("*")
     if path.suffix in {".py", ".md", ".toml", ".html", ".jinja", ".css", ".txt"}
-    and not {"decisions", "out"} & set(path.parts)
+    and not {"decisions", "out", ".envs"} & set(path.parts)
 )
 PAGES = [*(p for p in ROOT.glob("*.md")), *WRITTEN]
 

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +187,7 @@ def test_two_approve_one_declines_and_is_never_asked(country):
 def test_a_changed_study_needs_new_approvals_and_a_withdrawal_ends_one(country):
     country.submit(rounds=500, version=1)
     for name in SITES:
-        until(lambda name=name: country.studies(name))
+        until(partial(country.studies, name))
         country.decide("approve", name)
     until(lambda: set(country.words().values()) == {"approved"})
     modelward(country.folder, "study", "start", "small", "--hub", "hub")

@@ -70,6 +70,15 @@ def columns(study: Study) -> tuple[Column, ...]:
     return tuple(found)
 
 
+def summed_columns(study: Study) -> tuple[Column, ...]:
+    """Return the columns that sites take sums over for scaling: all of them, or none.
+
+    None where a study under differential privacy scales by its features' ranges.
+    """
+    dp = study.privacy.dp
+    return () if dp is not None and dp.scaling == "ranges" else columns(study)
+
+
 def inputs(study: Study) -> Inputs:
     """Return what one example of the study looks like to its recipe."""
     image = study.image

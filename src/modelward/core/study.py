@@ -7,11 +7,22 @@ is study/read.py's business.
 
 Every field here does something today. Keys that a later release will understand are
 refused until then, because a term that is signed and ignored is worse than none.
+
+A key that a later release adds is optional and None where it is absent, and what is None is
+left out of the canonical form. So a study keeps its hash, and a hub and a site one release
+apart still mean the same by it (docs/decisions/0017-absent-keys-are-absent.md).
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from modelward.core.canonical import canonical_hash
 
@@ -27,6 +38,10 @@ class _Part(BaseModel):
     """A table of the study file: frozen, strict, no unknown keys."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    @model_serializer(mode="wrap")
+    def _without_absent_keys(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in dump(self).items() if value is not None}
 
 
 class About(_Part):
@@ -155,6 +170,20 @@ class ServerOptimiser(_Part):
     epsilon: Positive = Field(default=1e-3, description="Adam only (Reddi et al. 2021, tau).")
 
 
+class Robust(_Part):
+    """`[plan.robust]`: a rule in place of the mean, against a few wrong sites."""
+
+    rule: Literal[
+        "mean", "median", "trimmed-mean", "geometric-median", "multi-krum", "centred-clipping"
+    ] = Field(default="trimmed-mean", description="What is made of the updates.")
+    mixing: bool = Field(
+        default=True, description="Average each update with its nearest ones first (NNM)."
+    )
+    byzantine: int = Field(
+        default=1, ge=0, le=2**15, description="Wrong sites to withstand; under half of them."
+    )
+
+
 class Plan(_Part):
     """`[plan]`: how training goes."""
 
@@ -177,6 +206,7 @@ class Plan(_Part):
     server: ServerOptimiser = Field(
         default_factory=ServerOptimiser, description="See `[plan.server]`."
     )
+    robust: Robust | None = Field(default=None, description="See `[plan.robust]`.")
     seed: int = Field(
         default=0, ge=0, le=2**32 - 1, description="Of the start and the batches; public."
     )
@@ -214,13 +244,47 @@ class Stop(_Part):
         return self
 
 
+Unit = Literal["patient", "encounter", "image"]
+"""Who is counted, or whom a privacy bound holds for."""
+
+
+class DifferentialPrivacy(_Part):
+    """`[privacy.dp]`: a bound on what all rounds together tell about one unit at one site.
+
+    Under it a local step takes every unit with probability `sampling`, `plan.local_epochs`
+    is the number of times that a unit is taken in a round on average, and `plan.batch` is
+    not used. The number of units of a site is public; docs/privacy.md says what is not.
+    """
+
+    epsilon: Positive = Field(description="Most that a site may tell about one unit.")
+    delta: float = Field(
+        default=1e-5, gt=0, lt=1e-2, description="Probability that the bound does not hold."
+    )
+    unit: Unit = Field(
+        default="patient", description="Whom the bound holds for, with all of their rows."
+    )
+    clip: Positive = Field(
+        default=1.0, description="L2 norm that one unit's gradient in one step is clipped to."
+    )
+    sampling: float = Field(
+        default=0.1, gt=0, le=1, description="Probability that a unit is in a step."
+    )
+    scaling: Literal["ranges", "noised"] = Field(
+        default="ranges",
+        description="z-scores from noised statistics, or the features' ranges, which are free.",
+    )
+
+
 class Privacy(_Part):
-    """`[privacy]`: bounds on what one site can say in one round."""
+    """`[privacy]`: bounds on what one site can say."""
 
     clip: Positive = Field(
         default=10.0,
         le=64.0,
         description="L2 norm an update is scaled down to, and checked against.",
+    )
+    dp: DifferentialPrivacy | None = Field(
+        default=None, description="See `[privacy.dp]`; no differential privacy if absent."
     )
 
 

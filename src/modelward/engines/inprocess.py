@@ -28,6 +28,7 @@ from modelward.learn.group import SIZE
 from modelward.ledger import mail
 from modelward.ledger.log import ENTRIES
 from modelward.ledger.mail import Mail
+from modelward.privacy.plan import plan_of
 from modelward.recipes.catalogue import load
 from modelward.site.hospital import Hospital
 from modelward.site.together import answer_together, in_groups
@@ -59,6 +60,8 @@ class InProcess:
         self._sites = dict(sites)
         for study in studies:
             load(study.recipe)
+            if study.privacy.dp is not None:
+                plan_of(study)  # priced once, before the fork
         self._grouped = {s.sha256 for s in studies if in_groups(s, len(sites))}
         names, width = list(sites), SIZE if self._grouped else 1
         self._jobs = [names[first : first + width] for first in range(0, len(names), width)]

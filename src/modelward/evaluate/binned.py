@@ -58,10 +58,14 @@ def histogram(predictions: Predictions, bins: int = BINS) -> Counts:
             why="only with an even number is the threshold of 0.5 the edge of a bin",
             remedy=f"use an even number of bins, such as {BINS}",
         )
-    edges = np.arange(1, bins) / bins
-    place = np.searchsorted(edges, predictions.probability, side="right")
-    cell = place + bins * predictions.outcome
+    cell = place(predictions.probability, bins) + bins * predictions.outcome
     return np.bincount(cell, minlength=2 * bins).reshape(2, bins)
+
+
+def place(probability: Floats, bins: int) -> NDArray[np.int64]:
+    """Return the bin of each probability, counted from 0."""
+    edges = np.arange(1, bins) / bins
+    return np.searchsorted(edges, probability, side="right")
 
 
 def auc(counts: Counts) -> Bracketed | None:

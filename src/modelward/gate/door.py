@@ -82,7 +82,9 @@ class Door:
         offered = offer()
         findings = rules(offered)
         return (
-            self._refuse(task, offered, findings) if findings else self._release(task, offered)
+            self.refuse(task, offered.kind, findings)
+            if findings
+            else self._release(task, offered)
         )
 
     def _release(self, task: Task, offer: Offer) -> Release:
@@ -98,6 +100,7 @@ class Door:
                 sha256=digest,
                 nbytes=length,
                 patients=offer.patients,
+                privacy=dict(offer.privacy),
                 parent=task.model,
             ),
             self.key,
@@ -106,7 +109,7 @@ class Door:
         self.ledger.append(
             kinds.fields(
                 "release",
-                **_asked(task, offer),
+                **_asked(task, offer.kind),
                 sha256=digest,
                 bytes=length,
                 patients=offer.patients,
@@ -115,11 +118,18 @@ class Door:
         )
         return Release(self.site, task.id, self.outbox.artifact(digest, task.id, offer.schema))
 
-    def _refuse(self, task: Task, offer: Offer, findings: tuple[Finding, ...]) -> Refusal:
+    def refuse(self, task: Task, kind: str, findings: tuple[Finding, ...]) -> Refusal:
+        """Record that nothing leaves for `task`, and why; return the refusal.
+
+        Args:
+            task: The question.
+            kind: Kind of the artifact that was asked for.
+            findings: At least one.
+        """
         self.ledger.append(
             kinds.fields(
                 "refusal",
-                **_asked(task, offer),
+                **_asked(task, kind),
                 findings=[
                     {"rule": finding.rule, "says": finding.says, "remedy": finding.remedy}
                     for finding in findings
@@ -129,11 +139,11 @@ class Door:
         return Refusal(self.site, task.id)
 
 
-def _asked(task: Task, offer: Offer) -> dict[str, Json]:
+def _asked(task: Task, kind: str) -> dict[str, Json]:
     """Return the fields that every entry about a task starts with."""
     return {
         "study": task.study,
         "round": task.round_no,
         "task": task.id,
-        "artifact": offer.kind,
+        "artifact": kind,
     }

@@ -25,6 +25,9 @@ class Policy:
         max_norm: Largest L2 norm of an update.
         round_bytes: Most bytes that one task's artifact may have.
         study_bytes: Most bytes that may leave for one study in all its rounds.
+        epsilon_study: Most that one study may tell about a patient.
+        epsilon_lifetime: Most that all studies together may, for ever.
+        delta: At which both are counted.
         isolation: How the trainer is kept apart.
         approvers: Who may decide about studies: name -> fingerprint of the person's key.
     """
@@ -34,5 +37,8 @@ class Policy:
     max_norm: float = 64.0
     round_bytes: int = 256 * 2**20
     study_bytes: int = 16 * 2**30
+    epsilon_study: float = 8.0
+    epsilon_lifetime: float = 10.0
+    delta: float = 1e-5
     isolation: Isolation = "namespaces"
     approvers: Mapping[str, str] = field(default_factory=dict)

@@ -13,6 +13,11 @@ refused, all faults are reported at once, and without the file the bounds of `Po
     round_bytes = 268435456
     study_bytes = 17179869184
 
+    [privacy]                         # epsilon of differential privacy
+    epsilon_study = 8.0               # most that one study may tell about a patient
+    epsilon_lifetime = 10.0           # most that all studies together may
+    delta = 1e-5
+
     [approvers]                       # name = fingerprint of the person's key
     "Dr Ada Byron" = "2f0c..."        # printed by: modelward site person
 """
@@ -59,6 +64,20 @@ class Leaves(_Part):
     )
 
 
+class Budget(_Part):
+    """`[privacy]`: what patients can afford; a study that would pass it is refused."""
+
+    epsilon_study: float = Field(
+        default=_STANDARD.epsilon_study, gt=0, description="Most that one study may cost."
+    )
+    epsilon_lifetime: float = Field(
+        default=_STANDARD.epsilon_lifetime, gt=0, description="Most that all studies may cost."
+    )
+    delta: float = Field(
+        default=_STANDARD.delta, gt=0, lt=1e-2, description="At which both are counted."
+    )
+
+
 class PolicyFile(_Part):
     """A whole policy file."""
 
@@ -66,6 +85,7 @@ class PolicyFile(_Part):
         default=_STANDARD.isolation, description="How the trainer is kept apart."
     )
     leaves: Leaves = Field(default_factory=Leaves)
+    privacy: Budget = Field(default_factory=Budget)
     approvers: dict[Person, Fingerprint] = Field(
         default_factory=dict, description="Who may decide about studies, by key."
     )
@@ -94,6 +114,9 @@ def read_policy(path: Path) -> Policy:
         max_norm=read.leaves.max_norm,
         round_bytes=read.leaves.round_bytes,
         study_bytes=read.leaves.study_bytes,
+        epsilon_study=read.privacy.epsilon_study,
+        epsilon_lifetime=read.privacy.epsilon_lifetime,
+        delta=read.privacy.delta,
         isolation=read.isolation,
         approvers=read.approvers,
     )

@@ -9,7 +9,7 @@ one line in `standard`, and one section in docs/gate.md.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,10 @@ UPDATE_GRID = 2.0**24
 UPDATE_LIMIT = 2.0**7
 
 
+UNBOUNDED: Mapping[str, str | int | float] = {"mechanism": "none"}
+"""The privacy event of an offer without a bound."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Offer:
     """What a site's trainer would like to release.
@@ -39,6 +43,7 @@ class Offer:
         patients: Units that contributed.
         schema: What the study asks for in answer to this task.
         sent_bytes: Bytes already released for this study.
+        privacy: Its privacy event, as the card carries it.
     """
 
     task: Task
@@ -47,6 +52,7 @@ class Offer:
     patients: int
     schema: Schema
     sent_bytes: int = 0
+    privacy: Mapping[str, str | int | float] = field(default_factory=lambda: dict(UNBOUNDED))
 
 
 Rule = Callable[[Offer], tuple[Finding, ...]]

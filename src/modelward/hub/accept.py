@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from modelward.aggregate.fixed_point import CHUNK
 from modelward.artifact import bundle, card
+from modelward.core.artifact import Card
 from modelward.core.canonical import canonical_hash
 from modelward.core.study import Study
 from modelward.core.task import Task
@@ -23,12 +24,12 @@ from modelward.study.answers import answer_to
 def objection(
     release: Release, study: Study, task: Task, key: Ed25519PublicKey | None
 ) -> str | None:
-    """Return why `release` is not a proper answer to `task`, or None if it is."""
+    """Return why `release` is not a proper answer to `task` of `study`, or None if it is."""
     entry = release.artifact.card
     kind, schema = answer_to(study, task.kind)
     expected = {
         "kind": kind,
-        "study": study.sha256,
+        "study": task.study,
         "round_no": task.round_no,
         "task": task.id,
         "site": release.site,
@@ -40,8 +41,9 @@ def objection(
         return f"the card's {', '.join(wrong)} do not match the task"
     if key is None:
         return f"{release.site} is not one of the study's sites"
-    if entry.patients < 1:
-        return "nobody contributed"
+    said = _unsuitable(entry, study)
+    if said is not None:
+        return said
     try:
         card.verify(entry, key)
         bundle.check(release.artifact.tensors, schema)
@@ -49,6 +51,15 @@ def objection(
         return error.what
     if kind == "update" and not _norm(release.artifact.tensors) <= _longest(study):
         return f"the update is longer than the bound of {study.privacy.clip:g}"
+    return None
+
+
+def _unsuitable(entry: Card, study: Study) -> str | None:
+    """Return what a card says that makes its artifact useless, if it says such a thing."""
+    if entry.patients < 1:
+        return "nobody contributed"
+    if study.privacy.dp is not None and entry.privacy.get("mechanism") == "none":
+        return "it has no privacy bound, and the study asks for one"
     return None
 
 

@@ -315,7 +315,8 @@ class Registry:
         self, connection: Connection, study: Study, answers: Sequence[AnswerRow]
     ) -> None:
         if answers:
-            rows = [{"study": study.sha256, **asdict(answer)} for answer in answers]
+            named = study.sha256  # hashes the whole study each time
+            rows = [{"study": named, **asdict(answer)} for answer in answers]
             connection.execute(sa.insert(_answers).prefix_with("OR REPLACE"), rows)
 
     def _forget(self, study: Study, state: State) -> None:
@@ -332,8 +333,9 @@ class Registry:
         last = {row.study: row for row in sorted(rows, key=lambda row: row.round_no)}
         for row in last.values():
             needed |= {row.model, row.optimiser, models[row.study, row.best]}
+        named = study.sha256
         for row in rows:
-            if row.study == study.sha256 and state.round_no - 3 < row.round_no:
+            if row.study == named and state.round_no - 3 < row.round_no:
                 left = {row.model, row.optimiser, models[row.study, row.best]} - needed - {None}
                 for digest in left:
                     self.store.path(digest).unlink(missing_ok=True)

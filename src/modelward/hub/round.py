@@ -28,6 +28,8 @@ class RoundRecord:
         patients: Training units behind the combined answers.
         moved: Largest change of any parameter.
         metrics: Validation figures over all sites; empty when nothing is watched.
+        deviations: How far each site's update lies from the combined one, in medians of that
+            distance over the sites; empty where updates are not looked at one by one.
     """
 
     round_no: int
@@ -37,6 +39,7 @@ class RoundRecord:
     patients: int = 0
     moved: float = 0.0
     metrics: dict[str, float] = field(default_factory=dict)
+    deviations: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -117,7 +120,8 @@ def enough(study: Study, released: int, silent: int) -> bool:
     """Return whether a round may be closed with `released` answers.
 
     Without a quorum in the study nobody may be silent. A refusal is an answer: the round
-    goes on with the others as long as the study's minimum of sites is there.
+    goes on with the others as long as the study's minimum of sites is there. That minimum
+    outvotes the wrong sites of `[plan.robust]` (study/read.py).
     """
     quorum = study.plan.quorum
     if quorum is None:

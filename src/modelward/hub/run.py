@@ -16,7 +16,6 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from numpy.typing import NDArray
 
-from modelward.core.columns import columns
 from modelward.core.ports import Engine
 from modelward.core.study import Study
 from modelward.core.task import Task, TaskKind
@@ -28,9 +27,9 @@ from modelward.hub.accept import objection
 from modelward.hub.registry import AnswerRow, Combined, Registry
 from modelward.hub.round import RoundRecord, State
 from modelward.hub.strategy import Collector, Strategy, Sums, strategy
-from modelward.study.answers import SCORE_BINS
+from modelward.study.answers import score_bins
 from modelward.study.model import Model, initial
-from modelward.study.scaling import from_sums
+from modelward.study.scaling import frozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +146,7 @@ class Hub:
                 why="there is nothing to learn from",
                 remedy="widen the cohort, or hold back less for validation and test",
             )
-        width = len(columns(study))
-        model = initial(study, from_sums(totals, columns(study)) if width else None)
+        model = initial(study, frozen(study, totals))
         self._registry.begin(model)
         return model
 
@@ -185,6 +183,7 @@ class Hub:
         self._need(study, answers, task)
         parameters, optimiser = plan.step(collected, state.parameters, state.optimiser)
         record = _record(number, answers, state.parameters, parameters, list(self._keys))
+        record = replace(record, deviations=plan.deviations(collected))
         model = replace(start, parameters=parameters)
         if study.stop.metric is not None:
             self._registry.combine(model, optimiser, record, answers)
@@ -198,9 +197,9 @@ class Hub:
         task = Task(study=study.sha256, round_no=record.round_no, kind="evaluate", model=digest)
         sums = Sums()
         answers = self._collect(study, task, sums)
-        counts = np.zeros((2, SCORE_BINS), np.int64)  # every gate may have refused
-        if sums.patients:
-            counts = sums.totals()["counts"].astype(np.int64)
+        counts = np.zeros((2, score_bins(study)), np.int64)  # every gate may have refused
+        if sums.patients:  # noise may have taken a count below 0
+            counts = np.rint(np.maximum(sums.totals()["counts"], 0.0)).astype(np.int64)
         found = {
             "auc": binned.auc(counts),
             "accuracy": binned.accuracy(counts),

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from modelward.aggregate import newton_step, server_opt
 from modelward.aggregate.fixed_point import UpdateSum, exact_sum
 from modelward.aggregate.newton_step import NewtonSums
-from modelward.core.study import Study
+from modelward.aggregate.robust import Rows, relative_distances, robust_mean
+from modelward.core.study import Robust, Study
 from modelward.core.task import TaskKind
 from modelward.core.tensors import FlatF32, Tensors
 from modelward.core.verdict import Release
-from modelward.errors import StudyFileError
+from modelward.errors import BadUpdate, StudyFileError
 from modelward.hub.round import Arrays
 from modelward.recipes.catalogue import recipe
 from modelward.recipes.logistic import Logistic
@@ -44,16 +45,34 @@ class Strategy:
         asks: The task that sites get each round.
         collector: Makes an empty collector.
         step: (collector, parameters, memory) -> (parameters, memory) of the next round.
+        deviations: collector -> how far each site's answer lies from the others.
     """
 
     asks: TaskKind
     collector: Callable[[], Any]
     step: Callable[[Any, Parameters, Arrays], tuple[Parameters, Arrays]]
+    deviations: Callable[[Any], dict[str, float]] = lambda _: {}
 
 
 def strategy(study: Study) -> Strategy:
     """Return the strategy that the study's plan names."""
     return _newton(study) if study.plan.strategy == "newton" else _fedavg(study)
+
+
+class Combined(Protocol):
+    """Updates of one round on their way to one."""
+
+    def add(self, release: Release) -> None:
+        """Add one update."""
+        ...
+
+    def mean(self) -> FlatF32:
+        """Return what everything added comes to."""
+        ...
+
+    def deviations(self) -> dict[str, float]:
+        """Return how far each site's update lies from the others; empty if that is not seen."""
+        ...
 
 
 class Updates:
@@ -79,6 +98,49 @@ class Updates:
         """Return the mean update of everything added."""
         return self._sum.mean()
 
+    def deviations(self) -> dict[str, float]:
+        """Return nothing: only the sum is kept."""
+        return {}
+
+
+class RobustUpdates:
+    """All updates of a round, until a rule has made one of them (aggregate/robust.py).
+
+    Holds one vector per site.
+    """
+
+    def __init__(self, study: Study, choice: Robust) -> None:
+        self._schema = answer_to(study, "train")[1]
+        self._choice = choice
+        self._flats: dict[str, FlatF32] = {}
+
+    def add(self, release: Release) -> None:
+        """Add one update; how many patients are behind it makes no difference.
+
+        Raises:
+            BadUpdate: If it is not finite.
+        """
+        flat = self._schema.join(release.artifact.tensors)
+        if not np.isfinite(flat).all():
+            raise BadUpdate(
+                f"the update of {release.site} is not finite",
+                why="no rule can tell how far it lies from the others",
+                remedy="its gate should have refused it: ask its operator",
+            )
+        self._flats[release.site] = flat
+
+    def mean(self) -> FlatF32:
+        """Return what the rule makes of the updates."""
+        return robust_mean(self._rows(), self._choice)
+
+    def deviations(self) -> dict[str, float]:
+        """Return each site's distance from the combined update, in medians of it."""
+        far = relative_distances(self._rows(), self.mean())
+        return dict(zip(sorted(self._flats), map(float, far), strict=True))
+
+    def _rows(self) -> Rows:
+        return np.stack([self._flats[site] for site in sorted(self._flats)])
+
 
 class Sums:
     """Exact sums of statistics and counts."""
@@ -103,16 +165,19 @@ class Sums:
 
 
 def _fedavg(study: Study) -> Strategy:
-    choice = study.plan.server
+    choice, robust = study.plan.server, study.plan.robust
+
+    def collector() -> Combined:
+        return Updates(study) if robust is None else RobustUpdates(study, robust)
 
     def step(
-        updates: Updates, parameters: Parameters, memory: Arrays
+        updates: Combined, parameters: Parameters, memory: Arrays
     ) -> tuple[Parameters, Arrays]:
         state = memory or server_opt.init(choice, parameters.size)
         after, moved = server_opt.step(choice, state, parameters, updates.mean())
         return moved, dict(after)
 
-    return Strategy("train", lambda: Updates(study), step)
+    return Strategy("train", collector, step, lambda updates: updates.deviations())
 
 
 def _newton(study: Study) -> Strategy:

@@ -18,7 +18,6 @@ from typing import Any, Protocol
 from modelward.artifact import bundle
 from modelward.artifact.store import measure
 from modelward.core.artifact import Artifact, Card
-from modelward.core.columns import columns
 from modelward.core.study import Study
 from modelward.core.task import Task, TaskKind
 from modelward.core.tensors import Schema, Tensors
@@ -27,7 +26,7 @@ from modelward.hub.registry import Registry
 from modelward.hub.strategy import Sums, strategy
 from modelward.study.answers import answer_to
 from modelward.study.model import Model, initial, model_schema
-from modelward.study.scaling import from_sums
+from modelward.study.scaling import frozen
 from modelward.study.transcript import Input, Transcript, from_body, refuse
 
 __all__ = ["Artifacts", "Transcript", "from_body", "of_round", "rebuild", "replay"]
@@ -119,8 +118,7 @@ def _first(transcript: Transcript, study: Study, artifacts: Artifacts) -> Model:
     sums = Sums()
     for release in _releases(transcript, study, artifacts, "statistics"):
         sums.add(release)
-    listed = columns(study)
-    return initial(study, from_sums(sums.totals(), listed) if listed else None)
+    return initial(study, frozen(study, sums.totals()))
 
 
 def _releases(

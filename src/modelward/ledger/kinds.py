@@ -1,4 +1,4 @@
-"""What an entry may say: thirteen kinds, each with its fields, and how each reads in words.
+"""What an entry may say: fifteen kinds, each with its fields, and how each reads in words.
 
 Whoever records something asks `fields` for the entry, and gets it only if every field of
 the kind is there, of its type, and nothing else is. So a ledger can be read years later
@@ -38,6 +38,10 @@ def _is_text(value: object) -> bool:
 
 def _is_table(value: object) -> bool:
     return isinstance(value, Mapping) and bool(value)
+
+
+def _is_tables(value: object) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(map(_is_table, value))
 
 
 def _is_state(value: object) -> bool:
@@ -117,9 +121,18 @@ KINDS: Mapping[str, Kind] = {
         {**_ASKED, "findings": _is_findings, "awaits": _is_text},
         _JUDGED,
     ),
+    "reservation": Kind(
+        "reserved {events} on cohort {cohort} under {reservation} for study {study}",
+        {"study": _is_hash, "reservation": _is_text, "cohort": _is_hash, "events": _is_tables},
+    ),
     "privacy": Kind(
         "booked {event} on cohort {cohort} for round {round} of study {study}",
         {"study": _is_hash, "round": _is_count, "cohort": _is_text, "event": _is_table},
+        {"asked": _is_hash},
+    ),
+    "closure": Kind(
+        "gave back what was not used of reservation {reservation} for study {study}",
+        {"study": _is_hash, "reservation": _is_text},
     ),
     "policy": Kind(
         "{by} changed the policy from {before} to {after}",

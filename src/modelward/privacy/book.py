@@ -1,21 +1,24 @@
-"""What a ledger says about privacy: reservations, releases against them, and the unbounded.
+"""What a ledger says about privacy: reservations, uses of them, and what has no bound.
 
-Entries of a site's ledger, read by their `decision`; everything else is passed over:
+Entries of a site's ledger (ledger/kinds.py), read by their `kind`; others are passed over:
 
-    reserved   reservation, study, cohort, privacy {mechanism: gaussian, sampling, noise, steps}
-    released   privacy as above with its reservation, or {mechanism: none}: no bound at all
-    closed     reservation: what was not released of it is given back
+    reservation   reservation, study, cohort, events [{mechanism: gaussian, sampling, noise,
+                  steps}, ...]
+    privacy       event, as above, with its `reservation`; `round`, and `asked`: the task.
+                  Written before anything is drawn, so it is a use whatever becomes of it
+    closure       reservation: what was not used of it is given back
+    release       privacy {mechanism: none}: left without any bound
 
-A reservation is charged in full while it is open, and for what was released once it is
-closed. Nothing that was released is ever given back, whatever an entry says, and a release
-beyond its reservation is charged all the same. A refusal gives nothing back either: that a
-site refused is a look at its patients.
+A reservation is charged in full while it is open, and for what was used once it is closed.
+Nothing that was used is ever given back, whatever an entry says, and a use beyond its
+reservation is charged all the same. A refusal gives nothing back either: that a site
+refused is a look at its patients.
 
 Pure: entries in, bookings out. The price of bookings is budget.py's.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from modelward.core.canonical import Json
@@ -25,33 +28,38 @@ from modelward.privacy.accounting import Event
 Uses = Counter[tuple[float, float]]
 """Steps by (sampling, noise)."""
 
+KINDS = frozenset({"reservation", "privacy", "closure", "release"})
+"""Kinds of entries that are looked at."""
+
 
 @dataclass(frozen=True, slots=True)
 class Booking:
     """One reservation and what became of it.
 
     Attributes:
-        reservation: Its name, such as the id of a study or task.
+        reservation: Its name.
         study: SHA-256 of the study.
         cohort: SHA-256 of the keyed ids of its patients; see `budget.cohort_hash`.
         reserved: Events it may use.
-        released: Events that have left the site.
-        open: Whether more may be released against it.
+        used: Events that were booked, in (sampling, noise) order.
+        open: Whether more may be used of it.
+        asked: Round -> id of the task that the use was booked for.
     """
 
     reservation: str
     study: str
     cohort: str
     reserved: tuple[Event, ...]
-    released: tuple[Event, ...]
+    used: tuple[Event, ...]
     open: bool
+    asked: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def charged(self) -> tuple[Event, ...]:
         """Events that count against its patients now."""
         if not self.open:
-            return self.released
-        return _events(_uses(self.reserved) | _uses(self.released))
+            return self.used
+        return _events(_uses(self.reserved) | _uses(self.used))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,28 +84,31 @@ class Book:
     bookings: tuple[Booking, ...]
     unbounded: tuple[Unbounded, ...]
 
+    def booking(self, reservation: str) -> Booking | None:
+        """Return the booking of that name, or None."""
+        return next((b for b in self.bookings if b.reservation == reservation), None)
+
 
 def read(entries: Iterable[Mapping[str, Json]]) -> Book:
     """Return what `entries`, oldest first, say about privacy.
 
     Raises:
-        LedgerBroken: If an event is of a kind without a price, or something is released,
+        LedgerBroken: If an event is of a kind without a price, or something is used,
             closed or added to against a reservation that does not exist or is closed.
     """
     accounts: dict[str, _Account] = {}
     unbounded: list[Unbounded] = []
     for entry in entries:
-        match entry.get("decision"):
-            case "reserved":
+        match entry.get("kind"):
+            case "reservation":
                 _reserve(accounts, entry)
-            case "released" if _privacy(entry).get("mechanism") == "none":
-                words = (str(entry.get(key, "")) for key in ("study", "task", "kind"))
-                unbounded.append(Unbounded(*words))
-            case "released":
-                account = _account(accounts, entry, _text(_privacy(entry), "reservation"))
-                _add(account.released, entry)
-            case "closed":
+            case "privacy":
+                _use(accounts, entry)
+            case "closure":
                 _account(accounts, entry, _text(entry, "reservation")).open = False
+            case "release" if _table(entry, "privacy").get("mechanism") == "none":
+                words = (str(entry.get(key, "")) for key in ("study", "task", "artifact"))
+                unbounded.append(Unbounded(*words))
     return Book(
         tuple(account.booking(name) for name, account in accounts.items()), tuple(unbounded)
     )
@@ -110,8 +121,9 @@ class _Account:
     study: str
     cohort: str
     reserved: Uses = field(default_factory=Counter)
-    released: Uses = field(default_factory=Counter)
+    used: Uses = field(default_factory=Counter)
     open: bool = True
+    asked: dict[int, str] = field(default_factory=dict)
 
     def booking(self, name: str) -> Booking:
         return Booking(
@@ -119,25 +131,38 @@ class _Account:
             self.study,
             self.cohort,
             _events(self.reserved),
-            _events(self.released),
+            _events(self.used),
             self.open,
+            self.asked,
         )
 
 
-def reserve_fields(reservation: str, study: str, cohort: str, event: Event) -> dict[str, Json]:
-    """Return the ledger entry that reserves `event` for the patients of `cohort`."""
+def reserve_fields(
+    reservation: str, study: str, cohort: str, events: Sequence[Event]
+) -> dict[str, Json]:
+    """Return what the ledger entry `reservation` says of `events` for `cohort`."""
     return {
-        "decision": "reserved",
         "reservation": reservation,
         "study": study,
         "cohort": cohort,
-        "privacy": privacy_fields(event),
+        "events": [dict(privacy_fields(event)) for event in events],
+    }
+
+
+def use_fields(booking: Booking, event: Event, round_no: int, task: str) -> dict[str, Json]:
+    """Return what the ledger entry `privacy` says of a use of `booking` for `task`."""
+    return {
+        "study": booking.study,
+        "round": round_no,
+        "cohort": booking.cohort,
+        "event": dict(privacy_fields(event, booking.reservation)),
+        "asked": task,
     }
 
 
 def close_fields(reservation: str, study: str) -> dict[str, Json]:
-    """Return the ledger entry that gives back what was not released of a reservation."""
-    return {"decision": "closed", "reservation": reservation, "study": study}
+    """Return what the ledger entry `closure` says of a reservation."""
+    return {"reservation": reservation, "study": study}
 
 
 def privacy_fields(
@@ -159,7 +184,20 @@ def _reserve(accounts: dict[str, _Account], entry: Mapping[str, Json]) -> None:
     account = accounts.setdefault(name, _Account(study, cohort))
     if (account.study, account.cohort) != (study, cohort) or not account.open:
         raise _broken(entry, f"reservation {name!r} belongs to something else")
-    _add(account.reserved, entry)
+    events = entry.get("events")
+    if not isinstance(events, list | tuple) or not events:
+        raise _broken(entry, "it reserves no events")
+    for event in events:
+        _add(account.reserved, entry, event)
+
+
+def _use(accounts: Mapping[str, _Account], entry: Mapping[str, Json]) -> None:
+    event = _table(entry, "event")
+    account = _account(accounts, entry, _text(event, "reservation"))
+    _add(account.used, entry, event)
+    round_no, asked = entry.get("round"), entry.get("asked")
+    if isinstance(round_no, int) and isinstance(asked, str):
+        account.asked[round_no] = asked
 
 
 def _account(
@@ -170,8 +208,9 @@ def _account(
     return accounts[name]
 
 
-def _add(uses: Uses, entry: Mapping[str, Json]) -> None:
-    privacy = _privacy(entry)
+def _add(uses: Uses, entry: Mapping[str, Json], privacy: Json) -> None:
+    if not isinstance(privacy, Mapping):
+        raise _broken(entry, "it does not say what it costs")
     sampling, noise, steps = (privacy.get(key) for key in ("sampling", "noise", "steps"))
     if (
         privacy.get("mechanism") != "gaussian"
@@ -195,8 +234,8 @@ def _events(uses: Uses) -> tuple[Event, ...]:
     return tuple(sorted(Event(q, sigma, steps) for (q, sigma), steps in uses.items()))
 
 
-def _privacy(entry: Mapping[str, Json]) -> Mapping[str, Json]:
-    found = entry.get("privacy")
+def _table(entry: Mapping[str, Json], key: str) -> Mapping[str, Json]:
+    found = entry.get(key)
     if not isinstance(found, Mapping):
         raise _broken(entry, "it does not say what it costs")
     return found

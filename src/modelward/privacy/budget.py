@@ -14,7 +14,7 @@ ledger's one writer. Releases of the exact lane have no bound and are listed, ne
 
 import hmac
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from modelward.core.canonical import Json
@@ -49,13 +49,14 @@ class Proposal:
         reservation: Name of the reservation, used once.
         study: SHA-256 of the study.
         patients: Keyed ids of everybody whose data would be used, at least one.
-        event: What would be done to each.
+        events: What would be done to each; the last is the one to be made smaller if all
+            of them are too much.
     """
 
     reservation: str
     study: str
     patients: Collection[str]
-    event: Event
+    events: tuple[Event, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Standing:
     """What the most used patient of a group has behind and ahead.
 
     Attributes:
-        spent: Epsilon of what was released.
+        spent: Epsilon of what was used.
         reserved: What open reservations add to it.
         left: Up to the ceiling. An event that costs as much alone costs less here, because
             events compose for less than their sum.
@@ -92,7 +93,7 @@ def cohort_hash(patients: Iterable[str]) -> str:
 def reserve(
     book: Book, cohorts: Cohorts, proposal: Proposal, ceilings: Ceilings
 ) -> dict[str, Json]:
-    """Return the ledger entry that reserves `proposal`, if every patient can afford it.
+    """Return the fields of the ledger entry that reserves `proposal`, if it is affordable.
 
     Append it before anything is computed, under the lock that `book` was read under.
 
@@ -113,33 +114,33 @@ def reserve(
             why="a second one under its name could not be told from a repetition",
             remedy="go on with the one that exists, or close it and take another name",
         )
-    if not proposal.patients:
+    if not (proposal.patients and proposal.events):
         raise BadPrivacyTerms(
-            "a reservation for no patient",
-            why="a budget is charged to patients, and here there is nobody to charge",
+            f"{len(proposal.events)} events for {len(proposal.patients)} patients",
+            why="a budget is charged to patients for what is done to them",
             remedy="take part with a cohort, or sit this study out",
         )
     for scope, ceiling in (("study", ceilings.study), ("lifetime", ceilings.lifetime)):
         of_study = [each for each in book.bookings if each.study == proposal.study]
         bookings = of_study if scope == "study" else book.bookings
         for events in _heaviest(bookings, cohorts, proposal.patients):
-            if epsilon([*events, proposal.event], ceilings.delta) > ceiling:
-                raise _exceeded(proposal.event, events, scope, ceiling, ceilings.delta)
+            if epsilon([*events, *proposal.events], ceilings.delta) > ceiling:
+                raise _exceeded(proposal.events, events, scope, ceiling, ceilings.delta)
     cohort = cohort_hash(proposal.patients)
-    return reserve_fields(proposal.reservation, proposal.study, cohort, proposal.event)
+    return reserve_fields(proposal.reservation, proposal.study, cohort, proposal.events)
 
 
-def require_reserved(book: Book, reservation: str, event: Event) -> None:
-    """Return if `event` may be released against `reservation`.
+def require_reserved(book: Book, reservation: str, event: Event) -> Booking:
+    """Return the booking of `reservation` if `event` may be used of it.
 
     Raises:
         BudgetExceeded: If there is no such open reservation, or too little is left in it.
     """
     for booking in book.bookings:
         if booking.reservation == reservation and booking.open:
-            left = _steps(booking.reserved, event) - _steps(booking.released, event)
+            left = _steps(booking.reserved, event) - _steps(booking.used, event)
             if event.steps <= left:
-                return
+                return booking
             raise BudgetExceeded(
                 f"{event.steps} steps against {left} that are left of {reservation!r}",
                 why="what leaves was reserved before it was computed, at the same noise",
@@ -170,12 +171,9 @@ def standing(
         (epsilon(events, delta) for events in _heaviest(bookings, cohorts, everybody)),
         default=0.0,
     )
-    released = [
-        Booking(each.reservation, each.study, each.cohort, (), each.released, open=False)
-        for each in bookings
-    ]
+    used = [replace(each, reserved=(), open=False) for each in bookings]
     spent = max(
-        (epsilon(events, delta) for events in _heaviest(released, cohorts, everybody)),
+        (epsilon(events, delta) for events in _heaviest(used, cohorts, everybody)),
         default=0.0,
     )
     return Standing(spent, max(0.0, charged - spent), max(0.0, ceiling - charged))
@@ -230,10 +228,16 @@ def _steps(events: Iterable[Event], like: Event) -> int:
 
 
 def _exceeded(
-    event: Event, before: tuple[Event, ...], scope: str, ceiling: float, delta: float
+    wanted: tuple[Event, ...],
+    charged: tuple[Event, ...],
+    scope: str,
+    ceiling: float,
+    delta: float,
 ) -> BudgetExceeded:
     """Return the refusal, with what is left and what would fit."""
-    used = epsilon(before, delta)
+    *others, event = wanted
+    before = (*charged, *others)
+    used = epsilon(charged, delta)
     cost = epsilon([*before, event], delta)
     fitting = steps_within(ceiling, delta, event, before)
     fits = [f"{fitting} of the {event.steps} steps"] if fitting else []

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from modelward.core.faults import Fault, lines
 from modelward.core.study import Study
 from modelward.errors import DataError
-from modelward.readers.cohort import Cohort, assign_folds
+from modelward.readers.cohort import Cohort, assign_folds, number_owners, torn
 from modelward.readers.opt_out import OptOut, nobody_named
 
 _DAMAGED = (
@@ -52,21 +52,26 @@ def read_arrays(path: Path, study: Study, opt_out: OptOut | None = None) -> Coho
         folds.shape != labels.shape or not np.isin(folds, [0, 1, 2]).all()
     ):
         faults.append(Fault("folds", "must be 0 (train), 1 (validation) or 2 (test) per image"))
+    named = arrays.get("patients")
+    if opt_out is not None and (named is None or named.shape != labels.shape):
+        raise nobody_named(path, "patients")
+    ids, owner = _ids(named, len(labels), faults)
+    faults += [] if faults else torn("folds", owner, folds)
     if faults:
         raise _refuse(path, faults)
-    ids = np.array([str(number) for number in range(len(labels))])
     given = None if folds is None else folds.astype(np.int8)
-    drawn = assign_folds(ids.tolist(), given, study.plan)
-    if opt_out is None:
-        return Cohort(x=images, y=labels.astype(np.int8), folds=drawn, ids=tuple(ids.tolist()))
-    out = _opted_out(path, arrays.get("patients"), len(ids), opt_out)
+    drawn = assign_folds(ids, given, study.plan)
+    out = np.zeros(len(ids), bool)
+    if opt_out is not None:
+        out = opt_out.among(ids)
     return Cohort(
         x=images[~out],
         y=labels[~out].astype(np.int8),
         folds=drawn[~out],
-        notes=(opt_out.note(out),),
-        ids=tuple(ids[~out].tolist()),
-        opted_out=int(np.count_nonzero(out)),
+        notes=() if opt_out is None else (opt_out.note(out),),
+        ids=tuple(each for each, left in zip(ids, out, strict=True) if not left),
+        owner=None if owner is None else owner[~out],
+        opted_out=None if opt_out is None else int(np.count_nonzero(out)),
     )
 
 
@@ -93,14 +98,17 @@ def load(path: Path, needed: tuple[str, ...]) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _opted_out(
-    path: Path, patients: NDArray[Any] | None, units: int, opt_out: OptOut
-) -> NDArray[np.bool_]:
-    """Return which images are of patients on the list."""
-    if patients is None or patients.shape != (units,):
-        raise nobody_named(path, "patients")
+def _ids(
+    patients: NDArray[Any] | None, images: int, faults: list[Fault]
+) -> tuple[list[str], NDArray[np.int64] | None]:
+    """Return the id of every image's patient, and its number if patients are named."""
+    if patients is None:
+        return [str(number) for number in range(images)], None
+    if patients.shape != (images,) or patients.dtype.kind not in "iuUS":
+        faults.append(Fault("patients", "must be one whole number or text per image"))
     named = patients.astype(str) if patients.dtype.kind != "S" else np.char.decode(patients)
-    return opt_out.among([str(patient).strip() for patient in named])
+    ids = [str(patient).strip() for patient in named.reshape(-1)]
+    return ids, number_owners(ids)
 
 
 def _faults(images: NDArray[Any], labels: NDArray[Any], study: Study) -> list[Fault]:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from modelward.core.faults import Fault
 from modelward.core.study import Plan
 
 Fold = Literal["train", "validation", "test"]
@@ -30,7 +31,10 @@ class Cohort:
         y: int8 [units], 1 where the outcome is present.
         folds: int8 [units], numbered as in `FOLDS`.
         notes: What was left out and why, in sentences with counts.
-        ids: One id per unit, as the data name it; empty where they are not needed any more.
+        ids: Per unit, the id of its patient, or its own where the data name no patients;
+            empty where they are not needed any more.
+        owner: int64 [units], the same number for units of the same patient; None where the
+            data name no patients, and every unit stands for itself.
         opted_out: Units left out because their patients opted out; None without a list.
     """
 
@@ -39,6 +43,7 @@ class Cohort:
     folds: NDArray[np.int8]
     notes: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
+    owner: NDArray[np.int64] | None = None
     opted_out: int | None = None
 
     def fold(self, name: Fold) -> tuple[NDArray[Any], NDArray[np.int8]]:
@@ -46,9 +51,38 @@ class Cohort:
         chosen = self.folds == FOLDS[name]
         return self.x[chosen], self.y[chosen]
 
+    def owners(self, name: Fold) -> NDArray[np.int64]:
+        """Return the patient of every unit in one fold, in the order of `fold`."""
+        owner = np.arange(len(self.y)) if self.owner is None else self.owner
+        chosen: NDArray[np.int64] = owner[self.folds == FOLDS[name]]
+        return chosen
+
     def count(self, name: Fold) -> int:
         """Return the number of units in one fold."""
         return int(np.count_nonzero(self.folds == FOLDS[name]))
+
+
+def number_owners(ids: Sequence[str]) -> NDArray[np.int64]:
+    """Return a number for every id, the same for the same id."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(each, len(numbers)) for each in ids], np.int64)
+
+
+def torn(
+    key: str, owner: NDArray[np.int64] | None, folds: NDArray[np.int8] | None
+) -> list[Fault]:
+    """Return the fault of data that put units of one patient into several folds, if they do.
+
+    Args:
+        key: What the data call the folds.
+        owner: Patient of every unit; None if the data name none.
+        folds: As the data give them; None if they give none.
+    """
+    if owner is None or folds is None:
+        return []
+    held = {(int(o), int(f)) for o, f in zip(owner, folds, strict=True)}
+    twice = len(held) - len({o for o, _ in held})
+    return [Fault(key, f"{twice} patients are in more than one fold")] if twice else []
 
 
 def assign_folds(

@@ -18,7 +18,7 @@ from modelward.core.faults import Fault, lines, nearest
 from modelward.core.study import CategoryFeature, Study
 from modelward.errors import DataError
 from modelward.readers import values
-from modelward.readers.cohort import Cohort, assign_folds
+from modelward.readers.cohort import Cohort, assign_folds, number_owners, torn
 from modelward.readers.dataset import MISSING, Dataset, Source
 from modelward.readers.opt_out import OptOut, nobody_named
 
@@ -54,7 +54,7 @@ def read_table(
     special = [column for column in (source.patient, source.split) if column]
     table = text_columns(path, [*headings.values(), *special], missing=source.missing)
     faults: list[Fault] = []
-    ids = _ids(table, source.patient, faults)
+    ids = _ids(table, source.patient, faults, once=study.study.unit == "patient")
     out = _leave_out(table, ids, source, opt_out)
     x = _design(table, headings, study, faults)
     y = values.outcome(
@@ -71,16 +71,19 @@ def read_table(
     else:
         unread = {fault.key for fault in faults}
         faults += [f for f in _too_many_missing(x[known], study) if f.key not in unread]
+    kept_ids = [unit for unit, keep in zip(ids, known, strict=True) if keep]
+    owner = number_owners(kept_ids)
+    given = None if folds is None else folds[known]
+    faults += torn("split", owner, given)
     if faults:
         raise refuse(path, _once(faults))
-    kept_ids = [unit for unit, keep in zip(ids, known, strict=True) if keep]
-    given = None if folds is None else folds[known]
     return Cohort(
         x=np.ascontiguousarray(x[known]),  # sums depend on the order in memory
         y=y[known].astype(np.int8),
         folds=assign_folds(kept_ids, given, study.plan),
         notes=notes,
         ids=tuple(kept_ids),
+        owner=owner if source.patient else None,
         opted_out=None if opt_out is None else int(np.count_nonzero(out)),
     )
 
@@ -99,7 +102,7 @@ def read_features(
     table = text_columns(path, wanted, missing=dataset.dataset.missing)
     faults: list[Fault] = []
     x = _design(table, named, study, faults)
-    ids = _ids(table, patient, faults)
+    ids = _ids(table, patient, faults, once=study.study.unit == "patient")
     if faults:
         raise refuse(path, _once(faults))
     return ids, x
@@ -248,15 +251,17 @@ def _column(
     return np.where((found < column.low) | (found > column.high), np.nan, found)
 
 
-def _ids(table: Mapping[str, Text], patient: str | None, faults: list[Fault]) -> list[str]:
-    """Return one id per row; a patient in two rows is a fault."""
+def _ids(
+    table: Mapping[str, Text], patient: str | None, faults: list[Fault], *, once: bool
+) -> list[str]:
+    """Return one id per row; a patient in two rows is a fault where rows are patients."""
     if patient is None:
         return [str(row) for row in range(len(next(iter(table.values()))))]
     ids = ["" if unit is None else str(unit) for unit in table[patient]]
     twice = len(ids) - len(set(ids))
     if "" in ids:
         faults.append(Fault("patient", f"{ids.count('')} rows name no patient"))
-    elif twice:
+    elif twice and once:
         faults.append(Fault("patient", f"{twice} rows repeat a patient; one row per patient"))
     return ids
 

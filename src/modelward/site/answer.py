@@ -20,7 +20,9 @@ from modelward.learn import newton, sgd
 from modelward.learn.examples import Examples
 from modelward.readers.cohort import Cohort, Fold
 from modelward.recipes.catalogue import recipe
-from modelward.study.answers import SCORE_BINS, answer_to
+from modelward.site import private_answer
+from modelward.site.spending import Booked
+from modelward.study.answers import answer_to, score_bins
 from modelward.study.model import Model, parameter_schema
 from modelward.study.scaling import local_sums
 
@@ -39,7 +41,12 @@ class Computed:
 
 
 def compute(
-    task: Task, study: Study, model: Model | None, cohort: Cohort, site: str
+    task: Task,
+    study: Study,
+    model: Model | None,
+    cohort: Cohort,
+    site: str,
+    booked: Booked | None = None,
 ) -> Computed:
     """Return the result of `task` on `cohort`.
 
@@ -49,10 +56,13 @@ def compute(
         model: The model that `task.model` names; None for statistics.
         cohort: The site's units.
         site: The site's name; part of the seed of its batches.
+        booked: What the budget allows; needed under differential privacy.
 
     Raises:
         TrainingFailed: If training diverges.
     """
+    if study.privacy.dp is not None:
+        return _privately(task, study, model, cohort, booked)
     if model is None:
         x, _ = cohort.fold("train")
         sums = local_sums(x, columns(study))
@@ -60,7 +70,7 @@ def compute(
     if task.kind == "evaluate":
         return _evaluate(model, cohort)
     if not cohort.count("train"):
-        return _nobody(study, task)
+        return nobody(study, task)
     training = examples(cohort, "train", model)
     if task.kind == "newton":
         found = newton.sums(model.parameters, training.x, training.y)
@@ -82,6 +92,24 @@ def compute(
     return Computed(parameter_schema(study).split(delta), len(training.y))
 
 
+def _privately(
+    task: Task, study: Study, model: Model | None, cohort: Cohort, booked: Booked | None
+) -> Computed:
+    """Return the result of `task` as private_answer.py draws it; of nobody if not booked."""
+    units = cohort.count("validation" if task.kind == "evaluate" else "train")
+    if booked is None or not units:
+        return nobody(study, task)
+    if model is None:
+        return Computed(_on_grid(private_answer.statistics(study, cohort, booked)), units)
+    if task.kind == "evaluate":
+        held_back = examples(cohort, "validation", model)
+        found = private_answer.counts(task, model, held_back, cohort, booked)
+        return Computed(_on_grid({"counts": found}), units)
+    training = examples(cohort, "train", model)
+    delta = private_answer.update(task, model, training, cohort, booked)
+    return Computed(parameter_schema(study).split(delta), units)
+
+
 def examples(cohort: Cohort, fold: Fold, model: Model) -> Examples:
     """Return one fold as a recipe sees it: scaled columns, or images as they are."""
     x, y = cohort.fold(fold)
@@ -90,20 +118,20 @@ def examples(cohort: Cohort, fold: Fold, model: Model) -> Examples:
     return Examples(x=x, y=y, patients=len(y))
 
 
-def _nobody(study: Study, task: Task) -> Computed:
-    """Return zeros of nobody, which every gate refuses: the round goes on with the others."""
+def nobody(study: Study, task: Task, patients: int = 0) -> Computed:
+    """Return zeros of too few, which every gate refuses: the round goes on with the others."""
     schema = answer_to(study, task.kind)[1]
-    return Computed({s.name: np.zeros(s.shape, NUMPY[s.dtype]) for s in schema}, 0)
+    return Computed({s.name: np.zeros(s.shape, NUMPY[s.dtype]) for s in schema}, patients)
 
 
 def _evaluate(model: Model, cohort: Cohort) -> Computed:
     """Count validation units per bin of predicted probability."""
     study = model.study
     if not cohort.count("validation"):
-        return Computed({"counts": np.zeros((2, SCORE_BINS))}, 0)
+        return Computed({"counts": np.zeros((2, score_bins(model.study)))}, 0)
     held_back = examples(cohort, "validation", model)
     p = recipe(study.recipe).probabilities(model.parameters, held_back.x, inputs(study))
-    counts = histogram(Predictions.of(held_back.y, p), SCORE_BINS)
+    counts = histogram(Predictions.of(held_back.y, p), score_bins(study))
     return Computed({"counts": counts.astype(np.float64)}, len(held_back.y))
 
 

@@ -1,6 +1,7 @@
 """What runs inside the trainer's view: tasks in, one bundle at a time in the outbox.
 
-A task is a line of JSON: {"task": {...}, "site": NAME, "cohort": SHA-256}. A result is a
+A task is a line of JSON: {"task": {...}, "site": NAME, "cohort": SHA-256}, and under
+differential privacy "booked" (spending.py). A result is a
 bundle at OUTBOX/offer.safetensors and the line {"offered": true}; a failure is
 {"failed": CLASS}, one of `CLASSES`. Nothing else leaves: what a library prints, and the
 words of an exception, go to the site's own log (stderr).
@@ -25,6 +26,7 @@ from modelward.readers.cohort import Cohort
 from modelward.recipes.catalogue import load
 from modelward.site.answer import compute
 from modelward.site.snapshot import read_snapshot
+from modelward.site.spending import Booked
 from modelward.study.answers import answer_to
 from modelward.study.model import Model, model_schema
 
@@ -79,7 +81,8 @@ class _Desk:
         if task.model is not None:
             tensors = self._models.tensors(task.model, model_schema(study))
             model = Model.from_tensors(study, tensors)
-        computed = compute(task, study, model, cohort, asked["site"])
+        booked = Booked.from_json(asked["booked"]) if "booked" in asked else None
+        computed = compute(task, study, model, cohort, asked["site"], booked)
         schema = answer_to(study, task.kind)[1]
         durable.write_whole(self._outbox / OFFER, bundle.encode(computed.tensors, schema))
 

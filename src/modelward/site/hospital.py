@@ -9,7 +9,8 @@ The folder of a site:
     witness/        what it has seen of the ledgers of others (ledger/circle.py)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -17,18 +18,22 @@ from typing import Protocol
 from modelward.artifact.store import Store
 from modelward.core.study import Study
 from modelward.core.task import Task
-from modelward.core.verdict import Answer, Refusal, Release
-from modelward.errors import GateRefused
+from modelward.core.verdict import Answer, Finding, Refusal, Release
+from modelward.errors import BadPrivacyTerms, BudgetExceeded, GateRefused
 from modelward.gate.door import Door
 from modelward.gate.policy import Policy
-from modelward.gate.rules import Offer, standard
+from modelward.gate.rules import UNBOUNDED, Offer, standard
 from modelward.ledger.circle import Circle
 from modelward.ledger.log import Ledger
 from modelward.ledger.note import Signer
+from modelward.privacy.budget import Ceilings
 from modelward.readers.cohort import Cohort
 from modelward.readers.open import open_cohort
-from modelward.site.answer import Computed, compute
+from modelward.site.answer import Computed, compute, nobody
+from modelward.site.extractor import patient_key
 from modelward.site.keys import signing_key
+from modelward.site.snapshot import CohortFacts, cohort_digest, facts_of
+from modelward.site.spending import Booked, Spending, require_unit
 from modelward.study.answers import answer_to
 from modelward.study.model import Model, model_schema
 
@@ -41,8 +46,17 @@ def now() -> datetime:
 class Trainer(Protocol):
     """Who computes. Implementations: `DirectTrainer` here, `IsolatedTrainer` in isolated.py."""
 
-    def compute(self, task: Task, study: Study, models: Store) -> Computed:
-        """Return the result of `task`, whose model lies in `models`."""
+    def compute(
+        self, task: Task, study: Study, models: Store, booked: Booked | None = None
+    ) -> Computed:
+        """Return the result of `task`, whose model lies in `models`.
+
+        `booked` is what the budget allows, for studies under differential privacy.
+        """
+        ...
+
+    def facts(self, study: Study) -> CohortFacts:
+        """Return what may be known of the cohort of `study` outside of the trainer."""
         ...
 
     def stop(self) -> None:
@@ -65,11 +79,22 @@ class DirectTrainer:
     def __init__(self, folder: Path, site: str) -> None:
         self._folder, self._site = folder, site
         self._cohorts: dict[str, Cohort] = {}
+        self._facts: dict[str, CohortFacts] = {}
 
-    def compute(self, task: Task, study: Study, models: Store) -> Computed:
+    def compute(
+        self, task: Task, study: Study, models: Store, booked: Booked | None = None
+    ) -> Computed:
         """Return the result of `task`."""
         model = model_of(task, study, models)
-        return compute(task, study, model, self.cohort(study), self._site)
+        return compute(task, study, model, self.cohort(study), self._site, booked)
+
+    def facts(self, study: Study) -> CohortFacts:
+        """Return what may be known of the cohort, made when it is first needed."""
+        if study.sha256 not in self._facts:
+            key = patient_key(self._folder / "patients.key")
+            cohort = self.cohort(study)
+            self._facts[study.sha256] = facts_of(cohort, study, cohort_digest(cohort), key)
+        return self._facts[study.sha256]
 
     def stop(self) -> None:
         """Do nothing: a thread cannot be ended."""
@@ -120,6 +145,15 @@ class Hospital:
         self._studies: dict[str, Study] = {}
         self.trainer = trainer or DirectTrainer(folder, name)
         self._sent: dict[str, int] = {}
+        self.spending = Spending(
+            folder,
+            self.ledger,
+            Ceilings(
+                study=self.policy.epsilon_study,
+                lifetime=self.policy.epsilon_lifetime,
+                delta=self.policy.delta,
+            ),
+        )
 
     def join(self, study: Study) -> None:
         """Take part in `study`: tasks of any other study are refused."""
@@ -156,9 +190,36 @@ class Hospital:
         study = self.study_of(task)
         if self.circle.stopped:
             return Refusal(self.name, task.id)
-        return self.decide(task, lambda: self.trainer.compute(task, study, models))
+        if study.privacy.dp is None:
+            return self.decide(task, lambda: self.trainer.compute(task, study, models))
+        return self.door.decided(task) or self._answer_privately(task, study, models)
 
-    def decide(self, task: Task, computed: Callable[[], Computed]) -> Answer:
+    def _answer_privately(self, task: Task, study: Study, models: Store) -> Answer:
+        """Book what the task does to patients, then compute; refuse what they cannot afford."""
+        facts = self.trainer.facts(study)
+        units = facts.behind(task.kind)
+        if units < self._fewest(task, study):  # the gate will refuse: nobody is looked at
+            return self.decide(task, lambda: nobody(study, task, units))
+        try:
+            require_unit(study, facts)
+            booked = self.spending.book(study, task, facts)
+        except (BudgetExceeded, BadPrivacyTerms) as error:
+            kind, _ = answer_to(study, task.kind)
+            return self.door.refuse(task, kind, (Finding("budget", error.what, error.remedy),))
+        return self.decide(
+            task, lambda: self.trainer.compute(task, study, models, booked), booked.card
+        )
+
+    def _fewest(self, task: Task, study: Study) -> int:
+        floor = 0 if task.kind == "evaluate" else study.study.min_patients
+        return max(self.policy.min_patients, floor, 1)
+
+    def decide(
+        self,
+        task: Task,
+        computed: Callable[[], Computed],
+        privacy: Mapping[str, str | int | float] = UNBOUNDED,
+    ) -> Answer:
         """Return what the gate says of what `computed` brings; it is called at most once.
 
         A site whose ledger is not what its witnesses saw refuses everything, and writes
@@ -172,7 +233,9 @@ class Hospital:
             return Refusal(self.name, task.id)
         before = self.ledger.size
         answer = self.door.decide(
-            task, lambda: self._offer(task, study, computed()), standard(study, self.policy)
+            task,
+            lambda: replace(self._offer(task, study, computed()), privacy=privacy),
+            standard(study, self.policy),
         )
         if isinstance(answer, Release) and self.ledger.size > before:
             self._sent[task.study] += answer.artifact.card.nbytes

@@ -22,6 +22,7 @@ from modelward.site.answer import Computed
 from modelward.site.extractor import want
 from modelward.site.isolation import unavailable
 from modelward.site.snapshot import CohortFacts, read_facts
+from modelward.site.spending import Booked
 from modelward.site.workroom import Workroom
 
 OPEN_ROOMS = 2
@@ -52,7 +53,9 @@ class IsolatedTrainer:
         self.on_cohort: Callable[[CohortFacts], None] = lambda _: None
         require(folder, isolation)
 
-    def compute(self, task: Task, study: Study, models: Store) -> Computed:
+    def compute(
+        self, task: Task, study: Study, models: Store, booked: Booked | None = None
+    ) -> Computed:
         """Return what the trainer offers for `task` of `study`; see site/hospital.py.
 
         Raises:
@@ -68,7 +71,11 @@ class IsolatedTrainer:
         self._rooms[study.sha256] = room
         while len(self._rooms) > OPEN_ROOMS:
             self._rooms.popitem(last=False)[1].close()
-        return room.compute(task, models)
+        return room.compute(task, models, booked)
+
+    def facts(self, study: Study) -> CohortFacts:
+        """Return what may be known of the cohort of `study`; see `prepare`."""
+        return self.prepare(study)
 
     def prepare(self, study: Study) -> CohortFacts:
         """Have the cohort of `study` extracted unless it is there; return its figures.

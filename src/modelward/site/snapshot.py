@@ -1,7 +1,7 @@
 """The approved cohort of one study as files: what the trainer reads instead of the data.
 
     snapshots/STUDY/study.json            the study's terms, canonical
-    snapshots/STUDY/cohort.safetensors    columns or images, outcomes, folds; no ids
+    snapshots/STUDY/cohort.safetensors    columns or images, outcomes, folds, whose; no ids
     cohorts/STUDY.json                    for the gatekeeper: counts, hash, keyed patient ids
 
 STUDY is the study's SHA-256. The first two are read-only files that only the trainer and
@@ -47,7 +47,9 @@ class CohortFacts:
         study: SHA-256 of the study.
         bundle: SHA-256 of the snapshot's cohort.safetensors.
         units: Fold -> number of units.
-        patients: Keyed id of every unit, 64 hex digits, sorted.
+        patients: Fold -> keyed ids of the patients with units in it, 64 hex digits each,
+            sorted.
+        named: Whether the data name patients; else every unit stands for itself.
         notes: What was left out and why, in sentences with counts.
         opted_out: Units left out because their patients opted out; None without a list.
     """
@@ -55,7 +57,8 @@ class CohortFacts:
     study: str
     bundle: str
     units: dict[str, int]
-    patients: tuple[str, ...]
+    patients: dict[str, tuple[str, ...]]
+    named: bool
     notes: tuple[str, ...]
     opted_out: int | None = None
 
@@ -94,17 +97,39 @@ def write_snapshot(cohort: Cohort, study: Study, folder: Path, key: bytes) -> Co
     if os.geteuid() == 0:  # the trainer is another user then; its group may read, nobody else
         for name in ("cohort.safetensors", "study.json"):
             os.chown(where / name, 0, TRAINER_UID)
-    facts = CohortFacts(
-        study=study.sha256,
-        bundle=digest,
-        units={name: cohort.count(name) for name in FOLDS},  # type: ignore[arg-type]
-        patients=tuple(sorted(keyed(key, unit) for unit in cohort.ids)),
-        notes=cohort.notes,
-        opted_out=cohort.opted_out,
-    )
+    facts = facts_of(cohort, study, digest, key)
     listed = {"format": FORMAT, **_facts.dump_python(facts, mode="json")}
     durable.write_whole(_facts_path(folder, study.sha256), canonical_bytes(listed), mode=0o640)
     return facts
+
+
+def cohort_digest(cohort: Cohort) -> str:
+    """Return the SHA-256 that names the values of `cohort`: that of its snapshot."""
+    tensors = _tensors(cohort)
+    return measure(bundle.encode(tensors, Schema.from_tensors(tensors)))[0]
+
+
+def facts_of(cohort: Cohort, study: Study, digest: str, key: bytes) -> CohortFacts:
+    """Return what a gatekeeper may know of `cohort`.
+
+    Args:
+        cohort: The units, with their ids.
+        study: The approved study.
+        digest: SHA-256 that names the cohort's values.
+        key: Key of the patient ids.
+    """
+    numbers: list[set[str]] = [set() for _ in FOLDS]
+    for unit, fold in zip(cohort.ids, cohort.folds.tolist(), strict=True):
+        numbers[fold].add(keyed(key, unit))
+    return CohortFacts(
+        study=study.sha256,
+        bundle=digest,
+        units={name: cohort.count(name) for name in FOLDS},  # type: ignore[arg-type]
+        patients={name: tuple(sorted(numbers[place])) for name, place in FOLDS.items()},
+        named=cohort.owner is not None,
+        notes=cohort.notes,
+        opted_out=cohort.opted_out,
+    )
 
 
 def read_snapshot(where: Path, digest: str) -> tuple[Study, Cohort]:
@@ -166,10 +191,12 @@ def _tensors(cohort: Cohort) -> Tensors:
     """Return the arrays as tensors; none at all for a cohort of nobody."""
     if not len(cohort.y):
         return {}
+    owner = {} if cohort.owner is None else {"owner": cohort.owner}
     return {
         "x": np.ascontiguousarray(cohort.x),
         "y": cohort.y.astype(np.uint8),
         "folds": cohort.folds.astype(np.uint8),
+        **owner,
     }
 
 
@@ -178,7 +205,10 @@ def _cohort(tensors: Tensors, study: Study) -> Cohort:
         none = np.zeros(0, np.int8)
         return Cohort(x=_nobody(study), y=none, folds=none)
     return Cohort(
-        x=tensors["x"], y=tensors["y"].astype(np.int8), folds=tensors["folds"].astype(np.int8)
+        x=tensors["x"],
+        y=tensors["y"].astype(np.int8),
+        folds=tensors["folds"].astype(np.int8),
+        owner=tensors.get("owner"),
     )
 
 

@@ -24,7 +24,8 @@ from modelward.study.model import parameter_schema
 def in_groups(study: Study, sites: int) -> bool:
     """Return whether `sites` sites of a simulation of `study` train in groups."""
     path = numeric_path(recipe(study.recipe), inputs(study), sites)
-    return study.plan.strategy == "fedavg" and path != SITE_BY_SITE
+    private = study.privacy.dp is not None
+    return study.plan.strategy == "fedavg" and not private and path != SITE_BY_SITE
 
 
 def answer_together(

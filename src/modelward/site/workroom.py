@@ -33,6 +33,7 @@ from modelward.gate.policy import Isolation
 from modelward.site.answer import Computed
 from modelward.site.isolation import TRAINER_UID
 from modelward.site.snapshot import CohortFacts, snapshot_folder
+from modelward.site.spending import Booked
 from modelward.site.trainer_line import Line, child, unit
 from modelward.study.answers import answer_to
 
@@ -73,12 +74,13 @@ class Workroom:
         """Process id of the trainer, or None while there is none of ours."""
         return None if self._line is None else self._line.pid
 
-    def compute(self, task: Task, models: Store) -> Computed:
+    def compute(self, task: Task, models: Store, booked: Booked | None = None) -> Computed:
         """Return what the trainer offers for `task`.
 
         Args:
             task: A task of this study that intake.py has let in.
             models: Where its model has been put.
+            booked: What the budget allows, under differential privacy.
 
         Raises:
             TrainingFailed: If the trainer failed, or died twice; its words are in the log.
@@ -87,7 +89,7 @@ class Workroom:
         self._hand_in(task, models)
         for _ in range(ATTEMPTS):
             _empty(self._room / "outbox")
-            reply = self._ask(task)
+            reply = self._ask(task, booked)
             if reply is not None and reply.get("offered") is True and len(reply) == 1:
                 return Computed(self._take_out(task), self._facts.behind(task.kind))
             if reply is not None:
@@ -123,9 +125,11 @@ class Workroom:
         except OSError as error:
             raise durable.cannot_write(target, error) from error
 
-    def _ask(self, task: Task) -> dict[str, object] | None:
+    def _ask(self, task: Task, booked: Booked | None) -> dict[str, object] | None:
         """Return the trainer's reply, or None if it died or could not be started."""
         asked = {"task": asdict(task), "site": self._site, "cohort": self._facts.bundle}
+        if booked is not None:
+            asked["booked"] = booked.to_json()
         if self._stopped:
             return None
         try:

@@ -5,7 +5,7 @@ before anything has been computed.
 """
 
 from modelward.core.artifact import ArtifactKind
-from modelward.core.columns import columns
+from modelward.core.columns import summed_columns
 from modelward.core.study import Study
 from modelward.core.task import TaskKind
 from modelward.core.tensors import Schema, TensorSpec
@@ -15,6 +15,14 @@ from modelward.study.scaling import sums_schema
 SCORE_BINS = 256
 """Equal bins of predicted probability in which validation scores are counted."""
 
+NOISED_BINS = 16
+"""As many under differential privacy, where every bin carries noise of its own."""
+
+
+def score_bins(study: Study) -> int:
+    """Return the number of bins in which validation scores of `study` are counted."""
+    return SCORE_BINS if study.privacy.dp is None else NOISED_BINS
+
 
 def answer_to(study: Study, kind: TaskKind) -> tuple[ArtifactKind, Schema]:
     """Return the artifact kind and schema of the answer to a task of `kind`.
@@ -23,8 +31,8 @@ def answer_to(study: Study, kind: TaskKind) -> tuple[ArtifactKind, Schema]:
     - newton: `gradient` [p], `hessian` [p, p], `loss` [1] of the log-likelihood, summed over
       training units; p counts the intercept
     - train: local minus global parameters, float32
-    - evaluate: `counts` [2, SCORE_BINS], validation units per bin of predicted probability,
-      negatives in row 0 and positives in row 1
+    - evaluate: `counts` [2, score_bins(study)], validation units per bin of predicted
+      probability, negatives in row 0 and positives in row 1
     """
     if kind == "train":
         return "update", parameter_schema(study)
@@ -36,5 +44,5 @@ def answer_to(study: Study, kind: TaskKind) -> tuple[ArtifactKind, Schema]:
             TensorSpec("loss", "F64", (1,)),
         )
     if kind == "evaluate":
-        return "metrics", Schema.of(TensorSpec("counts", "F64", (2, SCORE_BINS)))
-    return "statistics", sums_schema(len(columns(study)))
+        return "metrics", Schema.of(TensorSpec("counts", "F64", (2, score_bins(study))))
+    return "statistics", sums_schema(len(summed_columns(study)))

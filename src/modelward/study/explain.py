@@ -1,6 +1,6 @@
 """A study in plain words, for whoever has to approve it."""
 
-from modelward.core.columns import columns
+from modelward.core.columns import columns, summed_columns
 from modelward.core.study import CategoryFeature, ImageFeature, NumberFeature, Study
 from modelward.core.task import TaskKind
 from modelward.study.agreement import Agreement
@@ -35,15 +35,14 @@ def explain(study: Study) -> str:
             else f" scaled down to an L2 norm of {study.privacy.clip:g}."
         )
         + " A short header names them.",
-        f"Before the first round: sums over {len(columns(study))} columns, for scaling.",
+        _before(study),
         *(
             [f"After each round: validation scores in bins, for {study.stop.metric}."]
             if study.stop.metric
             else []
         ),
         "",
-        "Raw records are not sent by the protocol. No differential privacy is applied: "
-        "what leaves can leak information about patients.",
+        f"Raw records are not sent by the protocol. {privacy_terms(study)}",
     ]
     return "\n".join(parts)
 
@@ -68,8 +67,7 @@ def explain_agreement(agreement: Agreement, site: str) -> str:
             "",
             f"In all rounds together at most {most:,} bytes leave this site, "
             f"in at most {often} answers.",
-            "Privacy cost: no differential privacy is applied, so no bound on what could be "
-            "learnt about a patient is stated; the site's own limits hold (policy.toml).",
+            f"Privacy cost: {privacy_cost(study)}; the site's own limits hold (policy.toml).",
             f"Legal basis: {study.study.legal_basis or 'not stated'}. Contact: {contact}.",
             "",
             f"Who takes part ({len(agreement.roster)} sites, by signing key):",
@@ -98,6 +96,46 @@ def spoken(fingerprint: str) -> str:
     return " ".join(fingerprint[start : start + 4] for start in range(0, 32, 4))
 
 
+def privacy_terms(study: Study) -> str:
+    """Return what is done for privacy, in a few sentences."""
+    dp = study.privacy.dp
+    if dp is None:
+        return (
+            "No differential privacy is applied: what leaves can leak information about "
+            "patients."
+        )
+    return (
+        f"Differential privacy: all that a site releases in all rounds tells at most "
+        f"epsilon = {dp.epsilon:g} about one {dp.unit} with all of their rows "
+        f"(delta = {dp.delta:g}; neighbours differ by one {dp.unit}). A step takes each "
+        f"{dp.unit} with probability {dp.sampling:g} and clips their gradient to {dp.clip:g}. "
+        f"The number of {study.study.unit}s of a site is public. The same {dp.unit} at two "
+        "sites is bounded at each, and the bounds add. See: modelward study plan."
+    )
+
+
+def privacy_cost(study: Study) -> str:
+    """Return what the study costs a patient of one site, in a clause."""
+    dp = study.privacy.dp
+    if dp is None:
+        return (
+            "no differential privacy is applied, so no bound on what could be learnt about a "
+            "patient is stated"
+        )
+    return (
+        f"epsilon {dp.epsilon:g} at delta {dp.delta:g} for each {dp.unit}, charged to the "
+        "site's budget before anything is computed, and refused if it does not fit"
+    )
+
+
+def _before(study: Study) -> str:
+    listed = summed_columns(study)
+    if not listed and columns(study):
+        return "Before the first round: the number of units; columns are scaled by ranges."
+    noised = ", noised," if study.privacy.dp else ""
+    return f"Before the first round: sums over {len(listed)} columns{noised}, for scaling."
+
+
 def _feature(feature: object) -> str:
     if isinstance(feature, NumberFeature):
         low, high = feature.range
@@ -114,5 +152,7 @@ def _method(study: Study) -> str:
     if plan.strategy == "newton":
         return "exact Newton steps on sums over all sites"
     server = "" if plan.server.name == "none" else f" and {plan.server.name} at the hub"
+    if plan.robust is not None:
+        server += f", combined so that {plan.robust.byzantine} wrong sites are outvoted"
     adjusted = ", adjusted for label skew" if plan.label_skew != "none" else ""
     return f"averaged local training{server}{adjusted}"

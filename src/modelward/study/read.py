@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from modelward.core.columns import columns
 from modelward.core.faults import Fault, from_validation, lines
-from modelward.core.study import ImageFeature, Study
+from modelward.core.study import ImageFeature, Robust, Study
 from modelward.errors import StudyFileError
 from modelward.recipes.catalogue import option_faults
 
@@ -90,7 +90,7 @@ def meaning(study: Study) -> list[Fault]:
         faults.append(Fault(f"target.{study.target_name}", "the target cannot be a feature"))
     if not images and not columns(study):
         faults.append(Fault("features", "no column is left"))
-    faults += _plan_faults(study)
+    faults += _plan_faults(study) + _privacy_faults(study)
     if study.sites.names and len(study.sites.names) < study.sites.minimum:
         faults.append(Fault("sites.minimum", f"more than the {len(study.sites.names)} names"))
     return faults + [
@@ -114,9 +114,36 @@ def _plan_faults(study: Study) -> list[Fault]:
         faults.append(Fault("stop.metric", "'newton' stops when the coefficients stand still"))
     if study.stop.metric is not None and plan.validation == 0 and study.image is None:
         faults.append(Fault("plan.validation", "a watched metric needs units held back"))
+    if plan.robust is not None:
+        faults += _robust_faults(study, plan.robust)
     if plan.validation + plan.test >= 1:
         faults.append(Fault("plan.test", "nothing would be left to train on"))
     return faults
+
+
+def _privacy_faults(study: Study) -> list[Fault]:
+    dp, counted, faults = study.privacy.dp, study.study.unit, []
+    if dp is None:
+        return []
+    if study.plan.strategy == "newton":
+        says = "exact sums have no bound: use plan.strategy = 'fedavg', or leave the table out"
+        faults.append(Fault("privacy.dp", says))
+    if dp.unit not in {"patient", counted}:
+        says = f"the study counts a {counted}: bound a {counted} or a patient"
+        faults.append(Fault("privacy.dp.unit", says))
+    return faults
+
+
+def _robust_faults(study: Study, robust: Robust) -> list[Fault]:
+    if study.plan.strategy == "newton":
+        return [
+            Fault("plan.robust", "'newton' adds sums, and a rule needs updates: use 'fedavg'")
+        ]
+    needed = 2 * robust.byzantine + 1
+    if study.sites.minimum < needed:
+        what = f"{robust.byzantine} wrong sites can be outvoted by {needed} sites or more"
+        return [Fault("plan.robust.byzantine", f"{what}: raise sites.minimum, or lower it")]
+    return []
 
 
 def _refuse(file: str, faults: list[Fault]) -> StudyFileError:

@@ -63,6 +63,13 @@ tolerance = 1e-9                  # newton: done when no coefficient moves furth
 
 [privacy]
 clip = 10.0                       # longest update (L2 norm) that a site sends
+# Differential privacy; needs strategy = "fedavg". See: modelward study plan
+# [privacy.dp]
+# epsilon = 3.0                   # most that all rounds tell about one patient at one site
+# delta = 1e-5                    # at most 1 / (10 * patients of the smallest site)
+# unit = "patient"                # whom the bound holds for, with all of their rows
+# sampling = 0.1                  # probability that a patient is in a step
+# clip = 1.0                      # L2 norm of one patient's gradient in one step
 
 [sites]
 minimum = 2                       # fewer sites than this and nothing starts

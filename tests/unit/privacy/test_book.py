@@ -19,12 +19,16 @@ STEP = Event(0.1, 1.0, 10)
 
 
 def reserved(name: str = "r", *, study: str = "s", event: Event = STEP) -> dict[str, Json]:
-    return reserve_fields(name, study, "c", event)
+    return {"kind": "reservation", **reserve_fields(name, study, "c", [event])}
 
 
-def released(name: str = "r", *, steps: int = 4, noise: float = 1.0) -> dict[str, Json]:
-    event = Event(0.1, noise, steps)
-    return {"decision": "released", "study": "s", "privacy": privacy_fields(event, name)}
+def used(name: str = "r", *, steps: int = 4, noise: float = 1.0) -> dict[str, Json]:
+    event = privacy_fields(Event(0.1, noise, steps), name)
+    return {"kind": "privacy", "study": "s", "round": 1, "asked": "t", "event": event}
+
+
+def closed() -> dict[str, Json]:
+    return {"kind": "closure", **close_fields("r", "s")}
 
 
 def charged(*entries: dict[str, Json]) -> tuple[Event, ...]:
@@ -35,32 +39,28 @@ def charged(*entries: dict[str, Json]) -> tuple[Event, ...]:
 
 def test_an_open_reservation_is_charged_in_full():
     assert charged(reserved()) == (STEP,)
-    assert charged(reserved(), released(steps=4), released(steps=4)) == (STEP,)
+    assert charged(reserved(), used(steps=4), used(steps=4)) == (STEP,)
 
 
-def test_a_closed_reservation_is_charged_for_what_was_released():
-    assert charged(reserved(), close_fields("r", "s")) == ()
-    assert charged(reserved(), released(), released(), close_fields("r", "s")) == (
-        Event(0.1, 1.0, 8),
-    )
+def test_a_closed_reservation_is_charged_for_what_was_used():
+    assert charged(reserved(), closed()) == ()
+    assert charged(reserved(), used(), used(), closed()) == (Event(0.1, 1.0, 8),)
 
 
-def test_nothing_is_refunded_after_release():
-    assert charged(reserved(), released(), close_fields("r", "s"), close_fields("r", "s")) == (
-        Event(0.1, 1.0, 4),
-    )
-    assert charged(reserved(), close_fields("r", "s"), released()) == (Event(0.1, 1.0, 4),)
+def test_nothing_is_refunded_after_use():
+    assert charged(reserved(), used(), closed(), closed()) == (Event(0.1, 1.0, 4),)
+    assert charged(reserved(), closed(), used()) == (Event(0.1, 1.0, 4),)
 
 
 def test_a_refusal_gives_nothing_back():
-    refusal: dict[str, Json] = {"decision": "refused", "study": "s", "task": "t"}
+    refusal: dict[str, Json] = {"kind": "refusal", "study": "s", "task": "t"}
 
     assert charged(reserved(), refusal) == (STEP,)
 
 
-def test_a_release_beyond_its_reservation_is_charged_all_the_same():
-    assert charged(reserved(), released(steps=30)) == (Event(0.1, 1.0, 30),)
-    assert charged(reserved(), released(noise=0.5)) == (Event(0.1, 0.5, 4), STEP)
+def test_a_use_beyond_its_reservation_is_charged_all_the_same():
+    assert charged(reserved(), used(steps=30)) == (Event(0.1, 1.0, 30),)
+    assert charged(reserved(), used(noise=0.5)) == (Event(0.1, 0.5, 4), STEP)
 
 
 def test_a_reservation_can_grow_while_it_is_open():
@@ -72,10 +72,10 @@ def test_a_reservation_can_grow_while_it_is_open():
 
 def test_exact_releases_are_listed_and_never_added():
     entry: dict[str, Json] = {
-        "decision": "released",
+        "kind": "release",
         "study": "s",
         "task": "t",
-        "kind": "statistics",
+        "artifact": "statistics",
         "privacy": {"mechanism": "none"},
     }
 
@@ -92,19 +92,31 @@ def changed(entry: dict[str, Json], **fields: Any) -> dict[str, Json]:
 @pytest.mark.parametrize(
     "entries",
     [
-        [released()],
-        [close_fields("r", "s")],
+        [used()],
+        [closed()],
         [reserved(), reserved(study="other")],
-        [reserved(), close_fields("r", "s"), reserved()],
-        [changed(reserved(), privacy={"mechanism": "laplace", "scale": 1.0})],
-        [changed(reserved(), privacy={"mechanism": "gaussian", "noise": 1.0, "steps": 1})],
-        [changed(reserved(), privacy={**privacy_fields(STEP), "steps": True})],
-        [changed(reserved(), privacy=None)],
+        [reserved(), closed(), reserved()],
+        [changed(reserved(), events=[{"mechanism": "laplace", "scale": 1.0}])],
+        [changed(reserved(), events=[{"mechanism": "gaussian", "noise": 1.0, "steps": 1}])],
+        [changed(reserved(), events=[{**privacy_fields(STEP), "steps": True}])],
+        [changed(reserved(), events=None)],
+        [changed(reserved(), events=[])],
+        [changed(reserved(), events=["gaussian"])],
         [changed(reserved(), cohort=3)],
-        [reserved(), changed(released(), privacy={"mechanism": "gaussian"})],
-        [changed(released(), privacy=privacy_fields(STEP))],
+        [reserved(), changed(used(), event={"mechanism": "gaussian", "reservation": "r"})],
+        [reserved(), changed(used(), event=None)],
+        [changed(used(), event=privacy_fields(STEP))],
+        [{"kind": "release", "study": "s"}],
     ],
 )
 def test_an_entry_that_cannot_be_counted_stops_everything(entries):
     with pytest.raises(LedgerBroken, match="cannot be counted"):
         read(entries)
+
+
+def test_a_booking_remembers_which_task_each_round_was_for():
+    entries = [reserved(), used(), changed(used(), round=2, asked="u")]
+
+    assert read(entries).bookings[0].asked == {1: "t", 2: "u"}
+    assert read(entries).booking("r") == read(entries).bookings[0]
+    assert read(entries).booking("q") is None

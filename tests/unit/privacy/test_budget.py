@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from modelward.core.canonical import Json
 from modelward.errors import BadPrivacyTerms, BudgetExceeded, LedgerBroken
 from modelward.privacy.accounting import Event, epsilon
-from modelward.privacy.book import close_fields, privacy_fields, read
+from modelward.privacy.book import close_fields, read, use_fields
 from modelward.privacy.budget import (
     Ceilings,
     Proposal,
@@ -34,25 +34,21 @@ class Site:
     @property
     def reserved(self) -> list[dict[str, Json]]:
         """Entries that reserve something."""
-        return [entry for entry in self.entries if entry["decision"] == "reserved"]
+        return [entry for entry in self.entries if entry["kind"] == "reservation"]
 
     def reserve(self, name: str, study: str, patients: str, event: Event = ONE) -> None:
         """Reserve `event` for patients a, b, c ... of the text."""
-        proposal = Proposal(name, study, set(patients), event)
+        proposal = Proposal(name, study, set(patients), (event,))
         entry = reserve(read(self.entries), self.cohorts, proposal, self.ceilings)
         self.cohorts[cohort_hash(patients)] = set(patients)
-        self.entries.append(entry)
+        self.entries.append({"kind": "reservation", **entry})
 
     def release(self, name: str, event: Event = ONE) -> None:
-        require_reserved(read(self.entries), name, event)
-        fields: dict[str, Json] = {
-            "decision": "released",
-            "privacy": privacy_fields(event, name),
-        }
-        self.entries.append(fields)
+        booking = require_reserved(read(self.entries), name, event)
+        self.entries.append({"kind": "privacy", **use_fields(booking, event, 1, "task")})
 
     def close(self, name: str) -> None:
-        self.entries.append(close_fields(name, "any"))
+        self.entries.append({"kind": "closure", **close_fields(name, "any")})
 
     def worst(self) -> float:
         """Return the largest epsilon of any patient, patient by patient."""
@@ -209,7 +205,7 @@ def test_a_cohort_whose_members_are_lost_or_altered_stops_everything():
 
     for wrong in ({}, {name: {"a"}}):
         with pytest.raises(LedgerBroken, match="not at hand"):
-            reserve(read(site.entries), wrong, Proposal("q", "q", {"c"}, ONE), CEILINGS)
+            reserve(read(site.entries), wrong, Proposal("q", "q", {"c"}, (ONE,)), CEILINGS)
 
 
 @pytest.mark.parametrize(("name", "patients"), [("p", "b"), ("q", "")])

@@ -77,7 +77,9 @@ def test_the_gatekeeper_gets_counts_and_keyed_ids(tmp_path):
     assert facts is not None
     assert facts.units == {"train": 3, "validation": 2, "test": 2}
     assert (facts.behind("train"), facts.behind("evaluate")) == (3, 2)
-    assert facts.patients == tuple(sorted(keyed(KEY, str(n)) for n in range(7)))
+    everybody = sorted(each for ids in facts.patients.values() for each in ids)
+    assert everybody == sorted(keyed(KEY, str(n)) for n in range(7))
+    assert {fold: len(ids) for fold, ids in facts.patients.items()} == facts.units
 
 
 def test_a_patient_has_one_keyed_id_under_one_key_and_another_under_another():

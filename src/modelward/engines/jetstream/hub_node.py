@@ -101,7 +101,8 @@ class HubNode:
                 keeper = threading.Thread(
                     target=self._keep, args=(engine, now), name="members", daemon=True
                 )
-                with Recorder(folders.hub_identity(self.folder), self.folder.path), engine:
+                identity = folders.hub_identity(self.folder)
+                with Recorder(identity, self.folder.path, self.journal), engine:
                     keeper.start()
                     try:
                         yield studies

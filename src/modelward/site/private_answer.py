@@ -1,0 +1,145 @@
+"""What a site computes for a task of a study under differential privacy. Pure.
+
+    statistics   sums over patients of [known, t, t^2] per column, and of positives; noised
+    train        DP-SGD (learn/dp.py)
+    evaluate     patients per outcome and bin of predicted probability; noised
+
+A patient counts once, whatever the number of rows: rows are averaged first. The number of
+units is declared public (docs/privacy.md), everything else is drawn here with the secret of
+what was booked (spending.py), and the same task gives the same bits.
+
+The noised share of positives is part of the statistics, so it is drawn with them and paid
+with them. It is not sent: training draws the same bytes again, which tells nothing new.
+"""
+
+from math import log
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelward.core.columns import Column, inputs, summed_columns
+from modelward.core.study import Study
+from modelward.core.task import Task
+from modelward.evaluate.binned import place
+from modelward.learn import dp
+from modelward.learn.examples import Examples
+from modelward.learn.sgd import learning_rate
+from modelward.privacy.accounting import Event
+from modelward.privacy.mechanism import noised, sensitivity, to_whole
+from modelward.privacy.noise import Secret
+from modelward.privacy.plan import adjusts_labels
+from modelward.readers.cohort import Cohort
+from modelward.recipes.catalogue import recipe
+from modelward.site.spending import Booked
+from modelward.study.answers import score_bins
+from modelward.study.model import Model
+from modelward.study.scaling import contributions
+
+BITS = 20
+"""Statistics and counts are noised in units of 2^-20 of what one patient can add."""
+
+STEEPEST = log(99.0)
+"""Noised log prior odds are held within those of 1 in 100."""
+
+
+def statistics(study: Study, cohort: Cohort, booked: Booked) -> dict[str, NDArray[np.float64]]:
+    """Return the sums of study/scaling.py over training patients, noised."""
+    units = {"units": np.array([float(cohort.count("train"))])}
+    listed = summed_columns(study)
+    if booked.event is None or not listed:
+        return units
+    found = _noised_sums(study, cohort, booked.event, booked.key)
+    sums = found[: 3 * len(listed)].reshape(3, -1)
+    return {**units, "known": sums[0], "total": sums[1], "square": sums[2]}
+
+
+def update(
+    task: Task, model: Model, training: Examples, cohort: Cohort, booked: Booked
+) -> NDArray[np.float32]:
+    """Return the update of DP-SGD on `training`, the training units of `cohort`, [size].
+
+    Raises:
+        TrainingFailed: If the noised steps led to parameters that are not finite.
+    """
+    study, event = model.study, _needed(booked.event)
+    terms, plan = study.privacy.dp, study.plan
+    if terms is None:
+        raise AssertionError("only studies under differential privacy come here")
+    patients = dp.Patients(cohort.owners("train"))
+    offset = 0.0
+    if adjusts_labels(study):
+        offset = _noised_odds(study, cohort, _needed(booked.statistics), booked.key)
+    asked = dp.DpTerms(
+        steps=event.steps,
+        sampling=event.sampling,
+        noise=event.noise,
+        clip=terms.clip,
+        patients=len(patients),
+        lr=learning_rate(plan, task.round_no),
+        momentum=plan.momentum,
+        release_clip=study.privacy.clip,
+        offset=offset,
+    )
+    secret = Secret(booked.key, ("train", task.round_no, task.id))
+    return dp.train(
+        recipe(study.recipe),
+        model.parameters,
+        (training, patients),
+        asked,
+        inputs(study),
+        secret,
+    )
+
+
+def counts(
+    task: Task, model: Model, held_back: Examples, cohort: Cohort, booked: Booked
+) -> NDArray[np.float64]:
+    """Return patients per outcome and bin on the validation units, noised, [2, bins].
+
+    A patient with several units has a share in the bin of each, and counts one in all.
+    """
+    study, event, bins = model.study, _needed(booked.event), score_bins(model.study)
+    p = recipe(study.recipe).probabilities(model.parameters, held_back.x, inputs(study))
+    _, whose, rows = np.unique(
+        cohort.owners("validation"), return_inverse=True, return_counts=True
+    )
+    shares = np.floor(2.0**BITS / rows[whose])  # of one patient at most 2^BITS in all
+    cells = place(p, bins) + bins * held_back.y.astype(np.int64)
+    whole = np.bincount(cells, weights=shares, minlength=2 * bins).astype(np.float64)
+    stream = Secret(booked.key, ("evaluate", task.round_no, task.id)).stream("noise")
+    return noised(whole.reshape(2, bins), 2.0**BITS, event.noise, stream) * 2.0**-BITS
+
+
+def _noised_sums(study: Study, cohort: Cohort, event: Event, key: bytes) -> NDArray[np.float64]:
+    """Return noised sums over training patients of [known..., t..., t^2..., positive]."""
+    listed: tuple[Column, ...] = summed_columns(study)
+    x, y = cohort.fold("train")
+    parts: list[NDArray[Any]] = []
+    if listed:
+        parts += contributions(x, listed)
+    if adjusts_labels(study):
+        parts.append(y[:, None].astype(np.float64))
+    rows = np.concatenate(parts, axis=1)
+    _, whose, held = np.unique(cohort.owners("train"), return_inverse=True, return_counts=True)
+    means = np.zeros((len(held), rows.shape[1]))
+    np.add.at(means, whose, rows)
+    means /= held[:, None]
+    whole = to_whole(means, 1.0, BITS).sum(axis=0)
+    stream = Secret(key, ("statistics",)).stream("noise")
+    wide = rows.shape[1]
+    return noised(whole, sensitivity(wide, BITS), event.noise, stream) * 2.0**-BITS
+
+
+def _noised_odds(study: Study, cohort: Cohort, event: Event, key: bytes) -> float:
+    """Return log prior odds from the noised number of positive training patients."""
+    patients = len(np.unique(cohort.owners("train")))
+    positives = float(_noised_sums(study, cohort, event, key)[-1])
+    share = min(max((positives + 1.0) / (patients + 2.0), 1e-9), 1.0 - 1e-9)
+    return min(max(log(share / (1.0 - share)), -STEEPEST), STEEPEST)
+
+
+def _needed(event: Event | None) -> Event:
+    if event is None:
+        raise AssertionError("the plan of the study has an event for this task")
+    return event

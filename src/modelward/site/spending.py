@@ -1,0 +1,256 @@
+"""A site's privacy budget, kept in its ledger: reserve a study, book a task, then draw.
+
+    reservation   the first task of a study reserves all that the study may ever do to its
+                  patients, or is refused with what is left and what would fit
+    privacy       each task books its own event before anything is drawn for it
+    release       names the reservation that it was booked against
+
+Entries are read once and then kept in step with what is appended, under the ledger's one
+writer, so studies that run at the same time cannot spend the same epsilon. A second task
+for a round that was booked is refused: whoever got two answers could subtract them.
+
+    SITE/cohorts/members/COHORT.json   keyed ids of every cohort that the ledger names
+    SITE/dp.key                        secret of coins and noise; never leaves the site
+"""
+
+import hmac
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from modelward import durable
+from modelward.core.canonical import Json, canonical_bytes
+from modelward.core.study import Study
+from modelward.core.task import Task
+from modelward.errors import BadPrivacyTerms, BudgetExceeded, StorageError
+from modelward.ledger import kinds
+from modelward.ledger.log import Ledger
+from modelward.privacy import budget
+from modelward.privacy.accounting import Event
+from modelward.privacy.book import (
+    KINDS,
+    Book,
+    Booking,
+    close_fields,
+    privacy_fields,
+    read,
+    use_fields,
+)
+from modelward.privacy.budget import Ceilings, Proposal
+from modelward.privacy.noise import KEY_BYTES
+from modelward.privacy.plan import GROUP, plan_of
+from modelward.site.snapshot import CohortFacts
+
+PUBLIC: Mapping[str, str | int | float] = {"mechanism": "public"}
+"""The privacy event of an answer that holds declared-public numbers only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booked:
+    """What a task may do to patients, and the secret to do it with.
+
+    Attributes:
+        event: Booked for this task; None where the answer holds public numbers only.
+        statistics: The event of the study's statistics, whose noised share of positives
+            training may look at again: the same bytes are no second look.
+        key: Secret of this study on this cohort, 32 bytes.
+        card: The event as the artifact's card carries it.
+    """
+
+    event: Event | None
+    statistics: Event | None
+    key: bytes = field(repr=False)
+    card: Mapping[str, str | int | float]
+
+    def to_json(self) -> dict[str, Json]:
+        """Return what the isolated trainer is told."""
+        events = {"event": self.event, "statistics": self.statistics}
+        told: dict[str, Json] = {
+            name: None if each is None else [each.sampling, each.noise, each.steps]
+            for name, each in events.items()
+        }
+        return {**told, "key": self.key.hex()}
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> "Booked":
+        """Return what `to_json` told; its card is the gatekeeper's alone."""
+        events = {
+            name: None if told[name] is None else Event(*told[name])
+            for name in ("event", "statistics")
+        }
+        return cls(**events, key=bytes.fromhex(told["key"]), card={})
+
+
+class Spending:
+    """The budget of one site.
+
+    Args:
+        folder: The site's folder.
+        ledger: Its ledger, open.
+        ceilings: Its policy.
+    """
+
+    def __init__(self, folder: Path, ledger: Ledger, ceilings: Ceilings) -> None:
+        self._folder, self._ledger, self._ceilings = folder, ledger, ceilings
+        self._entries: list[Mapping[str, Json]] | None = None
+
+    def book(self, study: Study, task: Task, facts: CohortFacts) -> Booked:
+        """Return what `task` may do, booked in the ledger; the same again for the same task.
+
+        Args:
+            study: A study under differential privacy.
+            task: One of its tasks, without a decision yet.
+            facts: The site's cohort.
+
+        Raises:
+            BudgetExceeded: If a patient cannot afford the study, or if the round was booked
+                for another task.
+            LedgerBroken: If what was spent before cannot be told.
+            StorageError: If it cannot be recorded; then nothing is drawn.
+        """
+        plan = plan_of(study)
+        key = hmac.digest(
+            dp_key(self._folder / "dp.key"),
+            canonical_bytes([study.sha256, facts.bundle]),
+            "sha256",
+        )
+        event = plan.of(task.kind)
+        if event is None:
+            return Booked(event=None, statistics=None, key=key, card=PUBLIC)
+        name = f"{study.sha256}/{GROUP[task.kind]}"
+        booking = self._book().booking(name) or self._reserve(study, task, name, facts)
+        known = booking.asked.get(task.round_no)
+        if known is None:
+            booking = budget.require_reserved(self._book(), name, event)
+            fields = use_fields(booking, event, task.round_no, task.id)
+            self._append("privacy", fields)
+        elif known != task.id:
+            raise BudgetExceeded(
+                f"round {task.round_no} was booked for another task, {known[:12]}…",
+                why="two answers in one round can be subtracted from each other",
+                remedy="ask the hub's operator; the task that was booked can be asked again",
+            )
+        card = privacy_fields(event, name)
+        return Booked(event=event, statistics=plan.statistics, key=key, card=card)
+
+    def standing(self, study: str | None = None) -> budget.Standing:
+        """Return what the most used patient has behind and ahead, over all studies or one."""
+        ceiling = self._ceilings.lifetime if study is None else self._ceilings.study
+        found = self._book()
+        members = self._members(found)
+        return budget.standing(found, members, ceiling, self._ceilings.delta, study=study)
+
+    def close(self, study: str) -> list[str]:
+        """Give back what an ended study has not used; return the reservations closed."""
+        closed = []
+        for booking in self._book().bookings:
+            if booking.study == study and booking.open:
+                self._append("closure", close_fields(booking.reservation, study))
+                closed.append(booking.reservation)
+        return closed
+
+    def _reserve(self, study: Study, task: Task, name: str, facts: CohortFacts) -> Booking:
+        """Reserve the whole study for the patients of the task's group."""
+        group = GROUP[task.kind]
+        proposal = Proposal(
+            reservation=name,
+            study=study.sha256,
+            patients=facts.patients[group],
+            events=plan_of(study).whole(group),
+        )
+        found = self._book()
+        entry = budget.reserve(found, self._members(found), proposal, self._ceilings)
+        write_members(self._folder, facts.patients[group])
+        self._append("reservation", entry)
+        booking = self._book().booking(name)
+        if booking is None:
+            raise AssertionError("what was appended is read back")
+        return booking
+
+    def _book(self) -> Book:
+        if self._entries is None:
+            self._entries = [e for e in self._ledger if e.get("kind") in KINDS]
+        return read(self._entries)
+
+    def _append(self, kind: str, said: Mapping[str, Json]) -> None:
+        entry = self._ledger.append(kinds.fields(kind, **said))
+        if self._entries is not None:
+            self._entries.append(entry)
+
+    def _members(self, found: Book) -> dict[str, frozenset[str]]:
+        return read_members(self._folder, {each.cohort for each in found.bookings})
+
+
+def require_unit(study: Study, facts: CohortFacts) -> None:
+    """Return if the bound that `study` asks for means something for this cohort.
+
+    Raises:
+        BadPrivacyTerms: If it counts patients and the data do not name them, or counts less
+            than patients where the data do; or if delta is too large for so many.
+    """
+    dp = study.privacy.dp
+    if dp is None:
+        return
+    unit, most = dp.unit, 0.1 / max(1, len(facts.patients["train"]))
+    if unit == "patient" != study.study.unit and not facts.named:
+        raise BadPrivacyTerms(
+            f"the bound is for patients; the data do not say whose each {study.study.unit} is",
+            why=f"several {study.study.unit}s of one patient would each be bounded alone",
+            remedy=f"name the patients in dataset.toml, or agree on unit = {study.study.unit!r}"
+            " in [privacy.dp], which bounds less",
+        )
+    if unit != "patient" and facts.named:
+        raise BadPrivacyTerms(
+            f"the bound is for one {unit}, and the data say which {unit}s are one patient's",
+            why=f"a patient with several {unit}s would be told about more than epsilon says",
+            remedy='agree on unit = "patient" in [privacy.dp]',
+        )
+    if dp.delta > most:
+        raise BadPrivacyTerms(
+            f"delta is {dp.delta:g}, for this cohort at most {most:.2g} is meaningful",
+            why="at delta = 1/N, releasing one patient outright would satisfy the bound",
+            remedy="agree on a smaller delta in [privacy.dp]",
+        )
+
+
+def dp_key(path: Path) -> bytes:
+    """Return the site's secret for coins and noise, made once, readable by its owner only.
+
+    Raises:
+        StorageError: If the file is there but is not such a key.
+    """
+    if not path.exists():
+        durable.write_whole(path, secrets.token_bytes(KEY_BYTES), mode=0o600)
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise StorageError(
+            f"{path} is {len(key)} bytes long, not {KEY_BYTES}",
+            why="with another key, a task that is repeated after a crash gets other noise, "
+            "and two noises of one sum can be averaged away",
+            remedy="restore it from a backup; without one, withdraw from the running studies",
+        )
+    return key
+
+
+def write_members(folder: Path, patients: tuple[str, ...]) -> None:
+    """Keep the keyed ids of a cohort for as long as the ledger names it."""
+    where = folder / "cohorts" / "members"
+    durable.make_folder(where)
+    path = where / f"{budget.cohort_hash(patients)}.json"
+    if not path.exists():
+        durable.write_whole(path, canonical_bytes(sorted(patients)), mode=0o640)
+
+
+def read_members(folder: Path, cohorts: set[str]) -> dict[str, frozenset[str]]:
+    """Return the keyed ids of each of `cohorts` that is at hand; budget.py checks them."""
+    found: dict[str, frozenset[str]] = {}
+    for cohort in cohorts:
+        path = folder / "cohorts" / "members" / f"{cohort}.json"
+        try:
+            found[cohort] = frozenset(json.loads(path.read_bytes()))
+        except (OSError, ValueError, TypeError):
+            continue
+    return found
