@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from modelward.cli import demo, hub, ledger, model, site, study
+from modelward.cli import demo, doctor, hub, ledger, model, recipes, site, study
 from modelward.errors import ModelwardError
 
 app = typer.Typer(
@@ -27,6 +27,8 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(hub.app, name="hub")
 app.add_typer(site.app, name="site")
 app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+app.command("recipes")(recipes.recipes)
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - the signature of a typer callback

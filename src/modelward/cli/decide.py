@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from modelward.artifact.decision import Word
     from modelward.site.approvals import Approvals
+    from modelward.study.agreement import Agreement
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the site.", metavar="SITE")]
 Study = Annotated[str, typer.Argument(help="A study's name, or the start of its hash.")]
@@ -62,6 +63,7 @@ def show(folder: Folder, study: Study) -> None:
     from modelward.study.explain import explain_agreement
 
     agreement = _approvals(folder).proposal(study)
+    _require_recipe(folder, agreement)
     typer.echo(explain_agreement(agreement, site_name(folder)))
 
 
@@ -129,11 +131,21 @@ def _approvals(folder: Path) -> "Approvals":
     return Approvals(folder, site_name(folder), policy.approvers)
 
 
+def _require_recipe(folder: Path, agreement: "Agreement") -> None:
+    """Refuse a recipe that the policy does not allow, before its code is imported."""
+    from modelward.gate.policy_file import read_policy
+    from modelward.recipes.brought import require
+
+    require(agreement.study.recipe.name, read_policy(folder / "policy.toml").recipes)
+
+
 def _decide(word: "Word", folder: Path, study: str, name: str, lock: tuple[Path, str]) -> None:
     from modelward.site.approvals import settle_now
     from modelward.site.person_key import unlock
 
     approvals, now = _approvals(folder), datetime.now(UTC)
+    if word == "approved":
+        _require_recipe(folder, approvals.proposal(study))
     made = approvals.decide(word, study, name, unlock(*lock), now)
     typer.echo(f"{made.person} has {made.word} {made.study[:12]}… for {made.site}")
     typer.echo(f"with the roster {made.roster[:16]}…; compare it with the other sites")

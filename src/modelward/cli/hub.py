@@ -3,11 +3,14 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from modelward.cli import alarms
+
+if TYPE_CHECKING:
+    from modelward.joining.hub_folder import HubFolder
 
 app = typer.Typer(no_args_is_help=True, help="Run a hub: admit sites, serve studies.")
 
@@ -29,6 +32,15 @@ def init(
         str | None,
         typer.Option(help="Address to listen on; 127.0.0.1 and the port of --url if absent."),
     ] = None,
+    websocket: Annotated[
+        str | None,
+        typer.Option(help="Address to listen on for WebSocket as well, such as 0.0.0.0:443."),
+    ] = None,
+    *,
+    external: Annotated[
+        bool,
+        typer.Option("--external", help="Somebody else runs the server; see server-config."),
+    ] = False,
 ) -> None:
     """Make a hub: its authority, keys and folders."""
     from urllib.parse import urlsplit
@@ -36,7 +48,9 @@ def init(
     from modelward.joining.hub_folder import HubFolder
 
     where = listen or f"127.0.0.1:{urlsplit(url).port or 4222}"
-    hub = HubFolder.create(folder, url=url, listen=where, now=_now())
+    hub = HubFolder.create(
+        folder, url=url, listen=where, now=_now(), websocket=websocket, external=external
+    )
     typer.echo(f"hub at {hub.url}, listening on {hub.listen}")
     typer.echo(f"fingerprint  {hub.spoken}")
     typer.echo(f"next         modelward hub admit {folder} REQUEST, for each site")
@@ -62,11 +76,68 @@ def admit(
     given = hub.admit(asked, _now())
     target = out or Path(f"{asked.site}-membership.json")
     durable.write_whole(target, given.to_bytes())
-    in_force = folders.apply(hub, Limits())
-    typer.echo(f"admitted {asked.site}{'' if in_force else '; in force when the hub is up'}")
+    folders.apply(hub, Limits())
+    typer.echo(f"admitted {asked.site}{_when(hub)}")
     typer.echo(f"compare by voice, before you send the file:   {asked.spoken}  ({asked.site})")
     typer.echo(f"the site compares the hub's fingerprint:      {hub.spoken}  (hub)")
     typer.echo(f"send it      {target}")
+
+
+@app.command()
+def renew(
+    folder: Folder,
+    site: Annotated[str, typer.Argument(help="Name of the site.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Membership file; SITE-membership.json if absent.")
+    ] = None,
+) -> None:
+    """Renew a site that was away for longer than its certificate, for the keys it has."""
+    from modelward import durable
+    from modelward.joining.hub_folder import HubFolder
+
+    hub = HubFolder.open(folder)
+    given = hub.readmit(site, _now())
+    target = out or Path(f"{site}-membership.json")
+    durable.write_whole(target, given.to_bytes())
+    member = hub.member(site)
+    typer.echo(f"renewed {site}, for the keys with the fingerprint it has always had:")
+    typer.echo(f"             {member.spoken if member else ''}  ({site})")
+    typer.echo(f"             {hub.spoken}  (hub)")
+    typer.echo(f"send it      {target}; there: modelward site join SITE {target.name}")
+
+
+@app.command()
+def restored(folder: Folder) -> None:
+    """Say that this folder came from a backup that is older than what sites have seen."""
+    from modelward.engines.jetstream import book
+    from modelward.joining.hub_folder import HubFolder
+
+    number = book.restored(HubFolder.open(folder).path / "letters", _now())
+    typer.echo(f"messages of this hub count on from {number:,}")
+    typer.echo(f"next    modelward hub up {folder}")
+
+
+@app.command()
+def server_config(
+    folder: Folder,
+    out: Annotated[Path, typer.Argument(help="Folder to write the files into.")],
+    at: Annotated[
+        Path, typer.Option(help="Where the server's machine will have them; absolute.")
+    ] = Path("/etc/modelward-server"),
+) -> None:
+    """Write what an external nats-server needs: configuration, certificates, its key."""
+    from modelward.engines.jetstream import folders
+    from modelward.engines.jetstream.configuration import Limits
+    from modelward.joining.hub_folder import HubFolder
+
+    hub = HubFolder.open(folder)
+    hub.renew_own(_now())
+    for path in folders.export(hub, out, at, Limits()):
+        typer.echo(path)
+    typer.echo(f"copy them to {at}, start: nats-server -c {at / 'nats.conf'}")
+    typer.echo("again after every admit and remove, and every two weeks for the certificate;")
+    signal = "quit" if hub.websocket else "reload"
+    typer.echo(f"then: nats-server --signal {signal}={at / 'nats.pid'}")
 
 
 @app.command()
@@ -81,7 +152,7 @@ def remove(
     hub = HubFolder.open(folder)
     hub.remove(site)
     in_force = folders.apply(hub, Limits())
-    typer.echo(f"removed {site}" + (", shut out now" if in_force else "; no server is running"))
+    typer.echo(f"removed {site}" + (", shut out now" if in_force else _when(hub)))
 
 
 @app.command()
@@ -129,6 +200,15 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
 
 
 alarms.add_to(app, "hub")
+
+
+def _when(hub: "HubFolder") -> str:
+    """Return when a change of membership takes effect, if not now."""
+    from modelward.engines.jetstream.server import running
+
+    if hub.external:
+        return "; in force when the server has reloaded: modelward hub server-config"
+    return "" if running(hub.path / "nats") else "; in force when the hub is up"
 
 
 def read(path: Path) -> bytes:

@@ -70,8 +70,22 @@ def up(folder: Folder) -> None:
 
 
 @app.command()
+def restored(folder: Folder) -> None:
+    """Say that this folder came from a backup that is older than what the hub has seen."""
+    from modelward.engines.jetstream import book
+    from modelward.joining.site_folder import SiteFolder
+
+    site = SiteFolder(folder)
+    number = book.restored(site.path / "letters", _now())
+    typer.echo(f"messages of {site.name} count on from {number:,}")
+    typer.echo("rounds that are missing from its ledger may be computed again")
+    typer.echo(f"next    modelward site up {folder}")
+
+
+@app.command()
 def status(folder: Folder, *, as_json: Json = False) -> None:
     """Say whether the site is connected, and until when its certificate is good."""
+    from modelward.engines.jetstream.presence import WRONG_S
     from modelward.engines.jetstream.state import site_state
     from modelward.joining.site_folder import SiteFolder
 
@@ -86,6 +100,8 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
         typer.echo(f"  waiting for a decision: {', '.join(state['undecided'])}")
     if state["clock_skew_s"] is not None:
         typer.echo(f"  the hub's clock is {state['clock_skew_s']:+.1f} s from this one")
+        if abs(state["clock_skew_s"]) > WRONG_S:
+            typer.echo("  set whichever is wrong: messages are refused from five minutes on")
     alarms.warn(state["alarms"], "site", folder)
 
 

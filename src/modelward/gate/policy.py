@@ -30,6 +30,7 @@ class Policy:
         delta: At which both are counted.
         isolation: How the trainer is kept apart.
         approvers: Who may decide about studies: name -> fingerprint of the person's key.
+        recipes: Recipes of other packages that may run: name -> hash (recipes/brought.py).
     """
 
     kinds: frozenset[ArtifactKind] = frozenset({"update", "metrics", "statistics"})
@@ -42,3 +43,4 @@ class Policy:
     delta: float = 1e-5
     isolation: Isolation = "namespaces"
     approvers: Mapping[str, str] = field(default_factory=dict)
+    recipes: Mapping[str, str] = field(default_factory=dict)

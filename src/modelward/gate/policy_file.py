@@ -20,6 +20,9 @@ refused, all faults are reported at once, and without the file the bounds of `Po
 
     [approvers]                       # name = fingerprint of the person's key
     "Dr Ada Byron" = "2f0c..."        # printed by: modelward site person
+
+    [recipes]                         # of other packages; name = hash of what is installed
+    cloglog = "9a41..."               # printed by: modelward recipes
 """
 
 import json
@@ -31,6 +34,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from modelward.core.artifact import ArtifactKind
 from modelward.core.faults import Fault, from_validation, lines
+from modelward.core.study import Name
 from modelward.errors import GateRefused
 from modelward.gate.policy import Isolation, Policy
 
@@ -89,6 +93,9 @@ class PolicyFile(_Part):
     approvers: dict[Person, Fingerprint] = Field(
         default_factory=dict, description="Who may decide about studies, by key."
     )
+    recipes: dict[Name, Fingerprint] = Field(
+        default_factory=dict, description="Recipes of other packages, by hash."
+    )
 
 
 def read_policy(path: Path) -> Policy:
@@ -119,6 +126,7 @@ def read_policy(path: Path) -> Policy:
         delta=read.privacy.delta,
         isolation=read.isolation,
         approvers=read.approvers,
+        recipes=read.recipes,
     )
 
 

@@ -113,8 +113,8 @@ def check(
             f"the certificate of {name!r} expired at {end:%Y-%m-%d %H:%M} UTC, and the clock "
             f"here says {now:%Y-%m-%d %H:%M}",
             why="certificates live 30 days and are renewed by a running node",
-            remedy="if the clock is right, ask the hub to admit the request again: "
-            "modelward hub admit REQUEST, then modelward site join MEMBERSHIP",
+            remedy=f"if the clock is right, the hub runs: modelward hub renew HUB {name}, and "
+            "sends the file; then here: modelward site join SITE MEMBERSHIP",
         )
 
 

@@ -10,7 +10,7 @@ a reader must reject. Neither file is secret.
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -189,8 +189,22 @@ def request(
     return Request.read(_sealed(fields, signing), file="request")
 
 
+class Admitted(Protocol):
+    """Who is admitted: a request that was checked, or a member."""
+
+    @property
+    def site(self) -> str:
+        """The name it goes by."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """Its Ed25519 public key, raw, hex."""
+        ...
+
+
 def admission(
-    asked: Request,
+    asked: Admitted,
     *,
     hub: str,
     certificate: str,
@@ -198,7 +212,7 @@ def admission(
     key: Ed25519PrivateKey,
     now: datetime,
 ) -> Membership:
-    """Return the signed membership that answers a checked request."""
+    """Return the signed membership that answers a checked request, or renews a member."""
     fields = {
         "format": "modelward-membership/1",
         "site": asked.site,

@@ -1,6 +1,6 @@
 """The hub's side of joining, as files.
 
-    hub.toml           where the hub listens and how sites reach it
+    hub.toml           where the hub listens, how sites reach it, and who runs the server
     ca.key ca.pem      its authority; sites pin the certificate
     hub.key            its signing key
     tls/               keys and certificates of server, hub and hub-admin
@@ -13,7 +13,7 @@ The wire's configuration is made from these files (engines/jetstream/configurati
 import json
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -57,6 +57,12 @@ class Member:
         """Its signing key."""
         return Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.key))
 
+    @property
+    def spoken(self) -> str:
+        """Its fingerprint, as its request showed it."""
+        held = certificates.from_pem(self.certificate)
+        return spoken(self.signing, certificates.public_of(held))
+
 
 class HubFolder:
     """The files of a hub. Get one from `HubFolder.create` or `HubFolder.open`.
@@ -65,14 +71,43 @@ class HubFolder:
         path: The folder.
         url: The address sites dial, such as `tls://hub.example.org:4222`.
         listen: The address the server listens on, such as `127.0.0.1:4222`.
+        websocket: The address it listens on for WebSocket, or None.
+        external: Whether somebody else runs the server.
     """
 
-    def __init__(self, path: Path, url: str, listen: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        url: str,
+        listen: str,
+        *,
+        websocket: str | None = None,
+        external: bool = False,
+    ) -> None:
         self.path, self.url, self.listen = path, url, listen
+        self.websocket, self.external = websocket, external
 
     @classmethod
-    def create(cls, path: Path, *, url: str, listen: str, now: datetime) -> "HubFolder":
+    def create(
+        cls,
+        path: Path,
+        *,
+        url: str,
+        listen: str,
+        now: datetime,
+        websocket: str | None = None,
+        external: bool = False,
+    ) -> "HubFolder":
         """Make the keys, certificates and files of a new hub; a second call changes nothing.
+
+        Args:
+            path: The folder.
+            url: The address sites dial.
+            listen: The address the server listens on.
+            now: Start of the certificates.
+            websocket: The address it listens on for WebSocket as well.
+            external: Whether somebody else runs the server, with the files of `modelward hub
+                server-config`.
 
         Raises:
             NotAdmitted: If the folder holds a hub with another address.
@@ -83,19 +118,21 @@ class HubFolder:
         written = path / "hub.toml"
         if written.exists():
             known = cls.open(path)
-            if (known.url, known.listen) != (url, listen):
+            if known._serving() != (url, listen, websocket, external):
                 raise NotAdmitted(
                     f"{path} holds a hub at {known.url}",
                     why="admitted sites have its address and authority in their membership",
                     remedy="use another folder, or change hub.toml and admit the sites again",
                 )
             return known
-        hub = cls(path, url, listen)
+        hub = cls(path, url, listen, websocket=websocket, external=external)
         ca = certificates.authority(tls_key(path / "ca.key"), now)
         durable.write_whole(path / "ca.pem", certificates.to_pem(ca).encode())
         signing_key(path / "hub.key")
         hub.renew_own(now)
         text = f"url = {json.dumps(url)}\nlisten = {json.dumps(listen)}\n"
+        text += f"websocket = {json.dumps(websocket)}\n" if websocket else ""
+        text += "external = true\n" if external else ""
         durable.write_whole(written, text.encode())
         return hub
 
@@ -108,7 +145,13 @@ class HubFolder:
         """
         try:
             table = tomllib.loads((path / "hub.toml").read_text("utf-8"))
-            return cls(path, table["url"], table["listen"])
+            return cls(
+                path,
+                table["url"],
+                table["listen"],
+                websocket=table.get("websocket"),
+                external=table.get("external", False),
+            )
         except (OSError, KeyError, tomllib.TOMLDecodeError) as error:
             raise StorageError(
                 f"{path} is not the folder of a hub: {error}",
@@ -204,6 +247,32 @@ class HubFolder:
         self._remember(Member(site=site, key=member.key, certificate=pem))
         return pem
 
+    def readmit(self, site: str, now: datetime) -> Membership:
+        """Give a member that was away for longer than its certificate a new one.
+
+        It is for the keys that the site was admitted with: nothing else changes.
+
+        Raises:
+            NotAdmitted: If there is no such member, or it was removed.
+        """
+        member = self.member(site)
+        if member is None or member.removed:
+            raise NotAdmitted(
+                f"{site} is {'not a member' if member is None else 'removed from this hub'}",
+                why="a certificate is renewed for a member, and for the keys it joined with",
+                remedy="admit its request: modelward hub admit HUB REQUEST"
+                if member is None
+                else "admit it under another name, with new keys",
+            )
+        held = certificates.public_of(certificates.from_pem(member.certificate))
+        made = certificates.issue(held, site, "client", by=self._authority(), now=now)
+        pem = certificates.to_pem(made)
+        self._remember(replace(member, certificate=pem))
+        ca = certificates.to_pem(self.ca)
+        return files.admission(
+            member, hub=self.url, certificate=pem, ca=ca, key=self.key, now=now
+        )
+
     def remove(self, site: str) -> None:
         """Mark a site as removed; the wire shuts it out when its configuration is applied.
 
@@ -240,6 +309,9 @@ class HubFolder:
         ]
         holders = [certificates.public_of(certificates.from_pem(text)) for text in texts]
         return sorted(_pin(spki(holder)) for holder in holders)
+
+    def _serving(self) -> tuple[str, str, str | None, bool]:
+        return self.url, self.listen, self.websocket, self.external
 
     def _all(self) -> Iterator[Member]:
         for path in sorted((self.path / "members").glob("*.json")):

@@ -1,11 +1,10 @@
 """Which recipes are installed, and what a study file may say about them.
 
 A recipe is chosen by name and version; its code is here, at every site, and never travels.
-To add one: write its file, list it in `INSTALLED`.
+To add one here: write its file, list it in `INSTALLED`. Other packages bring theirs by an
+entry point (brought.py); a name that is listed here is never looked for there.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from modelward.core.study import RecipeChoice
 from modelward.errors import StudyFileError
 from modelward.recipes import cnn, logistic, mlp
+from modelward.recipes.brought import Entry, brought, versions
 from modelward.recipes.recipe import Recipe
 from modelward.recipes.torch_present import require_torch
 
@@ -22,21 +22,12 @@ OptionFault = tuple[str, str, str]
 """Key below `[recipe]`, what is wrong with it, what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One installed recipe: its class, the type of its options, whether torch trains it."""
-
-    make: Callable[[Any], Recipe]
-    options: type[BaseModel]
-    torch: bool
-
-
 INSTALLED = {
-    ("logistic", 1): _Entry(logistic.Logistic, logistic.Options, torch=False),
-    ("mlp", 1): _Entry(mlp.Mlp, mlp.Options, torch=True),
-    ("cnn", 1): _Entry(cnn.Cnn, cnn.Options, torch=True),
+    ("logistic", 1): Entry(logistic.Logistic, logistic.Options, torch=False),
+    ("mlp", 1): Entry(mlp.Mlp, mlp.Options, torch=True),
+    ("cnn", 1): Entry(cnn.Cnn, cnn.Options, torch=True),
 }
-"""Every recipe this installation can train, by name and version."""
+"""Every recipe that comes with modelward, by name and version."""
 
 
 def recipe(choice: RecipeChoice) -> Recipe:
@@ -52,7 +43,9 @@ def recipe(choice: RecipeChoice) -> Recipe:
             why="a recipe runs with the options that were signed, or not at all",
             remedy="; ".join(dict.fromkeys(remedy for _, _, remedy in faults)),
         )
-    entry = INSTALLED[choice.name, choice.version]
+    entry = entry_of(choice)
+    if entry is None:
+        raise AssertionError("a recipe without faults is installed")
     return entry.make(entry.options(**choice.options))
 
 
@@ -62,14 +55,26 @@ def load(choice: RecipeChoice) -> None:
     Raises:
         MissingExtra: If the recipe needs torch and torch is not installed.
     """
-    if INSTALLED[choice.name, choice.version].torch:
+    entry = entry_of(choice)
+    if entry is not None and entry.torch:
         require_torch()
         import_module("modelward.recipes.torch_cpu").single_thread()
 
 
+def entry_of(choice: RecipeChoice) -> Entry | None:
+    """Return what is installed under a name and version, here or by another package.
+
+    Raises:
+        StudyFileError: If two packages bring the name, or one brings no recipe under it.
+    """
+    if any(name == choice.name for name, _ in INSTALLED):
+        return INSTALLED.get((choice.name, choice.version))
+    return versions(choice.name).get(choice.version)
+
+
 def option_faults(choice: RecipeChoice) -> list[OptionFault]:
     """Return everything that is wrong with a `[recipe]` table; empty if nothing is."""
-    entry = INSTALLED.get((choice.name, choice.version))
+    entry = entry_of(choice)
     if entry is None:
         return [_unknown_recipe(choice)]
     try:
@@ -80,12 +85,13 @@ def option_faults(choice: RecipeChoice) -> list[OptionFault]:
 
 
 def _unknown_recipe(choice: RecipeChoice) -> OptionFault:
-    versions = [version for name, version in INSTALLED if name == choice.name]
-    if versions:
-        known = ", ".join(map(str, versions))
+    known_versions = [version for name, version in INSTALLED if name == choice.name]
+    known_versions = known_versions or list(versions(choice.name))
+    if known_versions:
+        known = ", ".join(map(str, known_versions))
         what = f"version {choice.version} of {choice.name!r} is not installed"
         return "version", what, f"installed here: {known}"
-    names = sorted({name for name, _ in INSTALLED})
+    names = sorted({name for name, _ in INSTALLED} | {found.name for found in brought()})
     return "name", f"there is no recipe {choice.name!r}", _nearest(choice.name, names)
 
 

@@ -27,9 +27,16 @@ from modelward.core.canonical import Json, canonical_bytes
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Finding, Refusal, Release
-from modelward.errors import BadArtifact, ModelwardError, NotApproved, StorageError
+from modelward.errors import (
+    BadArtifact,
+    GateRefused,
+    ModelwardError,
+    NotApproved,
+    StorageError,
+)
 from modelward.gate.policy import Policy
 from modelward.ledger import kinds
+from modelward.recipes.brought import require
 from modelward.site import intake, transcripts
 from modelward.site.approvals import Approvals, DecisionRecord
 from modelward.site.hospital import Hospital, Trainer, now
@@ -96,8 +103,11 @@ class Gatekeeper:
         try:
             self.settle()
             study = self.approvals.approved(task.study, self._record).study
+            require(study.recipe.name, self._hospital.policy.recipes)
         except NotApproved as error:
             return self._refuse(task, (Finding("approval", error.what, error.remedy),))
+        except GateRefused as error:
+            return self._refuse(task, (Finding("recipe", error.what, error.remedy),))
         seen = self._seen(study)
         known = intake.known(task, seen)
         findings = transcripts.task_objections(task, self._told(study))

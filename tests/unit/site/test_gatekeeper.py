@@ -402,3 +402,24 @@ def test_how_many_opted_out_is_in_the_ledger_once_before_anything_is_released(tm
     (cohort,) = (each for each in entries if each["kind"] == "cohort")
     assert kinds == ["approval", "cohort", "release", "release"]
     assert (cohort["units"], cohort["opted_out"]) == (87, 3)
+
+
+def test_a_longer_opt_out_list_takes_effect_when_the_cohort_is_extracted_again(tmp_path):
+    made = Ward(tmp_path, isolation="none")
+    (made.folder / "no.txt").write_text("S1-0003\n")
+    with (made.folder / "dataset.toml").open("a") as file:
+        file.write('opt_out = "no.txt"\n')
+    try:
+        approved(made)
+        made.ask(made.task(1))
+        (made.folder / "no.txt").write_text("S1-0003\nS1-0004\n")
+        made.keeper.close()
+        for path in (made.folder / "cohorts").glob("*.json"):
+            path.unlink()  # what docs/operations/joining.md says to do
+        made.keeper = made.open()
+        made.ask(made.task(2))
+        noted = [each for each in made.keeper._hospital.ledger if each["kind"] == "cohort"]
+    finally:
+        made.keeper.close()
+
+    assert [each["opted_out"] for each in noted] == [1, 2]

@@ -1,6 +1,7 @@
 """The signed messages of each study, sent and received, in the order they came: on disk.
 
     letters/<study>.jsonl     one message a line, exactly as it was signed
+    letters/count-from        after a restore: the number that own messages count on from
 
 It is what makes repetition harmless. A message that was sent is sent again with the same
 bytes; one that was received is known again, and a replay under its sequence is refused
@@ -18,9 +19,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from modelward.artifact.envelope import Envelope, Kind, digest, repeats, seal, unseal
 from modelward.core.canonical import Json, canonical_hash, parse_strict
-from modelward.durable import make_folder
+from modelward.durable import make_folder, write_whole
 from modelward.errors import MessageRefused, StorageError
 from modelward.ledger.appendfile import AppendFile
+
+COUNT_FROM = "count-from"
 
 VALID = timedelta(days=14)
 """How long a message can be used: a site may be offline for days."""
@@ -63,6 +66,7 @@ class Book:
         self._folder, self._party, self._key = folder, party, key
         self.public = key.public_key()
         self._studies: dict[str, _Study] = {}
+        self._least = _least(folder)
         self._lock = threading.RLock()
 
     def write(
@@ -82,7 +86,7 @@ class Book:
                 study=study,
                 round_no=round_no,
                 sender=self._party,
-                sequence=max(sent, default=0) + 1,
+                sequence=max(max(sent, default=0) + 1, self._least),
                 issued=now,
                 expires=now + VALID,
                 body=body,
@@ -196,6 +200,40 @@ class Book:
         except MessageRefused:
             return False
         return True
+
+
+def restored(folder: Path, now: datetime) -> int:
+    """Have the party whose book is in `folder` count on from a number it cannot have used.
+
+    For a book that was restored from a copy and is older than what others have seen of it:
+    a number that comes back with other bytes is refused as a replay. Milliseconds since
+    1970 are larger than any count, and larger at each restore.
+
+    Returns:
+        The number.
+
+    Raises:
+        StorageError: If it cannot be written.
+    """
+    number = int(now.timestamp() * 1000)
+    make_folder(folder)
+    write_whole(folder / COUNT_FROM, f"{number}\n".encode())
+    return number
+
+
+def _least(folder: Path) -> int:
+    """Return the smallest number of a message of our own."""
+    try:
+        return int((folder / COUNT_FROM).read_text())
+    except FileNotFoundError:
+        return 1
+    except ValueError as error:
+        raise StorageError(
+            f"{folder / COUNT_FROM} holds no number",
+            why="a message whose number was used before is refused as a replay",
+            remedy="say again that the folder was restored: modelward hub restored HUB, "
+            "or modelward site restored SITE",
+        ) from error
 
 
 def _round(raw: bytes) -> int:

@@ -56,6 +56,7 @@ class Server:
 
     Attributes:
         listen: Address and port, such as `127.0.0.1:4222`.
+        websocket: Address and port for WebSocket, such as `0.0.0.0:443`; None without.
         folder: Its working folder: configuration, log, pid, streams.
         ca: The authority's certificate file.
         certificate: The server's certificate file.
@@ -67,6 +68,7 @@ class Server:
     ca: Path
     certificate: Path
     key: Path
+    websocket: str | None = None
 
 
 def configuration(
@@ -82,7 +84,16 @@ def configuration(
     """
     names = sorted(sites)
     folder = server.folder
-    top = {
+    tls: Block = {
+        "cert_file": str(server.certificate),
+        "key_file": str(server.key),
+        "ca_file": str(server.ca),
+        "verify_and_map": True,
+        "min_version": "1.3",
+        "timeout": 10,
+        "pinned_certs": list(pins),
+    }
+    top: Block = {
         "server_name": "modelward",
         "listen": server.listen,
         "pid_file": str(folder / "nats.pid"),
@@ -99,16 +110,7 @@ def configuration(
             "max_file_store": limits.store,
             "max_memory_store": MEBIBYTE,
         },
-        "tls": {
-            "cert_file": str(server.certificate),
-            "key_file": str(server.key),
-            "ca_file": str(server.ca),
-            "verify_and_map": True,
-            "handshake_first": True,
-            "min_version": "1.3",
-            "timeout": 10,
-            "pinned_certs": list(pins),
-        },
+        "tls": {**tls, "handshake_first": True},
         "accounts": {
             "HUB": _hub(names, limits),
             **{f"SITE_{name}": _site(name) for name in names},
@@ -116,6 +118,8 @@ def configuration(
         },
         "system_account": "SYS",
     }
+    if server.websocket is not None:
+        top["websocket"] = {"listen": server.websocket, "tls": tls, "compression": False}
     return json.dumps(top, indent=1) + "\n"
 
 

@@ -9,7 +9,7 @@ certificate is in its last third gets a new one over the wire.
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -88,7 +88,7 @@ class HubNode:
         folders.apply(self.folder, self.limits)
         registry = Registry(self.folder.path)
         try:
-            with NatsServer(self.folder.path / "nats"):
+            with self._server():
                 self._provision([])
                 engine = self._engine(registry)
                 witnessing = Witnessing(
@@ -113,6 +113,12 @@ class HubNode:
                         witnessing.close()
         finally:
             registry.close()
+
+    def _server(self) -> AbstractContextManager[object]:
+        """Return the server, which runs while it is open; nothing where others run it."""
+        if self.folder.external:
+            return nullcontext()
+        return NatsServer(self.folder.path / "nats")
 
     def _engine(self, registry: Registry) -> JetStream:
         return JetStream(

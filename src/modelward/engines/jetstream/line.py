@@ -11,19 +11,22 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import nats
-from nats.aio.client import Client
+from nats.aio.client import Client, Srv
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from modelward.engines.jetstream.journal import Journal
-from modelward.errors import EngineFailed
+from modelward.engines.jetstream.server import check_version
+from modelward.engines.jetstream.transport import Stream, Way, transport
+from modelward.errors import EngineFailed, MissingExtra
 
 REPLY_S = 30.0
 """Longest wait for one acknowledgement; a megabyte over a very slow link fits in."""
@@ -44,6 +47,7 @@ class Identity:
         ca: The authority's certificate file.
         certificate: The own certificate file; read again when it was renewed.
         key: The own private key file.
+        way: What lies between; nothing, if absent.
     """
 
     name: str
@@ -51,6 +55,7 @@ class Identity:
     ca: Path
     certificate: Path
     key: Path
+    way: Way = field(default_factory=Way)
 
     def tls(self) -> ssl.SSLContext:
         """Return TLS 1.3 with the own certificate, trusting the hub's authority alone."""
@@ -59,6 +64,31 @@ class Identity:
         terms.load_verify_locations(cafile=self.ca)
         terms.load_cert_chain(self.certificate, self.key)
         return terms
+
+
+class _Routed(Client):
+    """nats-py's client on a way of our own."""
+
+    def __init__(self, way: Way) -> None:
+        super().__init__()
+        self._way = way
+        self._stream: Stream | None = None
+
+    async def _connect_to_server(  # type: ignore[explicit-override]  # since Python 3.12
+        self, s: Srv
+    ) -> None:
+        """Open the way, anew at each attempt; nats-py goes on from there."""
+        s.last_attempt = monotonic()
+        if self._stream is not None:
+            self._stream.close()
+        self._stream = self._transport = transport(self._way)
+        await self._stream.connect(s.uri, 0, int(CONNECT_S))
+
+
+def _client(identity: Identity) -> Client:
+    websocket = urlsplit(identity.url).scheme == "wss"
+    way = replace(identity.way, websocket=websocket)
+    return Client() if way.plain else _Routed(way)
 
 
 # asyncio remarks at each hang-up that TLS has no half-closed connections; nats-py asks for one.
@@ -106,19 +136,24 @@ class Line:
 
         Raises:
             EngineFailed: If there is no connection by then, with what the server said last.
+            MissingExtra: If the server is too old to hold sites apart.
         """
-        line = cls(identity, Client(), journal)
+        line = cls(identity, _client(identity), journal)
         end = None if patience_s is None else asyncio.get_running_loop().time() + patience_s
-        tries = 0
+        tries, said = 0, ""
         while True:
             try:
                 await asyncio.wait_for(line._connect(), CONNECT_S)
             except (NatsError, OSError, TimeoutError, nats.errors.NoServersError) as error:
-                said = line._last or str(error) or type(error).__name__
-                journal("connect-failed", said=said[:200])
+                before, said = said, line._last or str(error) or type(error).__name__
+                if said != before:
+                    journal("connect-failed", said=said[:200])
                 await line._drop()
                 if end is not None and asyncio.get_running_loop().time() >= end:
                     raise _no_line(identity, said) from error
+            except MissingExtra:
+                await line._drop()
+                raise
             else:
                 return line
             await asyncio.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
@@ -264,8 +299,8 @@ class Line:
             tls_handshake_first=True,
             inbox_prefix=f"_INBOX_{self.name}",
             connect_timeout=int(CONNECT_S),
-            allow_reconnect=True,
-            max_reconnect_attempts=-1,
+            allow_reconnect=False,  # `dial` tries again: nats-py would not let go
+            max_reconnect_attempts=1,
             reconnect_time_wait=RETRY_S[1],  # type: ignore[arg-type]  # seconds, may be a part
             ping_interval=int(PING_S),
             max_outstanding_pings=2,
@@ -274,13 +309,15 @@ class Line:
             disconnected_cb=self._lost,
             reconnected_cb=self._back,
         )
+        self._client.options.update(allow_reconnect=True, max_reconnect_attempts=-1)
+        check_version(str(self._client.connected_server_version), self._identity.url)
         self._up.set()
 
     async def _drop(self) -> None:
         """Give up a connection that was never made."""
         with suppress(NatsError, OSError, TimeoutError):
             await asyncio.wait_for(self._client.close(), 1)
-        self._client = Client()
+        self._client = _client(self._identity)
 
     async def _note(self, error: Exception) -> None:
         said = str(error) or type(error).__name__

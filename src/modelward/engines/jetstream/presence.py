@@ -19,6 +19,13 @@ from nats.aio.msg import Msg
 from modelward.engines.jetstream.journal import Journal
 from modelward.engines.jetstream.line import Line
 
+PROTOCOL = 1
+"""Counted up when what goes over the wire changes. Who is one apart can be talked to: a hub
+and its sites are not updated in the same hour. Who does not say speaks the first."""
+
+FURTHEST = 1
+"""How far apart two protocols may be."""
+
 EVERY_S = 2.0
 SILENT_S = 3 * EVERY_S
 """After this long without a sign a party counts as silent."""
@@ -41,6 +48,12 @@ class Presence:
         health: The file to write, or None.
         journal: Is told of wrong clocks.
         clock: The time.
+
+    Attributes:
+        skew_s: Name -> seconds that its clock is ahead of ours.
+        protocol: What we speak.
+        protocols: Name -> what it speaks.
+        on_stranger: Is told, once, of a party whose protocol is too far from ours.
     """
 
     def __init__(
@@ -57,6 +70,9 @@ class Presence:
         self._heard: dict[str, float] = {}
         self._there: set[str] = set()
         self.skew_s: dict[str, float] = {}
+        self.protocol = PROTOCOL
+        self.protocols: dict[str, int] = {}
+        self.on_stranger: Callable[[str, int], None] = lambda *_: None
 
     def present(self) -> list[str]:
         """Return who gave a sign of life within the last seconds, by name."""
@@ -70,7 +86,11 @@ class Presence:
             for other in sorted(set(self._others) - heard):
                 await line.listen(f"fl.ann.{other}", self._hear)
                 heard.add(other)
-            said = {"time": self._clock().isoformat(), "version": _version()}
+            said = {
+                "time": self._clock().isoformat(),
+                "version": _version(),
+                "protocol": self.protocol,
+            }
             if line.connected:
                 await line.say(f"fl.ann.{self._name}", json.dumps(said).encode())
             self._note_changes()
@@ -97,6 +117,7 @@ class Presence:
             "connected": connected,
             "present": self.present(),
             "clock_skew_s": {name: round(skew, 1) for name, skew in self.skew_s.items()},
+            "protocols": self.protocols,
             "version": _version(),
         }
         part = self._health.with_name(f".{self._health.name}.part")
@@ -106,14 +127,20 @@ class Presence:
     def _hear(self, message: Msg) -> None:
         name = message.subject.rpartition(".")[2]
         try:
-            said = datetime.fromisoformat(json.loads(message.data)["time"])
+            told = json.loads(message.data)
+            said = datetime.fromisoformat(told["time"])
             skew = (said - self._clock()).total_seconds()
+            protocol = int(told.get("protocol", 1))
         except (ValueError, KeyError, TypeError):
             return  # what is not a sign of life is none
         self._heard[name] = time.monotonic()
         if abs(skew) > WRONG_S and abs(self.skew_s.get(name, 0.0)) <= WRONG_S:
             self._journal("clocks-differ", party=name, seconds=round(skew, 1))
         self.skew_s[name] = skew
+        if abs(protocol - self.protocol) > FURTHEST and self.protocols.get(name) != protocol:
+            self._journal("protocol-too-far", party=name, theirs=protocol, ours=self.protocol)
+            self.on_stranger(name, protocol)
+        self.protocols[name] = protocol
 
 
 def _version() -> str:

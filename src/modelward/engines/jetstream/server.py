@@ -56,7 +56,7 @@ def find_server() -> Path:
     return path
 
 
-def check_version(said: str, path: Path) -> None:
+def check_version(said: str, path: Path | str) -> None:
     """Raise MissingExtra unless `said`, the output of --version, is 2.12.7 or later."""
     number = re.search(r"v(\d+)\.(\d+)\.(\d+)", said)
     if number is None or tuple(map(int, number.groups())) < NEEDED:
@@ -121,6 +121,34 @@ def reload(folder: Path) -> bool:
         "nats-server did not take the new configuration",
         why="who was admitted or removed is not in force until it says so",
         remedy=f"see the end of {log}, then stop and start: modelward hub up",
+    )
+
+
+def restart(folder: Path) -> bool:
+    """Have the server that runs in `folder`, if any, start anew; wait until it listens.
+
+    For configurations that the server does not take while it runs, such as who may connect
+    by WebSocket. Whoever supervises it starts it again; connections come back by themselves.
+
+    Returns:
+        Whether a server was running.
+
+    Raises:
+        EngineFailed: If it does not come back.
+    """
+    pid = running(folder)
+    if pid is None:
+        return False
+    os.kill(pid, signal.SIGTERM)
+    end = time.monotonic() + READY_S
+    while time.monotonic() < end:
+        if running(folder) not in {None, pid}:
+            return True
+        time.sleep(0.01)
+    raise EngineFailed(
+        "nats-server did not start again with the new configuration",
+        why="who was admitted or removed is not in force until it runs",
+        remedy=f"see the end of {folder / 'nats.log'}, then stop and start: modelward hub up",
     )
 
 

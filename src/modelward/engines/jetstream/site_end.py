@@ -46,7 +46,7 @@ from modelward.engines.jetstream.parcel import (
 )
 from modelward.engines.jetstream.presence import Presence
 from modelward.engines.jetstream.task_message import fetch_model, task_of
-from modelward.errors import MessageRefused, ModelwardError, StorageError
+from modelward.errors import EngineFailed, MessageRefused, ModelwardError, StorageError
 
 LATER_S = 5.0
 """Wait before a task that met a full disk, say, is looked at again."""
@@ -134,6 +134,8 @@ class SiteEnd:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._serving: asyncio.Task[None] | None = None
         self.presence = Presence(site.name, ["hub"], folder / "health.json", journal)
+        self.presence.on_stranger = self._part
+        self._parted: EngineFailed | None = None
         self.on_message: Callable[[bytes, Envelope], None] = self._unexpected
         self.on_refused: Callable[[ModelwardError], None] = lambda _: None
         self.on_certificate: Callable[[str], bool] = lambda _: False
@@ -161,6 +163,18 @@ class SiteEnd:
         if self._loop is not None and self._serving is not None:
             self._loop.call_soon_threadsafe(self._serving.cancel)
 
+    def _part(self, _: str, protocol: int) -> None:
+        """End `run`: the hub speaks what this site would misunderstand."""
+        ours = self.presence.protocol
+        who = "this site" if protocol > ours else "the hub"
+        self._parted = EngineFailed(
+            f"the hub speaks protocol {protocol}, this site {ours}",
+            why="hub and site work together when they are one version apart, and not further",
+            remedy=f"update {who}, one version at a time (docs/operations/upgrade.md)",
+        )
+        if self._serving is not None:
+            self._serving.cancel()
+
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._serving = asyncio.create_task(self._serve())
@@ -169,6 +183,8 @@ class SiteEnd:
         try:
             await self._serving
         except asyncio.CancelledError:
+            if self._parted is not None:
+                raise self._parted from None
             if not self._stopped.is_set():
                 raise
         self._journal("stopped")

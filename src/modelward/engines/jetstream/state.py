@@ -31,6 +31,7 @@ def hub_state(hub: HubFolder, now: datetime) -> dict[str, Any]:
             "present": member.site in present,
             "certificate_until": _until(certificates.from_pem(member.certificate)),
             "clock_skew_s": health.get("clock_skew_s", {}).get(member.site),
+            "protocol": health.get("protocols", {}).get(member.site),
         }
         for member in hub.members()
     ]
@@ -40,8 +41,9 @@ def hub_state(hub: HubFolder, now: datetime) -> dict[str, Any]:
         studies = [_study(registry, consent, each.study) for each in consent.agreements()]
     finally:
         registry.close()
+    served = hub.external or running(hub.path / "nats") is not None
+    up = bool(health) and served
     alarms = [told(each) for each in alarms_at(hub.path)]
-    up = bool(health) and running(hub.path / "nats") is not None
     return {"url": hub.url, "up": up, "members": members, "studies": studies, "alarms": alarms}
 
 

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from modelward.artifact.envelope import Envelope, seal, unseal
-from modelward.engines.jetstream.book import VALID, Book
-from modelward.errors import MessageRefused
+from modelward.engines.jetstream.book import VALID, Book, restored
+from modelward.errors import MessageRefused, StorageError
 from tests.letters import HUB, MODEL, MORNING, STRANGER, STUDY, letter
 
 BODY = {"kind": "train", "model": MODEL}
@@ -38,6 +38,24 @@ def test_sequences_count_up_and_go_on_after_a_restart(tmp_path):
     again = Book(tmp_path, "hub", HUB)
     assert read(written(again)).sequence == 3
     again.close()
+
+
+def test_a_restored_book_counts_on_from_a_number_that_was_never_used(tmp_path):
+    number = restored(tmp_path, MORNING)
+    book = Book(tmp_path, "hub", HUB)
+    raw = written(book)
+    book.keep(STUDY, raw)
+
+    assert (read(raw).sequence, read(written(book)).sequence) == (number, number + 1)
+    book.close()
+    assert restored(tmp_path, MORNING + timedelta(days=1)) > number + 1
+
+
+def test_a_number_that_cannot_be_read_is_not_passed_over(tmp_path):
+    (tmp_path / "count-from").write_text("many")
+
+    with pytest.raises(StorageError, match="holds no number"):
+        Book(tmp_path, "hub", HUB)
 
 
 def test_a_message_that_was_not_kept_was_not_sent(book):

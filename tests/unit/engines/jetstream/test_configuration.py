@@ -1,6 +1,7 @@
 """What the server is told about who may do what. The real server is asked in tests/contract."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,15 @@ def test_the_server_speaks_tls_first_and_syncs_every_message():
     assert top["tls"]["handshake_first"] is True
     assert top["tls"]["min_version"] == "1.3"
     assert top["tls"]["pinned_certs"] == ["ab" * 32]
+
+
+def test_websocket_asks_for_certificates_as_the_other_door_does():
+    server = replace(SERVER, websocket="0.0.0.0:443")
+    top = json.loads(configuration(server, ["north"], ["ab" * 32], Limits()))
+
+    assert "websocket" not in told("north")
+    assert top["websocket"]["listen"] == "0.0.0.0:443"
+    assert {**top["websocket"]["tls"], "handshake_first": True} == top["tls"]
 
 
 def test_what_a_reload_cannot_change_does_not_depend_on_the_members():

@@ -1,0 +1,1 @@
+"""What stands in a node's way, said before it does: `modelward doctor`."""
