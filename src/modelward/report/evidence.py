@@ -102,6 +102,7 @@ def collect(
     made = {
         "Purpose and legal basis": _terms(study, own),
         "Who decided": _each(own, DECIDED),
+        "Whose data were read": _each(own, {"cohort"}),
         "What left, and when": _left(own),
         "What was kept back": _kept_back(own),
         "Privacy cost": _privacy(own),
