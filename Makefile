@@ -46,7 +46,8 @@ bench-peers: $(READY)  ## the same work in pfl, Flower and FLARE; installs them 
 	$(BIN)/python -m bench.against
 
 bench-wire: $(READY)  ## a deployed round, ours over JetStream and theirs
-	$(BIN)/python -m bench.wire
+	$(BIN)/python -m bench.environments
+	$(BIN)/python -m bench.deployed
 
 reference: $(READY)  ## write docs/reference from the code
 	$(BIN)/python -m tests.docs.reference

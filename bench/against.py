@@ -13,8 +13,6 @@ FLARE starts one process a site, so it is measured at 8 sites, with a floor of i
 import argparse
 import json
 import os
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,7 +24,7 @@ from statistics import median
 
 import numpy as np
 
-from bench import environments
+from bench import cell, environments
 from bench.workloads import CLIP, PLAN, Workload, w1, w2
 from modelward.core.tensors import FlatF32
 from modelward.learn.sgd import LocalTerms, batches
@@ -37,6 +35,15 @@ HERE = Path(__file__).parent
 OUT = HERE / "out" / "peers.json"
 LIMIT_S = 170
 """After this a peer is stopped, and said to be."""
+
+KNOWN = {
+    "PYTHONPATH": f"{HERE.parent}:{HERE.parent / 'src'}",
+    "GLOO_SOCKET_IFNAME": "lo",
+    "FLWR_TELEMETRY_ENABLED": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS": "0",
+}
+"""The environment of every process, ours and theirs."""
 
 CONTESTS = [("W1", 40, ("pfl", "flower")), ("W2", 40, ("pfl", "flower"))] + [
     (name, 8, ("flare",)) for name in ("W1", "W2")
@@ -135,27 +142,13 @@ def commands(work: Workload, peers: Sequence[str], folder: Path) -> dict[str, li
 def heat(command: Sequence[str], folder: Path) -> Heat | str:
     """Run one way once; return its figures, or in words why there are none."""
     with tempfile.TemporaryDirectory(dir=folder) as own:
-        out, log = Path(own) / "out.npz", Path(own) / "log"
+        out = Path(own) / "out.npz"
         places = {"OUT": str(out), "FOLDER": own}
         began = time.time()
-        with log.open("wb") as stream:
-            process = subprocess.Popen(
-                [places.get(word, word) for word in command],
-                cwd=own,
-                env=surroundings(own),
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            try:
-                process.wait(LIMIT_S)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-                return f"stopped after {LIMIT_S} s"
-        if process.returncode or not out.exists():
-            (folder / "failed.log").write_bytes(log.read_bytes())
-            return f"failed with exit code {process.returncode}: {folder / 'failed.log'}"
+        wrong = cell.run([places.get(w, w) for w in command], Path(own), KNOWN, LIMIT_S)
+        if wrong:
+            (folder / "failed.log").write_bytes((Path(own) / "log").read_bytes())
+            return wrong
         with np.load(out) as file:
             ends = file["ends"]
             return Heat(
@@ -164,21 +157,6 @@ def heat(command: Sequence[str], folder: Path) -> Heat | str:
                 file["final"],
                 str(file["version"]),
             )
-
-
-def surroundings(home: str) -> dict[str, str]:
-    """Return the environment of every process: one thread, loopback only, no telemetry."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    return kept | {
-        "HOME": home,
-        "FLWR_HOME": home,
-        "PYTHONPATH": f"{HERE.parent}:{HERE.parent / 'src'}",
-        "OMP_NUM_THREADS": "1",
-        "GLOO_SOCKET_IFNAME": "lo",
-        "FLWR_TELEMETRY_ENABLED": "0",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_DEDUP_LOGS": "0",
-    }
 
 
 def contest(work: Workload, peers: Sequence[str], repeat: int) -> dict[str, object]:

@@ -16,7 +16,9 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
 from importlib.resources import files
+from math import nan
 from pathlib import Path
 from statistics import median
 
@@ -38,35 +40,30 @@ SHOWN = (
 OUT = Path(__file__).parent / "out" / "results.json"
 
 
-def measure(work: Workload, workers: int, runs: int) -> dict[str, float | int | str]:
-    """Return the figures of one workload."""
-    ours = Ours(work, workers)
-    for _ in range(2):
-        ours.round(watch_memory=True)
-    plain = Plain(work)  # after the memory of ours was read: it has its own
-    with tempfile.TemporaryDirectory(dir=OUT.parent) as folder:
-        gated = Gated(work, workers, runs + 1, Path(folder))
+def measure(
+    work: Workload, workers: int, runs: int, *, gated: bool
+) -> dict[str, float | int | str]:
+    """Return the figures of one workload, those with gate and ledger if `gated`."""
+    with ExitStack() as stack:
+        ours = stack.enter_context(closing(Ours(work, workers)))
+        for _ in range(2):
+            ours.round(watch_memory=True)
+        plain = Plain(work)  # after the memory of ours was read: it has its own
         ways = {
             "floor": lambda: sum(plain.floor() for _ in range(work.rounds)),
             "naive": lambda: sum(plain.naive() for _ in range(work.rounds)),
             "ours": lambda: sum(ours.round() for _ in range(work.rounds)),
-            "gated": gated.run,
         }
-        try:
-            took = interleaved(ways, runs)
-        finally:
-            ours.close()
-            gated.close()
-    floor, naive, own, whole = (took[way] / work.rounds for way in ways)
+        if gated:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=OUT.parent)))
+            whole = stack.enter_context(closing(Gated(work, workers, runs + 1, folder)))
+            ways["gated"] = whole.run
+        took = {way: s / work.rounds for way, s in interleaved(ways, runs).items()}
     model_mb = ours.model.nbytes / 1e6
-    return {
-        "floor_s": round(floor, 4),
-        "naive_s": round(naive, 4),
-        "ours_s": round(own, 4),
-        "ratio_floor": round(own / floor, 3),
-        "ratio_naive": round(own / naive, 3),
-        "gated_s": round(whole, 4),
-        "gated_ratio_floor": round(whole / floor, 3),
+    found: dict[str, float | int | str] = {
+        **{f"{way}_s": round(seconds, 4) for way, seconds in took.items()},
+        "ratio_floor": round(took["ours"] / took["floor"], 3),
+        "ratio_naive": round(took["ours"] / took["naive"], 3),
         "peak_mb": round(ours.peak_mb, 1),
         "model_mb": round(model_mb, 2),
         "copies_per_worker": round(ours.peak_mb / model_mb / workers, 2),
@@ -74,6 +71,9 @@ def measure(work: Workload, workers: int, runs: int) -> dict[str, float | int | 
         "workers": workers,
         "numeric_path": ours.numeric_path,
     }
+    if gated:
+        found["gated_ratio_floor"] = round(took["gated"] / took["floor"], 3)
+    return found
 
 
 def interleaved(ways: Mapping[str, Callable[[], float]], runs: int) -> dict[str, float]:
@@ -93,19 +93,24 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5, help="interleaved, after one")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", choices=["W1", "W2", "W3"], action="append")
+    parser.add_argument("--engine-only", action="store_true", help="leave out gate and ledger")
     parser.add_argument("--images", type=Path, help="another pneumoniamnist.npz")
     parser.add_argument("--out", type=Path, default=OUT)
     chosen = parser.parse_args()
     images = chosen.images or Path(str(files("modelward.simulation") / IMAGES))
     makers = {"W1": lambda: w1(images), "W2": w2, "W3": w3}
-    results = {}
+    results = json.loads(chosen.out.read_text()) if chosen.only and chosen.out.exists() else {}
     OUT.parent.mkdir(exist_ok=True)
     print(f"seconds a round, median of {chosen.runs}, {chosen.workers} workers")
     heads = ["floor", "naive", "ours", "gated", "ours/floor", "gated/floor", "grew MB"]
     print(f"{'':4}" + "".join(f"{head:>12}" for head in heads))
     for name in chosen.only or list(makers):
-        found = results[name] = measure(makers[name](), chosen.workers, chosen.runs)
-        print(f"{name:4}" + "".join(f"{found[key]:12.3f}" for key in SHOWN), flush=True)
+        found = results[name] = measure(
+            makers[name](), chosen.workers, chosen.runs, gated=not chosen.engine_only
+        )
+        print(
+            f"{name:4}" + "".join(f"{found.get(key, nan):12.3f}" for key in SHOWN), flush=True
+        )
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     chosen.out.write_text(json.dumps(results, indent=2) + "\n")
     print(f"written to {chosen.out}")

@@ -14,6 +14,7 @@ import pytest
 
 from modelward.ledger.verify import verify
 from tests.answering import ROUNDS
+from tests.processes import descendants
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 60.0
@@ -26,18 +27,6 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"},
         stderr=subprocess.PIPE,
     )
-
-
-def descendants(pid: int) -> list[int]:
-    """Return the processes below `pid`, the innermost last."""
-    found: list[int] = []
-    try:
-        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-    for child in map(int, listed):
-        found += [child, *descendants(child)]
-    return found
 
 
 def finish(folder: Path) -> float:

@@ -1,7 +1,8 @@
-"""SIGKILL of hub, nats-server and sites at many points: the same model to the last bit.
+"""SIGKILL of hub, nats-server, gatekeepers and trainers: the same model to the last bit.
 
-Real processes over mutual TLS; the hub dies with its server, as on a power cut. Nothing
-that was acknowledged is lost, and no task is decided twice: the ledgers are counted.
+Real processes over mutual TLS, with isolated trainers; the hub dies with its server, as on
+a power cut. Nothing that was acknowledged is lost, and no task is decided twice: the
+releases in the ledgers are counted.
 """
 
 import json
@@ -18,8 +19,8 @@ import pytest
 from modelward.engines.jetstream.loopback import federate
 from modelward.hub.registry import Registry
 from modelward.hub.run import Progress
-from modelward.ledger import archive
-from modelward.ledger.verify import read_key, verify
+from modelward.ledger.verify import verify
+from tests.processes import descendants
 from tests.wire import make_site, study
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -28,7 +29,7 @@ NAMES = ["north", "south", "west"]
 STUDY = study(rounds=3)
 TASKS = 1 + 3 * 2  # sums, and training and validation of each round
 EVENTS = TASKS * (1 + len(NAMES)) + 3
-TARGETS = ["hub", "server", *NAMES]
+TARGETS = ["hub", "server", *NAMES, *(f"{name}'s trainer" for name in NAMES)]
 
 
 def sites(folder: Path) -> dict[str, Path]:
@@ -38,12 +39,14 @@ def sites(folder: Path) -> dict[str, Path]:
 def pid_of(folder: Path, target: str) -> int:
     if target == "server":
         return int((folder / "hub" / "nats" / "nats.pid").read_text())
+    if target.endswith("trainer"):
+        return descendants(pid_of(folder, target.partition("'")[0]))[-1]
     return int(json.loads((folder / target / "health.json").read_text())["pid"])
 
 
 def finish(folder: Path, seen: Callable[[str, Progress], None] = lambda *_: None) -> str:
     """Run the study over processes to its end, and return the hash of its model."""
-    federate(folder / "hub", sites(folder), [STUDY], seen)
+    federate(folder / "hub", sites(folder), [STUDY], seen, isolated=True)
     registry = Registry(folder / "hub")
     try:
         return registry.model_of(STUDY, registry.state(STUDY).best)
@@ -58,7 +61,7 @@ def killing(
     events = 0
 
     def kill() -> None:
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, IndexError):
             os.kill(pid_of(folder, target), signal.SIGKILL)
             killed.append(target)
 
@@ -77,27 +80,35 @@ def whole(tmp_path_factory):
     return finish(tmp_path_factory.mktemp("whole"))
 
 
-def decided(ledger: Path) -> int:
-    """Return how many tasks a ledger that verifies has decided."""
-    key = read_key(verify(ledger).key)
-    entries = archive.read(ledger, key).entries()
-    return sum(each["kind"] in {"release", "refusal"} for each in entries)
-
-
 def check(folder: Path, whole: str, target: str, at: int, after_s: float) -> None:
     killed: list[str] = []
 
     found = finish(folder, killing(folder, target, at, after_s, killed))
 
     assert found == whole
-    assert killed == [target]
-    assert [decided(folder / name / "ledger") for name in NAMES] == [TASKS] * 3
+    assert killed == [target] or target.endswith("trainer"), "it may not run at that moment"
+    assert [releases(folder / name) for name in NAMES] == [TASKS] * 3
+
+
+def releases(site: Path) -> int:
+    """Return how many artifacts a ledger that verifies says have left."""
+    verify(site / "ledger")
+    lines = (site / "ledger" / "entries.jsonl").read_text().splitlines()
+    return sum(json.loads(line)["kind"] == "release" for line in lines)
 
 
 @pytest.mark.parametrize(
-    ("target", "at"), [("hub", 6), ("server", 9), ("north", 5), ("hub", 17), ("server", 14)]
+    ("target", "at"),
+    [("hub", 6), ("server", 9), ("north", 5), ("south's trainer", 9), ("hub", 17)],
 )
 def test_a_kill_changes_no_bit(tmp_path, whole, target, at):
+    check(tmp_path, whole, target, at, 0.0)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("at", range(1, EVENTS - 6))
+@pytest.mark.parametrize("target", ["hub", "server", "north", "north's trainer"])
+def test_a_kill_at_each_step_of_a_round_changes_no_bit(tmp_path, whole, target, at):
     check(tmp_path, whole, target, at, 0.0)
 
 

@@ -49,7 +49,7 @@ def train(folder: Path, disturb: Callable[[Proxy, int], None]) -> tuple[str, int
         keys = {member.site: member.signing for member in made.hub.members()}
         outcome = Hub(engine, registry, keys, watch=watch).run(STUDY)
     tasks = [verify(path / "ledger").entries for path in made.sites.values()]
-    assert tasks == [1 + 2 * ROUNDS] * len(NAMES)
+    assert tasks == [1 + 1 + 2 * ROUNDS] * len(NAMES), "an approval, and each task once"
     return outcome.sha256, len(outcome.history)
 
 

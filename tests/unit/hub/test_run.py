@@ -245,3 +245,42 @@ def test_newton_over_the_wire_ends_where_the_coefficients_stand_still(tmp_path):
 
     assert found.reason.startswith("converged")
     assert found.history[-1].moved <= study.stop.tolerance
+
+
+def test_who_was_combined_stays_so_when_the_hub_dies_before_validation(tmp_path):
+    faults: Planned = {("south", 2): "silent"}
+    expected = run(tmp_path / "whole", PATIENT, faults)
+
+    def die(progress: Progress) -> None:
+        if (progress.kind, progress.round_no) == ("evaluate", 2):
+            raise EngineFailed("the hub dies", why="a test kills it", remedy="run again")
+
+    with (
+        hub(tmp_path / "cut", PATIENT, faults) as (_, wards, registry),
+        pytest.raises(EngineFailed, match="dies"),
+    ):
+        Hub(wards, registry, wards.keys, watch=die).run(PATIENT)
+    found = run(tmp_path / "cut", PATIENT)  # south would answer now, and is too late
+
+    assert found.sha256 == expected.sha256
+    assert found.history[1].silent == ("south",)
+
+
+def test_every_committed_round_is_published_before_the_next_is_asked(tmp_path):
+    published: list[int] = []
+    with hub(tmp_path) as (_, wards, registry):
+        Hub(
+            wards,
+            registry,
+            wards.keys,
+            publish=lambda _, round_no: published.append(round_no),
+            watch=lambda progress: published_up_to(progress, published),
+        ).run(STUDY)
+        Hub(wards, registry, wards.keys, publish=lambda _, no: published.append(no)).run(STUDY)
+
+    assert published == [0, 1, 2, 3, 3]
+
+
+def published_up_to(progress: Progress, published: list[int]) -> None:
+    if progress.kind == "train" and progress.finished is None:
+        assert published[-1] == progress.round_no - 1

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from modelward.artifact.decision import Decision, Word
+from modelward.artifact.envelope import Envelope
 from modelward.artifact.store import Store
+from modelward.core.canonical import Json
 from modelward.core.study import Study
 from modelward.core.task import Task, TaskKind
 from modelward.core.tensors import Schema
@@ -402,6 +404,42 @@ def test_how_many_opted_out_is_in_the_ledger_once_before_anything_is_released(tm
     (cohort,) = (each for each in entries if each["kind"] == "cohort")
     assert kinds == ["approval", "cohort", "release", "release"]
     assert (cohort["units"], cohort["opted_out"]) == (87, 3)
+
+
+def told(ward: Ward, **changes: Json) -> Envelope:
+    """Return a transcript of round 1 in which this site's artifact went in."""
+    released = ward.ask(ward.task())
+    assert isinstance(released, Release)
+    own = {"site": "cleveland", "sha256": released.artifact.card.sha256}
+    body: dict[str, Json] = {
+        "roster": ["cleveland", "va"],
+        "inputs": [{**own, "weight": released.artifact.card.patients}],
+        "before": ward.start(),
+        "memory_before": None,
+        "output": "4c" * 32,
+        "memory_after": None,
+    }
+    return replace(
+        proposal(ward.agreed), kind="transcript", round_no=1, body={**body, **changes}
+    )
+
+
+def test_a_transcript_that_fits_binds_the_next_round(ward):
+    approved(ward).keeper.hear_transcript(told(ward))
+
+    assert isinstance(ward.ask(ward.task(2)), Refusal)
+    assert ward.last()["findings"][0]["rule"] == "intake-transcript"
+    assert isinstance(ward.ask(ward.task()), Release), "what was answered stays answered"
+
+
+def test_a_transcript_that_lies_ends_the_study_here(ward):
+    lie = told(approved(ward), before="3b" * 32)
+
+    with pytest.raises(MessageRefused, match="starts from another model"):
+        ward.keeper.hear_transcript(lie)
+
+    assert isinstance(ward.ask(ward.task()), Refusal)
+    assert "starts from another model" in ward.last()["findings"][0]["says"]
 
 
 def test_a_longer_opt_out_list_takes_effect_when_the_cohort_is_extracted_again(tmp_path):
