@@ -191,6 +191,7 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
         typer.echo(
             f"  {member['site']:<20}{'there' if member['present'] else 'silent':<8}"
             f"certificate until {member['certificate_until']}"
+            + (f", protocol {member['protocol']}" if member["protocol"] else "")
         )
     for study in state["studies"]:
         decided = ", ".join(f"{site} {word}" for site, word in study["decisions"].items())

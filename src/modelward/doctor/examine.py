@@ -62,6 +62,7 @@ def _site(site: SiteFolder, clock: Clock, environment: Mapping[str, str]) -> lis
     return [
         *tried("keys", lambda: folder.keys(path)),
         *tried("policy", lambda: folder.policy(path)),
+        *tried("recipes", lambda: folder.recipes(path)),
         *tried("isolation", lambda: folder.isolation(path)),
         *tried("dataset", lambda: folder.dataset(path)),
         *written,

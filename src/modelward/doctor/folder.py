@@ -16,6 +16,7 @@ from modelward.joining.hub_folder import OWN, HubFolder
 from modelward.joining.site_folder import SiteFolder
 from modelward.readers.dataset import read
 from modelward.readers.opt_out import read_opt_out
+from modelward.recipes.brought import brought
 from modelward.site.isolation import unavailable
 
 SOON = timedelta(days=7)
@@ -87,6 +88,26 @@ def policy(folder: Path) -> Iterator[Check]:
         )
     else:
         yield ok("policy", f"{len(found.approvers)} may approve: {', '.join(found.approvers)}")
+
+
+def recipes(folder: Path) -> Iterator[Check]:
+    """Say which recipes of other packages are installed, and may run here or not.
+
+    Raises:
+        GateRefused: If the policy cannot be read.
+    """
+    allowed = read_policy(folder / "policy.toml").recipes
+    for found in brought():
+        if found.sha256 and allowed.get(found.name) == found.sha256:
+            yield ok("recipes", f"{found.name} of {found.package} may run")
+            continue
+        yield Check(
+            "recipes",
+            "warning",
+            f"{found.name} of {found.package} is installed, and not allowed as it is",
+            "a study that asks for it is refused here",
+            "modelward recipes prints its hash; review it, then add it to policy.toml",
+        )
 
 
 def dataset(folder: Path) -> Iterator[Check]:

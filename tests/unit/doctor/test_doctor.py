@@ -19,6 +19,7 @@ from modelward.doctor.line import _skew
 from modelward.errors import StorageError
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.site_folder import SiteFolder
+from modelward.recipes.brought import Brought
 from tests.sites import make_site
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -141,6 +142,17 @@ def test_an_opt_out_list_is_counted_and_a_missing_one_is_a_fault(site):
 
     (site.path / "no.txt").write_text("S1-0001\nS1-0002\n")
     assert found(site.path)["dataset"].says.endswith("2 on the opt-out list")
+
+
+def test_recipes_of_others_are_told_with_whether_they_may_run(site, monkeypatch):
+    assert "recipes" not in found(site.path)
+    other = Brought("cloglog", "ward-recipes 1.0", "cd" * 32)
+    monkeypatch.setattr(folder, "brought", lambda: [other])
+    assert found(site.path)["recipes"].state == "warning"
+
+    with (site.path / "policy.toml").open("a") as policy:
+        policy.write(f'[recipes]\ncloglog = "{other.sha256}"\n')
+    assert found(site.path)["recipes"].says == "cloglog of ward-recipes 1.0 may run"
 
 
 def test_little_room_is_told_in_time(tmp_path, monkeypatch):
