@@ -15,14 +15,20 @@ import typer
 from pydantic import BaseModel
 
 from modelward.cli.app import app
-from modelward.core.study import (
-    About,
+from modelward.core.cohort import Cohort, Criterion, Index
+from modelward.core.features import (
     BooleanFeature,
     CategoryFeature,
-    Cohort,
-    DifferentialPrivacy,
+    CategoryTarget,
     ImageFeature,
     NumberFeature,
+    NumberTarget,
+    Target,
+    TimeToEventTarget,
+)
+from modelward.core.study import (
+    About,
+    DifferentialPrivacy,
     Plan,
     Privacy,
     RecipeChoice,
@@ -30,7 +36,6 @@ from modelward.core.study import (
     ServerOptimiser,
     Sites,
     Stop,
-    Target,
 )
 from modelward.recipes.catalogue import INSTALLED
 
@@ -39,11 +44,16 @@ FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 TABLES: dict[str, type[BaseModel]] = {
     "[study]": About,
     "[cohort]": Cohort,
+    "[cohort.index]": Index,
+    "[cohort.all.NAME], [cohort.any.NAME], [cohort.exclude.NAME]": Criterion,
     "[features.NAME] with type = \"number\"": NumberFeature,
     "[features.NAME] with type = \"boolean\"": BooleanFeature,
     "[features.NAME] with type = \"category\"": CategoryFeature,
     "[features.NAME] with type = \"image\"": ImageFeature,
     "[target.NAME]": Target,
+    "[target.NAME] with type = \"category\"": CategoryTarget,
+    "[target.NAME] with type = \"number\"": NumberTarget,
+    "[target.NAME] with type = \"time-to-event\"": TimeToEventTarget,
     "[recipe]": RecipeChoice,
     "[plan]": Plan,
     "[plan.server]": ServerOptimiser,

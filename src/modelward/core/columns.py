@@ -8,7 +8,8 @@ a category. That is what makes sums over sites meaningful.
 from dataclasses import dataclass
 from typing import Literal
 
-from modelward.core.study import CategoryFeature, ImageFeature, NumberFeature, Study
+from modelward.core.features import CategoryFeature, ImageFeature, NumberFeature
+from modelward.core.study import Study
 
 
 @dataclass(frozen=True, slots=True)

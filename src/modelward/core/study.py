@@ -3,7 +3,7 @@
 A `Study` is the parsed form of `study.toml` (docs/formats/study.md). It is frozen, valid
 from birth, and identified by the SHA-256 of its canonical JSON, so two parties that name
 the same hash mean the same study. Reading the file, and explaining what is wrong with one,
-is study/read.py's business.
+is study/read.py's business. What is measured of whom is in features.py and cohort.py.
 
 Every field here does something today. Keys that a later release will understand are
 refused until then, because a term that is signed and ignored is worse than none.
@@ -13,35 +13,15 @@ left out of the canonical form. So a study keeps its hash, and a hub and a site 
 apart still mean the same by it (docs/decisions/0017-absent-keys-are-absent.md).
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
 from modelward.core.canonical import canonical_hash
-
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
-"""Lower-case ASCII name of a study, feature or site: starts with a letter, at most 63 long."""
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
-
-
-class _Part(BaseModel):
-    """A table of the study file: frozen, strict, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-    @model_serializer(mode="wrap")
-    def _without_absent_keys(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: value for key, value in dump(self).items() if value is not None}
+from modelward.core.cohort import Cohort
+from modelward.core.features import Feature, ImageFeature, Outcome
+from modelward.core.terms import Count, Finite, Name, Positive
+from modelward.core.terms import Part as _Part
 
 
 class About(_Part):
@@ -60,92 +40,6 @@ class About(_Part):
     min_patients: Count = Field(
         default=20, description="A site with fewer units in training sits out."
     )
-
-
-class Cohort(_Part):
-    """`[cohort]`: which units take part."""
-
-    complete: bool = Field(
-        default=False, description="Keep only units whose every feature is known."
-    )
-
-
-class NumberFeature(_Part):
-    """A measured quantity."""
-
-    type: Literal["number"]
-    unit: str = Field(min_length=1, description="UCUM code, such as 'mg/dL'; '1' for a ratio.")
-    range: tuple[Finite, Finite] = Field(
-        description="Plausible [low, high]; values outside count as missing."
-    )
-    code: tuple[str, ...] = Field(default=(), description="Such as 'LOINC:2160-0'.")
-    max_missing: float = Field(default=0.25, ge=0, le=1, description="Highest missing share.")
-    scale: Literal["standard", "none"] = Field(
-        default="standard", description="z-scores from federated statistics, or as it is."
-    )
-
-    @model_validator(mode="after")
-    def _range_is_a_range(self) -> Self:
-        if self.range[0] >= self.range[1]:
-            raise ValueError(f"range must rise, found [{self.range[0]:g}, {self.range[1]:g}]")
-        return self
-
-
-class BooleanFeature(_Part):
-    """Present or absent; 0/1, true/false or yes/no in the data."""
-
-    type: Literal["boolean"]
-    code: tuple[str, ...] = Field(default=(), description="Such as 'LOINC:2160-0'.")
-    max_missing: float = Field(default=0.25, ge=0, le=1, description="Highest missing share.")
-    scale: Literal["standard", "none"] = Field(
-        default="standard", description="z-scores from federated statistics, or as it is."
-    )
-
-
-class CategoryFeature(_Part):
-    """One of a few named levels; the first is the reference."""
-
-    type: Literal["category"]
-    levels: tuple[str, ...] = Field(
-        min_length=2, max_length=64, description="Every value that may occur, as text."
-    )
-    code: tuple[str, ...] = Field(default=(), description="Such as 'LOINC:2160-0'.")
-    max_missing: float = Field(default=0.25, ge=0, le=1, description="Highest missing share.")
-    scale: Literal["standard", "none"] = Field(
-        default="standard", description="z-scores from federated statistics, or as it is."
-    )
-
-    @model_validator(mode="after")
-    def _levels_differ(self) -> Self:
-        if len(set(self.levels)) != len(self.levels):
-            raise ValueError("levels must differ from each other")
-        return self
-
-
-class ImageFeature(_Part):
-    """A grey image; pixels are whole numbers from 0 to 255 on disk."""
-
-    type: Literal["image"]
-    modality: str = Field(default="", description="DICOM modality, such as 'CR'.")
-    size: tuple[Count, Count] = Field(description="[height, width] in pixels.")
-    intensity: tuple[Finite, Finite] = Field(
-        default=(0.0, 255.0), description="Pixel values that become -1 and +1."
-    )
-
-
-Feature = Annotated[
-    NumberFeature | BooleanFeature | CategoryFeature | ImageFeature, Field(discriminator="type")
-]
-
-
-class Target(_Part):
-    """`[target.NAME]`: what is predicted; a yes/no outcome."""
-
-    type: Literal["boolean"] = Field(default="boolean", description="Nothing else yet.")
-    above: Finite | None = Field(
-        default=None, description="Yes when the number is greater than this; else 0/1 data."
-    )
-    code: tuple[str, ...] = Field(default=(), description="Such as 'LOINC:2160-0'.")
 
 
 class RecipeChoice(_Part):
@@ -306,7 +200,7 @@ class Study(_Part):
     study: About
     cohort: Cohort = Field(default_factory=Cohort)
     features: dict[Name, Feature] = Field(min_length=1)
-    target: dict[Name, Target] = Field(min_length=1, max_length=1)
+    target: dict[Name, Outcome] = Field(min_length=1, max_length=1)
     recipe: RecipeChoice
     plan: Plan = Field(default_factory=Plan)
     stop: Stop = Field(default_factory=Stop)
@@ -329,7 +223,7 @@ class Study(_Part):
         return next(iter(self.target))
 
     @property
-    def outcome(self) -> Target:
+    def outcome(self) -> Outcome:
         """What is predicted."""
         return self.target[self.target_name]
 

@@ -34,7 +34,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from modelward.core.artifact import ArtifactKind
 from modelward.core.faults import Fault, from_validation, lines
-from modelward.core.study import Name
+from modelward.core.terms import Name
 from modelward.errors import GateRefused
 from modelward.gate.policy import Isolation, Policy
 

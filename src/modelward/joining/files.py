@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from modelward.core.canonical import canonical_bytes, parse_strict
 from modelward.core.faults import from_validation, lines
-from modelward.core.study import Name
+from modelward.core.terms import Name
 from modelward.errors import BadArtifact, NotAdmitted
 from modelward.joining import certificates
 from modelward.joining.keys import TlsKey, spoken

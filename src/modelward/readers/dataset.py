@@ -1,7 +1,7 @@
-"""dataset.toml: where a site's data lie and how its headings map to the study's names.
+"""dataset.toml: where a site's data lie and how its words map to the study's.
 
 The file never leaves the site. Paths are relative to the file. Unknown keys are refused;
-all faults are reported at once. docs/formats/dataset.md has an example.
+all faults are reported at once. docs/formats/dataset.md has an example of every kind.
 """
 
 import json
@@ -17,16 +17,31 @@ from modelward.errors import DataError
 MISSING = ("", "NA", "N/A", "null", "NULL", "?")
 """What a table may write for a value that is not known, unless the file says otherwise."""
 
+Kind = Literal["table", "omop", "fhir", "meds", "dicom", "nifti", "arrays"]
+
+EVENT_KINDS = frozenset({"omop", "fhir", "meds"})
+"""Kinds whose records are events with codes and times."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 class Source(_Part):
-    """`[dataset]`: one file and its special columns."""
+    """`[dataset]`: one store and how it is written."""
 
-    kind: Literal["table", "arrays"] = Field(description="CSV or Parquet, or NumPy images.")
-    path: str = Field(min_length=1, description="Relative to this file, or absolute.")
+    kind: Kind = Field(description="What the store is.")
+    path: str | None = Field(
+        default=None, min_length=1, description="Relative to this file, or absolute."
+    )
+    url_env: str | None = Field(
+        default=None,
+        min_length=1,
+        description="OMOP: environment variable with a postgresql:// address, not a path.",
+    )
+    database_schema: str = Field(
+        default="", description="OMOP in a database: the schema of its tables."
+    )
     patient: str | None = Field(
         default=None, description="Column that names the unit; every row is one if absent."
     )
@@ -37,26 +52,72 @@ class Source(_Part):
     opt_out: str | None = Field(
         default=None, min_length=1, description="File with the ids of patients who opted out."
     )
+    decimal: Literal[".", ","] = Field(
+        default=".", description="Decimal mark in tables; a comma excludes '.' for thousands."
+    )
+    encoding: Literal["utf-8", "latin-1", "utf-16"] = Field(
+        default="utf-8", description="Of CSV files."
+    )
+    dates: str = Field(
+        default="", description="How tables write dates, such as '%d.%m.%Y'; ISO if absent."
+    )
+
+
+class Events(_Part):
+    """`[events]`: columns of a table whose rows are events, not patients."""
+
+    code: str = Field(min_length=1, description="Column with the code or the local name.")
+    time: str = Field(min_length=1, description="Column with the date or time.")
+    value: str | None = Field(default=None, description="Column with the value.")
+    unit: str | None = Field(default=None, description="Column with the unit.")
+    system: str = Field(default="", description="System of the codes, such as 'LOINC'.")
+
+
+class Patients(_Part):
+    """`[patients]`: a table of persons beside a table of events."""
+
+    path: str = Field(min_length=1, description="Relative to this file, or absolute.")
+    patient: str = Field(min_length=1, description="Column that names the patient.")
+    sex: str | None = Field(default=None, description="Column with the sex.")
+    birth: str | None = Field(default=None, description="Column with the date of birth.")
+    death: str | None = Field(default=None, description="Column with the date of death.")
 
 
 class Dataset(_Part):
     """A whole dataset file.
 
     Attributes:
-        dataset: The file and its special columns.
-        columns: Feature or target name -> heading in the file; the name itself if absent.
+        dataset: The store and how it is written.
+        columns: Feature, criterion or target name -> heading; the name itself if absent.
+        units: Feature -> unit of this site's values where the store does not say.
+        spellings: Unit as this site writes it -> UCUM code.
+        values: Feature -> text of this site -> the study's level, or yes and no.
+        codes: Code or name of this site -> the study's code.
+        events: For `table`: rows are events.
+        patients: For `table` with events: who the patients are.
     """
 
     dataset: Source
     columns: dict[str, str] = Field(default_factory=dict)
+    units: dict[str, str] = Field(default_factory=dict)
+    spellings: dict[str, str] = Field(default_factory=dict)
+    values: dict[str, dict[str, str]] = Field(default_factory=dict)
+    codes: dict[str, str] = Field(default_factory=dict)
+    events: Events | None = None
+    patients: Patients | None = None
 
     def heading(self, name: str) -> str:
         """Return the heading under which the file holds `name`."""
         return self.columns.get(name, name)
 
+    @property
+    def has_events(self) -> bool:
+        """Whether the store holds events, and not one row per unit."""
+        return self.dataset.kind in EVENT_KINDS or self.events is not None
+
 
 def read(path: Path) -> tuple[Dataset, Path]:
-    """Return the dataset described at `path`, and the data file it names.
+    """Return the dataset described at `path`, and the file or folder it names.
 
     Raises:
         DataError: With every fault found, if the file cannot be used as written.
@@ -70,7 +131,38 @@ def read(path: Path) -> tuple[Dataset, Path]:
         raise _refuse(path, [Fault("", f"not TOML: {error}")]) from error
     except ValidationError as error:
         raise _refuse(path, from_validation(error, Dataset)) from error
-    return dataset, path.parent / dataset.dataset.path
+    faults = _faults(dataset)
+    if faults:
+        raise _refuse(path, faults)
+    return _rooted(dataset, path.parent), path.parent / (dataset.dataset.path or "")
+
+
+def _rooted(dataset: Dataset, folder: Path) -> Dataset:
+    """Return `dataset` with the path of its patients' table made absolute."""
+    if dataset.patients is None:
+        return dataset
+    patients = dataset.patients.model_copy(update={"path": str(folder / dataset.patients.path)})
+    return dataset.model_copy(update={"patients": patients})
+
+
+def _faults(dataset: Dataset) -> list[Fault]:
+    """Return what contradicts itself."""
+    source, faults = dataset.dataset, []
+    if source.path is None and (source.kind != "omop" or source.url_env is None):
+        faults.append(Fault("dataset.path", "is missing"))
+    if source.path is not None and source.url_env is not None:
+        faults.append(Fault("dataset.url_env", "excludes path: data come from one place"))
+    if source.kind != "omop" and source.url_env is not None:
+        faults.append(Fault("dataset.url_env", "is for kind 'omop' only"))
+    if dataset.events is not None and source.kind != "table":
+        faults.append(Fault("events", f"is for kind 'table'; {source.kind!r} knows its events"))
+    if dataset.events is not None and source.patient is None:
+        faults.append(Fault("dataset.patient", "is missing: events belong to patients"))
+    if dataset.patients is not None and dataset.events is None:
+        faults.append(Fault("patients", "goes with [events]"))
+    if source.split is not None and dataset.has_events:
+        faults.append(Fault("dataset.split", "is for rows that are patients; drop it"))
+    return faults
 
 
 def _refuse(path: Path, faults: list[Fault]) -> DataError:

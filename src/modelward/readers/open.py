@@ -6,6 +6,7 @@ from modelward.core.study import Study
 from modelward.readers.arrays import read_arrays
 from modelward.readers.cohort import Cohort
 from modelward.readers.dataset import read
+from modelward.readers.events import read_events
 from modelward.readers.opt_out import read_opt_out
 from modelward.readers.table import read_table
 
@@ -21,4 +22,6 @@ def open_cohort(dataset_file: Path, study: Study) -> Cohort:
     opt_out = None if listed is None else read_opt_out(dataset_file.parent / listed)
     if dataset.dataset.kind == "arrays":
         return read_arrays(path, study, opt_out)
+    if dataset.has_events:
+        return read_events(path, dataset, study, opt_out)
     return read_table(path, dataset, study, opt_out)

@@ -6,13 +6,15 @@ text found there. Lines count the heading as line 1.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modelward.core.columns import Column
 from modelward.core.faults import Fault
-from modelward.core.study import Target
+from modelward.core.features import Outcome, Target
+from modelward.errors import DataError
 from modelward.readers.cohort import FOLDS
 
 Text = NDArray[np.object_]
@@ -21,13 +23,40 @@ TRUE = frozenset({"1", "1.0", "true", "t", "yes", "y"})
 FALSE = frozenset({"0", "0.0", "false", "f", "no", "n"})
 
 
-def number(text: Text, name: str, faults: list[Fault]) -> NDArray[np.float64]:
-    """Return the numbers in `text`.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How a site writes numbers: study value = factor * value + offset.
+
+    Attributes:
+        decimal: Decimal mark.
+        factor: From the site's unit to the study's.
+        offset: For temperatures.
+    """
+
+    decimal: str = "."
+    factor: float = 1.0
+    offset: float = 0.0
+
+    def read(self, found: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return `found` in the study's unit; the same bits where the units are the same."""
+        if (self.factor, self.offset) == (1.0, 0.0):
+            return found
+        return found * self.factor + self.offset
+
+
+AS_IS = Written()
+"""Numbers with a point, in the study's unit."""
+
+
+def number(
+    text: Text, name: str, faults: list[Fault], *, decimal: str = "."
+) -> NDArray[np.float64]:
+    """Return the numbers in `text`, whose decimal mark is `decimal`.
 
     NaN and infinity written as such are faults: whoever wrote them knew something that
     "missing" does not say.
     """
-    read, bad = _convert(text, _decimal)
+    read, bad = _convert(text, _decimal if decimal == "." else _with_comma)
     _report(text, bad, name, "is not a number", faults, hint=_number_hint)
     odd = np.array([entry is not None for entry in text], bool) & ~bad & ~np.isfinite(read)
     _report(text, odd, name, "is not a finite number", faults, hint=_finite_hint)
@@ -58,12 +87,29 @@ def level(
     return read
 
 
-def outcome(text: Text, target: Target, name: str, faults: list[Fault]) -> NDArray[np.float64]:
-    """Return 1 and 0 for an outcome that is present or absent."""
+def outcome(
+    text: Text, target: Outcome, name: str, faults: list[Fault], written: Written = AS_IS
+) -> NDArray[np.float64]:
+    """Return 1 and 0 for an outcome that is present or absent.
+
+    Raises:
+        DataError: If no recipe trains such an outcome.
+    """
+    if not isinstance(target, Target):
+        raise unlearnt(name, target)
     if target.above is None:
         return boolean(text, name, faults)
-    found = number(text, name, faults)
+    found = written.read(number(text, name, faults, decimal=written.decimal))
     return np.where(np.isnan(found), np.nan, (found > target.above).astype(np.float64))
+
+
+def unlearnt(name: str, target: Outcome) -> DataError:
+    """Return the error for an outcome that a study may name but no recipe trains."""
+    return DataError(
+        f"target {name!r} is of type {target.type!r}",
+        why="no recipe here trains it yet, so no site reads it",
+        remedy="use a boolean target, or `above` on a number",
+    )
 
 
 def folds(text: Text, faults: list[Fault]) -> NDArray[np.int8]:
@@ -135,6 +181,13 @@ def _decimal(entry: str) -> float:
     return float(entry)
 
 
+def _with_comma(entry: str) -> float:
+    """Return the number in `entry`, whose decimal mark is a comma."""
+    if "." in entry:
+        raise ValueError(entry)
+    return _decimal(entry.replace(",", "."))
+
+
 def _whole(entry: str) -> str:
     """Return '1' for '1.0'; other texts as they are."""
     try:
@@ -146,7 +199,7 @@ def _whole(entry: str) -> str:
 
 def _number_hint(found: str) -> str:
     if found.replace(",", "", 1).lstrip("-").isdigit() and "," in found:
-        return " (decimal comma: write a point)"
+        return " (decimal comma: write a point, or decimal = ',' in dataset.toml)"
     return " (if it means missing, list it under `missing` in dataset.toml)"
 
 

@@ -21,7 +21,7 @@ from modelward.core.canonical import Json
 from modelward.core.faults import Fault, lines
 from modelward.core.study import Study
 from modelward.errors import DataError
-from modelward.readers import arrays, table, values
+from modelward.readers import arrays, text_columns, values
 from modelward.readers.dataset import MISSING
 
 Rows = Mapping[str, NDArray[np.int64]]
@@ -145,7 +145,7 @@ def by_column(path: Path, column: str) -> Rows:
     Raises:
         DataError: If the column is missing or two values give the same name.
     """
-    text = table.text_columns(path, [column])[column]
+    text = text_columns.text_columns(path, [column])[column]
     names = {value: _site_name(value) for value in {v for v in text if v is not None}}
     clash = len(names) - len(set(names.values()))
     empty = sum(value is None for value in text)
@@ -223,13 +223,13 @@ def table_labels(
     """Return outcome (-1 where missing) and fold of every row of a table, for `by_skew`."""
     faults: list[Fault] = []
     wanted = [study.target_name, *([special.split] if special.split else [])]
-    text = table.text_columns(path, wanted, missing=special.missing)
+    text = text_columns.text_columns(path, wanted, missing=special.missing)
     outcome = values.outcome(text[study.target_name], study.outcome, study.target_name, faults)
     folds = np.zeros(len(outcome), np.int8)
     if special.split:
         folds = values.folds(text[special.split], faults)
     if faults:
-        raise table.refuse(path, faults)
+        raise text_columns.refuse(path, faults)
     return np.where(np.isnan(outcome), -1, outcome).astype(np.int8), folds
 
 

@@ -1,10 +1,11 @@
 """A study in plain words, for whoever has to approve it."""
 
 from modelward.core.columns import columns, summed_columns
-from modelward.core.study import CategoryFeature, ImageFeature, NumberFeature, Study
+from modelward.core.study import Study
 from modelward.core.task import TaskKind
 from modelward.study.agreement import Agreement
 from modelward.study.answers import answer_to
+from modelward.study.asked import cohort_lines, feature_words
 from modelward.study.model import parameter_schema
 
 
@@ -21,9 +22,10 @@ def explain(study: Study) -> str:
         + f"; a site with fewer than {about.min_patients} in training sits out.",
         f"Held back: {plan.validation:.0%} for validation, {plan.test:.0%} for the test, "
         "unless the data name their own folds.",
+        *cohort_lines(study),
         "",
         "Features:",
-        *(f"  {name}: {_feature(feature)}" for name, feature in study.features.items()),
+        *(f"  {name}: {feature_words(feature)}" for name, feature in study.features.items()),
         "",
         f"Trained: {study.recipe.name} with {parameter_schema(study).size:,} parameters, "
         f"{_method(study)}, at most {plan.rounds} rounds.",
@@ -134,17 +136,6 @@ def _before(study: Study) -> str:
         return "Before the first round: the number of units; columns are scaled by ranges."
     noised = ", noised," if study.privacy.dp else ""
     return f"Before the first round: sums over {len(listed)} columns{noised}, for scaling."
-
-
-def _feature(feature: object) -> str:
-    if isinstance(feature, NumberFeature):
-        low, high = feature.range
-        return f"number in {feature.unit}, from {low:g} to {high:g}"
-    if isinstance(feature, CategoryFeature):
-        return f"one of {', '.join(feature.levels)}"
-    if isinstance(feature, ImageFeature):
-        return f"grey image, {feature.size[0]} x {feature.size[1]} pixels"
-    return "yes or no"
 
 
 def _method(study: Study) -> str:

@@ -15,9 +15,11 @@ from pydantic import ValidationError
 
 from modelward.core.columns import columns
 from modelward.core.faults import Fault, from_validation, lines
-from modelward.core.study import ImageFeature, Robust, Study
+from modelward.core.features import ImageFeature
+from modelward.core.study import Robust, Study
 from modelward.errors import StudyFileError
 from modelward.recipes.catalogue import option_faults
+from modelward.study.data_terms import data_faults
 
 
 def read(path: str | PathLike[str]) -> Study:
@@ -90,7 +92,7 @@ def meaning(study: Study) -> list[Fault]:
         faults.append(Fault(f"target.{study.target_name}", "the target cannot be a feature"))
     if not images and not columns(study):
         faults.append(Fault("features", "no column is left"))
-    faults += _plan_faults(study) + _privacy_faults(study)
+    faults += data_faults(study) + _plan_faults(study) + _privacy_faults(study)
     if study.sites.names and len(study.sites.names) < study.sites.minimum:
         faults.append(Fault("sites.minimum", f"more than the {len(study.sites.names)} names"))
     return faults + [

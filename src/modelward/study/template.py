@@ -34,6 +34,8 @@ type = "number"
 unit = "mg/dL"
 range = [0.1, 20]
 code = ["LOINC:2160-0"]
+pick = "last"                     # where a record holds several: first, min, max, mean, count
+molar_mass = 113.12               # g/mol: sites that measure umol/L are converted
 max_missing = 0.3                 # a site with more missing than this is told so
 
 [features.diabetes]

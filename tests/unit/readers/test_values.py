@@ -5,7 +5,7 @@ import pytest
 
 from modelward.core.columns import columns
 from modelward.core.faults import Fault
-from modelward.core.study import Target
+from modelward.core.features import Target
 from modelward.readers import values
 from tests.studies import table_study
 
@@ -34,7 +34,7 @@ def test_numbers_are_read_and_missing_ones_are_nan():
             ("12,5", "13,5", "1"),
             "2 values, the first on line 2: '12,5' is not a number (decimal",
         ),
-        (("-0,5",), "(decimal comma: write a point)"),
+        (("-0,5",), "(decimal comma: write a point, or decimal = ',' in dataset.toml)"),
         (("1.234,5",), "(if it means missing, list it under `missing`"),
         (("1", "nan"), "1 value on line 3: 'nan' is not a finite number"),
         (("-inf", "1"), "1 value on line 2: '-inf' is not a finite number"),

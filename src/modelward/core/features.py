@@ -1,0 +1,224 @@
+"""What is measured and what is predicted: the features and the target of a study.
+
+A feature says what it means (codes, unit, range) and how one value is chosen where a record
+holds many (window, pick). Where a site's table has one row per patient, the row is that
+value and window and pick are the site's to have applied (docs/formats/dataset.md).
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+
+from modelward.core import units
+from modelward.core.cohort import Codes, Window
+from modelward.core.terms import Count, Finite, Part, Positive
+
+
+def _is_ucum(code: str) -> str:
+    units.parse(code)
+    return code
+
+
+Unit = Annotated[str, Field(min_length=1), AfterValidator(_is_ucum)]
+"""A UCUM code that core/units.py can convert."""
+
+
+class NumberFeature(Part):
+    """A measured quantity."""
+
+    type: Literal["number"]
+    unit: Unit = Field(description="UCUM code, such as 'mg/dL'; '1' for a ratio.")
+    range: tuple[Finite, Finite] = Field(
+        description="Plausible [low, high]; values outside count as missing."
+    )
+    code: Codes = Field(default=(), description="Such as 'LOINC:2160-0'; any of them.")
+    window: Window | None = Field(
+        default=None, description="Days [first, last] from the index; any time if absent."
+    )
+    pick: Literal["first", "last", "min", "max", "mean", "count"] | None = Field(
+        default=None, description="Which value, where there are several; last if absent."
+    )
+    molar_mass: Positive | None = Field(
+        default=None, description="g/mol, for sites that measure mass where others count moles."
+    )
+    resolution: Positive | None = Field(
+        default=None, description="Values are rounded to multiples of it after conversion."
+    )
+    max_missing: float = Field(default=0.25, ge=0, le=1, description="Highest missing share.")
+    scale: Literal["standard", "none"] = Field(
+        default="standard", description="z-scores from federated statistics, or as it is."
+    )
+
+    @model_validator(mode="after")
+    def _range_is_a_range(self) -> Self:
+        if self.range[0] >= self.range[1]:
+            raise ValueError(f"range must rise, found [{self.range[0]:g}, {self.range[1]:g}]")
+        return self
+
+    @property
+    def picked(self) -> Literal["first", "last", "min", "max", "mean", "count"]:
+        """Which value counts."""
+        return self.pick or "last"
+
+
+class BooleanFeature(Part):
+    """Present or absent; 0/1, true/false or yes/no in the data."""
+
+    type: Literal["boolean"]
+    code: Codes = Field(default=(), description="Such as 'ICD-10:E11'; any of them.")
+    window: Window | None = Field(
+        default=None, description="Days [first, last] from the index; any time if absent."
+    )
+    pick: Literal["any", "first", "last"] | None = Field(
+        default=None,
+        description="Yes if there is such an event, or the first or last value; any if absent.",
+    )
+    max_missing: float = Field(default=0.25, ge=0, le=1, description="Highest missing share.")
+    scale: Literal["standard", "none"] = Field(
+        default="standard", description="z-scores from federated statistics, or as it is."
+    )
+
+    @property
+    def picked(self) -> Literal["any", "first", "last"]:
+        """Which value counts."""
+        return self.pick or "any"
+
+
+class CategoryFeature(Part):
+    """One of a few named levels; the first is the reference."""
+
+    type: Literal["category"]
+    levels: tuple[str, ...] = Field(
+        min_length=2, max_length=64, description="Every value that may occur, as text."
+    )
+    code: Codes = Field(default=(), description="Such as 'LOINC:72166-2'; any of them.")
+    answers: dict[str, Codes] | None = Field(
+        default=None, description="Level -> codes that mean it, such as SNOMED."
+    )
+    window: Window | None = Field(
+        default=None, description="Days [first, last] from the index; any time if absent."
+    )
+    pick: Literal["first", "last"] | None = Field(
+        default=None, description="Which value, where there are several; last if absent."
+    )
+    max_missing: float = Field(default=0.25, ge=0, le=1, description="Highest missing share.")
+    scale: Literal["standard", "none"] = Field(
+        default="standard", description="z-scores from federated statistics, or as it is."
+    )
+
+    @model_validator(mode="after")
+    def _levels_differ(self) -> Self:
+        if len(set(self.levels)) != len(self.levels):
+            raise ValueError("levels must differ from each other")
+        strange = [level for level in self.answers or () if level not in self.levels]
+        if strange:
+            raise ValueError(f"answers names {strange[0]!r}, which is not a level")
+        return self
+
+    @property
+    def picked(self) -> Literal["first", "last"]:
+        """Which value counts."""
+        return self.pick or "last"
+
+
+class ImageFeature(Part):
+    """A grey image; pixels are whole numbers from 0 to 255 on disk."""
+
+    type: Literal["image"]
+    modality: str = Field(default="", description="DICOM modality, such as 'CR'.")
+    size: tuple[Count, Count] = Field(description="[height, width] in pixels.")
+    intensity: tuple[Finite, Finite] = Field(
+        default=(0.0, 255.0), description="Pixel values that become -1 and +1."
+    )
+
+
+Feature = Annotated[
+    NumberFeature | BooleanFeature | CategoryFeature | ImageFeature, Field(discriminator="type")
+]
+
+
+class Target(Part):
+    """`[target.NAME]`: a yes/no outcome."""
+
+    type: Literal["boolean"] = Field(default="boolean", description="The usual kind.")
+    above: Finite | None = Field(
+        default=None, description="Yes when the number is greater than this; else 0/1 data."
+    )
+    unit: Unit | None = Field(
+        default=None, description="UCUM unit of `above`; needed where values come with units."
+    )
+    code: Codes = Field(default=(), description="Such as 'ICD-10:I50'; any of them.")
+    window: Window | None = Field(
+        default=None, description="Days [first, last] from the index; any time if absent."
+    )
+    pick: Literal["any", "first", "last", "min", "max"] | None = Field(
+        default=None,
+        description="`any`: yes if there is such an event (one above `above`); any if absent.",
+    )
+
+    @property
+    def picked(self) -> Literal["any", "first", "last", "min", "max"]:
+        """Which value counts."""
+        return self.pick or "any"
+
+
+class CategoryTarget(Part):
+    """`[target.NAME]` with several classes; no recipe trains it yet."""
+
+    type: Literal["category"]
+    levels: tuple[str, ...] = Field(min_length=2, max_length=64, description="Every class.")
+    code: Codes = Field(default=(), description="Such as 'LOINC:72166-2'; any of them.")
+    window: Window | None = Field(
+        default=None, description="Days [first, last] from the index; any time if absent."
+    )
+    pick: Literal["first", "last"] | None = Field(
+        default=None, description="Which value; last if absent."
+    )
+
+    @property
+    def picked(self) -> Literal["first", "last"]:
+        """Which value counts."""
+        return self.pick or "last"
+
+
+class NumberTarget(Part):
+    """`[target.NAME]` that is measured; no recipe trains it yet."""
+
+    type: Literal["number"]
+    unit: Unit = Field(description="UCUM code, such as 'mg/dL'.")
+    range: tuple[Finite, Finite] = Field(description="Plausible [low, high].")
+    code: Codes = Field(default=(), description="Such as 'LOINC:2160-0'; any of them.")
+    window: Window | None = Field(
+        default=None, description="Days [first, last] from the index; any time if absent."
+    )
+    pick: Literal["first", "last", "min", "max", "mean", "count"] | None = Field(
+        default=None, description="Which value, where there are several; last if absent."
+    )
+
+    @property
+    def picked(self) -> Literal["first", "last", "min", "max", "mean", "count"]:
+        """Which value counts."""
+        return self.pick or "last"
+
+
+class TimeToEventTarget(Part):
+    """`[target.NAME]` that happens or is censored; no recipe trains it yet."""
+
+    type: Literal["time-to-event"]
+    code: Codes = Field(min_length=1, description="The event, such as 'Patient:death'.")
+    horizon: Count = Field(description="Days from the index after which nobody is followed.")
+
+
+def _kind(given: Any) -> str:  # noqa: ANN401 - whatever the file holds
+    kind = given.get("type", "boolean") if isinstance(given, dict) else given.type
+    return kind if isinstance(kind, str) else "boolean"
+
+
+Outcome = Annotated[
+    Annotated[Target, Tag("boolean")]
+    | Annotated[CategoryTarget, Tag("category")]
+    | Annotated[NumberTarget, Tag("number")]
+    | Annotated[TimeToEventTarget, Tag("time-to-event")],
+    Discriminator(_kind),
+]
+"""What is predicted; boolean where the file gives no type."""

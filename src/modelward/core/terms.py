@@ -1,0 +1,28 @@
+"""What tables of a study file are made of: strict models, names, and bounded numbers."""
+
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+"""Lower-case ASCII name of a study, feature or site: starts with a letter, at most 63 long."""
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class Part(BaseModel):
+    """A table of the study file: frozen, strict, no unknown keys, and none where absent."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    @model_serializer(mode="wrap")
+    def _without_absent_keys(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in dump(self).items() if value is not None}

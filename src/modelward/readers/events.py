@@ -1,0 +1,139 @@
+"""Stores of events, read into the study's columns: omop, fhir, meds, and tables of events.
+
+load (a kind's own reader) -> choose one row per patient -> cohort rules -> Cohort
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from modelward.core.columns import columns
+from modelward.core.faults import Fault, lines
+from modelward.core.features import CategoryFeature
+from modelward.core.study import Study
+from modelward.errors import DataError
+from modelward.readers import fhir, meds, omop, table_events, values
+from modelward.readers.assemble import Rows, assemble
+from modelward.readers.choose import Chosen, choose
+from modelward.readers.cohort import Cohort
+from modelward.readers.dataset import Dataset
+from modelward.readers.opt_out import OptOut
+from modelward.readers.record import open_record
+from modelward.readers.wanted import Wanted, answer_levels, feature_codes
+
+Load = Callable[[duckdb.DuckDBPyConnection, Path, Dataset, Wanted], tuple[str, ...]]
+
+LOADERS: dict[str, Load] = {
+    "omop": omop.load,
+    "fhir": fhir.load,
+    "meds": meds.load,
+    "table": table_events.load,
+}
+"""Kind -> what fills the two views."""
+
+
+def read_events(
+    path: Path, dataset: Dataset, study: Study, opt_out: OptOut | None = None
+) -> Cohort:
+    """Return the patients of the store at `path` as the study's cohort.
+
+    Raises:
+        DataError: With every fault found, if the store is damaged or does not fit.
+    """
+    faults = uncoded(study)
+    if faults:
+        raise refuse(path, faults)
+    rows, notes = event_rows(path, dataset, study, faults, opt_out)
+    return assemble(rows, study, faults, lambda found: refuse(path, found), notes, opt_out)
+
+
+def event_rows(
+    path: Path, dataset: Dataset, study: Study, faults: list[Fault], opt_out: OptOut | None
+) -> tuple[Rows, tuple[str, ...]]:
+    """Return one row per patient and the notes of the reader; faults are added."""
+    with open_record() as connection:
+        wanted = Wanted.of(study, dataset.codes)
+        notes = LOADERS[dataset.dataset.kind](connection, path, dataset, wanted)
+        leave_out(connection, opt_out)
+        chosen = choose(connection, study, dataset, faults)
+    out = None if opt_out is None else opt_out.among(chosen.ids)
+    return _rows(chosen, out, dataset, study, faults), notes
+
+
+def uncoded(study: Study) -> list[Fault]:
+    """Return the features that no store of events can find, because they have no code."""
+    faults = [
+        Fault(name, "has no code in the study, and this store is searched by codes")
+        for name, codes in feature_codes(study).items()
+        if not codes
+    ]
+    if study.image is not None:
+        faults = [Fault(study.image[0], "is an image, and this store holds none")]
+    if study.study.unit != "patient":
+        faults.append(
+            Fault("study.unit", f"{study.study.unit!r}; a store of events has patients")
+        )
+    return faults
+
+
+def leave_out(connection: duckdb.DuckDBPyConnection, opt_out: OptOut | None) -> None:
+    """Blank everything of patients who opted out; they stay as ids, to be counted."""
+    if opt_out is None:
+        return
+    connection.register("out", {"patient": np.array(sorted(opt_out.ids), object)})
+    who = "patient IN (SELECT patient FROM out)"
+    connection.execute(
+        "INSERT INTO patients SELECT DISTINCT patient, NULL, NULL, NULL FROM events "
+        f"WHERE {who}"
+    )
+    connection.execute(f"DELETE FROM events WHERE {who}")
+    connection.execute(
+        f"UPDATE patients SET sex = NULL, birth = NULL, death = NULL WHERE {who}"
+    )
+    connection.unregister("out")
+
+
+def refuse(path: Path, faults: Sequence[Fault]) -> DataError:
+    """Return the error for a store with `faults`."""
+    return DataError(
+        lines(str(path), list(dict.fromkeys(faults))),
+        why="a value that is guessed or dropped in silence changes the answer",
+        remedy="correct the mapping in dataset.toml; modelward data check shows every fault",
+    )
+
+
+def _rows(
+    chosen: Chosen,
+    out: NDArray[np.bool_] | None,
+    dataset: Dataset,
+    study: Study,
+    faults: list[Fault],
+) -> Rows:
+    texts = {}
+    for name, text in chosen.texts.items():
+        feature = study.features[name]
+        if isinstance(feature, CategoryFeature):
+            levels = {**answer_levels(feature), **dataset.values.get(name, {})}
+            texts[name] = mapped(text, levels)
+    x = [
+        values.level(texts[c.feature], c, study.features[c.feature].levels, faults)  # type: ignore[union-attr]
+        if c.level is not None
+        else chosen.numbers[c.feature]
+        for c in columns(study)
+    ]
+    return Rows(
+        ids=chosen.ids,
+        x=np.column_stack(x) if x else np.zeros((len(chosen.ids), 0)),
+        y=chosen.numbers[study.target_name],
+        criteria={name: chosen.numbers[name] for name in study.cohort.criteria},
+        indexed=chosen.indexed if study.cohort.index is not None else None,
+        out=out,
+    )
+
+
+def mapped(text: NDArray[np.object_], levels: dict[str, str]) -> NDArray[np.object_]:
+    """Return texts as the study's levels; what maps to '' is missing."""
+    return np.array([None if t is None else levels.get(t, t) or None for t in text], object)

@@ -1,0 +1,164 @@
+"""CSV and Parquet files as columns of text, read by DuckDB.
+
+Everything is read as text first and converted by the study's own rules, so a file cannot
+change its meaning because a guess about its types came out differently.
+"""
+
+import csv
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from modelward.core.faults import Fault, lines, nearest
+from modelward.errors import DataError
+from modelward.readers.dataset import MISSING
+
+SEPARATORS = ",;\t|"
+"""What may stand between the values of a CSV line."""
+
+PARQUET = {".parquet", ".pq"}
+"""How a Parquet file is named; anything else is read as CSV."""
+
+Text = NDArray[np.object_]
+"""One column as read: str, or None where missing."""
+
+
+def text_columns(
+    path: Path,
+    wanted: Sequence[str],
+    *,
+    missing: Sequence[str] = MISSING,
+    encoding: str = "utf-8",
+) -> dict[str, Text]:
+    """Return the columns `wanted` of the table at `path` as text.
+
+    Raises:
+        DataError: If the file cannot be read or a column is not there.
+    """
+    try:
+        with duckdb.connect(config={"threads": 1}) as connection:
+            relation = open_relation(connection, path, encoding)
+            require(path, wanted, relation.columns)
+            chosen = ", ".join(as_text(column, missing) for column in dict.fromkeys(wanted))
+            fetched = relation.project(chosen).fetchnumpy()
+    except duckdb.Error as error:
+        raise unreadable(path, error, encoding) from error
+    return {name: _plain(column) for name, column in fetched.items()}
+
+
+def headings(path: Path, encoding: str = "utf-8") -> list[str]:
+    """Return the headings of the table at `path`.
+
+    Raises:
+        DataError: If the file cannot be read.
+    """
+    try:
+        with duckdb.connect(config={"threads": 1}) as connection:
+            return list(open_relation(connection, path, encoding).columns)
+    except duckdb.Error as error:
+        raise unreadable(path, error, encoding) from error
+
+
+def require(path: Path, wanted: Sequence[str], there: Sequence[str]) -> None:
+    """Raise DataError, naming the nearest heading, unless every column is there."""
+    absent = [column for column in dict.fromkeys(wanted) if column not in there]
+    if absent:
+        faults = [Fault(name, f"no such column; {nearest(name, there)}") for name in absent]
+        raise refuse(path, faults)
+
+
+def refuse(path: Path, faults: Sequence[Fault]) -> DataError:
+    """Return the error for a table with `faults`."""
+    return DataError(
+        lines(str(path), faults),
+        why="a value that is guessed or dropped in silence changes the answer",
+        remedy="correct the file, or the study, or map headings in dataset.toml",
+    )
+
+
+def open_relation(
+    connection: duckdb.DuckDBPyConnection, path: Path, encoding: str = "utf-8"
+) -> duckdb.DuckDBPyRelation:
+    """Return the table at `path`; every column of a CSV is text.
+
+    Raises:
+        DataError: If there is no such file.
+        duckdb.Error: If it cannot be read.
+    """
+    if not path.is_file():
+        raise refuse(path, [Fault("", "there is no such file")])
+    if path.suffix.lower() in PARQUET:
+        return connection.read_parquet(str(path))
+    separator = _separator(path, encoding)
+    if encoding != "utf-8":  # the method below knows no other
+        return connection.sql(
+            f"FROM read_csv('{_literal(path)}', header=true, all_varchar=true, skip=0, "
+            f"sep='{separator}', quote='\"', escape='\"', encoding='{encoding}')"
+        )
+    return connection.read_csv(
+        str(path),
+        header=True,
+        all_varchar=True,
+        sep=separator,
+        quotechar='"',
+        escapechar='"',
+        skiprows=0,
+    )
+
+
+def unreadable(path: Path, error: duckdb.Error, encoding: str = "utf-8") -> DataError:
+    """Return the error for a file that DuckDB cannot read, with the line where one is known."""
+    fault = Fault("", f"cannot be read: {str(error).splitlines()[0]}")
+    return refuse(path, [_ragged_line(path, encoding) or fault])
+
+
+def as_text(column: str, missing: Sequence[str]) -> str:
+    """Return the SQL that reads a column as trimmed text, NULL where it means missing."""
+    name = '"' + column.replace('"', '""') + '"'
+    tokens = ", ".join("'" + token.replace("'", "''") + "'" for token in missing)
+    text = f"trim(CAST({name} AS VARCHAR))"
+    return (
+        f"CASE WHEN {text} IN ({tokens}) THEN NULL ELSE {text} END AS {name}"
+        if tokens
+        else (f"{text} AS {name}")
+    )
+
+
+def _literal(path: Path) -> str:
+    """Return a path inside SQL quotes; brackets and stars in names are no patterns."""
+    plain = re.sub(r"([\[\]*?])", r"[\1]", str(path))
+    return plain.replace("'", "''")
+
+
+def _separator(path: Path, encoding: str) -> str:
+    """Return what stands between the headings; a comma if nothing does."""
+    with path.open(encoding=encoding, errors="replace") as stream:
+        return max(SEPARATORS, key=stream.readline().count)
+
+
+def _ragged_line(path: Path, encoding: str) -> Fault | None:
+    """Return the first line of a CSV with more or fewer values than there are headings.
+
+    DuckDB does not name it; a decimal comma is the usual cause.
+    """
+    if path.suffix.lower() in PARQUET:
+        return None
+    with path.open(newline="", encoding=encoding, errors="replace") as stream:
+        rows = csv.reader(stream, delimiter=_separator(path, encoding))
+        width = len(next(rows, []))
+        for row in rows:
+            if row and len(row) != width:
+                said = f"{len(row)} values under {width} headings (a decimal comma?)"
+                return Fault(f"line {rows.line_num}", said)
+    return None
+
+
+def _plain(column: NDArray[np.object_]) -> Text:
+    """Return a fetched column, masked where NULL, as str and None."""
+    text: Text = np.ma.getdata(column).astype(object)
+    text[np.ma.getmaskarray(column)] = None
+    return text
