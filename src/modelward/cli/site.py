@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelward.cli import alarms, decide
+from modelward.cli import alarms, decide, policy
 
 if TYPE_CHECKING:
     from modelward.core.study import Study
@@ -136,6 +136,7 @@ def evidence(
 
 
 decide.add_to(app)
+app.add_typer(policy.app, name="policy")
 alarms.add_to(app, "site")
 
 

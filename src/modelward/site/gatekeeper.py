@@ -43,6 +43,7 @@ from modelward.site.hospital import Hospital, Trainer, now
 from modelward.site.intake import Seen
 from modelward.site.isolated import IsolatedTrainer
 from modelward.site.mailbag import Mailbag
+from modelward.site.policy_record import note_policy
 from modelward.site.snapshot import CohortFacts
 from modelward.site.transcripts import Told, Witnessed
 from modelward.study.agreement import Agreement
@@ -81,6 +82,7 @@ class Gatekeeper:
             trainer.on_cohort = self._note_cohort
         self._trainer = trainer
         self._hospital = Hospital(folder, name, policy=policy, clock=clock, trainer=trainer)
+        note_policy(self._hospital.ledger, policy)
         self._record = DecisionRecord(self._hospital.ledger)
         self.mailbag = Mailbag(self._hospital.circle)
         self._refused: set[tuple[str, str]] = set()
