@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from modelward.core.canonical import Json
-from modelward.core.study import CategoryFeature, ImageFeature, NumberFeature, Study
+from modelward.core.features import CategoryFeature, ImageFeature, NumberFeature
+from modelward.core.study import Study
 from modelward.errors import LedgerBroken
 from modelward.ledger.cosignature import Witnessed
 from modelward.ledger.kinds import words
