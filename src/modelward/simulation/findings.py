@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from modelward.core.columns import inputs
 from modelward.core.study import Study
 from modelward.errors import DataError, LedgerBroken
+from modelward.evaluate.deviation import deviations
 from modelward.evaluate.findings import Findings, find
 from modelward.evaluate.predictions import Predictions
 from modelward.evaluate.record import (
@@ -105,6 +106,10 @@ def _predict(model: Model, cohorts: Mapping[str, Cohort]) -> dict[str, Predictio
 def _study_facts(study: Study) -> StudyFacts:
     about, plan = study.study, study.plan
     newton = plan.strategy == "newton"
+    combined = "federated averaging"
+    if plan.robust is not None:
+        mixing = ", mixed with nearest neighbours" if plan.robust.mixing else ""
+        combined = f"{plan.robust.rule}{mixing}, against {plan.robust.byzantine} wrong sites"
     server = "" if plan.server.name == "none" else f", {plan.server.name} at the hub"
     skew = "" if plan.label_skew == "none" else ", logit adjustment for label skew"
     return StudyFacts(
@@ -117,7 +122,7 @@ def _study_facts(study: Study) -> StudyFacts:
         recipe=f"{study.recipe.name} {study.recipe.version}",
         strategy="exact Newton steps on federated sums"
         if newton
-        else f"federated averaging{server}{skew}",
+        else f"{combined}{server}{skew}",
         seed=plan.seed,
         legal_basis=about.legal_basis,
         contact=about.contact,
@@ -149,6 +154,7 @@ def _run_facts(outcomes: Mapping[str, Outcome], study: Study, sites: int) -> Run
             name: found for name in ("modelward", "numpy", "torch") if (found := _version(name))
         },
         curves=curves,
+        deviations=deviations([each.deviations for each in outcome.history]),
     )
 
 
