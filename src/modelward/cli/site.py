@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelward.cli import alarms, decide, policy
+from modelward.cli import alarms, decide, policy, privacy
 
 if TYPE_CHECKING:
     from modelward.core.study import Study
@@ -137,6 +137,7 @@ def evidence(
 
 decide.add_to(app)
 app.add_typer(policy.app, name="policy")
+privacy.add_budget(app)
 alarms.add_to(app, "site")
 
 
