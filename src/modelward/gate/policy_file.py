@@ -9,9 +9,9 @@ refused, all faults are reported at once, and without the file the bounds of `Po
     [leaves]
     kinds = ["update", "metrics", "statistics"]
     min_patients = 10
-    max_norm = 64.0
-    round_bytes = 268435456
-    study_bytes = 17179869184
+
+    [studies]
+    allowed_recipes = ["logistic", "cnn"]
 
     [privacy]                         # epsilon of differential privacy
     epsilon_study = 8.0               # most that one study may tell about a patient
@@ -23,12 +23,14 @@ refused, all faults are reported at once, and without the file the bounds of `Po
 
     [recipes]                         # of other packages; name = hash of what is installed
     cloglog = "9a41..."               # printed by: modelward recipes
+
+Every key is in docs/formats/policy.md. `as_toml` writes a policy out in full.
 """
 
 import json
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -36,12 +38,15 @@ from modelward.core.artifact import ArtifactKind
 from modelward.core.faults import Fault, from_validation, lines
 from modelward.core.terms import Name
 from modelward.errors import GateRefused
-from modelward.gate.policy import Isolation, Policy
+from modelward.gate.policy import Isolation, Leakage, Policy
 
 _STANDARD = Policy()
 
+Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,400}$")]
 Person = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,80}$")]
 Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Some = Annotated[int, Field(ge=1, le=2**50)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Part(BaseModel):
@@ -54,17 +59,68 @@ class Leaves(_Part):
     kinds: frozenset[ArtifactKind] = Field(
         default=_STANDARD.kinds, description="Artifact kinds that may leave."
     )
-    min_patients: int = Field(
-        default=_STANDARD.min_patients, ge=1, description="Fewest units behind an artifact."
+    min_patients: Some = Field(
+        default=_STANDARD.min_patients, description="Fewest units behind an artifact."
     )
-    max_norm: float = Field(
-        default=_STANDARD.max_norm, gt=0, description="Largest L2 norm of an update."
+    min_cell: Some = Field(
+        default=_STANDARD.min_cell, description="Fewest units in a cell of a count."
     )
-    round_bytes: int = Field(
-        default=_STANDARD.round_bytes, ge=1, description="Most bytes for one task."
+    max_norm: Positive = Field(
+        default=_STANDARD.max_norm, description="Largest L2 norm of an update."
     )
-    study_bytes: int = Field(
-        default=_STANDARD.study_bytes, ge=1, description="Most bytes for one study."
+    round_bytes: Some = Field(
+        default=_STANDARD.round_bytes, description="Most bytes for one task."
+    )
+    study_bytes: Some = Field(
+        default=_STANDARD.study_bytes, description="Most bytes for one study."
+    )
+    day_bytes: Some = Field(
+        default=_STANDARD.day_bytes, description="Most bytes on one day (UTC), all studies."
+    )
+
+
+class Studies(_Part):
+    """`[studies]`: which studies the site takes part in at all."""
+
+    allowed_recipes: frozenset[Line] | None = Field(
+        default=None, description="Recipes by name; every installed one if absent."
+    )
+    purposes: frozenset[Line] | None = Field(
+        default=None, description="Purposes, word for word; any if absent."
+    )
+    leads: frozenset[Line] | None = Field(
+        default=None, description="Contacts of study leads, word for word; any if absent."
+    )
+
+
+class LeakageFile(_Part):
+    """`[leakage]`: what the inspector may find before an artifact is refused."""
+
+    membership: float = Field(
+        default=_STANDARD.leakage.membership,
+        gt=0,
+        le=1,
+        description="Largest lower bound of the members found at 1 % false positives.",
+    )
+    copies: Some = Field(
+        default=_STANDARD.leakage.copies, description="Passages that make a copy of a record."
+    )
+    similarity: float = Field(
+        default=_STANDARD.leakage.similarity,
+        ge=0.9,
+        lt=1,
+        description="Quantile of similarity to held-out records.",
+    )
+    every: Some = Field(
+        default=_STANDARD.leakage.every, description="Full tests every so many rounds."
+    )
+
+
+class Review(_Part):
+    """`[review]`: what waits for one of the approvers."""
+
+    kinds: frozenset[ArtifactKind] = Field(
+        default=_STANDARD.review, description="Kinds that wait for a person."
     )
 
 
@@ -89,6 +145,9 @@ class PolicyFile(_Part):
         default=_STANDARD.isolation, description="How the trainer is kept apart."
     )
     leaves: Leaves = Field(default_factory=Leaves)
+    studies: Studies = Field(default_factory=Studies)
+    leakage: LeakageFile = Field(default_factory=LeakageFile)
+    review: Review = Field(default_factory=Review)
     privacy: Budget = Field(default_factory=Budget)
     approvers: dict[Person, Fingerprint] = Field(
         default_factory=dict, description="Who may decide about studies, by key."
@@ -111,28 +170,58 @@ def read_policy(path: Path) -> Policy:
         return _STANDARD
     except OSError as error:
         raise _refuse(path, [Fault("", f"cannot be read: {error.strerror}")]) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _refuse(path, [Fault("", f"not TOML: {error}")]) from error
     except ValidationError as error:
         raise _refuse(path, from_validation(error, PolicyFile)) from error
-    return Policy(
-        kinds=read.leaves.kinds,
-        min_patients=read.leaves.min_patients,
-        max_norm=read.leaves.max_norm,
-        round_bytes=read.leaves.round_bytes,
-        study_bytes=read.leaves.study_bytes,
-        epsilon_study=read.privacy.epsilon_study,
-        epsilon_lifetime=read.privacy.epsilon_lifetime,
-        delta=read.privacy.delta,
+    policy = Policy(
+        **dict(read.leaves),
+        **dict(read.studies),
+        **dict(read.privacy),
+        leakage=Leakage(**dict(read.leakage)),
+        review=read.review.kinds,
         isolation=read.isolation,
         approvers=read.approvers,
         recipes=read.recipes,
     )
+    if policy.review and not policy.approvers:
+        held = Fault("review.kinds", "nobody is named under [approvers] who could release them")
+        raise _refuse(path, [held])
+    return policy
+
+
+def as_toml(policy: Policy) -> str:
+    """Return `policy` written out in full, as a file that reads back to it."""
+    told = policy.describe()
+    leakage = told["leakage"] if isinstance(told["leakage"], dict) else {}
+    tables: dict[str, dict[str, Any]] = {
+        "leaves": {name: told[name] for name in Leaves.model_fields},
+        "studies": {name: told[name] for name in Studies.model_fields},
+        "privacy": {name: told[name] for name in Budget.model_fields},
+        "leakage": leakage,
+        "review": {"kinds": told["review"]},
+        "approvers": dict(policy.approvers),
+        "recipes": dict(policy.recipes),
+    }
+    written = [f"isolation = {json.dumps(policy.isolation)}"]
+    for table, keys in tables.items():
+        written += ["", f"[{table}]"]
+        written += [f"{_key(name)} = {_value(v)}" for name, v in keys.items() if v is not None]
+    return "\n".join(written)
+
+
+def _key(name: str) -> str:
+    return name if name.isidentifier() and name.isascii() else _value(name)
+
+
+def _value(value: object) -> str:
+    """Return a value as TOML spells it; JSON spells these the same."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _refuse(path: Path, faults: list[Fault]) -> GateRefused:
     return GateRefused(
         lines(str(path), faults),
         why="a policy that is half understood would let out what it means to keep in",
-        remedy="correct the keys above (docs/operations/joining.md has an example)",
+        remedy="correct the keys above (docs/formats/policy.md lists every one)",
     )

@@ -21,6 +21,7 @@ from modelward.core.task import Task
 from modelward.core.tensors import NUMPY, Schema, TensorSpec
 from modelward.core.verdict import Finding
 from modelward.gate.policy import Policy
+from modelward.gate.terms import objections
 
 UPDATE_GRID = 2.0**24
 """Updates are multiples of 2^-24 below 2^7 (docs/formats/sums.md): sums of them are exact."""
@@ -43,6 +44,7 @@ class Offer:
         patients: Units that contributed.
         schema: What the study asks for in answer to this task.
         sent_bytes: Bytes already released for this study.
+        today_bytes: Bytes already released today (UTC), for all studies.
         privacy: Its privacy event, as the card carries it.
     """
 
@@ -52,6 +54,7 @@ class Offer:
     patients: int
     schema: Schema
     sent_bytes: int = 0
+    today_bytes: int = 0
     privacy: Mapping[str, str | int | float] = field(default_factory=lambda: dict(UNBOUNDED))
 
 
@@ -66,14 +69,16 @@ def all_of(*rules: Rule) -> Rule:
 def standard(study: Study, policy: Policy) -> Rule:
     """Return the rules that every offer for `study` meets at a site with `policy`.
 
-    The shape of the tensors is judged first; rules about values run only on tensors that
-    are exactly what the study asks for.
+    The study's terms and the shape of the tensors are judged first; rules about values run
+    only on tensors that are exactly what the study asks for.
     """
+    against = objections(study, policy)
     shape = all_of(
+        lambda _: against,
         allowed_kind(policy.kinds),
         exact_schema,
         min_patients(policy.min_patients, study.study.min_patients),
-        byte_budget(policy.round_bytes, policy.study_bytes),
+        byte_budget(policy.round_bytes, policy.study_bytes, policy.day_bytes),
     )
     values = all_of(finite, update_bounds(min(policy.max_norm, study.privacy.clip)))
 
@@ -156,14 +161,15 @@ def min_patients(policy: int, study: int) -> Rule:
     return rule
 
 
-def byte_budget(per_task: int, per_study: int) -> Rule:
-    """Object when an artifact, or all artifacts of a study, would be too many bytes."""
+def byte_budget(per_task: int, per_study: int, per_day: int) -> Rule:
+    """Object when an artifact, or all of a study or of a day, would be too many bytes."""
 
     def rule(offer: Offer) -> tuple[Finding, ...]:
         size = sum(values.nbytes for values in offer.tensors.values())
         asked = (
             ("one task", size, per_task),
             ("this study", offer.sent_bytes + size, per_study),
+            ("today", offer.today_bytes + size, per_day),
         )
         return tuple(
             Finding(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from modelward.evaluate.deviation import LIMIT
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.record import LedgerFacts
@@ -84,6 +85,30 @@ def training_table(findings: Findings, fewest: int) -> Table:
                 positives(findings.federated.at(site.name).positives),
             )
             for site in record.sites
+        ),
+    )
+
+
+def deviation_table(findings: Findings) -> Table:
+    """Return how far each site's updates lay from the others."""
+    found = findings.record.run.deviations
+    return Table(
+        caption="How far each hospital's updates lay from the combined one",
+        head=("Hospital", "Rounds", "Typical", "Farthest", f"Rounds beyond {LIMIT:g}", "Since"),
+        rows=tuple(
+            cells(
+                findings.record.title(site),
+                f"{one.rounds:,}",
+                decimal(one.typical, 2),
+                decimal(one.farthest, 2),
+                f"{one.beyond:,}",
+                MISSING if one.since is None else f"round {one.since:,}",
+            )
+            for site, one in found.items()
+        ),
+        notes=(
+            "In medians over the hospitals of a round. A hospital with other patients lies"
+            " further out, too: nobody was left out because of this. Ask before you act.",
         ),
     )
 

@@ -27,6 +27,7 @@ from modelward.report.blocks import (
 from modelward.report.cells import MIN_CELL
 from modelward.report.numbers import duration, minus, spelled
 from modelward.report.run_tables import (
+    deviation_table,
     egress_table,
     reliability_table,
     roc_table,
@@ -140,8 +141,9 @@ def rounds(findings: Findings) -> tuple[Block, ...]:
     ended = f" How it ended: {run.ended}." if run.ended else ""
     words = Words(f"The run took {run.rounds:,} rounds and {duration(run.seconds)}.{ended}")
     shown = [curve for curve in run.curves if any(v is not None for v in curve.values)]
+    apart = (deviation_table(findings),) if run.deviations else ()
     if not shown:
-        return (words, Words("No validation metric was recorded during the rounds."))
+        return (words, Words("No validation metric was recorded during the rounds."), *apart)
     lines = [(findings.record.label(c.model), c.values) for c in shown[:MOST_CURVES]]
     return (
         words,
@@ -150,6 +152,7 @@ def rounds(findings: Findings) -> tuple[Block, ...]:
             f"{shown[0].metric[:1].upper()}{shown[0].metric[1:]} after each round.",
             round_table(findings),
         ),
+        *apart,
     )
 
 

@@ -7,9 +7,10 @@ Test units are predicted here, where all rows are; what comes out is numbers and
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
-from modelward.core.columns import inputs
+from modelward.core.columns import columns, inputs, summed_columns
 from modelward.core.study import Study
 from modelward.errors import DataError, LedgerBroken
+from modelward.evaluate.deviation import deviations
 from modelward.evaluate.findings import Findings, find
 from modelward.evaluate.predictions import Predictions
 from modelward.evaluate.record import (
@@ -32,6 +33,7 @@ from modelward.simulation.background import Background
 from modelward.simulation.baselines import Fitted
 from modelward.simulation.comparisons import POOLED
 from modelward.simulation.folder import RunFolder
+from modelward.simulation.privacy_words import privacy_words
 from modelward.site.predict import probabilities
 from modelward.study.model import Model
 
@@ -78,6 +80,7 @@ def assemble(
         study=_study_facts(study),
         sites=tuple(_site_facts(folder, s, cohorts[s], answers) for s in tested),
         run=_run_facts(outcomes, study, len(cohorts)),
+        privacy=privacy_words(folder, study, list(tested)),
         simulated_sites=background.simulated,
         in_one_process=True,
         data_source=background.source,
@@ -105,6 +108,10 @@ def _predict(model: Model, cohorts: Mapping[str, Cohort]) -> dict[str, Predictio
 def _study_facts(study: Study) -> StudyFacts:
     about, plan = study.study, study.plan
     newton = plan.strategy == "newton"
+    combined = "federated averaging"
+    if plan.robust is not None:
+        mixing = ", mixed with nearest neighbours" if plan.robust.mixing else ""
+        combined = f"{plan.robust.rule}{mixing}, against {plan.robust.byzantine} wrong sites"
     server = "" if plan.server.name == "none" else f", {plan.server.name} at the hub"
     skew = "" if plan.label_skew == "none" else ", logit adjustment for label skew"
     return StudyFacts(
@@ -117,7 +124,7 @@ def _study_facts(study: Study) -> StudyFacts:
         recipe=f"{study.recipe.name} {study.recipe.version}",
         strategy="exact Newton steps on federated sums"
         if newton
-        else f"federated averaging{server}{skew}",
+        else f"{combined}{server}{skew}",
         seed=plan.seed,
         legal_basis=about.legal_basis,
         contact=about.contact,
@@ -141,15 +148,23 @@ def _run_facts(outcomes: Mapping[str, Outcome], study: Study, sites: int) -> Run
         seconds=round(outcome.seconds, 3),
         model_sha256=outcome.sha256,
         ended=f"{outcome.reason}; the model of round {outcome.kept_round} is kept",
-        scaling="none"
-        if outcome.model.scaling is None
-        else "global z-scores from federated sums, frozen into the model",
+        scaling=_scaling(study),
         numeric_path=_numeric_path(study, sites),
         versions={
             name: found for name in ("modelward", "numpy", "torch") if (found := _version(name))
         },
         curves=curves,
+        deviations=deviations([each.deviations for each in outcome.history]),
     )
+
+
+def _scaling(study: Study) -> str:
+    if not columns(study):
+        return "none"
+    if not summed_columns(study):
+        return "the study's ranges, which depend on no patient"
+    noised = "noised " if study.privacy.dp else ""
+    return f"global z-scores from {noised}federated sums, frozen into the model"
 
 
 def _numeric_path(study: Study, sites: int) -> str:

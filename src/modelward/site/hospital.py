@@ -32,6 +32,7 @@ from modelward.readers.open import open_cohort
 from modelward.site.answer import Computed, compute, nobody
 from modelward.site.extractor import patient_key
 from modelward.site.keys import signing_key
+from modelward.site.sent import Sent
 from modelward.site.snapshot import CohortFacts, cohort_digest, facts_of
 from modelward.site.spending import Booked, Spending, require_unit
 from modelward.study.answers import answer_to
@@ -144,7 +145,7 @@ class Hospital:
         self.door = Door(name, key, Store(folder / "outbox"), self.ledger)
         self._studies: dict[str, Study] = {}
         self.trainer = trainer or DirectTrainer(folder, name)
-        self._sent: dict[str, int] = {}
+        self._sent = Sent(self.ledger, clock)
         self.spending = Spending(
             folder,
             self.ledger,
@@ -238,7 +239,7 @@ class Hospital:
             standard(study, self.policy),
         )
         if isinstance(answer, Release) and self.ledger.size > before:
-            self._sent[task.study] += answer.artifact.card.nbytes
+            self._sent.note(task.study, answer.artifact.card.nbytes)
         return answer
 
     def _offer(self, task: Task, study: Study, computed: Computed) -> Offer:
@@ -249,20 +250,9 @@ class Hospital:
             tensors=computed.tensors,
             patients=computed.patients,
             schema=schema,
-            sent_bytes=self._sent_bytes(task.study),
+            sent_bytes=self._sent.for_study(task.study),
+            today_bytes=self._sent.today(),
         )
-
-    def _sent_bytes(self, study: str) -> int:
-        """Return the bytes released for `study`, read from the ledger when first asked."""
-        if study not in self._sent:
-            self._sent[study] = sum(
-                size
-                for entry in self.ledger
-                if entry["kind"] == "release"
-                and entry["study"] == study
-                and isinstance(size := entry["bytes"], int)
-            )
-        return self._sent[study]
 
     def close(self) -> None:
         """End the trainer and release the locks of ledger and witness."""

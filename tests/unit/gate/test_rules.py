@@ -24,6 +24,7 @@ def offer(
     kind: Any = "update",
     task: TaskKind = "train",
     sent: int = 0,
+    today: int = 0,
 ) -> Offer:
     """An offer of one update; the helper every test here reads by."""
     return Offer(
@@ -33,6 +34,7 @@ def offer(
         patients=patients,
         schema=SCHEMA,
         sent_bytes=sent,
+        today_bytes=today,
     )
 
 
@@ -45,7 +47,7 @@ def test_an_ordinary_update_meets_no_objection():
         rules.allowed_kind(frozenset({"update"})),
         rules.exact_schema,
         rules.min_patients(10, 20),
-        rules.byte_budget(100, 100),
+        rules.byte_budget(100, 100, 100),
         rules.finite,
         rules.update_bounds(10.0),
     ):
@@ -86,9 +88,10 @@ def test_the_stricter_minimum_counts_and_validation_meets_the_policys():
 
 
 def test_bytes_are_counted_for_the_task_and_for_the_study():
-    assert names(rules.byte_budget(11, 100)(offer())) == ["bytes"]
-    assert names(rules.byte_budget(12, 100)(offer(sent=89))) == ["bytes"]
-    assert names(rules.byte_budget(12, 100)(offer(sent=88))) == []
+    assert names(rules.byte_budget(11, 100, 100)(offer())) == ["bytes"]
+    assert names(rules.byte_budget(12, 100, 100)(offer(sent=89))) == ["bytes"]
+    assert names(rules.byte_budget(12, 100, 100)(offer(sent=88))) == []
+    assert names(rules.byte_budget(12, 100, 20)(offer(sent=8, today=9))) == ["bytes"]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -118,7 +121,7 @@ def test_values_beyond_the_range_of_the_sums_are_objected_to():
 
 
 def test_all_of_reports_every_objection_in_order():
-    rule = rules.all_of(rules.min_patients(200, 1), rules.byte_budget(1, 1), rules.finite)
+    rule = rules.all_of(rules.min_patients(200, 1), rules.byte_budget(1, 1, 100), rules.finite)
 
     assert names(rule(offer([np.nan, 0, 0]))) == ["min-patients", "bytes", "bytes", "finite"]
 
@@ -126,8 +129,8 @@ def test_all_of_reports_every_objection_in_order():
 def test_every_finding_says_what_to_do():
     wrong = offer([np.inf, 200.0, 1e-9], patients=1)
     found = rules.all_of(
-        rules.allowed_kind(frozenset()), rules.min_patients(10, 10), rules.byte_budget(1, 1),
-        rules.finite, rules.update_bounds(1.0),
+        rules.allowed_kind(frozenset()), rules.min_patients(10, 10),
+        rules.byte_budget(1, 1, 100), rules.finite, rules.update_bounds(1.0),
     )(wrong)  # fmt: skip
 
     assert {f.rule for f in found} == {

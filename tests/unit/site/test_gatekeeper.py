@@ -188,7 +188,7 @@ def test_decisions_are_in_the_ledger_and_it_verifies(ward):
     assert entry["decision"] == made[0].sha256
     ward.reopen()
     assert ward.keeper.settle() == []
-    assert verify(ward.folder / "ledger").entries == 1
+    assert verify(ward.folder / "ledger").entries == 2  # the policy first
 
 
 @pytest.mark.parametrize("damage", ["removed", "put back", "altered", "other site's"])
@@ -275,7 +275,7 @@ def test_the_same_refusal_is_recorded_once(ward):
     for _ in range(3):
         ward.ask(ward.task())
 
-    assert ward.keeper._hospital.ledger.size == 1
+    assert ward.keeper._hospital.ledger.size == 2  # the policy first
 
 
 def test_a_proposal_that_does_not_name_the_site_is_refused_and_noted(ward):
@@ -360,7 +360,8 @@ def test_a_trainer_that_always_dies_is_a_failure_and_nothing_leaves(tmp_path):
     try:
         with pytest.raises(TrainingFailed, match="DataError"):
             ward.ask(ward.task())
-        assert ward.keeper._hospital.ledger.size == entries
+        added = list(ward.keeper._hospital.ledger)[entries:]
+        assert [each["kind"] for each in added] == ["receipt"]  # the model came, nothing left
     finally:
         ward.keeper.close()
     assert "not a canonical bundle" in (ward.folder / "trainer.log").read_text()
@@ -399,8 +400,10 @@ def test_how_many_opted_out_is_in_the_ledger_once_before_anything_is_released(tm
     finally:
         made.keeper.close()
 
-    assert [each["kind"] for each in entries] == ["approval", "cohort", "release", "release"]
-    assert (entries[1]["units"], entries[1]["opted_out"]) == (87, 3)
+    kinds = [each["kind"] for each in entries if each["kind"] != "receipt"]
+    (cohort,) = (each for each in entries if each["kind"] == "cohort")
+    assert kinds == ["policy", "approval", "cohort", "release", "release"]
+    assert (cohort["units"], cohort["opted_out"]) == (87, 3)
 
 
 def told(ward: Ward, **changes: Json) -> Envelope:
