@@ -52,7 +52,9 @@ def schema() -> None:
 def simulate(
     file: StudyFile,
     *,
-    data: Annotated[Path, typer.Option(help="CSV, Parquet or .npz with all units.")],
+    data: Annotated[
+        Path, typer.Option(help="CSV, Parquet or .npz with all units; or a folder of sites.")
+    ],
     by: Annotated[str | None, typer.Option(help="Column whose values are the sites.")] = None,
     sites: Annotated[int, typer.Option(min=2, help="Without --by: how many sites.")] = 5,
     alpha: Annotated[
