@@ -128,9 +128,7 @@ def test_images_say_whose_they_are(tmp_path):
     assert unnamed.owner is None
     assert sorted(
         int(i) for f in ("train", "validation", "test") for i in unnamed.owners(f)
-    ) == [  # type: ignore[arg-type]
-        *range(10)
-    ]
+    ) == [*range(10)]
 
 
 def test_images_of_one_patient_in_two_folds_are_refused(tmp_path):
