@@ -22,8 +22,8 @@ import pytest
 from modelward.engines.jetstream.loopback import free_port
 from modelward.joining.files import read_hub_key
 from modelward.ledger.verify import verify
-from modelward.site.predict import open_model
 from modelward.site.isolation import unavailable
+from modelward.site.predict import open_model
 from tests.wire import STUDY_FILE, make_site
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
