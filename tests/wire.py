@@ -138,7 +138,7 @@ class Federation:
     ) -> Iterator[SiteNode]:
         """Run one site in a thread, dialling `url` if it is given."""
         trainer = DirectTrainer(self.sites[name], name)
-        node = SiteNode(self.sites[name], journal, now, url=url, trainer=trainer)
+        node = SiteNode(self.sites[name], journal, now, url=url, trainer=trainer, compare_s=0)
         thread = threading.Thread(target=node.serve)
         thread.start()
         try:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from modelward.cli import demo, doctor, hub, ledger, model, recipes, site, study
+from modelward.cli import data, demo, doctor, hub, ledger, model, recipes, site, study
 from modelward.errors import ModelwardError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(data.app, name="data")
 app.add_typer(study.app, name="study")
 app.add_typer(model.app, name="model")
 app.add_typer(ledger.app, name="ledger")

@@ -3,11 +3,14 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelward.cli import alarms, decide, policy
+from modelward.cli import alarms, decide, policy, privacy
+
+if TYPE_CHECKING:
+    from modelward.core.study import Study
 
 app = typer.Typer(no_args_is_help=True, help="Run a site: join a hub, answer its tasks.")
 
@@ -102,6 +105,65 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
     alarms.warn(state["alarms"], "site", folder)
 
 
+@app.command()
+def evidence(
+    folder: Folder,
+    study: Annotated[str, typer.Option(help="A study's name, or the start of its hash.")],
+    terms: Annotated[
+        Path | None, typer.Option(help="The study file, if it is not in the site's folder.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="File to write.")] = Path("evidence.html"),
+) -> None:
+    """Write a printable record of processing; each sentence names its ledger entries."""
+    from modelward.ledger import archive
+    from modelward.ledger.log import KEY
+    from modelward.ledger.verify import read_key, verify
+    from modelward.report import evidence as report
+    from modelward.report import evidence_page
+
+    ledger = folder / "ledger"
+    found = verify(ledger, ledger / KEY)
+    made = report.collect(
+        terms_of(folder, study, terms),
+        list(archive.read(ledger, read_key(ledger / KEY)).entries()),
+        origin=found.origin,
+        root=found.root,
+        witnessed=found.witnessed,
+        asked=found.asked,
+    )
+    evidence_page.write(made, out)
+    typer.echo(out)
+
+
 decide.add_to(app)
 app.add_typer(policy.app, name="policy")
+privacy.add_budget(app)
 alarms.add_to(app, "site")
+
+
+def terms_of(folder: Path, named: str, file: Path | None) -> "Study":
+    """Return the terms of a study, from a study file or from what lies in a site's folder.
+
+    Raises:
+        StudyFileError: If the file cannot be used.
+        NotApproved: If no study, or more than one, fits the name.
+    """
+    from modelward.core.canonical import canonical_bytes
+    from modelward.errors import NotApproved
+    from modelward.study.read import from_json, parse
+
+    if file is not None:
+        return parse(file.read_text("utf-8"), file=file.name)
+    found = {}
+    for path in [*folder.glob("proposals/*.json"), *folder.glob("studies/*.json")]:
+        table = json.loads(path.read_bytes())
+        read = from_json(canonical_bytes(table.get("terms", table)))
+        found[read.sha256] = read
+    fitting = [s for s in found.values() if s.id == named or s.sha256.startswith(named)]
+    if len(fitting) == 1:
+        return fitting[0]
+    raise NotApproved(
+        f"{len(fitting)} studies of {folder} fit {named[:70]!r}",
+        why="a record of processing is about exactly one study",
+        remedy="name it by its hash, or give its study file with --terms",
+    )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from modelward.cli import propose
+from modelward.cli import privacy, propose
 
 app = typer.Typer(no_args_is_help=True, help="Write, check, try and report on studies.")
 
@@ -52,7 +52,9 @@ def schema() -> None:
 def simulate(
     file: StudyFile,
     *,
-    data: Annotated[Path, typer.Option(help="CSV, Parquet or .npz with all units.")],
+    data: Annotated[
+        Path, typer.Option(help="CSV, Parquet or .npz with all units; or a folder of sites.")
+    ],
     by: Annotated[str | None, typer.Option(help="Column whose values are the sites.")] = None,
     sites: Annotated[int, typer.Option(min=2, help="Without --by: how many sites.")] = 5,
     alpha: Annotated[
@@ -115,3 +117,4 @@ def report(
 
 
 propose.add_to(app)
+privacy.add_plan(app)

@@ -18,6 +18,7 @@ a checkpoint that is cosigned late, and cannot forge any.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from modelward.durable import write_whole
@@ -36,6 +37,9 @@ HUB = "modelward/hub"
 
 OTHERS = 4
 """Sites that witness a ledger, besides the hub."""
+
+SKEW = timedelta(seconds=1)
+"""How far the clock of a witness may be behind, for what it says to count as said now."""
 
 PARTIES = "parties"
 """File of a circle: a verifier key a line."""
@@ -83,6 +87,14 @@ class Circle:
         self._notes: dict[int, bytes] = {}
         self._shown: bytes | None = None
         self.heard: set[str] = set()
+        self._since = clock().replace(microsecond=0) - SKEW  # cut as cosignatures are
+        if ledger is not None:
+            ledger.halted = lambda: self.stopped.sentence if self.stopped else ""
+
+    @property
+    def has_entries(self) -> bool:
+        """Whether there is a ledger, and anything in it."""
+        return self._ledger is not None and self._ledger.size > 0
 
     @property
     def stopped(self) -> Alarm | None:
@@ -213,10 +225,12 @@ class Circle:
         if not reply.known:
             self._told[witness.name] = 0
             return None
-        if cosignature.cosigned_at(reply.known, witness) is None:
+        said = cosignature.cosigned_at(reply.known, witness)
+        if said is None:
             return None
         state = self._state(reply.known, ledger)
-        self.heard.add(witness.name)
+        if said >= self._since:  # mail of an earlier run says nothing about now
+            self.heard.add(witness.name)
         if not holds(ledger, state):
             return self._stop(_finding(state, ledger), reply.known, ledger.checkpoint)
         self._told[witness.name] = state.size

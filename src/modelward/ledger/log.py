@@ -51,6 +51,7 @@ class Ledger:
     Attributes:
         folder: Where it lies.
         tree: The tree over all entries, to prove from; only the ledger grows it.
+        halted: Says why nothing may be appended now, or ""; circle.py sets it.
     """
 
     def __init__(self, folder: Path, signer: Signer, clock: Clock) -> None:
@@ -66,6 +67,7 @@ class Ledger:
         self._starts = array("Q")
         self._latest: dict[str, int] = {}
         self._usable = False
+        self.halted: Callable[[], str] = lambda: ""
 
     @classmethod
     def open(
@@ -293,6 +295,14 @@ class Ledger:
         self._latest_note = signed
 
     def _check_usable(self) -> None:
+        why = self.halted()
+        if why:
+            raise StorageError(
+                f"nothing is appended to the ledger of {self._signer.name}: {why}",
+                why="what is written after a rollback would be a second history",
+                remedy="restore the newest copy of the ledger; a named person then settles the"
+                " alarm: modelward site alarms SITE",
+            )
         if not self._usable or self._entries.fd < 0:
             raise StorageError(
                 f"the ledger of {self._signer.name} is closed, or an append was interrupted",

@@ -21,6 +21,9 @@ from modelward.ledger.alarm import Alarm
 from modelward.ledger.note import VerifierKey
 from modelward.ledger.request import Request
 
+NO_STUDY = "0" * 64
+"""What a message with mail names as its study: ledgers outlast studies."""
+
 MOST = 256
 """Checkpoints, and replies, in one piece of mail; more is refused."""
 

@@ -32,6 +32,7 @@ class Rows:
         indexed: Where the index event is known; None if nobody needs one.
         folds: Those that the data name, or None.
         out: Where the patient opted out; None without a list.
+        raw: Number feature -> values before the range was applied, where the store has them.
         owned: Whether ids are those of patients, and not numbers of rows.
     """
 
@@ -43,6 +44,7 @@ class Rows:
     folds: NDArray[np.int8] | None = None
     out: Mask | None = None
     owned: bool = True
+    raw: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 def assemble(
@@ -69,7 +71,7 @@ def assemble(
     out = np.zeros(len(rows.y), bool) if rows.out is None else rows.out
     if opt_out is not None:
         notes += (opt_out.note(out),)
-    kept, told = _kept(rows, study, out)
+    kept, told = kept_rows(rows, study)
     if not study.cohort.complete:
         unread = {fault.key for fault in faults}
         missing = too_many_missing(rows.x[kept], study)
@@ -91,7 +93,9 @@ def assemble(
     )
 
 
-def _kept(rows: Rows, study: Study, out: Mask) -> tuple[Mask, tuple[str, ...]]:
+def kept_rows(rows: Rows, study: Study) -> tuple[Mask, tuple[str, ...]]:
+    """Return which units take part, and why the others do not."""
+    out = np.zeros(len(rows.y), bool) if rows.out is None else rows.out
     kept = ~out
     notes: list[str] = []
     for reason, holds in _reasons(rows, study):

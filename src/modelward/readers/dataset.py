@@ -17,7 +17,7 @@ from modelward.errors import DataError
 MISSING = ("", "NA", "N/A", "null", "NULL", "?")
 """What a table may write for a value that is not known, unless the file says otherwise."""
 
-Kind = Literal["table", "omop", "fhir", "meds", "dicom", "nifti", "arrays"]
+Kind = Literal["table", "omop", "fhir", "meds", "arrays"]
 
 EVENT_KINDS = frozenset({"omop", "fhir", "meds"})
 """Kinds whose records are events with codes and times."""

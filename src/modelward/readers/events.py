@@ -4,6 +4,7 @@ load (a kind's own reader) -> choose one row per patient -> cohort rules -> Coho
 """
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -51,16 +52,57 @@ def read_events(
 
 
 def event_rows(
-    path: Path, dataset: Dataset, study: Study, faults: list[Fault], opt_out: OptOut | None
+    path: Path,
+    dataset: Dataset,
+    study: Study,
+    faults: list[Fault],
+    opt_out: OptOut | None,
+    today: date | None = None,
 ) -> tuple[Rows, tuple[str, ...]]:
-    """Return one row per patient and the notes of the reader; faults are added."""
+    """Return one row per patient and the notes of the reader; faults are added.
+
+    Args:
+        path: The store.
+        dataset: How to read it.
+        study: What is asked for.
+        faults: Found so far.
+        opt_out: Patients who said no.
+        today: Events after it are faults; any time is believed if None.
+    """
     with open_record() as connection:
         wanted = Wanted.of(study, dataset.codes)
         notes = LOADERS[dataset.dataset.kind](connection, path, dataset, wanted)
         leave_out(connection, opt_out)
+        faults += impossible(connection, today)
         chosen = choose(connection, study, dataset, faults)
     out = None if opt_out is None else opt_out.among(chosen.ids)
     return _rows(chosen, out, dataset, study, faults), notes
+
+
+def impossible(connection: duckdb.DuckDBPyConnection, today: date | None) -> list[Fault]:
+    """Return what cannot be: people twice, deaths before births, events to come."""
+    asked = {
+        "patients: {} patients are there more than once": (
+            "SELECT count(*) FROM (SELECT 1 FROM patients GROUP BY patient HAVING count(*) > 1)"
+        ),
+        "patients: {} patients died before they were born": (
+            "SELECT count(*) FROM patients WHERE death < birth"
+        ),
+        "events: {} events are before the patient's birth": (
+            "SELECT count(*) FROM events JOIN patients USING (patient) WHERE time < birth"
+        ),
+    }
+    if today is not None:
+        asked["events: {} events are in the future"] = (
+            f"SELECT count(*) FROM events WHERE time::DATE > DATE '{today}'"
+        )
+    faults = []
+    for told, query in asked.items():
+        count = connection.execute(query).fetchall()[0][0]
+        if count:
+            key, _, says = told.partition(": ")
+            faults.append(Fault(key, says.format(count)))
+    return faults
 
 
 def uncoded(study: Study) -> list[Fault]:

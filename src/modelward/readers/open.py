@@ -1,14 +1,55 @@
 """One door into a site's data: a dataset file in, a cohort out, whatever the format."""
 
+from datetime import date
 from pathlib import Path
 
+import numpy as np
+
+from modelward.core.columns import columns
+from modelward.core.faults import Fault
 from modelward.core.study import Study
 from modelward.readers.arrays import read_arrays
+from modelward.readers.assemble import Rows
 from modelward.readers.cohort import Cohort
 from modelward.readers.dataset import read
-from modelward.readers.events import read_events
+from modelward.readers.events import event_rows, read_events, uncoded
 from modelward.readers.opt_out import read_opt_out
-from modelward.readers.table import read_table
+from modelward.readers.table import read_table, table_rows
+
+
+def open_rows(
+    dataset_file: Path, study: Study, faults: list[Fault], today: date
+) -> tuple[Rows, tuple[str, ...]]:
+    """Return every unit of the store, whether it takes part or not, and the reader's notes.
+
+    What cannot be read, and what is said to happen after `today`, is added to `faults`.
+
+    Raises:
+        DataError: If the store cannot be opened, or holds images.
+    """
+    dataset, path = read(dataset_file)
+    listed = dataset.dataset.opt_out
+    opt_out = None if listed is None else read_opt_out(dataset_file.parent / listed)
+    if dataset.dataset.kind == "arrays":
+        cohort = open_cohort(dataset_file, study)
+        flat = np.zeros((len(cohort.y), 0))
+        return Rows(ids=cohort.ids, x=flat, y=cohort.y.astype(np.float64)), cohort.notes
+    if dataset.has_events:
+        faults += uncoded(study)
+        if faults:
+            return _nobody(study), ()
+        return event_rows(path, dataset, study, faults, opt_out, today)
+    return table_rows(path, dataset, study, faults, opt_out), ()
+
+
+def _nobody(study: Study) -> Rows:
+    none = np.zeros(0)
+    return Rows(
+        ids=(),
+        x=np.zeros((0, len(columns(study)))),
+        y=none,
+        criteria=dict.fromkeys(study.cohort.criteria, none),
+    )
 
 
 def open_cohort(dataset_file: Path, study: Study) -> Cohort:

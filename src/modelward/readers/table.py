@@ -62,7 +62,8 @@ def table_rows(
     ids = _ids(table, source.patient, faults, once=study.study.unit == "patient")
     out = _leave_out(table, ids, source, opt_out)
     named = {name: _mapped(table[heading], name, dataset) for name, heading in headings.items()}
-    x = _design(named, dataset, study, faults)
+    raw: dict[str, NDArray[np.float64]] = {}
+    x = _design(named, dataset, study, faults, raw)
     y = _outcome(named[study.target_name], dataset, study, faults)
     criteria = {
         name: values.boolean(named[name], name, faults) for name in study.cohort.criteria
@@ -76,6 +77,7 @@ def table_rows(
         folds=folds,
         out=out,
         owned=source.patient is not None,
+        raw=raw,
     )
 
 
@@ -93,7 +95,7 @@ def read_features(
     table = _text(path, wanted, dataset.dataset)
     faults: list[Fault] = []
     named = {name: _mapped(table[heading], name, dataset) for name, heading in headings.items()}
-    x = _design(named, dataset, study, faults)
+    x = _design(named, dataset, study, faults, {})
     ids = _ids(table, patient, faults, once=study.study.unit == "patient")
     if faults:
         raise refuse(path, list(dict.fromkeys(faults)))
@@ -113,18 +115,28 @@ def _mapped(text: Text, name: str, dataset: Dataset) -> Text:
 
 
 def _design(
-    named: Mapping[str, Text], dataset: Dataset, study: Study, faults: list[Fault]
+    named: Mapping[str, Text],
+    dataset: Dataset,
+    study: Study,
+    faults: list[Fault],
+    raw: dict[str, NDArray[np.float64]],
 ) -> NDArray[np.float64]:
-    """Return the design matrix [rows, columns] of the study."""
-    return np.column_stack(
-        [_column(c, named[c.feature], dataset, study, faults) for c in columns(study)]
-    )
+    """Return the design matrix [rows, columns] of the study; numbers also go into `raw`."""
+    found = []
+    for column in columns(study):
+        values_of = _column(column, named[column.feature], dataset, study, faults)
+        if isinstance(study.features[column.feature], NumberFeature):
+            raw[column.feature] = values_of
+            inside = (values_of >= column.low) & (values_of <= column.high)
+            values_of = np.where(inside, values_of, np.nan)
+        found.append(values_of)
+    return np.column_stack(found)
 
 
 def _column(
     column: Column, text: Text, dataset: Dataset, study: Study, faults: list[Fault]
 ) -> NDArray[np.float64]:
-    """Return one column of the design matrix; NaN where missing or out of range."""
+    """Return one column of the design matrix before ranges; NaN where missing."""
     feature = study.features[column.feature]
     if isinstance(feature, CategoryFeature):
         return values.level(text, column, feature.levels, faults)
@@ -134,7 +146,7 @@ def _column(
     found = written.read(values.number(text, column.feature, faults, decimal=written.decimal))
     if feature.resolution is not None:
         found = np.round(found / feature.resolution) * feature.resolution
-    return np.where((found < column.low) | (found > column.high), np.nan, found)
+    return found
 
 
 def _written(

@@ -7,7 +7,7 @@ Test units are predicted here, where all rows are; what comes out is numbers and
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
-from modelward.core.columns import inputs
+from modelward.core.columns import columns, inputs, summed_columns
 from modelward.core.study import Study
 from modelward.errors import DataError, LedgerBroken
 from modelward.evaluate.deviation import deviations
@@ -33,6 +33,7 @@ from modelward.simulation.background import Background
 from modelward.simulation.baselines import Fitted
 from modelward.simulation.comparisons import POOLED
 from modelward.simulation.folder import RunFolder
+from modelward.simulation.privacy_words import privacy_words
 from modelward.site.predict import probabilities
 from modelward.study.model import Model
 
@@ -79,6 +80,7 @@ def assemble(
         study=_study_facts(study),
         sites=tuple(_site_facts(folder, s, cohorts[s], answers) for s in tested),
         run=_run_facts(outcomes, study, len(cohorts)),
+        privacy=privacy_words(folder, study, list(tested)),
         simulated_sites=background.simulated,
         in_one_process=True,
         data_source=background.source,
@@ -146,9 +148,7 @@ def _run_facts(outcomes: Mapping[str, Outcome], study: Study, sites: int) -> Run
         seconds=round(outcome.seconds, 3),
         model_sha256=outcome.sha256,
         ended=f"{outcome.reason}; the model of round {outcome.kept_round} is kept",
-        scaling="none"
-        if outcome.model.scaling is None
-        else "global z-scores from federated sums, frozen into the model",
+        scaling=_scaling(study),
         numeric_path=_numeric_path(study, sites),
         versions={
             name: found for name in ("modelward", "numpy", "torch") if (found := _version(name))
@@ -156,6 +156,15 @@ def _run_facts(outcomes: Mapping[str, Outcome], study: Study, sites: int) -> Run
         curves=curves,
         deviations=deviations([each.deviations for each in outcome.history]),
     )
+
+
+def _scaling(study: Study) -> str:
+    if not columns(study):
+        return "none"
+    if not summed_columns(study):
+        return "the study's ranges, which depend on no patient"
+    noised = "noised " if study.privacy.dp else ""
+    return f"global z-scores from {noised}federated sums, frozen into the model"
 
 
 def _numeric_path(study: Study, sites: int) -> str:

@@ -31,7 +31,8 @@ from modelward.simulation.background import Background
 from modelward.simulation.comparisons import compare
 from modelward.simulation.dealing import Dealing, Special, deal
 from modelward.simulation.findings import assemble
-from modelward.simulation.folder import RunFolder, hash_of
+from modelward.simulation.folder import RunFolder
+from modelward.simulation.own_sites import hash_of_data, link_sites, own_sites
 from modelward.simulation.split import write_sites
 from modelward.simulation.stage import Stage
 from modelward.simulation.training import How, Wire, train
@@ -46,7 +47,7 @@ class Simulation:
 
     Attributes:
         study: The study.
-        data: CSV, Parquet or .npz with all units.
+        data: CSV, Parquet or .npz with all units; or a folder of sites, each with dataset.toml.
         dealing: How rows become sites.
         special: Columns that are not features.
         out: Folder of the run.
@@ -99,13 +100,23 @@ def simulate(request: Simulation, watch: Watch = lambda _: None) -> Result:
     folder = RunFolder(request.out)
     identity = _identity(request)
     if folder.claim(identity):
-        check_data(request)
-        rows = deal(request.data, request.study, request.dealing, request.special)
-        write_sites(request.data, rows, folder.sites, request.special)
-        check_sites(request.study, _cohorts(folder, rows, request.study))
-        folder.seal(identity, rows)
+        names = _place(request, folder)
+        check_sites(request.study, _cohorts(folder, names, request.study))
+        folder.seal(identity, names)
     how = How(workers=request.workers, wire=request.wire, watch=watch)
     return _finish(folder, request.study, request.variants, request.background, how)
+
+
+def _place(request: Simulation, folder: RunFolder) -> list[str]:
+    """Put every site's data in place, dealt from one file or linked; return the sites."""
+    if request.data.is_dir():
+        names = own_sites(request.data)
+        link_sites(request.data, names, folder.sites)
+        return names
+    check_data(request)
+    rows = deal(request.data, request.study, request.dealing, request.special)
+    write_sites(request.data, rows, folder.sites, request.special)
+    return list(rows)
 
 
 def resume(
@@ -237,7 +248,7 @@ def _identity(request: Simulation) -> dict[str, Json]:
         "variants": {
             name: study.model_dump(mode="json") for name, study in request.variants.items()
         },
-        "data": hash_of(request.data),
+        "data": hash_of_data(request.data),
         "dealing": request.dealing.to_json(),
         "columns": {
             "patient": request.special.patient,

@@ -40,8 +40,10 @@ from modelward.recipes.brought import require
 from modelward.site import intake, transcripts
 from modelward.site.approvals import Approvals, DecisionRecord
 from modelward.site.hospital import Hospital, Trainer, now
+from modelward.site.inspecting import Inspector, IsolatedInspector
 from modelward.site.intake import Seen
 from modelward.site.isolated import IsolatedTrainer
+from modelward.site.mailbag import Mailbag
 from modelward.site.policy_record import note_policy
 from modelward.site.snapshot import CohortFacts
 from modelward.site.transcripts import Told, Witnessed
@@ -59,6 +61,7 @@ class Gatekeeper:
         policy: What it allows, who may approve, and how the trainer is kept apart.
         clock: The time of ledger entries.
         trainer: Who computes; isolated as the policy says if absent.
+        inspector: Who looks at offers; isolated like the trainer if both are absent.
 
     Raises:
         IsolationUnavailable: If this machine cannot keep the trainer apart as asked.
@@ -73,16 +76,21 @@ class Gatekeeper:
         *,
         clock: Callable[[], datetime] = now,
         trainer: Trainer | None = None,
+        inspector: Inspector | None = None,
     ) -> None:
         folder = folder.resolve()  # processes with another working folder are started from it
         self.name, self.folder = name, folder
         if trainer is None:
             trainer = IsolatedTrainer(folder, name, policy.isolation)
             trainer.on_cohort = self._note_cohort
+            inspector = inspector or IsolatedInspector(folder, policy.isolation, policy.leakage)
         self._trainer = trainer
-        self._hospital = Hospital(folder, name, policy=policy, clock=clock, trainer=trainer)
+        self._hospital = Hospital(
+            folder, name, policy=policy, clock=clock, trainer=trainer, inspector=inspector
+        )
         note_policy(self._hospital.ledger, policy)
         self._record = DecisionRecord(self._hospital.ledger)
+        self.mailbag = Mailbag(self._hospital.circle)
         self._refused: set[tuple[str, str]] = set()
         self.approvals = Approvals(folder, name, policy.approvers)
 
@@ -98,6 +106,8 @@ class Gatekeeper:
             TrainingFailed: If the trainer failed.
             StorageError: If a decision cannot be recorded; then nothing leaves.
         """
+        if self._hospital.circle.stopped:
+            return Refusal(self.name, task.id)
         try:
             self.settle()
             study = self.approvals.approved(task.study, self._record).study
@@ -229,6 +239,17 @@ class Gatekeeper:
             _keep(models.path(after.model), store.path(after.model))
         asked = [[round_no, kind, id_] for (round_no, kind), id_ in after.asked.items()]
         table = {**asdict(after), "asked": asked}
+        if task.model is not None and after.model != seen.model:
+            self._hospital.ledger.append(
+                kinds.fields(
+                    "receipt",
+                    study=study.sha256,
+                    round=task.round_no,
+                    sha256=task.model,
+                    bytes=models.path(task.model).stat().st_size,
+                    source="hub",
+                )
+            )
         durable.write_whole(store.folder / "seen.json", canonical_bytes(table))
         if seen.model is not None and seen.model != after.model:
             store.path(seen.model).unlink(missing_ok=True)

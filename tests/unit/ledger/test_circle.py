@@ -116,6 +116,9 @@ def test_a_ledger_that_was_put_back_stops_its_site_before_it_writes_anything(fed
 
     assert back.circle.stopped is not None
     assert back.ledger.size == 2
+    with pytest.raises(StorageError, match="nothing is appended"):
+        back.write()
+    assert back.ledger.size == 2
     stopped = federation.board.stopped(back.name)
     assert stopped is not None
     assert stopped.finding == "rollback"

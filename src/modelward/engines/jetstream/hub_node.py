@@ -23,6 +23,7 @@ from modelward.engines.jetstream.recorder import Recorder
 from modelward.engines.jetstream.server import NatsServer
 from modelward.engines.jetstream.serving import Manner, Studies
 from modelward.engines.jetstream.streams import provision, withdraw
+from modelward.engines.jetstream.witnessing import Witnessing
 from modelward.errors import EngineFailed
 from modelward.hub.registry import Registry
 from modelward.joining.hub_folder import HubFolder
@@ -76,6 +77,7 @@ class HubNode:
                 if until_done and failed is not None:
                     raise failed
                 if until_done and not studies.left():
+                    studies.finish(pause_s)
                     return
         self.journal("stopped")
 
@@ -89,9 +91,13 @@ class HubNode:
             with self._server():
                 self._provision([])
                 engine = self._engine(registry)
+                witnessing = Witnessing(
+                    engine, self.folder.path, self.folder.key, self.keys, self.journal, now
+                )
                 studies = Studies(
                     engine, registry, self.folder, self.keys, self.journal, self.manner
                 )
+                studies.witnessed_by(witnessing)
                 keeper = threading.Thread(
                     target=self._keep, args=(engine, now), name="members", daemon=True
                 )
@@ -104,6 +110,7 @@ class HubNode:
                         self._stopped.set()
                         studies.close()
                         keeper.join()
+                        witnessing.close()
         finally:
             registry.close()
 

@@ -24,6 +24,7 @@ from modelward.artifact.envelope import Envelope
 from modelward.core.study import Study
 from modelward.engines.jetstream.hub_end import JetStream
 from modelward.engines.jetstream.journal import Journal
+from modelward.engines.jetstream.witnessing import Witnessing
 from modelward.errors import ModelwardError, StorageError
 from modelward.hub.consent import Consent, Consenting
 from modelward.hub.registry import Registry
@@ -121,14 +122,26 @@ class Studies:
         self._resting: dict[str, _Rest] = {}
         self._proposed: set[tuple[str, str, str]] = set()
         self._stopping = False
+        self._witnessing: Witnessing | None = None
         engine.arrivals.on_message = self._decision
         engine.arrivals.is_over = self._is_over
         engine.may_go_on = lambda study: (
             not self._stopping and self.consent.going(study) == "started"
         )
 
+    def witnessed_by(self, witnessing: Witnessing) -> None:
+        """Have the members witness each other's ledgers from now on."""
+        self._witnessing = witnessing
+
+    def finish(self, pause_s: float) -> None:
+        """Wait until what was recorded last has been witnessed; see witnessing.py."""
+        if self._witnessing is not None:
+            self._witnessing.finish(pause_s)
+
     def look(self) -> None:
-        """Send proposals that sites do not have, and run what is to be run."""
+        """Send proposals and mail that sites do not have, and run what is to be run."""
+        if self._witnessing is not None:
+            self._witnessing.look()
         for agreement in self.consent.agreements():
             going = self.consent.going(agreement.study.sha256)
             over = self._registry.finished(agreement.study) is not None
@@ -183,13 +196,21 @@ class Studies:
             if agreement.roster.get(site) == fingerprint(key)
         }
 
+    def _askable(self, agreement: Agreement) -> set[str]:
+        """Return the sites of a roster that are asked: no alarm stands about their ledgers."""
+        stopped = set() if self._witnessing is None else self._witnessing.stopped()
+        return self._sites(agreement) - stopped
+
     def _decision(self, raw: bytes, envelope: Envelope) -> None:
-        """Take in what a site's people decided; runs in a thread of the wire.
+        """Take in mail of a witness, or what a site's people decided; in a wire's thread.
 
         Raises:
-            MessageRefused: If it is no decision that can count.
+            MessageRefused: If it is no mail, or no decision that can count.
             NotApproved: If it is about a study that was never proposed.
         """
+        if envelope.kind == "witness" and self._witnessing is not None:
+            self._witnessing.hear(envelope)
+            return
         made = self.consent.take(envelope, raw)
         self._journal("decision", site=made.site, study=made.study, word=made.word)
 
@@ -256,7 +277,7 @@ class Studies:
             self._manner.watch(study, progress)
 
         engine = Consenting(
-            self._engine, self.consent, admitted=partial(self._sites, agreement)
+            self._engine, self.consent, admitted=partial(self._askable, agreement)
         )
         return Hub(
             engine,

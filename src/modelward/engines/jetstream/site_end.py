@@ -89,6 +89,10 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+class _NotYet(Exception):
+    """The site does not answer tasks yet."""
+
+
 class SiteEnd:
     """Serves one site until it is stopped.
 
@@ -105,6 +109,7 @@ class SiteEnd:
         on_refused: Is told of each message that was refused, and why.
         on_certificate: Is given a new certificate; returns whether it was taken.
         on_stop: Is called when the site stops, and ends what it is computing.
+        may_answer: Whether tasks are answered yet; they come again a second later.
         news: Returns what the hub is to know; each thing is told once, until a restart.
         clock: The time.
     """
@@ -135,6 +140,7 @@ class SiteEnd:
         self.on_refused: Callable[[ModelwardError], None] = lambda _: None
         self.on_certificate: Callable[[str], bool] = lambda _: False
         self.on_stop: Callable[[], None] = lambda: None
+        self.may_answer: Callable[[], bool] = lambda: True
         self.news: Callable[[], Iterable[News]] = tuple
         self.clock = now
 
@@ -227,6 +233,8 @@ class SiteEnd:
                     self._journal("certificate-renewed")
             else:
                 await self._read(line, message.data)
+        except _NotYet:
+            await message.nak(delay=LOOK_S)
         except StorageError as error:
             self._journal("task-postponed", error=type(error).__name__)
             await message.nak(delay=LATER_S)
@@ -247,6 +255,8 @@ class SiteEnd:
                 await self._on_desk(self.on_message, raw, envelope)
                 await self._on_desk(self._book.keep, envelope.study, raw)
             return
+        if not await self._on_desk(self.may_answer):
+            raise _NotYet
         task = task_of(envelope)
         self._journal(
             "task", study=task.study, round=task.round_no, kind=task.kind, again=again

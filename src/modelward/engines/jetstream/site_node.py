@@ -1,6 +1,6 @@
 """A site that runs: its gatekeeper, and its end of the wire.
 
-    proposals and transcripts in -> gatekeeper; decisions of its people out -> hub
+    proposals, transcripts, mail in -> gatekeeper; decisions of its people, mail out -> hub
     task -> gatekeeper -> answer
 
 The gatekeeper decides everything; this file only connects it. Decisions are made beside the
@@ -20,8 +20,12 @@ from modelward.engines.jetstream.site_end import News, SiteEnd
 from modelward.errors import MessageRefused, ModelwardError
 from modelward.gate.policy_file import read_policy
 from modelward.joining.site_folder import SiteFolder
+from modelward.ledger.mail import NO_STUDY
 from modelward.site.gatekeeper import Gatekeeper
 from modelward.site.hospital import Trainer
+
+COMPARE_S = 10.0
+"""A site whose hub is no witness, or a very slow one, goes on after this."""
 
 
 class SiteNode:
@@ -34,6 +38,8 @@ class SiteNode:
         url: Where to dial instead of the hub's own address, such as a local tunnel; who
             answers there must still be the hub's server.
         trainer: Who computes; isolated as the policy says if absent.
+        compare_s: How long it holds tasks back until the hub has said, as a witness, what
+            it knows of the site's ledger.
 
     Raises:
         NotAdmitted: If it has not joined, or its certificate cannot be used now.
@@ -50,6 +56,7 @@ class SiteNode:
         *,
         url: str | None = None,
         trainer: Trainer | None = None,
+        compare_s: float = COMPARE_S,
     ) -> None:
         self.folder, self._journal = SiteFolder(path), journal
         self.folder.check(now())
@@ -63,11 +70,12 @@ class SiteNode:
         self.end = SiteEnd(
             self.keeper, dialled, self.folder.key, self.folder.hub_key, path, journal
         )
+        self.end.may_answer = self.keeper.mailbag.compared_since(compare_s)
         self.end.on_message = self._hear
         self.end.on_refused = self._refused
         self.end.on_certificate = lambda pem: self.folder.renew(pem, now())
         self.end.on_stop = self.keeper.interrupt
-        self.end.news = self._decisions
+        self.end.news = self._all_news
 
     def serve(self) -> None:
         """Serve until `stop` is called. Blocks."""
@@ -93,6 +101,8 @@ class SiteNode:
         elif envelope.kind == "transcript":
             self.keeper.hear_transcript(envelope)
             self._journal("transcript", study=envelope.study, round=envelope.round_no)
+        elif envelope.kind == "witness":
+            self.keeper.mailbag.hear(envelope.body)
         else:
             raise MessageRefused(
                 f"the hub sent a message of kind {envelope.kind}",
@@ -104,6 +114,15 @@ class SiteNode:
         """Have a message that did not even come to the gatekeeper in its ledger."""
         if isinstance(error, MessageRefused):
             self.keeper.note_refused("", error)
+
+    def _all_news(self) -> list[News]:
+        """Return mail for its witnesses, and the decisions of this site's people.
+
+        Decisions are recorded once the ledger was held against what the witnesses know.
+        """
+        body = self.keeper.mailbag.out()
+        mail = [] if body is None else [News(kind="witness", study=NO_STUDY, body=body)]
+        return [*mail, *(self._decisions() if self.end.may_answer() else [])]
 
     def _decisions(self) -> list[News]:
         """Return every decision of this site's people, recorded in its ledger."""

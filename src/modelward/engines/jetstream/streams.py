@@ -44,6 +44,9 @@ async def provision(line: Line, sites: Sequence[str], limits: Limits) -> None:
         "discard": "new",
         "retention": "workqueue",
     }
+    # First of all: what is stored before there is a place for its copy is not copied.
+    await _stream(line, CARRIED, ["carried.>"], **letters)
+    await _consumer(line, CARRIED, "hub", "carried.>")
     await _stream(line, "TASKS", ["fl.task.*"], **letters)
     await _stream(
         line,
@@ -55,8 +58,6 @@ async def provision(line: Line, sites: Sequence[str], limits: Limits) -> None:
         republish={"src": "fl.ans.>", "dest": "carried.fl.ans.>"},
     )
     await _consumer(line, "ANS", "hub", "fl.ans.*.*")
-    await _stream(line, CARRIED, ["carried.>"], **letters)
-    await _consumer(line, CARRIED, "hub", "carried.>")
     for bucket in ("hub", *(f"up-{site}" for site in sites)):
         copied: dict[str, Json] = {
             "src": f"$O.{bucket}.>",

@@ -1,0 +1,63 @@
+"""`modelward data`: look at a site's data before a study does. Nothing is sent anywhere."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Check a site's data against a study.")
+
+NOT_READY = 3
+"""Exit code of a check that ends NOT READY."""
+
+DatasetFile = Annotated[Path, typer.Argument(help="The site's dataset.toml.")]
+StudyFile = Annotated[Path, typer.Option("--study", help="The study file.")]
+
+
+@app.command()
+def check(
+    dataset: DatasetFile,
+    study: StudyFile,
+    *,
+    accept: Annotated[
+        list[str] | None, typer.Option(help="Name whose warnings are as they should be.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write the report as a page.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+) -> None:
+    """Say whether the data fit the study; exit code 3 if they do not."""
+    from modelward import durable
+    from modelward.readers.readiness import check as check_data
+    from modelward.readers.readiness_report import as_html, as_object, as_text
+    from modelward.study.read import read
+
+    found = check_data(dataset, read(study), datetime.now(UTC).date(), accept or ())
+    if html is not None:
+        durable.write_whole(html, as_html(found).encode())
+    typer.echo(json.dumps(as_object(found)) if as_json else as_text(found))
+    if not found.ready:
+        raise typer.Exit(NOT_READY)
+
+
+@app.command()
+def preview(
+    dataset: DatasetFile,
+    study: StudyFile,
+    *,
+    rows: Annotated[int, typer.Option(min=1, max=100, help="How many units.")] = 10,
+) -> None:
+    """Show the first units as the study would see them; they stay on this screen."""
+    from modelward.core.columns import columns
+    from modelward.readers.open import open_cohort
+    from modelward.study.read import read
+
+    terms = read(study)
+    cohort = open_cohort(dataset, terms)
+    names = [*(column.name for column in columns(terms)), terms.target_name]
+    typer.echo("  ".join(f"{name:>12}" for name in names))
+    for x, y in zip(cohort.x[:rows], cohort.y[:rows], strict=True):
+        typer.echo("  ".join(f"{value:>12g}" for value in [*x, y]))
+    for note in cohort.notes:
+        typer.echo(note)

@@ -1,0 +1,111 @@
+"""`modelward study plan` and `modelward site budget`: what privacy costs, and what is left."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from modelward.privacy.budget import Standing
+    from modelward.simulation.forecast import Forecast
+    from modelward.site.statement import Statement
+
+StudyFile = Annotated[Path, typer.Argument(help="The study file, such as study.toml.")]
+SiteFolder = Annotated[Path, typer.Argument(help="Folder of the site.", metavar="SITE")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
+
+WIDTH = 40
+"""Characters of a bar."""
+
+
+def plan(
+    file: StudyFile,
+    patients: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="Training units of a site; repeat it for several."),
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Price a study before it is signed: noise, budget, bytes and time at each site."""
+    from modelward.simulation.forecast import forecast
+    from modelward.study.read import read
+
+    study = read(file)
+    found = forecast(study, patients or [200, 1000, 5000])
+    typer.echo(json.dumps(found.to_json()) if as_json else _forecast(found))
+
+
+def budget(folder: SiteFolder, *, as_json: Json = False) -> None:
+    """Show what patients have spent, reserved and left, over all studies."""
+    from modelward.gate.policy_file import read_policy
+    from modelward.ledger import archive
+    from modelward.ledger.log import KEY
+    from modelward.ledger.verify import read_key
+    from modelward.site.statement import statement
+
+    place = folder / "ledger"
+    entries = archive.read(place, read_key(place / KEY)).entries()
+    found = statement(entries, folder, read_policy(folder / "policy.toml"))
+    typer.echo(json.dumps(found.to_json()) if as_json else _statement(found))
+
+
+def _statement(found: "Statement") -> str:
+    head = f"{'study':<14}{'patients':>9}{'spent':>8}{'reserved':>10}{'left':>8}  no bound"
+    rows = [
+        f"{each.study[:12]:<14}{each.patients:>9,}{_three(each.standing)}  "
+        + (f"{each.unbounded} releases" if each.unbounded else "-")
+        for each in found.accounts
+    ]
+    whole = f"{'all studies':<14}{'':>9}{_three(found.whole)}"
+    bars = [
+        f"{each.study[:12]:<14}{_bar(each.standing, found.ceiling_study)}"
+        for each in found.accounts
+    ]
+    return "\n".join(
+        [
+            f"epsilon of the most used patient, at delta {found.delta:g}; ceilings: "
+            f"{found.ceiling_study:g} a study, {found.ceiling_lifetime:g} for ever",
+            "",
+            head,
+            *rows,
+            whole,
+            "",
+            *bars,
+            f"{'all studies':<14}{_bar(found.whole, found.ceiling_lifetime)}",
+            "",
+            "# spent   = reserved   . left. Studies cost less together than their sum.",
+            "Releases without a bound (exact sums) are listed and never added.",
+        ]
+    )
+
+
+def _three(found: "Standing") -> str:
+    return f"{found.spent:>8.2f}{found.reserved:>10.2f}{found.left:>8.2f}"
+
+
+def _bar(found: "Standing", ceiling: float) -> str:
+    spent = min(WIDTH, round(WIDTH * found.spent / ceiling))
+    taken = min(WIDTH, round(WIDTH * (found.spent + found.reserved) / ceiling))
+    return f"[{'#' * spent}{'=' * (taken - spent)}{'.' * (WIDTH - taken)}] of {ceiling:g}"
+
+
+def _forecast(found: "Forecast") -> str:
+    head = f"{'units':>8}{'in a step':>11}{'noise/signal':>14}{'seconds a round':>17}  says"
+    rows = [
+        f"{each.units:>8,}{each.in_a_step:>11.1f}{each.noise_to_signal:>14.2f}"
+        f"{each.seconds:>17.1f}  {each.says}"
+        for each in found.sites
+    ]
+    return "\n".join([*found.lines, "", head, *rows, "", *found.notes])
+
+
+def add_plan(app: typer.Typer) -> None:
+    """Add `plan` to `modelward study`."""
+    app.command()(plan)
+
+
+def add_budget(app: typer.Typer) -> None:
+    """Add `budget` to `modelward site`."""
+    app.command()(budget)
