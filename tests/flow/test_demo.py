@@ -106,6 +106,33 @@ def test_two_workers_give_the_heart_model_of_one(heart, tmp_path):
     )
 
 
+def same_over_the_wire(folder: Path, name: str, expected: str) -> None:
+    """Run a study as processes over mutual TLS, with approvals, and compare its model."""
+    words = ("--only", name, "--json", "--out", "demo", "--wire", "jetstream")
+    found = modelward("demo", *words, cwd=folder, seconds=1800)
+    assert found.returncode == 0, found.stderr
+    told = json.loads(found.stdout)
+
+    assert told["studies"][0]["model_sha256"] == expected
+    assert set(told["wire"]) == {"round_ms_median", "bytes_up", "bytes_down"}
+    assert min(told["wire"].values()) > 0
+
+
+@pytest.mark.engine
+def test_hub_and_sites_as_processes_give_the_heart_model_of_one(heart, tmp_path):
+    same_over_the_wire(tmp_path, "heart-disease", heart[1]["model_sha256"])
+
+
+@pytest.mark.engine
+@pytest.mark.exhaustive
+def test_hub_and_sites_as_processes_give_the_pneumonia_model_of_one(tmp_path):
+    for name in ("one", "wire"):
+        (tmp_path / name).mkdir()
+    alone = demo(tmp_path / "one", "pneumonia-cxr")["model_sha256"]
+
+    same_over_the_wire(tmp_path / "wire", "pneumonia-cxr", alone)
+
+
 def test_without_json_there_is_a_table_and_where_to_read_on(heart):
     folder, study = heart
 

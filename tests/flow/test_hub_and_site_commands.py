@@ -20,8 +20,10 @@ from typing import Any
 import pytest
 
 from modelward.engines.jetstream.loopback import free_port
+from modelward.joining.files import read_hub_key
 from modelward.ledger.verify import verify
 from modelward.site.isolation import unavailable
+from modelward.site.predict import open_model
 from tests.wire import STUDY_FILE, make_site
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -182,6 +184,12 @@ def test_two_approve_one_declines_and_is_never_asked(country):
     assert "approval" in kinds
     assert "north approved, south approved, west declined" in country.hub_says()
     assert "connected" in modelward(country.folder, "site", "status", "north")
+    assert "all 2 rounds" in country.state()["finished"]
+    exported = modelward(country.folder, "model", "export", "hub", "--study", "small")
+    assert "model.safetensors\nmodel.card.json\nmodel.study.json\nsigned by" in exported
+    key = country.folder / "north" / "membership.json"
+    opened = open_model(country.folder / "model.safetensors", hub_key=read_hub_key(str(key)))
+    assert opened.study.sha256 == study
 
 
 def test_a_changed_study_needs_new_approvals_and_a_withdrawal_ends_one(country):

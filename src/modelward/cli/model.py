@@ -10,15 +10,41 @@ app = typer.Typer(no_args_is_help=True, help="Take the result of a study to new 
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run, or of a hub.")],
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("model.safetensors"),
+    study: Annotated[
+        str, typer.Option(help="Of a hub: the study's name, or the start of its hash.")
+    ] = "",
 ) -> None:
-    """Write the model of a run, with its card and its study."""
+    """Write the model of a finished study, with its card and its terms."""
     from modelward.simulation.export import export_model, hub_key
 
-    for path in export_model(run, out):
+    if (run / "hub.toml").exists():
+        files, key = _of_hub(run, study, out)
+    else:
+        files, key = export_model(run, out), hub_key(run)
+    for path in files:
         typer.echo(path)
-    typer.echo(f"signed by the hub with the public key {hub_key(run)}")
+    typer.echo(f"signed by the hub with the public key {key}")
+
+
+def _of_hub(path: Path, named: str, out: Path) -> tuple[list[Path], str]:
+    """Export from a deployed hub; return the files and its public key."""
+    from modelward.cli.propose import named_study
+    from modelward.hub.consent import Consent
+    from modelward.hub.export import export_kept
+    from modelward.hub.registry import Registry
+    from modelward.joining.hub_folder import HubFolder
+
+    key = HubFolder.open(path).key
+    registry = Registry(path)
+    try:
+        consent = Consent(registry)
+        study = consent.agreement(named_study(consent, named)).study
+        files = export_kept(registry, study, key, out)
+    finally:
+        registry.close()
+    return files, key.public_key().public_bytes_raw().hex()
 
 
 @app.command()

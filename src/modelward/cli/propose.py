@@ -9,6 +9,9 @@ import typer
 if TYPE_CHECKING:
     from modelward.hub.consent import Consent, Going
 
+FEWEST_DIGITS = 6
+"""Of a hash, to name a study by."""
+
 Hub = Annotated[Path, typer.Option(help="Folder of the hub.", metavar="HUB")]
 Study = Annotated[str, typer.Argument(help="A study's name, or the start of its hash.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
@@ -79,12 +82,13 @@ def status(
     registry = Registry(hub)
     try:
         consent = Consent(registry)
-        wanted = [_find(consent, study)] if study else _all(consent)
+        wanted = [named_study(consent, study)] if study else _all(consent)
         found: list[dict[str, Any]] = [
             {
                 "study": each,
                 "id": consent.agreement(each).study.id,
                 "state": consent.going(each),
+                "finished": registry.finished(consent.agreement(each).study),
                 "roster": consent.agreement(each).fingerprint,
                 "sites": [asdict(standing) for standing in consent.standing(each)],
             }
@@ -96,7 +100,8 @@ def status(
         typer.echo(json.dumps(found))
         return
     for row in found:
-        typer.echo(f"{row['id']}  {str(row['study'])[:12]}…  {row['state']}")
+        done = "" if row["finished"] is None else f", finished: {row['finished']}"
+        typer.echo(f"{row['id']}  {str(row['study'])[:12]}…  {row['state']}{done}")
         for site in row["sites"]:
             by = f"  {site['person']}, {site['time']}" if site["person"] else ""
             typer.echo(f"  {site['site']:<24}{site['word'] or 'undecided'}{by}")
@@ -109,7 +114,7 @@ def _set(study: str, hub: Path, going: "Going") -> None:
     registry = Registry(hub)
     try:
         consent = Consent(registry)
-        sha256 = _find(consent, study)
+        sha256 = named_study(consent, study)
         consent.set_going(sha256, going)
     finally:
         registry.close()
@@ -120,8 +125,8 @@ def _all(consent: "Consent") -> list[str]:
     return [each.study.sha256 for each in consent.agreements()]
 
 
-def _find(consent: "Consent", named: str) -> str:
-    """Return the SHA-256 of the one proposed study that `named` fits.
+def named_study(consent: "Consent", named: str) -> str:
+    """Return the SHA-256 of the one proposed study that `named` fits; "" fits all.
 
     Raises:
         NotApproved: If none or several fit.
@@ -131,7 +136,8 @@ def _find(consent: "Consent", named: str) -> str:
     fitting = [
         each.study.sha256
         for each in consent.agreements()
-        if each.study.id == named or (len(named) >= 6 and each.study.sha256.startswith(named))  # noqa: PLR2004
+        if named in ("", each.study.id)
+        or (len(named) >= FEWEST_DIGITS and each.study.sha256.startswith(named))
     ]
     if len(fitting) == 1:
         return fitting[0]

@@ -24,6 +24,7 @@ from modelward.core.artifact import Card
 from modelward.core.canonical import Json, canonical_hash
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Finding, Refusal, Release
+from modelward.gate.leaks import Look
 from modelward.gate.rules import Offer, Rule
 from modelward.ledger import kinds
 
@@ -82,7 +83,7 @@ class Door:
         offered = offer()
         findings = rules(offered)
         return (
-            self.refuse(task, offered.kind, findings)
+            self.refuse(task, offered.kind, findings, offered.look)
             if findings
             else self._release(task, offered)
         )
@@ -114,17 +115,21 @@ class Door:
                 bytes=length,
                 patients=offer.patients,
                 privacy=signed.privacy,
+                **_looked(offer.look),
             )
         )
         return Release(self.site, task.id, self.outbox.artifact(digest, task.id, offer.schema))
 
-    def refuse(self, task: Task, kind: str, findings: tuple[Finding, ...]) -> Refusal:
+    def refuse(
+        self, task: Task, kind: str, findings: tuple[Finding, ...], look: Look | None = None
+    ) -> Refusal:
         """Record that nothing leaves for `task`, and why; return the refusal.
 
         Args:
             task: The question.
             kind: Kind of the artifact that was asked for.
             findings: At least one.
+            look: The inspector's, if there was one.
         """
         self.ledger.append(
             kinds.fields(
@@ -134,6 +139,7 @@ class Door:
                     {"rule": finding.rule, "says": finding.says, "remedy": finding.remedy}
                     for finding in findings
                 ],
+                **_looked(look),
             )
         )
         return Refusal(self.site, task.id)
@@ -147,3 +153,11 @@ def _asked(task: Task, kind: str) -> dict[str, Json]:
         "task": task.id,
         "artifact": kind,
     }
+
+
+def _looked(look: Look | None) -> dict[str, Json]:
+    """Return the salted hash of the inspector's figures, where it has looked."""
+    if look is None or not look.taken:
+        return {}
+    digest = look.digest
+    return {} if digest is None else {"leakage": digest}

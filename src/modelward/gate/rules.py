@@ -20,6 +20,8 @@ from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import NUMPY, Schema, TensorSpec
 from modelward.core.verdict import Finding
+from modelward.gate import traces
+from modelward.gate.leaks import Look, leaks
 from modelward.gate.policy import Policy
 from modelward.gate.terms import objections
 
@@ -46,6 +48,7 @@ class Offer:
         sent_bytes: Bytes already released for this study.
         today_bytes: Bytes already released today (UTC), for all studies.
         privacy: Its privacy event, as the card carries it.
+        look: The inspector's look at it; None where nobody has the data to look with.
     """
 
     task: Task
@@ -56,6 +59,7 @@ class Offer:
     sent_bytes: int = 0
     today_bytes: int = 0
     privacy: Mapping[str, str | int | float] = field(default_factory=lambda: dict(UNBOUNDED))
+    look: Look | None = None
 
 
 Rule = Callable[[Offer], tuple[Finding, ...]]
@@ -70,7 +74,8 @@ def standard(study: Study, policy: Policy) -> Rule:
     """Return the rules that every offer for `study` meets at a site with `policy`.
 
     The study's terms and the shape of the tensors are judged first; rules about values run
-    only on tensors that are exactly what the study asks for.
+    only on tensors that are exactly what the study asks for, and the inspector looks only at
+    what nothing else speaks against.
     """
     against = objections(study, policy)
     shape = all_of(
@@ -80,13 +85,14 @@ def standard(study: Study, policy: Policy) -> Rule:
         min_patients(policy.min_patients, study.study.min_patients),
         byte_budget(policy.round_bytes, policy.study_bytes, policy.day_bytes),
     )
-    values = all_of(finite, update_bounds(min(policy.max_norm, study.privacy.clip)))
+    values = all_of(finite, update_bounds(min(policy.max_norm, study.privacy.clip)), form)
 
     def rule(offer: Offer) -> tuple[Finding, ...]:
         found = shape(offer)
         if any(finding.rule in {"buffers", "schema"} for finding in found):
             return found
-        return found + values(offer)
+        found += values(offer)
+        return found or leaks(offer.look, policy.leakage)
 
     return rule
 
@@ -228,6 +234,14 @@ def update_bounds(max_norm: float) -> Rule:
         return tuple(found)
 
     return rule
+
+
+def form(offer: Offer) -> tuple[Finding, ...]:
+    """Object to an update in the form of a message; traces.py says which forms."""
+    if offer.kind != "update":
+        return ()
+    tensors = offer.tensors
+    return traces.whole_numbers(tensors) + traces.rank(tensors) + traces.sparsity(tensors)
 
 
 def _off_grid(name: str) -> Finding:

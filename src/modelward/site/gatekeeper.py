@@ -40,6 +40,7 @@ from modelward.recipes.brought import require
 from modelward.site import intake, transcripts
 from modelward.site.approvals import Approvals, DecisionRecord
 from modelward.site.hospital import Hospital, Trainer, now
+from modelward.site.inspecting import Inspector, IsolatedInspector
 from modelward.site.intake import Seen
 from modelward.site.isolated import IsolatedTrainer
 from modelward.site.mailbag import Mailbag
@@ -60,6 +61,7 @@ class Gatekeeper:
         policy: What it allows, who may approve, and how the trainer is kept apart.
         clock: The time of ledger entries.
         trainer: Who computes; isolated as the policy says if absent.
+        inspector: Who looks at offers; isolated like the trainer if both are absent.
 
     Raises:
         IsolationUnavailable: If this machine cannot keep the trainer apart as asked.
@@ -74,14 +76,18 @@ class Gatekeeper:
         *,
         clock: Callable[[], datetime] = now,
         trainer: Trainer | None = None,
+        inspector: Inspector | None = None,
     ) -> None:
         folder = folder.resolve()  # processes with another working folder are started from it
         self.name, self.folder = name, folder
         if trainer is None:
             trainer = IsolatedTrainer(folder, name, policy.isolation)
             trainer.on_cohort = self._note_cohort
+            inspector = inspector or IsolatedInspector(folder, policy.isolation, policy.leakage)
         self._trainer = trainer
-        self._hospital = Hospital(folder, name, policy=policy, clock=clock, trainer=trainer)
+        self._hospital = Hospital(
+            folder, name, policy=policy, clock=clock, trainer=trainer, inspector=inspector
+        )
         note_policy(self._hospital.ledger, policy)
         self._record = DecisionRecord(self._hospital.ledger)
         self.mailbag = Mailbag(self._hospital.circle)

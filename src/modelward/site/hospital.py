@@ -6,6 +6,7 @@ The folder of a site:
     site.key        its signing key
     outbox/         artifacts it has released, to be sent again after a crash
     ledger/         what its gate decided, provably
+    leakage/        what the inspector found in each offer; sent to nobody
     witness/        what it has seen of the ledgers of others (ledger/circle.py)
 """
 
@@ -31,12 +32,14 @@ from modelward.readers.cohort import Cohort
 from modelward.readers.open import open_cohort
 from modelward.site.answer import Computed, compute, nobody
 from modelward.site.extractor import patient_key
+from modelward.site.inspecting import Inspector
 from modelward.site.keys import signing_key
+from modelward.site.looking import Looking
 from modelward.site.sent import Sent
 from modelward.site.snapshot import CohortFacts, cohort_digest, facts_of
 from modelward.site.spending import Booked, Spending, require_unit
+from modelward.site.task_model import model_of
 from modelward.study.answers import answer_to
-from modelward.study.model import Model, model_schema
 
 
 def now() -> datetime:
@@ -124,6 +127,8 @@ class Hospital:
         policy: What it allows to leave.
         clock: The time of ledger entries; no result depends on it.
         trainer: Who computes; in this process if absent.
+        inspector: Who looks at offers with the data at hand; nobody if absent, as in a
+            simulation, where whoever runs it holds all data anyway.
     """
 
     def __init__(
@@ -134,6 +139,7 @@ class Hospital:
         policy: Policy | None = None,
         clock: Callable[[], datetime] = now,
         trainer: Trainer | None = None,
+        inspector: Inspector | None = None,
     ) -> None:
         self.folder, self.name, self.policy = folder, name, policy or Policy()
         key = signing_key(folder / "site.key")
@@ -145,6 +151,9 @@ class Hospital:
         self.door = Door(name, key, Store(folder / "outbox"), self.ledger)
         self._studies: dict[str, Study] = {}
         self.trainer = trainer or DirectTrainer(folder, name)
+        self._looking = None
+        if inspector is not None:
+            self._looking = Looking(inspector, folder, key, self.policy.leakage)
         self._sent = Sent(self.ledger, clock)
         self.spending = Spending(
             folder,
@@ -192,7 +201,9 @@ class Hospital:
         if self.circle.stopped:
             return Refusal(self.name, task.id)
         if study.privacy.dp is None:
-            return self.decide(task, lambda: self.trainer.compute(task, study, models))
+            return self.decide(
+                task, lambda: self.trainer.compute(task, study, models), models=models
+            )
         return self.door.decided(task) or self._answer_privately(task, study, models)
 
     def _answer_privately(self, task: Task, study: Study, models: Store) -> Answer:
@@ -208,7 +219,10 @@ class Hospital:
             kind, _ = answer_to(study, task.kind)
             return self.door.refuse(task, kind, (Finding("budget", error.what, error.remedy),))
         return self.decide(
-            task, lambda: self.trainer.compute(task, study, models, booked), booked.card
+            task,
+            lambda: self.trainer.compute(task, study, models, booked),
+            booked.card,
+            models=models,
         )
 
     def _fewest(self, task: Task, study: Study) -> int:
@@ -220,6 +234,8 @@ class Hospital:
         task: Task,
         computed: Callable[[], Computed],
         privacy: Mapping[str, str | int | float] = UNBOUNDED,
+        *,
+        models: Store | None = None,
     ) -> Answer:
         """Return what the gate says of what `computed` brings; it is called at most once.
 
@@ -235,15 +251,20 @@ class Hospital:
         before = self.ledger.size
         answer = self.door.decide(
             task,
-            lambda: replace(self._offer(task, study, computed()), privacy=privacy),
+            lambda: replace(self._offer(task, study, computed(), models), privacy=privacy),
             standard(study, self.policy),
         )
         if isinstance(answer, Release) and self.ledger.size > before:
             self._sent.note(task.study, answer.artifact.card.nbytes)
         return answer
 
-    def _offer(self, task: Task, study: Study, computed: Computed) -> Offer:
+    def _offer(
+        self, task: Task, study: Study, computed: Computed, models: Store | None
+    ) -> Offer:
         kind, schema = answer_to(study, task.kind)
+        look = None
+        if self._looking is not None and models is not None:
+            look = self._looking.at(task, study, computed.tensors, models)
         return Offer(
             task=task,
             kind=kind,
@@ -252,22 +273,13 @@ class Hospital:
             schema=schema,
             sent_bytes=self._sent.for_study(task.study),
             today_bytes=self._sent.today(),
+            look=look,
         )
 
     def close(self) -> None:
         """End the trainer and release the locks of ledger and witness."""
         self.trainer.close()
+        if self._looking is not None:
+            self._looking.close()
         self.circle.close()
         self.ledger.close()
-
-
-def model_of(task: Task, study: Study, models: Store) -> Model | None:
-    """Return the model that `task` starts from; None where it needs none.
-
-    Raises:
-        StorageError: If it is not in `models`, or damaged.
-        BadArtifact: If it is not a model of `study`.
-    """
-    if task.model is None:
-        return None
-    return Model.from_tensors(study, models.tensors(task.model, model_schema(study)))

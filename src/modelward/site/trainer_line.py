@@ -95,18 +95,19 @@ class Line:
                 stream.close()
 
 
-def child(view: View, log: Path) -> Line:
-    """Start the trainer as a child process.
+def child(view: View, log: Path, module: str = "modelward.site.trainer") -> Line:
+    """Start the trainer, or another `module` that enters a view, as a child process.
 
     Args:
         view: What it enters.
         log: File that takes what it prints.
+        module: What to run.
 
     Raises:
         OSError: If the kernel refuses a step.
     """
     with log.open("ab") as stream:
-        process = start(["-m", "modelward.site.trainer", json.dumps(view)], stream.fileno())
+        process = start(["-m", module, json.dumps(view)], stream.fileno())
     try:
         if view["namespaces"]:
             admit(process)

@@ -114,3 +114,25 @@ def test_a_compressed_archive_is_read_and_refused_when_damaged(tmp_path):
     path.write_bytes(bytes(raw))
     with pytest.raises(DataError, match="cannot be read as a NumPy archive"):
         load(path, ("images",))
+
+
+def test_images_say_whose_they_are(tmp_path):
+    patients = np.array([7, 7, 7, 3, 3, 9, 9, 9, 9, 1])
+
+    named = read_arrays(save(tmp_path / "d.npz", patients=patients), STUDY)
+    unnamed = read_arrays(save(tmp_path / "e.npz"), STUDY)
+
+    assert named.owner is not None
+    assert named.owner.tolist() == [0, 0, 0, 1, 1, 2, 2, 2, 2, 3]
+    assert len(set(zip(named.owner.tolist(), named.folds.tolist(), strict=True))) == 4
+    assert unnamed.owner is None
+    assert sorted(
+        int(i) for f in ("train", "validation", "test") for i in unnamed.owners(f)
+    ) == [*range(10)]
+
+
+def test_images_of_one_patient_in_two_folds_are_refused(tmp_path):
+    folds, patients = np.array([0] * 8 + [2] * 2), np.array(["a"] * 9 + ["b"])
+
+    with pytest.raises(DataError, match="1 patients are in more than one fold"):
+        read_arrays(save(tmp_path / "d.npz", folds=folds, patients=patients), STUDY)

@@ -293,3 +293,22 @@ def test_a_line_with_more_values_than_headings_is_named(tmp_path, separator):
 
     with pytest.raises(DataError, match=r"line 6: 6 values under 5 headings"):
         read_table(path, dataset(path), STUDY)
+
+
+def test_encounters_of_one_patient_are_numbered_alike_and_lie_in_one_fold(tmp_path):
+    encounters = table_study(TABLE, ('id = "small"', 'id = "small"\nunit = "encounter"'))
+    lines = [f"p{n // 3},50,1,surgical,{n % 2}" for n in range(30)]
+
+    cohort = read_lines(tmp_path, lines, encounters, patient="patient")
+
+    assert cohort.owner is not None
+    assert cohort.owner.tolist() == [n // 3 for n in range(30)]
+    assert len(set(zip(cohort.owner.tolist(), cohort.folds.tolist(), strict=True))) == 10
+
+
+def test_a_patient_in_two_folds_is_refused(tmp_path):
+    encounters = table_study(TABLE, ('id = "small"', 'id = "small"\nunit = "encounter"'))
+    lines = ["a,50,1,surgical,1,train", "a,51,1,surgical,0,test", "b,52,0,other,1,train"]
+
+    with pytest.raises(DataError, match="1 patients are in more than one fold"):
+        read_lines(tmp_path, lines, encounters, patient="patient", split="split")

@@ -25,9 +25,10 @@ from modelward.site.gatekeeper import Gatekeeper
 from modelward.site.hospital import DirectTrainer, Hospital
 from modelward.site.isolated import IsolatedTrainer
 from modelward.study.model import Model, initial
-from modelward.study.scaling import Scaling
+from modelward.study.read import parse
+from modelward.study.scaling import Scaling, frozen
 from tests import sites
-from tests.sites import ADA, clock, fedavg, make_site, newton, policy, proposal
+from tests.sites import ADA, FEDAVG, clock, fedavg, make_site, newton, policy, proposal
 
 
 class Ward:
@@ -461,3 +462,29 @@ def test_a_longer_opt_out_list_takes_effect_when_the_cohort_is_extracted_again(t
         made.keeper.close()
 
     assert [each["opted_out"] for each in noted] == [1, 2]
+
+
+def test_a_private_study_is_booked_here_and_drawn_in_the_trainers_own_process(tmp_path):
+    private = parse(
+        FEDAVG.replace('[stop]\nmetric = "auc"\n', "")
+        + "[privacy.dp]\nepsilon = 3.0\nsampling = 0.5\n"
+    )
+    made = Ward(tmp_path, private, isolation="none")
+    scaling = frozen(private, {})
+    try:
+        approved(made)
+        task = made.task(model=made.put(initial(private, scaling)))
+        answer = made.ask(task)
+        again = made.ask(task)
+        entries = list(made.keeper._hospital.ledger)
+    finally:
+        made.keeper.close()
+
+    assert isinstance(answer, Release)
+    assert isinstance(again, Release)
+    assert again.artifact.card.sha256 == answer.artifact.card.sha256
+    assert answer.artifact.card.privacy["mechanism"] == "gaussian"
+    kinds = [entry["kind"] for entry in entries if entry["kind"] != "approval"]
+    assert kinds[-3:] == ["reservation", "privacy", "release"]
+    log = made.folder / "trainer.log"
+    assert not log.exists() or b"Traceback" not in log.read_bytes()

@@ -33,6 +33,10 @@ _Words = tuple[str, int, str]
 """Kind, round, and SHA-256 of the body."""
 
 
+REMEMBERED = 64
+"""Sequences of one sender whose messages are known again; older ones are replays."""
+
+
 @dataclass(slots=True)
 class _Study:
     """What is known of one study's messages.
@@ -259,7 +263,10 @@ def _is_known(book: _Study, raw: bytes) -> bool:
 def _index(book: _Study, raw: bytes, party: str) -> None:
     """Remember a message of our own file; its signature was checked when it came."""
     said = parse_strict(raw, what="message")
-    book.seen.setdefault(said["sender"], {})[said["sequence"]] = digest(raw)
+    seen = book.seen.setdefault(said["sender"], {})
+    seen[said["sequence"]] = digest(raw)
+    if len(seen) > REMEMBERED:
+        del seen[min(seen)]
     task = said["body"].get("task")
     if said["sender"] == party:
         words = (said["kind"], said["round"], canonical_hash(said["body"]))

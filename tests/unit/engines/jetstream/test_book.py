@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from modelward.artifact.envelope import Envelope, seal, unseal
-from modelward.engines.jetstream.book import VALID, Book, restored
+from modelward.engines.jetstream.book import REMEMBERED, VALID, Book, restored
 from modelward.errors import MessageRefused, StorageError
 from tests.letters import HUB, MODEL, MORNING, STRANGER, STUDY, letter
 
@@ -133,4 +133,16 @@ def test_studies_do_not_share_sequences(tmp_path):
     other = letter(sequence=1, study="11" * 32)
 
     assert book.repeats(seal(other, HUB), other) is False
+    book.close()
+
+
+def test_what_is_remembered_does_not_grow_and_what_is_older_is_a_replay(tmp_path):
+    book = Book(tmp_path, "north", STRANGER)
+    letters = [letter(sequence=number) for number in range(1, REMEMBERED + 2)]
+    for each in letters:
+        book.keep(STUDY, seal(each, HUB))
+
+    assert book.repeats(seal(letters[1], HUB), letters[1])
+    with pytest.raises(MessageRefused, match="sequence 1 after"):
+        book.repeats(seal(letters[0], HUB), letters[0])
     book.close()

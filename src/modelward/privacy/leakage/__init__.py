@@ -1,0 +1,1 @@
+"""Leakage tests: what an artifact tells about the records behind it, measured."""

@@ -1,0 +1,149 @@
+"""Looks at one offer with the site's own records at hand; figures out, no values.
+
+Pure: study, cohort, model and offered tensors in, `Inspection` out. It runs in a process of
+its own at a hospital (inspector.py), which shares no memory with the trainer, so a recipe
+that was changed does not mark its own work. What the figures mean for the release is
+decided by the gate (gate/leaks.py).
+
+Own records are those of the training fold; validation and test units are what a model must
+not tell them from. Copies are looked for among all of them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelward.core.columns import columns, inputs
+from modelward.core.study import Study
+from modelward.core.task import Task
+from modelward.core.tensors import Tensors
+from modelward.privacy.leakage import inversion, membership
+from modelward.privacy.leakage.copies import Passages
+from modelward.privacy.leakage.figures import Inspection
+from modelward.privacy.leakage.inversion import Likeness, Whitened
+from modelward.privacy.leakage.membership import Membership
+from modelward.readers.cohort import FOLDS, Cohort
+from modelward.recipes.catalogue import recipe
+from modelward.study.model import Model, parameter_schema
+
+FIRST_LAYERS = (("hidden1.weight", "hidden1.bias"), ("weight", "intercept"))
+"""Weight and bias of the layers that see the inputs themselves, by recipe."""
+
+Layer = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+class Looker:
+    """Everything about one cohort that does not change from offer to offer.
+
+    Args:
+        study: The approved study.
+        cohort: The site's units.
+        similarity: Probability that likeness finds nothing by chance.
+    """
+
+    def __init__(self, study: Study, cohort: Cohort, similarity: float) -> None:
+        self._study, self._cohort, self._similarity = study, cohort, similarity
+        self._passages: dict[bytes, Passages] = {}
+        self._whitened: Whitened | None = None
+
+    def look(
+        self, task: Task, model: Model | None, tensors: Tensors, *, full: bool
+    ) -> Inspection:
+        """Return the figures of `tensors`.
+
+        Args:
+            task: What they answer.
+            model: The model of the task; None for statistics.
+            tensors: What would leave, with the schema that the study asks for.
+            full: Whether to run all tests, or those that take 50 ms.
+        """
+        copies = self._searched(model).search(tensors, thorough=full)
+        if model is None or task.kind != "train" or not self._cohort.count("train"):
+            return Inspection(copies=copies, full=full)
+        own = self._seen(model, "train")
+        change, before = _first_layer(tensors), _first_layer(_named(model))
+        fits = change is not None and change[0].shape[1] == own.shape[1]
+        return Inspection(
+            copies=copies,
+            recovered=inversion.recovered(*change, own) if change and fits else 0,
+            traps=inversion.traps(*before, own) if before and fits and _hidden(tensors) else 0,
+            units=len(before[1]) if before and fits and _hidden(tensors) else 0,
+            likeness=self._likeness(own, tensors) if full else None,
+            membership=self._told(model, tensors) if full else (),
+            full=full,
+        )
+
+    def _searched(self, model: Model | None) -> Passages:
+        scaling = None if model is None else model.scaling
+        key = (
+            b"" if scaling is None else b"".join(v.tobytes() for v in scaling.tensors.values())
+        )
+        if key not in self._passages:
+            self._passages.clear()
+            self._passages[key] = self._fingerprinted(model)
+        return self._passages[key]
+
+    def _fingerprinted(self, model: Model | None) -> Passages:
+        x = self._cohort.x
+        if self._study.image is not None:
+            return Passages(x)
+        listed = columns(self._study)
+        low, high = (np.array([getattr(c, end) for c in listed]) for end in ("low", "high"))
+        tables = [x, (x - (low + high) / 2) / ((high - low) / 2)]
+        if model is not None and model.scaling is not None:
+            tables.append(model.scaling.apply(x))
+        return Passages(None, [np.nan_to_num(table, nan=0.0) for table in tables])
+
+    def _seen(self, model: Model, *folds: str) -> NDArray[np.float64]:
+        """Return the units of `folds` as the first layer sees them, [n, values]."""
+        x = self._cohort.x[self._in(*folds)]
+        if model.scaling is not None:
+            x = model.scaling.apply(x)
+        return x.reshape(len(x), -1).astype(np.float64)
+
+    def _in(self, *folds: str) -> NDArray[np.bool_]:
+        return np.isin(self._cohort.folds, [FOLDS[fold] for fold in folds])
+
+    def _likeness(self, own: NDArray[np.float64], tensors: Tensors) -> Likeness | None:
+        if own.shape[1] < inversion.FEWEST_DIMENSIONS:
+            return None
+        if self._whitened is None:
+            held_out = self._cohort.x[self._in("validation", "test")].reshape(-1, own.shape[1])
+            self._whitened = Whitened(own, held_out.astype(np.float64))
+        return self._whitened.likeness(tensors, self._similarity)
+
+    def _told(self, model: Model, tensors: Tensors) -> tuple[Membership, ...]:
+        """Return what the local model's loss tells about who was trained on."""
+        schema = parameter_schema(self._study)
+        local = model.parameters + schema.join(tensors).astype(model.parameters.dtype)
+        own, others = self._in("train"), self._in("validation", "test")
+        if not others.any():
+            return ()
+        x = self._cohort.x
+        if model.scaling is not None:
+            x = model.scaling.apply(x)
+        p = recipe(self._study.recipe).probabilities(local, x, inputs(self._study))
+        y = self._cohort.y
+        loss = membership.losses(p, y)
+        return membership.by_outcome(loss[own], y[own], loss[others], y[others])
+
+
+def _named(model: Model) -> Mapping[str, NDArray[Any]]:
+    return parameter_schema(model.study).split(model.parameters)
+
+
+def _hidden(tensors: Tensors) -> bool:
+    """Return whether the first layer has rectified units, which can be traps."""
+    return "hidden1.weight" in tensors
+
+
+def _first_layer(tensors: Tensors) -> Layer | None:
+    """Return weight [units, inputs] and bias [units] of the layer on the inputs, if any."""
+    for weight, bias in FIRST_LAYERS:
+        if weight in tensors and bias in tensors and "conv1.weight" not in tensors:
+            found = np.asarray(tensors[weight], np.float64)
+            matrix = found if found.ndim > 1 else found[None]
+            return matrix, np.asarray(tensors[bias], np.float64).reshape(-1)
+    return None
