@@ -17,6 +17,31 @@ StudyFile = Annotated[Path, typer.Option("--study", help="The study file.")]
 
 
 @app.command()
+def init(
+    store: Annotated[Path, typer.Argument(help="File or folder with the data.")],
+    study: StudyFile,
+    *,
+    out: Annotated[Path, typer.Option(help="File to write.")] = Path("dataset.toml"),
+) -> None:
+    """Look at the data and write a first dataset.toml, with what could not be mapped."""
+    from modelward import durable
+    from modelward.errors import DataError
+    from modelward.readers.propose import proposal
+    from modelward.study.read import read
+
+    if out.exists():
+        raise DataError(
+            f"{out} exists",
+            why="a proposal never replaces what somebody wrote",
+            remedy="give another file with --out, or move that one away",
+        )
+    text, absent = proposal(store, read(study))
+    durable.write_whole(out, text.encode())
+    typer.echo(f"wrote {out}; not found: {', '.join(absent) or 'nothing is missing'}")
+    typer.echo(f"next    modelward data check {out} --study {study}")
+
+
+@app.command()
 def check(
     dataset: DatasetFile,
     study: StudyFile,

@@ -5,9 +5,11 @@ change its meaning because a guess about its types came out differently.
 """
 
 import csv
+import gzip
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 import duckdb
 import numpy as np
@@ -136,8 +138,15 @@ def _literal(path: Path) -> str:
 
 def _separator(path: Path, encoding: str) -> str:
     """Return what stands between the headings; a comma if nothing does."""
-    with path.open(encoding=encoding, errors="replace") as stream:
+    with _open(path, encoding) as stream:
         return max(SEPARATORS, key=stream.readline().count)
+
+
+def _open(path: Path, encoding: str) -> TextIO:
+    """Open a CSV file, gzipped or not, as text with its line ends."""
+    if path.suffix.lower() == ".gz":
+        return gzip.open(path, "rt", newline="", encoding=encoding, errors="replace")
+    return path.open(newline="", encoding=encoding, errors="replace")
 
 
 def _ragged_line(path: Path, encoding: str) -> Fault | None:
@@ -147,7 +156,7 @@ def _ragged_line(path: Path, encoding: str) -> Fault | None:
     """
     if path.suffix.lower() in PARQUET:
         return None
-    with path.open(newline="", encoding=encoding, errors="replace") as stream:
+    with _open(path, encoding) as stream:
         rows = csv.reader(stream, delimiter=_separator(path, encoding))
         width = len(next(rows, []))
         for row in rows:

@@ -1,0 +1,56 @@
+"""A first dataset.toml names what can be seen and leaves the rest open."""
+
+import pytest
+
+from modelward.errors import DataError
+from modelward.readers.open import open_cohort
+from modelward.readers.propose import kind_of, proposal
+from modelward.study.read import parse
+from tests.kinds import STUDY, patients, write_site
+from tests.studies import HEADING, rows, table_study, write_csv
+
+
+@pytest.mark.parametrize(
+    ("site", "store", "kind"),
+    [("wide", "daten.csv", "table"), ("fhir", "export", "fhir"), ("meds", "meds", "meds"),
+     ("omop", "cdm", "omop")],
+)  # fmt: skip
+def test_the_kind_of_a_store_is_seen(tmp_path, site, store, kind):
+    write_site(tmp_path / site, site, patients(5))
+
+    assert kind_of(tmp_path / site / store) == kind
+    text, absent = proposal(tmp_path / site / store, parse(STUDY))
+    assert f'kind = "{kind}"' in text
+    assert (absent == []) == (kind != "table")
+
+
+def test_a_table_of_another_country_is_seen_as_one(tmp_path):
+    write_site(tmp_path / "wide", "wide", patients(40))
+
+    text, absent = proposal(tmp_path / "wide" / "daten.csv", parse(STUDY))
+
+    assert 'patient = "PatNr"' in text
+    assert 'decimal = ","' in text
+    assert 'encoding = "latin-1"' in text or "ü" not in text
+    assert '# creatinine = "?"' in text
+    assert "creatinine" in absent
+
+
+def test_a_proposal_that_lacks_nothing_can_be_used_as_it_is(tmp_path):
+    heading = HEADING.replace("smoker", "Smoker").replace("age", "AGE")
+    path = write_csv(tmp_path / "a b.csv", rows(60), heading)
+
+    text, absent = proposal(path, table_study())
+    (tmp_path / "dataset.toml").write_text(text)
+
+    assert absent == []
+    assert len(open_cohort(tmp_path / "dataset.toml", table_study()).y) == 60
+
+
+def test_what_is_no_store_is_told(tmp_path):
+    (tmp_path / "notes.docx").write_text("")
+
+    with pytest.raises(DataError, match="no store that can be read"):
+        proposal(tmp_path / "notes.docx", table_study())
+    with pytest.raises(DataError, match="no OMOP, FHIR or MEDS folder"):
+        proposal(tmp_path, table_study())
