@@ -19,7 +19,8 @@
     ├── NotAdmitted                exit 17  keys, certificates or joining files do not fit
     ├── BadPrivacyTerms            exit 20  privacy terms that mean no bound
     ├── BudgetExceeded             exit 21  more privacy than these patients have left
-    └── MaskingFailed              exit 22  secure aggregation cannot go on safely
+    ├── MaskingFailed              exit 22  secure aggregation cannot go on safely
+    └── HeldForReview              exit 23  a person has to decide before anything leaves
 
 Each error carries three sentences: what happened, why that is refused, and what the
 reader can do next. The CLI prints all three; nothing else formats errors. Exit codes are
@@ -164,3 +165,9 @@ class MaskingFailed(ModelwardError):
     """Secure aggregation cannot go on without showing what it must hide."""
 
     exit_code = 22
+
+
+class HeldForReview(ModelwardError):
+    """An answer waits at the site until a person has released or refused it."""
+
+    exit_code = 23

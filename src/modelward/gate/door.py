@@ -1,8 +1,11 @@
 """The one door out: an offer goes in, a release or a refusal comes out, both recorded.
 
+What the policy has reviewed waits behind the door until a person has decided (hold.py).
+
 Order, which never changes (docs/gate.md):
 
-    1. judge the offer by every rule; the door fails closed
+    1. judge the offer by every rule; the door fails closed. What is to be reviewed is kept
+       and recorded as held here, and goes on from here, judged again, when it is released
     2. write the tensors anew, canonically; submitted bytes do not exist for the door
     3. sign the card
     4. append the decision to the ledger, on disk before anything is sent
@@ -13,17 +16,20 @@ bytes: a crash between two steps costs no second release, and no second look at 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from modelward.artifact import card
-from modelward.artifact.store import Store
+from modelward.artifact import bundle, card
+from modelward.artifact.review import Review
+from modelward.artifact.store import Store, measure
 from modelward.core.artifact import Card
 from modelward.core.canonical import Json, canonical_hash
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Finding, Refusal, Release
+from modelward.errors import HeldForReview, StorageError
+from modelward.gate.hold import Held, Holding, waiting
 from modelward.gate.leaks import Look
 from modelward.gate.rules import Offer, Rule
 from modelward.ledger import kinds
@@ -50,18 +56,26 @@ class Door:
         key: Its signing key.
         outbox: Where released artifacts are kept, to be sent again after a crash.
         ledger: Its ledger.
+        holding: What waits for a person; None where nothing is ever held.
     """
 
     site: str
     key: Ed25519PrivateKey
     outbox: Store
     ledger: Record
+    holding: Holding | None = None
 
     def decided(self, task: Task) -> Answer | None:
-        """Return the answer that the ledger already holds for `task`, or None."""
+        """Return the answer that the ledger already holds for `task`, or None.
+
+        Raises:
+            HeldForReview: If it waits for a person.
+        """
         entry = self.ledger.find(task.id)
         if entry is None:
             return None
+        if entry["kind"] == "hold":
+            raise waiting(self.site, task.id, str(entry["awaits"]))
         if entry["kind"] != "release":
             return Refusal(self.site, task.id)
         return Release(self.site, task.id, self.outbox.artifact(str(entry["sha256"]), task.id))
@@ -75,6 +89,7 @@ class Door:
             rules: What the offer must satisfy.
 
         Raises:
+            HeldForReview: If it has to wait for a person; it is on disk, and recorded.
             StorageError: If the decision cannot be recorded; then nothing leaves.
         """
         known = self.decided(task)
@@ -82,30 +97,96 @@ class Door:
             return known
         offered = offer()
         findings = rules(offered)
-        return (
-            self.refuse(task, offered.kind, findings, offered.look)
-            if findings
-            else self._release(task, offered)
+        if findings:
+            return self.refuse(task, offered.kind, findings, offered.look)
+        if self.holding is not None and offered.kind in self.holding.kinds:
+            raise self._hold(task, offered, self.holding)
+        return self._release(task, offered, _looked(offered.look))
+
+    def held(self, task: Task) -> Held | None:
+        """Return what waits to answer `task`, as the ledger has it; None if nothing does.
+
+        Raises:
+            StorageError: If what lies there is not what was recorded.
+        """
+        entry = self.ledger.find(task.id)
+        if entry is None or entry["kind"] != "hold" or self.holding is None:
+            return None
+        held = self.holding.read(task.id)
+        if held.sha256 != entry.get("card"):
+            raise StorageError(
+                f"what is held for task {task.id[:12]}… is not what the ledger says",
+                why="what is to leave must be what was judged",
+                remedy="restore the folder held/ from a backup, or refuse the artifact",
+            )
+        return held
+
+    def settle(
+        self, task: Task, made: Review, offer: Callable[[], Offer], rules: Rule
+    ) -> Answer:
+        """Act on what a person decided about the answer to `task` that waits.
+
+        A release is judged again: a policy that was tightened while it waited holds, and the
+        bytes of other releases since count. The inspector does not look a second time.
+
+        Args:
+            task: The question, for which something is held.
+            made: The decision, checked to be of somebody who may decide about this card.
+            offer: What waits; called for a release only.
+            rules: What it must satisfy now.
+
+        Raises:
+            StorageError: If the decision cannot be recorded; then nothing leaves.
+        """
+        entry = self.ledger.find(task.id)
+        if entry is None or entry["kind"] != "hold":
+            raise AssertionError("only what is held is settled")
+        said: dict[str, Json] = {"by": made.person, "key": made.key, "review": made.sha256}
+        if "leakage" in entry:
+            said["leakage"] = entry["leakage"]
+        if made.word == "released":
+            waits = offer()
+            findings = rules(waits)
+            if not findings:
+                return self._release(task, waits, said)
+        else:
+            findings = (_refused_by(made),)
+        return self._refuse(task, str(entry["artifact"]), findings, said)
+
+    def _hold(self, task: Task, offer: Offer, holding: Holding) -> HeldForReview:
+        """Keep the offer and record that it waits; return what says so."""
+        digest, length = measure(bundle.encode(offer.tensors, offer.schema))
+        held = holding.put(self._card(task, offer, digest, length), offer.tensors, offer.schema)
+        self.ledger.append(
+            kinds.fields(
+                "hold",
+                **_asked(task, offer.kind),
+                findings=_told(held.findings),
+                awaits=holding.awaits,
+                card=held.sha256,
+                **_looked(offer.look),
+            )
+        )
+        return waiting(self.site, task.id, holding.awaits)
+
+    def _card(self, task: Task, offer: Offer, digest: str, length: int) -> Card:
+        return Card(
+            kind=offer.kind,
+            study=task.study,
+            round_no=task.round_no,
+            task=task.id,
+            site=self.site,
+            schema=canonical_hash(offer.schema.describe()),
+            sha256=digest,
+            nbytes=length,
+            patients=offer.patients,
+            privacy=dict(offer.privacy),
+            parent=task.model,
         )
 
-    def _release(self, task: Task, offer: Offer) -> Release:
+    def _release(self, task: Task, offer: Offer, said: Mapping[str, Json]) -> Release:
         digest, length = self.outbox.put(offer.tensors, offer.schema)
-        signed = card.sign(
-            Card(
-                kind=offer.kind,
-                study=task.study,
-                round_no=task.round_no,
-                task=task.id,
-                site=self.site,
-                schema=canonical_hash(offer.schema.describe()),
-                sha256=digest,
-                nbytes=length,
-                patients=offer.patients,
-                privacy=dict(offer.privacy),
-                parent=task.model,
-            ),
-            self.key,
-        )
+        signed = card.sign(self._card(task, offer, digest, length), self.key)
         self.outbox.put_card(signed)
         self.ledger.append(
             kinds.fields(
@@ -115,7 +196,7 @@ class Door:
                 bytes=length,
                 patients=offer.patients,
                 privacy=signed.privacy,
-                **_looked(offer.look),
+                **said,
             )
         )
         return Release(self.site, task.id, self.outbox.artifact(digest, task.id, offer.schema))
@@ -131,16 +212,13 @@ class Door:
             findings: At least one.
             look: The inspector's, if there was one.
         """
+        return self._refuse(task, kind, findings, _looked(look))
+
+    def _refuse(
+        self, task: Task, kind: str, findings: tuple[Finding, ...], said: Mapping[str, Json]
+    ) -> Refusal:
         self.ledger.append(
-            kinds.fields(
-                "refusal",
-                **_asked(task, kind),
-                findings=[
-                    {"rule": finding.rule, "says": finding.says, "remedy": finding.remedy}
-                    for finding in findings
-                ],
-                **_looked(look),
-            )
+            kinds.fields("refusal", **_asked(task, kind), findings=_told(findings), **said)
         )
         return Refusal(self.site, task.id)
 
@@ -161,3 +239,17 @@ def _looked(look: Look | None) -> dict[str, Json]:
         return {}
     digest = look.digest
     return {} if digest is None else {"leakage": digest}
+
+
+def _told(findings: tuple[Finding, ...]) -> list[Json]:
+    """Return findings as the ledger has them."""
+    return [asdict(finding) for finding in findings]
+
+
+def _refused_by(made: Review) -> Finding:
+    because = f": {made.reason}" if made.reason else ""
+    return Finding(
+        rule="hold",
+        says=f"{made.person} looked at it and refused it{because}",
+        remedy="ask that person; the task can have no other answer",
+    )

@@ -86,6 +86,8 @@ _SIGNED = {"decision": _is_hash, "key": _is_hash, "number": _is_count}
 """What a person signed (artifact/decision.py): its hash, the key, its place in order."""
 
 _JUDGED = {"policy": _is_hash, "leakage": _is_hash}
+_REVIEWED = {"by": _is_text, "key": _is_hash, "review": _is_hash}
+"""Who decided about what was held (artifact/review.py): name, key, hash of what was signed."""
 
 KINDS: Mapping[str, Kind] = {
     "approval": Kind(
@@ -108,18 +110,18 @@ KINDS: Mapping[str, Kind] = {
             "patients": _is_count,
             "privacy": _is_table,
         },
-        {**_JUDGED, "plaintext": _is_hash},
+        {**_JUDGED, "plaintext": _is_hash, **_REVIEWED},
     ),
     "refusal": Kind(
         "refused {artifact} for round {round} of study {study}: {findings}",
         {**_ASKED, "findings": _is_findings},
-        _JUDGED,
+        {**_JUDGED, **_REVIEWED},
     ),
     "hold": Kind(
         "holds {artifact} for round {round} of study {study} until {awaits} decides:"
         " {findings}",
         {**_ASKED, "findings": _is_findings, "awaits": _is_text},
-        _JUDGED,
+        {**_JUDGED, "card": _is_hash},
     ),
     "reservation": Kind(
         "reserved {events} on cohort {cohort} under {reservation} for study {study}",
@@ -210,7 +212,8 @@ def words(entry: Mapping[str, Json]) -> str:
     if kind is None or any(name not in entry for name in kind.needs):
         left = {name: value for name, value in entry.items() if name not in RESERVED}
         return f"says {left}"
-    return kind.says.format_map({name: _spoken(value) for name, value in entry.items()})
+    said = kind.says.format_map({name: _spoken(value) for name, value in entry.items()})
+    return f"{said}, after {entry['by']} reviewed it" if "review" in entry else said
 
 
 def _spoken(value: Json) -> str:

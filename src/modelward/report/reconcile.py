@@ -106,7 +106,7 @@ class _Comparing:
         for entry in entries:
             if entry.get("kind") == "release":
                 self._releases[str(entry["task"])] = entry
-            elif entry.get("kind") in {"refusal", "hold", "intake"}:
+            elif entry.get("kind") in {"refusal", "intake"}:
                 self._refusals.add(str(entry.get("task", entry.get("asked"))))
         self._seen: dict[str, int] = {}
         self._answered: dict[str, int] = {}

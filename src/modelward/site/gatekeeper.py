@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +31,7 @@ from modelward.core.verdict import Answer, Finding, Refusal, Release
 from modelward.errors import (
     BadArtifact,
     GateRefused,
+    HeldForReview,
     ModelwardError,
     NotApproved,
     StorageError,
@@ -102,6 +104,7 @@ class Gatekeeper:
             models: Where the model that it brings has been put.
 
         Raises:
+            HeldForReview: If the answer waits until a person has decided.
             DataError: If the site's data do not fit the study; no figures are in its words.
             TrainingFailed: If the trainer failed.
             StorageError: If a decision cannot be recorded; then nothing leaves.
@@ -152,10 +155,11 @@ class Gatekeeper:
         agreement = self.approvals.approved(envelope.study, self._record)
         study = agreement.study
         said = from_body(envelope.study, envelope.round_no, envelope.body)
-        told, own = self._told(study), None
+        told, own, answer = self._told(study), None, None
         if told is not None and said.round_no < told.round_no:
             return  # one that came again
-        answer = self._hospital.door.decided(transcripts.asked(study, said))
+        with suppress(HeldForReview):  # what waits here went into no sum
+            answer = self._hospital.door.decided(transcripts.asked(study, said))
         if isinstance(answer, Release):
             own = (answer.artifact.card.sha256, answer.artifact.card.patients)
         roster = tuple(sorted(agreement.roster))

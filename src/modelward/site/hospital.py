@@ -7,6 +7,8 @@ The folder of a site:
     outbox/         artifacts it has released, to be sent again after a crash
     ledger/         what its gate decided, provably
     leakage/        what the inspector found in each offer; sent to nobody
+    held/           what waits until a person has released or refused it
+    reviews/        what people decided about that, signed
     witness/        what it has seen of the ledgers of others (ledger/circle.py)
 """
 
@@ -22,6 +24,7 @@ from modelward.core.task import Task
 from modelward.core.verdict import Answer, Finding, Refusal, Release
 from modelward.errors import BadPrivacyTerms, BudgetExceeded, GateRefused
 from modelward.gate.door import Door
+from modelward.gate.hold import Holding
 from modelward.gate.policy import Policy
 from modelward.gate.rules import UNBOUNDED, Offer, standard
 from modelward.ledger.circle import Circle
@@ -35,6 +38,7 @@ from modelward.site.extractor import patient_key
 from modelward.site.inspecting import Inspector
 from modelward.site.keys import signing_key
 from modelward.site.looking import Looking
+from modelward.site.reviews import Reviews
 from modelward.site.sent import Sent
 from modelward.site.snapshot import CohortFacts, cohort_digest, facts_of
 from modelward.site.spending import Booked, Spending, require_unit
@@ -148,7 +152,10 @@ class Hospital:
             folder / "ledger", origin=signer.name, private_key=key, clock=clock
         )
         self.circle = Circle(folder / "witness", signer, clock, self.ledger)
-        self.door = Door(name, key, Store(folder / "outbox"), self.ledger)
+        people = self.policy.approvers
+        holding = Holding(folder / "held", self.policy.review, ", ".join(sorted(people)))
+        self.door = Door(name, key, Store(folder / "outbox"), self.ledger, holding)
+        self._reviews = Reviews(folder, name, people)
         self._studies: dict[str, Study] = {}
         self.trainer = trainer or DirectTrainer(folder, name)
         self._looking = None
@@ -192,6 +199,7 @@ class Hospital:
             models: Where the model that it starts from has been put.
 
         Raises:
+            HeldForReview: If the answer waits until a person has decided.
             GateRefused: If the site takes no part in the task's study.
             DataError: If the site's data do not fit the study.
             TrainingFailed: If training diverges.
@@ -200,6 +208,7 @@ class Hospital:
         study = self.study_of(task)
         if self.circle.stopped:
             return Refusal(self.name, task.id)
+        self._settle(task, study)
         if study.privacy.dp is None:
             return self.decide(
                 task, lambda: self.trainer.compute(task, study, models), models=models
@@ -257,6 +266,12 @@ class Hospital:
         if isinstance(answer, Release) and self.ledger.size > before:
             self._sent.note(task.study, answer.artifact.card.nbytes)
         return answer
+
+    def _settle(self, task: Task, study: Study) -> None:
+        """Act on what a person decided about the answer to `task`, if it waits for that."""
+        answer = self._reviews.act(self.door, task, study, (self.policy, self._sent))
+        if isinstance(answer, Release):
+            self._sent.note(task.study, answer.artifact.card.nbytes)
 
     def _offer(
         self, task: Task, study: Study, computed: Computed, models: Store | None

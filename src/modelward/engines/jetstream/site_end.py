@@ -46,10 +46,16 @@ from modelward.engines.jetstream.parcel import (
 )
 from modelward.engines.jetstream.presence import Presence
 from modelward.engines.jetstream.task_message import fetch_model, task_of
-from modelward.errors import EngineFailed, MessageRefused, ModelwardError, StorageError
+from modelward.errors import (
+    EngineFailed,
+    HeldForReview,
+    MessageRefused,
+    ModelwardError,
+    StorageError,
+)
 
 LATER_S = 5.0
-"""Wait before a task that met a full disk, say, is looked at again."""
+"""Wait before a task that met a full disk, say, or waits for a person is looked at again."""
 
 
 LOOK_S = 1.0
@@ -129,6 +135,7 @@ class SiteEnd:
         self._models = Store(folder / "models")
         self._journal = journal
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="site")
+        self._held: set[str] = set()
         self._stopped = threading.Event()
         self._in_order = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -235,6 +242,8 @@ class SiteEnd:
                 await self._read(line, message.data)
         except _NotYet:
             await message.nak(delay=LOOK_S)
+        except HeldForReview:
+            await message.nak(delay=LATER_S)
         except StorageError as error:
             self._journal("task-postponed", error=type(error).__name__)
             await message.nak(delay=LATER_S)
@@ -258,11 +267,20 @@ class SiteEnd:
         if not await self._on_desk(self.may_answer):
             raise _NotYet
         task = task_of(envelope)
-        self._journal(
-            "task", study=task.study, round=task.round_no, kind=task.kind, again=again
-        )
+        if task.id not in self._held:
+            self._journal(
+                "task", study=task.study, round=task.round_no, kind=task.kind, again=again
+            )
         await fetch_model(line, self._models, task, attached)
-        body, content = await self._on_desk(self._answer, task)
+        try:
+            body, content = await self._on_desk(self._answer, task)
+        except HeldForReview as error:
+            await self._on_desk(self._book.keep, envelope.study, raw)  # it comes again
+            if task.id not in self._held:
+                self._held.add(task.id)
+                self._journal("held", round=task.round_no, task=task.id, said=error.what[:200])
+            raise
+        self._held.discard(task.id)
         self._book.forget(task.study, task.round_no)
         attached = await self._upload(line, content, body)
         async with self._in_order:
@@ -276,7 +294,7 @@ class SiteEnd:
         """Return the body of the answer, and the released bytes; runs on the site's thread."""
         try:
             answer = self._site.answer(task, self._models)
-        except StorageError:
+        except (HeldForReview, StorageError):
             raise
         except ModelwardError as error:  # its text is about patients' data: it stays here
             self._journal("failed", round=task.round_no, error=type(error).__name__)
