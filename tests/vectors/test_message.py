@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from modelward.artifact.decision import Decision, sign
 from modelward.artifact.envelope import seal
+from modelward.artifact.review import Review
+from modelward.artifact.review import sign as sign_review
 from modelward.core.canonical import canonical_bytes
 from modelward.hub.transcript import from_body
 from tests.letters import HUB, MODEL, STUDY, letter
@@ -26,6 +28,16 @@ MADE = Decision(
     person="Dr Ada Byron",
     time="2026-11-20T09:30:00Z",
 )
+REVIEWED = Review(
+    word="released",
+    task=STUDY,
+    card=MODEL,
+    site="cleveland",
+    person="Dr Ada Byron",
+    time="2026-11-20T09:30:00Z",
+    reason="nothing small in it",
+)
+REVIEW = Path(__file__).parent / "message/review.json"
 APPROVAL = Path(__file__).parent / "message/approval.json"
 FILE = Path(__file__).parent / "message/task.json"
 PAGE = Path(__file__).parents[2] / "docs/formats/message.md"
@@ -71,6 +83,24 @@ def test_a_stranger_can_check_the_approval():
     public.verify(signature, b"modelward-decision/1\n" + signed.encode())
 
     assert (fields["word"], fields["site"], fields["number"]) == ("approved", "cleveland", 1)
+
+
+def test_the_review_of_its_page_is_the_file_and_is_what_modelward_writes():
+    raw = REVIEW.read_bytes()
+
+    assert canonical_bytes(sign_review(REVIEWED, ADA).body()) == raw
+    assert f"\n{raw.decode()}\n" in (PAGE.parent / "approval.md").read_text()
+
+
+def test_a_stranger_can_check_the_review():
+    fields = json.loads(REVIEW.read_text())
+    signature = bytes.fromhex(fields.pop("signature"))
+    signed = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(fields["public"]))
+
+    public.verify(signature, b"modelward-review/1\n" + signed.encode())
+
+    assert (fields["word"], fields["task"], fields["card"]) == ("released", STUDY, MODEL)
 
 
 def test_the_transcript_of_its_page_is_read():
