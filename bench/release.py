@@ -4,7 +4,9 @@
 
 Prints milliseconds, medians: `rules` is judging alone; `decide` is the whole door, with a new
 bundle, a signed card and a signed ledger entry on the disk of FOLDER; `fsync` is one kilobyte
-appended and synced there, of which a release needs six. Copy detectors are not among the rules.
+appended and synced there, of which a release needs six. `quick` and `full` are the inspector's
+looks at a trained update with 5,000 local images at hand; the second runs on the first
+round, the last and every fifth; `index` is what it does once for a cohort.
 """
 
 import json
@@ -26,14 +28,20 @@ from bench.wire import fsync_ms
 from bench.workloads import w1
 from modelward.aggregate.fixed_point import round_update
 from modelward.artifact.store import Store
+from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.gate.door import Door
-from modelward.gate.policy import Policy
+from modelward.gate.policy import Leakage, Policy
 from modelward.gate.rules import Offer, standard
 from modelward.ledger.log import Ledger
-from modelward.study.model import parameter_schema
+from modelward.readers.cohort import Cohort
+from modelward.site.answer import compute
+from modelward.site.inspection import Looker
+from modelward.study.model import initial, parameter_schema
 
 RELEASES = 200
+IMAGES = 5000
+LOOKS = 5
 OUT = Path(__file__).parent / "out"
 
 
@@ -42,6 +50,27 @@ def once(act: Callable[[], object]) -> float:
     began = perf_counter()
     act()
     return 1e3 * (perf_counter() - began)
+
+
+def looked(asked: Study, images: Path) -> dict[str, float]:
+    """Return what the inspector's looks cost with `IMAGES` local images."""
+    with np.load(images) as file:
+        x = np.concatenate([file["train_images"], file["val_images"]])[:IMAGES]
+        y = np.concatenate([file["train_labels"], file["val_labels"]])[:IMAGES].reshape(-1)
+    folds = np.random.default_rng(0).choice(3, len(x), p=(0.8, 0.1, 0.1)).astype(np.int8)
+    cohort, model = Cohort(x=x, y=y.astype(np.int8), folds=folds), initial(asked, None)
+    task = Task(study=asked.sha256, round_no=1, kind="train", model="0" * 64)
+    update = compute(task, asked, model, cohort, "bench").tensors
+    looker = Looker(asked, cohort, Leakage().similarity)
+
+    def ms(*, full: bool) -> float:
+        return once(lambda: looker.look(task, model, update, full=full))
+
+    return {
+        "inspector_index_ms": round(ms(full=True), 1),
+        "inspector_quick_ms": round(median(ms(full=False) for _ in range(LOOKS)), 1),
+        "inspector_full_ms": round(median(ms(full=True) for _ in range(LOOKS)), 1),
+    }
 
 
 def main() -> None:
@@ -86,6 +115,7 @@ def main() -> None:
             "decide_ms": round(median(decided), 2),
             "decide_p95_ms": round(sorted(decided)[int(0.95 * RELEASES)], 2),
             "fsync_ms": fsync_ms(folder),
+            **looked(asked, images),
             "load": round(os.getloadavg()[0], 1),
         }
     print(json.dumps(found))
