@@ -36,8 +36,9 @@ from modelward.core.verdict import Answer, Refusal
 from modelward.engines.jetstream import objects
 from modelward.engines.jetstream.arrivals import Arrivals
 from modelward.engines.jetstream.book import Book
+from modelward.engines.jetstream.identity import Identity
 from modelward.engines.jetstream.journal import Journal, silent
-from modelward.engines.jetstream.line import Identity, Line, Rejected
+from modelward.engines.jetstream.line import Line, Rejected
 from modelward.engines.jetstream.objects import Pieces
 from modelward.engines.jetstream.parcel import INLINE, pack
 from modelward.engines.jetstream.presence import Presence
