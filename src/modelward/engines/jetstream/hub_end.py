@@ -49,6 +49,9 @@ from modelward.errors import EngineFailed, ModelwardError
 
 T = TypeVar("T")
 
+STILL_S = 5.0
+"""Seconds after which is looked whether the site that is written to is still a member."""
+
 ASK_AGAIN_S = 15.0
 """How often it is checked that a site that has not answered still has its task."""
 
@@ -274,11 +277,15 @@ class JetStream:
         await asyncio.gather(*(self._post(site, payload, named) for site in sites))
 
     async def _post(self, site: str, payload: bytes, named: str) -> None:
+        """Repeat until the server has it, or until the site is no member any more."""
+        marked = {"Nats-Msg-Id": f"{named}:{site}"}
         while site in self._sites:
             try:
-                await self._line.call(
-                    f"fl.task.{site}", payload, {"Nats-Msg-Id": f"{named}:{site}"}
+                await asyncio.wait_for(
+                    self._line.call(f"fl.task.{site}", payload, marked), STILL_S
                 )
+            except TimeoutError:
+                continue  # nobody takes what is for a site that was removed meanwhile
             except Rejected as rejected:
                 self._journal("task-waits", site=site, said=rejected.text)
                 await asyncio.sleep(1)
