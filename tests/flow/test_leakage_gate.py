@@ -104,12 +104,9 @@ class Ward:
 
     def refused_by(self) -> list[str]:
         """Return the rules of every refusal in the ledger."""
-        return [
-            str(finding["rule"])
-            for entry in self.hospital.ledger
-            if entry["kind"] == "refusal"
-            for finding in list(entry["findings"])  # type: ignore[call-overload,arg-type]
-        ]
+        entries: list[dict[str, Any]] = [dict(each) for each in self.hospital.ledger]
+        refusals = [each for each in entries if each["kind"] == "refusal"]
+        return [finding["rule"] for each in refusals for finding in each["findings"]]
 
 
 def federate(
@@ -188,7 +185,8 @@ def test_the_first_honest_demo_releases_are_not_refused(tmp_path):
 
 @pytest.mark.exhaustive
 def test_at_most_one_in_a_hundred_honest_demo_releases_is_refused(tmp_path):
-    offered, refused = 0, []
+    offered = 0
+    refused: list[str] = []
     for seed in range(4):
         number, rules = honest(tmp_path / str(seed), seed, rounds=10)
         offered, refused = offered + number, refused + rules

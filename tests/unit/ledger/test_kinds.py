@@ -25,8 +25,6 @@ EXAMPLES: dict[str, dict[str, Json]] = {
     },
     "refusal": {**ASKED, "findings": FINDINGS},
     "hold": {**ASKED, "findings": FINDINGS, "awaits": "A. Officer"},
-    "reservation": {"study": HASH, "reservation": "r1", "cohort": HASH, "events": [{"n": 1}]},
-    "closure": {"study": HASH, "reservation": "r1"},
     "privacy": {"study": HASH, "round": 1, "cohort": "c1", "event": {"sigma": 1.5}},
     "reservation": {
         "study": HASH,

@@ -94,6 +94,14 @@ def test_a_release_and_a_refusal_are_found_in_the_ledger():
     assert "releases    1, 12 bytes: equal, by hash" in words(found)
 
 
+def test_what_is_held_carries_nothing_so_a_refusal_of_it_is_a_difference():
+    held = {**REFUSAL, "kind": "hold", "awaits": "Dr Ada Byron"}
+
+    assert reconcile([RELEASE, held], [released()], KEY).differences == []
+    (difference,) = reconcile([RELEASE, held], [released(), refused()], KEY).differences
+    assert "the ledger holds no refusal" in difference
+
+
 def test_what_was_recorded_and_not_carried_is_a_difference():
     (difference,) = compared(refused(number=1)).differences
 
