@@ -104,7 +104,7 @@ def collect(
         "Purpose and legal basis": _terms(study, own),
         "Who decided": _each(own, DECIDED),
         "Whose data were read": _each(own, {"cohort"}),
-        "What left, and when": _left(own),
+        "What left, and when": (*_left(own), *_reviewed(own)),
         "What was kept back": _kept_back(own),
         "Privacy cost": _privacy(own),
         "What came in": _each(own, {"receipt", "message"}),
@@ -176,6 +176,18 @@ def _left(own: Sequence[Entry]) -> tuple[Claim, ...]:
             )
         )
     return tuple(found)
+
+
+def _reviewed(own: Sequence[Entry]) -> tuple[Claim, ...]:
+    """Return who released what had been held."""
+    places: dict[str, list[int]] = {}
+    for each in own:
+        if each["kind"] == "release" and "review" in each:
+            places.setdefault(str(each["by"]), []).append(_seq(each))
+    return tuple(
+        Claim(f"{len(at):,} of them left after {who} had reviewed them.", tuple(at))
+        for who, at in places.items()
+    )
 
 
 def _kept_back(own: Sequence[Entry]) -> tuple[Claim, ...]:

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from modelward.artifact.store import Store
 from modelward.cli.site import app
+from modelward.core.canonical import Json
 from modelward.core.task import Task
 from modelward.errors import LedgerBroken, NotApproved
 from modelward.ledger import kinds
@@ -20,6 +21,20 @@ from tests.studies import TABLE, hospital, make_site, table_study
 STUDY = table_study()
 H = "ab" * 32
 FINDING = {"rule": "min-patients", "says": "call Dr Muster at 555-123-4567", "remedy": "wait"}
+
+
+REVIEWED: dict[str, Json] = {
+    "round": 4,
+    "task": "ab" * 32,
+    "artifact": "update",
+    "sha256": H,
+    "bytes": 7,
+    "patients": 30,
+    "privacy": {"mechanism": "none"},
+    "by": "Somebody Careful",
+    "key": H,
+    "review": H,
+}
 
 
 @pytest.fixture
@@ -36,6 +51,7 @@ def site(tmp_path: Path) -> Path:
         [
             kinds.fields("intake", study=sha, round=2, asked=H, findings=[FINDING]),
             kinds.fields("intake", study=sha, round=3, asked=H, findings=[FINDING]),
+            kinds.fields("release", **REVIEWED, study=sha),
             kinds.fields("policy", by="Dr Ada Byron", before=H, after="cd" * 32),
             kinds.fields("withdrawal", study="ef" * 32, by="Somebody <b>else</b>"),
         ]
@@ -75,8 +91,9 @@ def test_it_says_purpose_decision_release_refusal_privacy_and_what_nobody_saw(si
         "age (number in a)",
         "Dr Ada Byron approved study",
         "2 of the kind statistics left",
+        "1 of them left after Somebody Careful had reviewed them.",
         "was not let in by rule min-patients, 2 times",
-        "2 releases left without differential privacy: no bound",
+        "3 releases left without differential privacy: no bound",
         "changed the policy",
         "entries of this study have only the site",
     ):
@@ -90,7 +107,7 @@ def test_the_page_claims_nothing_that_nobody_can_check(site):
 def test_what_is_about_another_study_is_not_on_the_page_and_text_is_escaped(site):
     page = page_of(site)
 
-    assert "Somebody" not in page
+    assert "Somebody &lt;b" not in page
     assert "<b>else</b>" not in page
 
 

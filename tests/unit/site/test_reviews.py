@@ -16,7 +16,7 @@ from modelward.artifact import review
 from modelward.artifact.review import Ruling
 from modelward.artifact.store import Store
 from modelward.core.artifact import ArtifactKind
-from modelward.core.canonical import canonical_bytes
+from modelward.core.canonical import Json, canonical_bytes
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Refusal, Release
@@ -29,10 +29,11 @@ from modelward.site.gatekeeper import Gatekeeper
 from modelward.site.hospital import DirectTrainer
 from modelward.site.reviews import Reviews
 from modelward.study.model import initial
-from modelward.study.scaling import Scaling
+from modelward.study.read import parse
+from modelward.study.scaling import Scaling, frozen
 from tests import sites
 from tests.disks import largest_file
-from tests.sites import ADA, BEN, PEOPLE, clock, fedavg, make_site, newton, proposal
+from tests.sites import ADA, BEN, FEDAVG, PEOPLE, clock, fedavg, make_site, newton, proposal
 
 REVIEWED: frozenset[ArtifactKind] = frozenset({"statistics"})
 
@@ -59,8 +60,8 @@ class Ward:
         self.policy = policy or replace(sites.policy("none"), review=REVIEWED)
         self.start()
         partner = make_site(folder / "va", 2)
-        agreed = sites.agreement(self.study, {"cleveland": self.folder, "va": partner})
-        self.keeper.receive(proposal(agreed))
+        self.agreed = sites.agreement(self.study, {"cleveland": self.folder, "va": partner})
+        self.keeper.receive(proposal(self.agreed))
         self.keeper.approvals.decide(
             "approved", self.study.sha256, "Dr Ada Byron", ADA, clock()
         )
@@ -329,6 +330,52 @@ def test_a_withdrawn_study_ends_it_also_for_what_waits(ward):
 
     assert isinstance(ward.ask(), Refusal)
     assert ward.bytes_of("outbox") == []
+
+
+def test_noise_is_drawn_and_booked_once_for_what_waits(tmp_path):
+    text = FEDAVG.replace('[stop]\nmetric = "auc"\n', "")
+    private = parse(text + "[privacy.dp]\nepsilon = 3.0\nsampling = 0.5\n")
+    bounds = replace(sites.policy("none"), review=frozenset({"update"}))
+    ward = Ward(tmp_path, bounds, private)
+    model = initial(private, frozen(private, {}))
+    digest, _ = ward.models.put(model.tensors, model.schema)
+    task = Task(study=private.sha256, round_no=1, kind="train", model=digest)
+    try:
+        for _ in range(2):
+            with pytest.raises(HeldForReview):
+                ward.ask(task)
+            ward.reopen()
+        (held,) = ward.bytes_of("held")
+        ward.reviews.decide("released", task.id, ("Dr Ada Byron", ADA), clock())
+        answer = ward.ask(task)
+        entries = [each["kind"] for each in ward.entries()]
+    finally:
+        ward.keeper.close()
+
+    assert isinstance(answer, Release)
+    assert answer.artifact.card.privacy["mechanism"] == "gaussian"
+    assert ward.bytes_of("outbox") == [held]
+    assert entries[-4:] == ["reservation", "privacy", "hold", "release"]
+    assert ward.trainer.looked == 0
+
+
+def test_a_round_that_went_on_without_what_waits_is_heard(ward):
+    ward.hold()
+    body: dict[str, Json] = {
+        "roster": ["cleveland", "va"],
+        "inputs": [{"site": "va", "sha256": "ab" * 32, "weight": 40}],
+        "before": None,
+        "memory_before": None,
+        "output": "4c" * 32,
+        "memory_after": None,
+    }
+    told = replace(proposal(ward.agreed), kind="transcript", round_no=0, body=body)
+    before = ward.entries()
+
+    ward.keeper.hear_transcript(told)
+
+    assert ward.entries() == before
+    assert len(ward.reviews.waiting()) == 1
 
 
 def test_a_review_in_another_spelling_is_none(ward):
