@@ -8,6 +8,9 @@ Order, which never changes (docs/gate.md):
     4. append the decision to the ledger, on disk before anything is sent
     5. answer
 
+Where answers are summed behind masks, what is judged stays at the site and something else
+leaves in its place (`cover`): the entry then has the hash of both.
+
 A task that already has a decision in the ledger gets the same answer again, from the same
 bytes: a crash between two steps costs no second release, and no second look at patients.
 """
@@ -18,8 +21,8 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from modelward.artifact import card
-from modelward.artifact.store import Store
+from modelward.artifact import bundle, card
+from modelward.artifact.store import Store, measure
 from modelward.core.artifact import Card
 from modelward.core.canonical import Json, canonical_hash
 from modelward.core.task import Task
@@ -27,6 +30,9 @@ from modelward.core.verdict import Answer, Finding, Refusal, Release
 from modelward.gate.leaks import Look
 from modelward.gate.rules import Offer, Rule
 from modelward.ledger import kinds
+
+Cover = Callable[[Offer], Offer]
+"""What leaves in place of an offer that has been judged."""
 
 
 class Record(Protocol):
@@ -66,13 +72,16 @@ class Door:
             return Refusal(self.site, task.id)
         return Release(self.site, task.id, self.outbox.artifact(str(entry["sha256"]), task.id))
 
-    def decide(self, task: Task, offer: Callable[[], Offer], rules: Rule) -> Answer:
+    def decide(
+        self, task: Task, offer: Callable[[], Offer], rules: Rule, cover: Cover | None = None
+    ) -> Answer:
         """Return the answer to `task`, judging what `offer` brings unless it is decided.
 
         Args:
             task: The question.
             offer: Called at most once, and only for a task without a decision.
             rules: What the offer must satisfy.
+            cover: What leaves in its place if it does; the offer itself if absent.
 
         Raises:
             StorageError: If the decision cannot be recorded; then nothing leaves.
@@ -82,13 +91,14 @@ class Door:
             return known
         offered = offer()
         findings = rules(offered)
-        return (
-            self.refuse(task, offered.kind, findings, offered.look)
-            if findings
-            else self._release(task, offered)
-        )
+        if findings:
+            return self.refuse(task, offered.kind, findings, offered.look)
+        if cover is None:
+            return self._release(task, offered)
+        plaintext, _ = measure(bundle.encode(offered.tensors, offered.schema))
+        return self._release(task, cover(offered), plaintext=plaintext)
 
-    def _release(self, task: Task, offer: Offer) -> Release:
+    def _release(self, task: Task, offer: Offer, **judged: Json) -> Release:
         digest, length = self.outbox.put(offer.tensors, offer.schema)
         signed = card.sign(
             Card(
@@ -100,7 +110,7 @@ class Door:
                 schema=canonical_hash(offer.schema.describe()),
                 sha256=digest,
                 nbytes=length,
-                patients=offer.patients,
+                patients=0 if task.phase else offer.patients,
                 privacy=dict(offer.privacy),
                 parent=task.model,
             ),
@@ -115,6 +125,7 @@ class Door:
                 bytes=length,
                 patients=offer.patients,
                 privacy=signed.privacy,
+                **judged,
                 **_looked(offer.look),
             )
         )
