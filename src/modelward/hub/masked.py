@@ -85,9 +85,9 @@ class Exchanges:
         """
         roster = {n: key.public_bytes_raw().hex() for n, key in self._keys.items()}
         session = exchange.session_of(question, answer_to(study, question.kind)[1], roster)
-        state, heard, told = hub.State(session), _Heard(), None
+        state, heard, bundles = hub.State(session), _Heard(), list[str]()
         for phase in MASK_PHASES:
-            task = question.exchange(phase, told)
+            task = question.exchange(phase, bundles[-1] if bundles else None)
             journal = FileJournal.of(self._folder, question)
             state = self._ask(study, task, state, heard, journal.kept(phase))
             if phase == KEYS:
@@ -96,12 +96,15 @@ class Exchanges:
                 session.require_enough(state.said[state.phase], phase)
                 if phase != LAST:
                     state, told = self._tell(state, journal, phase)
+                    bundles.append(told)
             except MaskingFailed as error:
                 silent = set(state.due) - set(heard.out)
                 if question.kind == "evaluate" and not silent:
                     return _rows(question, heard, ())
                 raise _too_few(error, heard.out, silent) from error
         into.add_total(hub.finish(state))
+        for digest in bundles:
+            self._store.path(digest).unlink(missing_ok=True)
         return _rows(question, heard, sorted(state.said[MASK_PHASES.index(WORDS)]))
 
     def _ask(

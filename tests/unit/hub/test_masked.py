@@ -1,6 +1,6 @@
 """A study whose hub sees sums only: the same bits as in the open, and who drops out when."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import pytest
 
 from modelward.core.study import Study
 from modelward.core.task import MASK_PHASES, Task
+from modelward.core.tensors import Schema, TensorSpec
 from modelward.core.verdict import Refusal
 from modelward.errors import EngineFailed, QuorumNotMet
 from modelward.hub.registry import Registry
@@ -114,14 +115,63 @@ def test_with_two_of_five_silent_the_round_is_lost_and_goes_on_when_they_are_bac
     same_numbers(run(tmp_path, PATIENT), masked[0])
 
 
-@pytest.mark.parametrize("phase", MASK_PHASES)
-def test_hub_and_sites_that_are_killed_in_any_phase_come_to_the_same_model(
-    tmp_path, phase, masked
+@pytest.mark.parametrize(
+    ("kind", "round_no"), [(f"train/{phase}", 2) for phase in MASK_PHASES]
+    + [("statistics/masked", 0), ("evaluate/unmask", 3)]
+)  # fmt: skip
+def test_hub_and_sites_that_are_killed_anywhere_come_to_the_same_model(
+    tmp_path, kind, round_no, masked
 ):
     with pytest.raises(EngineFailed):
-        run(tmp_path, STUDY, {("south", 2): "crash"}, f"train/{phase}")
+        run(tmp_path, STUDY, {("south", round_no): "crash"}, kind)
 
-    assert run(tmp_path, STUDY).sha256 == masked[0].sha256
+    same_numbers(run(tmp_path, STUDY), masked[0])
+
+
+@pytest.mark.parametrize(
+    ("site", "decision"), [("stranger", "rejected"), ("refusing", "refused")]
+)
+@pytest.mark.parametrize("phase", ["mask-keys", "mask-shares"])
+def test_a_site_that_refuses_or_lies_is_out(tmp_path, phase, site, decision, without_south):
+    faults: Planned = {("south", 2): site}  # type: ignore[dict-item]
+    with hub(tmp_path, STUDY, faults, f"train/{phase}") as (coordinator, _, registry):
+        found = coordinator.run(STUDY)
+        told = [a.decision for a in registry.answers(STUDY) if a.site == "south"]
+
+    assert found.model.parameters.tobytes() == without_south.model.parameters.tobytes()
+    assert told.count(decision) == 1
+    assert found.history[1].refused == ("south",)
+
+
+def test_a_list_that_was_told_is_not_told_otherwise_when_a_late_site_is_back(tmp_path):
+    """Killed after `south` was left out of the keys: it stays out, though it is back."""
+    faults: Planned = {("south", 2): "silent"}
+    with hub(tmp_path, PATIENT, faults, "train/mask-keys") as (coordinator, wards, _):
+        ask = wards.ask
+
+        def stop(task: Task, sites: Sequence[str], *, deadline_s: float | None):
+            if task.phase == "mask-list" and task.round_no == 2:
+                raise EngineFailed("the hub was killed", why="a test", remedy="run again")
+            return ask(task, sites, deadline_s=deadline_s)
+
+        wards.ask = stop  # type: ignore[method-assign, assignment]
+        with pytest.raises(EngineFailed):
+            coordinator.run(PATIENT)
+    found = run(tmp_path, PATIENT)
+
+    assert found.history[1].released == ("centre", "east", "north", "west")
+    assert found.history[2].released == tuple(sorted(FIVE))
+
+
+def test_no_bundle_for_sites_is_left_behind(masked):
+    _, folder = masked
+    registry = Registry(folder / "hub")
+    kept = {path.stem for path in registry.store.folder.glob("*.safetensors")}
+    models = {registry.model_of(STUDY, round_no) for round_no in (0, 3)}
+    registry.close()
+
+    assert models <= kept
+    assert len(kept) <= 4
 
 
 def test_the_hub_is_shown_no_answer_and_no_number_of_patients_of_a_site(masked):
@@ -164,6 +214,56 @@ def test_a_site_answers_no_open_question_of_such_a_study(tmp_path):
 
     assert isinstance(answer, Refusal)
     assert [each["rule"] for each in entry["findings"]] == ["masks"]  # type: ignore[index, union-attr, call-overload]
+
+
+def test_a_site_is_asked_one_question_of_a_kind_in_a_round(tmp_path):
+    with hub(tmp_path, STUDY) as (coordinator, wards, registry):
+        coordinator.run(STUDY)
+        model = registry.model_of(STUDY, 3)
+        other = Task(study=STUDY.sha256, round_no=2, kind="train", model=model)
+        north = wards.hospitals["north"]
+        answer = north.answer(other.exchange("mask-keys", None), registry.store)
+        *_, entry = north.ledger
+
+    assert isinstance(answer, Refusal)
+    assert "another session" in str(entry["findings"])
+
+
+def test_a_bundle_with_a_swapped_key_is_refused_and_recorded(tmp_path):
+    question = Task(study=STUDY.sha256, round_no=0, kind="statistics")
+    with hub(tmp_path, STUDY) as (_, wards, registry):
+        first = question.exchange("mask-keys", None)
+        names = sorted(FIVE)
+        adverts = np.stack(
+            [
+                wards.hospitals[name].answer(first, registry.store).artifact.tensors["advert"]  # type: ignore[union-attr]
+                for name in names
+            ]
+        )
+        adverts[1, 40] ^= 1  # a byte of the mask key of `east`
+        schema = Schema.of(TensorSpec("adverts", "U8", adverts.shape))
+        digest, _ = registry.store.put({"adverts": adverts}, schema)
+        north = wards.hospitals["north"]
+        answer = north.answer(question.exchange("mask-shares", digest), registry.store)
+        *_, entry = north.ledger
+
+    assert isinstance(answer, Refusal)
+    assert "not signed by the key pinned for it" in str(entry["findings"])
+
+
+def test_noise_is_drawn_and_booked_once_also_behind_masks(tmp_path):
+    private = table_study(
+        AVERAGED.replace('[stop]\nmetric = "loss"\n', "").replace("rounds = 3", "rounds = 2")
+        + MASKED.replace("[sites]", "[privacy.dp]\nepsilon = 3.0\ndelta = 1e-4\n[sites]")
+    )
+    with pytest.raises(EngineFailed):
+        run(tmp_path, private, {("south", 1): "crash"}, "train/mask-list")
+    found = run(tmp_path, private)
+    with hub(tmp_path, private) as (_, wards, _):
+        booked = [e for e in wards.hospitals["south"].ledger if e["kind"] == "privacy"]
+
+    assert len(found.history) == 2
+    assert sorted(int(str(e["round"])) for e in booked) == [1, 2]
 
 
 def test_a_site_without_a_pinned_roster_gives_no_keys(tmp_path):
