@@ -10,7 +10,7 @@ import pytest
 from modelward.core.study import Study
 from modelward.core.task import MASK_PHASES, Task
 from modelward.core.tensors import Schema, TensorSpec
-from modelward.core.verdict import Refusal
+from modelward.core.verdict import Answer, Refusal
 from modelward.errors import EngineFailed, QuorumNotMet
 from modelward.hub.registry import Registry
 from modelward.hub.run import Hub, Outcome
@@ -133,7 +133,7 @@ def test_hub_and_sites_that_are_killed_anywhere_come_to_the_same_model(
 )
 @pytest.mark.parametrize("phase", ["mask-keys", "mask-shares"])
 def test_a_site_that_refuses_or_lies_is_out(tmp_path, phase, site, decision, without_south):
-    faults: Planned = {("south", 2): site}  # type: ignore[dict-item]
+    faults: Planned = {("south", 2): site}
     with hub(tmp_path, STUDY, faults, f"train/{phase}") as (coordinator, _, registry):
         found = coordinator.run(STUDY)
         told = [a.decision for a in registry.answers(STUDY) if a.site == "south"]
@@ -149,12 +149,14 @@ def test_a_list_that_was_told_is_not_told_otherwise_when_a_late_site_is_back(tmp
     with hub(tmp_path, PATIENT, faults, "train/mask-keys") as (coordinator, wards, _):
         ask = wards.ask
 
-        def stop(task: Task, sites: Sequence[str], *, deadline_s: float | None):
+        def stop(
+            task: Task, sites: Sequence[str], *, deadline_s: float | None
+        ) -> Iterator[Answer]:
             if task.phase == "mask-list" and task.round_no == 2:
                 raise EngineFailed("the hub was killed", why="a test", remedy="run again")
             return ask(task, sites, deadline_s=deadline_s)
 
-        wards.ask = stop  # type: ignore[method-assign, assignment]
+        wards.ask = stop  # type: ignore[method-assign]
         with pytest.raises(EngineFailed):
             coordinator.run(PATIENT)
     found = run(tmp_path, PATIENT)
