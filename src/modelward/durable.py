@@ -43,9 +43,10 @@ def write_whole(path: Path, chunks: Chunk | Iterable[Chunk], *, mode: int = 0o64
         temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise cannot_write(path, error) from error
+    finally:  # also when it was interrupted
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def make_folder(path: Path) -> None:

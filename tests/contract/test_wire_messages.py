@@ -96,7 +96,7 @@ def test_a_site_refuses_what_its_hub_did_not_say_just_now(tmp_path: Path) -> Non
     assert isinstance(answers[0], Release)
     assert "sequence 1 before, with other content" in replaced[-1]
     kinds = Counter(each["kind"] for each in entries(made.sites["north"]))
-    assert kinds == {"approval": 1, "release": 1, "message": len(bad) + 1}
+    assert kinds == {"policy": 1, "approval": 1, "release": 1, "message": len(bad) + 1}
 
 
 def test_a_task_of_another_study_or_round_is_refused_and_in_the_ledger(tmp_path: Path) -> None:

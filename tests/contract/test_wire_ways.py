@@ -17,8 +17,9 @@ from modelward.core.task import Task
 from modelward.core.verdict import Release
 from modelward.engines.jetstream import folders
 from modelward.engines.jetstream.hub_node import HubNode
+from modelward.engines.jetstream.identity import Identity
 from modelward.engines.jetstream.journal import silent
-from modelward.engines.jetstream.line import Identity, Line
+from modelward.engines.jetstream.line import Line
 from modelward.engines.jetstream.loopback import free_port
 from modelward.engines.jetstream.server import find_server, running
 from modelward.engines.jetstream.serving import Manner

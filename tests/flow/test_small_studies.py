@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import sqlite3
 import time
@@ -165,7 +166,9 @@ def test_a_model_goes_to_new_data_and_predicts(finished, tmp_path, small):
     )  # fmt: skip
 
     assert (exported.returncode, predicted.returncode) == (0, 0), predicted.stderr
-    assert len(exported.stdout.split()) == 3
+    *files, signed = exported.stdout.splitlines()
+    assert len(files) == 3
+    assert re.fullmatch("signed by the hub with the public key [0-9a-f]{64}", signed)
     lines = (tmp_path / "p.csv").read_text().splitlines()
     assert lines[0] == "row,probability"
     assert len(lines) - 1 == (920 if small is HEART else 600)

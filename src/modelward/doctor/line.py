@@ -9,8 +9,9 @@ from typing import Any
 from nats.aio.msg import Msg
 
 from modelward.doctor.check import Check, ok
+from modelward.engines.jetstream.identity import Identity
 from modelward.engines.jetstream.journal import silent
-from modelward.engines.jetstream.line import Identity, Line
+from modelward.engines.jetstream.line import Line
 from modelward.engines.jetstream.presence import EVERY_S, WRONG_S
 
 Clock = Callable[[], datetime]

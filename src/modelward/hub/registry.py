@@ -2,32 +2,24 @@
 
 A round is committed in one transaction, after its model is on disk; a round that is not
 committed did not happen and is asked again, and the sites answer it with the same bytes.
-One connection writes at a time (WAL, synchronous=FULL): threads of a process take turns, and
-so do processes, by a lock on `registry.lock`. Models and optimiser states are bundles in
-the store beside the database; rows name them by hash.
+Models and optimiser states are bundles in the store beside the database (database.py); rows
+name them by hash.
 """
 
-import fcntl
 import json
-import os
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
-from modelward import durable
 from modelward.artifact.store import Store
 from modelward.core.canonical import canonical_bytes
 from modelward.core.study import Study
 from modelward.core.tensors import Schema, Tensors
-from modelward.errors import RunMismatch, StorageError
+from modelward.errors import RunMismatch
+from modelward.hub.database import Database
 from modelward.hub.round import Arrays, RoundRecord, State
 from modelward.study.model import Model
 from modelward.study.read import from_json
@@ -78,7 +70,7 @@ Combined = tuple[Model, Arrays, RoundRecord]
 """What a round led to before it is validated: model, server optimiser's memory, record."""
 
 
-class Registry:
+class Registry(Database):
     """The hub's memory of its studies.
 
     Args:
@@ -86,17 +78,8 @@ class Registry:
     """
 
     def __init__(self, folder: Path) -> None:
-        durable.make_folder(folder)
-        self.folder = folder
+        super().__init__(folder)
         self.store = Store(folder / "models")
-        self._engine = _connect(folder / "registry.sqlite")
-        self._turn = threading.RLock()
-        with self.writing() as connection:
-            _migrate(connection)
-
-    def close(self) -> None:
-        """Release the database."""
-        self._engine.dispose()
 
     def register(self, study: Study, roster: Sequence[str]) -> None:
         """Remember a study and who is asked; the same again is no change.
@@ -340,69 +323,9 @@ class Registry:
                 for digest in left:
                     self.store.path(digest).unlink(missing_ok=True)
 
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """Give one transaction: committed at the end of the block, or not at all."""
-        try:
-            with self._turn, _alone(self.folder), self._engine.begin() as connection:
-                yield connection
-        except sa.exc.DatabaseError as error:
-            raise _storage(self.folder, error) from error
-
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Give a connection that only reads."""
-        try:
-            with self._turn, self._engine.connect() as connection:
-                yield connection
-        except sa.exc.DatabaseError as error:
-            raise _storage(self.folder, error) from error
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep other processes from writing; SQLite's own busy handling gives up after seconds."""
-    descriptor = os.open(folder / "registry.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _connect(path: Path) -> Engine:
-    engine = sa.create_engine(f"sqlite:///{path}", poolclass=sa.pool.StaticPool)
-
-    @sa.event.listens_for(engine, "connect")
-    def durable_settings(connection: Any, _: Any) -> None:  # noqa: ANN401 - sqlite3's own
-        connection.isolation_level = None  # or sqlite3 leaves DDL outside of transactions
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-
-    @sa.event.listens_for(engine, "begin")
-    def one_transaction(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
-
-    return engine
-
-
-def _migrate(connection: Connection) -> None:
-    config = Config()
-    config.set_main_option("script_location", "modelward.hub:migrations")
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-
 
 def _record(text: str) -> RoundRecord:
     fields = json.loads(text)
     for name in ("released", "refused", "silent"):
         fields[name] = tuple(fields[name])
     return RoundRecord(**fields)
-
-
-def _storage(folder: Path, error: sa.exc.DatabaseError) -> StorageError:
-    return StorageError(
-        f"the registry in {folder} cannot be used: {error.orig}",
-        why="a round counts only when it is on disk",
-        remedy="free space or restore the folder, then run the same command again",
-    )

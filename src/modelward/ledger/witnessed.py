@@ -8,6 +8,7 @@ cosigned is known to at least one of any other majority.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -122,6 +123,9 @@ def keep(ledger: Ledger, cosigned: bytes, witnesses: Sequence[VerifierKey] = ())
             part.replace(path)
         except OSError as error:
             raise cannot_write(path, error) from error
+        finally:  # also when it was interrupted
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
 
 
 def kept(folder: Path) -> bytes | None:

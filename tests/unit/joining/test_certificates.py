@@ -71,7 +71,7 @@ def test_a_certificate_of_somebody_else_is_refused(certificate, words):
 
 @pytest.mark.parametrize(
     ("days", "words", "remedy"),
-    [(-1, "starts at 2026-11-20 09:20", "clock"), (31, "expired at 2026-12-20", "admit")],
+    [(-1, "starts at 2026-11-20 09:20", "clock"), (31, "expired at 2026-12-20", "hub renew")],
 )
 def test_wrong_dates_are_explained_with_both_clocks(days, words, remedy):
     with pytest.raises(NotAdmitted, match=words) as caught:

@@ -26,6 +26,13 @@ EXAMPLES: dict[str, dict[str, Json]] = {
     "refusal": {**ASKED, "findings": FINDINGS},
     "hold": {**ASKED, "findings": FINDINGS, "awaits": "A. Officer"},
     "privacy": {"study": HASH, "round": 1, "cohort": "c1", "event": {"sigma": 1.5}},
+    "reservation": {
+        "study": HASH,
+        "reservation": "r1",
+        "cohort": HASH,
+        "events": [{"noise": 1.5, "steps": 20}],
+    },
+    "closure": {"study": HASH, "reservation": "r1"},
     "policy": {"by": "A. Officer", "before": HASH, "after": HASH},
     "decline": {"study": HASH, "by": "A. Officer", "roster": HASH},
     "withdrawal": {"study": HASH, "by": "A. Officer"},

@@ -14,7 +14,7 @@ from pathlib import Path
 from modelward import durable
 from modelward.engines.jetstream import server
 from modelward.engines.jetstream.configuration import Limits, Server, configuration
-from modelward.engines.jetstream.line import Identity
+from modelward.engines.jetstream.identity import Identity
 from modelward.engines.jetstream.transport import Way
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.network import read_network

@@ -36,8 +36,9 @@ from modelward.core.verdict import Answer, Refusal
 from modelward.engines.jetstream import objects
 from modelward.engines.jetstream.arrivals import Arrivals
 from modelward.engines.jetstream.book import Book
+from modelward.engines.jetstream.identity import Identity
 from modelward.engines.jetstream.journal import Journal, silent
-from modelward.engines.jetstream.line import Identity, Line, Rejected
+from modelward.engines.jetstream.line import Line, Rejected
 from modelward.engines.jetstream.objects import Pieces
 from modelward.engines.jetstream.parcel import INLINE, pack
 from modelward.engines.jetstream.presence import Presence
@@ -47,6 +48,9 @@ from modelward.engines.jetstream.site_end import now
 from modelward.errors import EngineFailed, ModelwardError
 
 T = TypeVar("T")
+
+STILL_S = 5.0
+"""Seconds after which is looked whether the site that is written to is still a member."""
 
 ASK_AGAIN_S = 15.0
 """How often it is checked that a site that has not answered still has its task."""
@@ -283,11 +287,15 @@ class JetStream:
         await asyncio.gather(*(self._post(site, payload, named) for site in sites))
 
     async def _post(self, site: str, payload: bytes, named: str) -> None:
+        """Repeat until the server has it, or until the site is no member any more."""
+        marked = {"Nats-Msg-Id": f"{named}:{site}"}
         while site in self._sites:
             try:
-                await self._line.call(
-                    f"fl.task.{site}", payload, {"Nats-Msg-Id": f"{named}:{site}"}
+                await asyncio.wait_for(
+                    self._line.call(f"fl.task.{site}", payload, marked), STILL_S
                 )
+            except TimeoutError:
+                continue  # nobody takes what is for a site that was removed meanwhile
             except Rejected as rejected:
                 self._journal("task-waits", site=site, said=rejected.text)
                 await asyncio.sleep(1)

@@ -8,87 +8,28 @@ found out by pings and dialled again, with waits that grow to a few seconds.
 import asyncio
 import json
 import logging
-import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from time import monotonic
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import nats
-from nats.aio.client import Client, Srv
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
+from modelward.engines.jetstream.identity import CONNECT_S, Identity, client
 from modelward.engines.jetstream.journal import Journal
 from modelward.engines.jetstream.server import check_version
-from modelward.engines.jetstream.transport import Stream, Way, transport
 from modelward.errors import EngineFailed, MissingExtra
 
 REPLY_S = 30.0
 """Longest wait for one acknowledgement; a megabyte over a very slow link fits in."""
 
 PULL_S = 20.0
-CONNECT_S = 10.0
 PING_S = 5.0
 RETRY_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Who dials whom.
-
-    Attributes:
-        name: The user that the certificate maps to.
-        url: The server's address.
-        ca: The authority's certificate file.
-        certificate: The own certificate file; read again when it was renewed.
-        key: The own private key file.
-        way: What lies between; nothing, if absent.
-    """
-
-    name: str
-    url: str
-    ca: Path
-    certificate: Path
-    key: Path
-    way: Way = field(default_factory=Way)
-
-    def tls(self) -> ssl.SSLContext:
-        """Return TLS 1.3 with the own certificate, trusting the hub's authority alone."""
-        terms = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        terms.minimum_version = ssl.TLSVersion.TLSv1_3
-        terms.load_verify_locations(cafile=self.ca)
-        terms.load_cert_chain(self.certificate, self.key)
-        return terms
-
-
-class _Routed(Client):
-    """nats-py's client on a way of our own."""
-
-    def __init__(self, way: Way) -> None:
-        super().__init__()
-        self._way = way
-        self._stream: Stream | None = None
-
-    async def _connect_to_server(  # type: ignore[explicit-override]  # since Python 3.12
-        self, s: Srv
-    ) -> None:
-        """Open the way, anew at each attempt; nats-py goes on from there."""
-        s.last_attempt = monotonic()
-        if self._stream is not None:
-            self._stream.close()
-        self._stream = self._transport = transport(self._way)
-        await self._stream.connect(s.uri, 0, int(CONNECT_S))
-
-
-def _client(identity: Identity) -> Client:
-    websocket = urlsplit(identity.url).scheme == "wss"
-    way = replace(identity.way, websocket=websocket)
-    return Client() if way.plain else _Routed(way)
 
 
 # asyncio remarks at each hang-up that TLS has no half-closed connections; nats-py asks for one.
@@ -138,7 +79,7 @@ class Line:
             EngineFailed: If there is no connection by then, with what the server said last.
             MissingExtra: If the server is too old to hold sites apart.
         """
-        line = cls(identity, _client(identity), journal)
+        line = cls(identity, client(identity), journal)
         end = None if patience_s is None else asyncio.get_running_loop().time() + patience_s
         tries, said = 0, ""
         while True:
@@ -317,7 +258,7 @@ class Line:
         """Give up a connection that was never made."""
         with suppress(NatsError, OSError, TimeoutError):
             await asyncio.wait_for(self._client.close(), 1)
-        self._client = _client(self._identity)
+        self._client = client(self._identity)
 
     async def _note(self, error: Exception) -> None:
         said = str(error) or type(error).__name__

@@ -17,8 +17,9 @@ from typing import Self
 
 from nats.aio.msg import Msg
 
+from modelward.engines.jetstream.identity import Identity
 from modelward.engines.jetstream.journal import Journal, silent
-from modelward.engines.jetstream.line import Identity, Line, Rejected
+from modelward.engines.jetstream.line import Line, Rejected
 from modelward.engines.jetstream.parcel import unpack
 from modelward.engines.jetstream.streams import CARRIED
 from modelward.ledger.appendfile import AppendFile

@@ -34,8 +34,9 @@ from modelward.core.tensors import Schema
 from modelward.core.verdict import Answer, Release
 from modelward.engines.jetstream import objects
 from modelward.engines.jetstream.book import Book
+from modelward.engines.jetstream.identity import Identity
 from modelward.engines.jetstream.journal import Journal, silent
-from modelward.engines.jetstream.line import Identity, Line, Rejected
+from modelward.engines.jetstream.line import Line, Rejected
 from modelward.engines.jetstream.objects import Pieces
 from modelward.engines.jetstream.parcel import (
     INLINE,

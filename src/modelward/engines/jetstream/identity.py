@@ -1,0 +1,69 @@
+"""Who dials whom, with which certificate, and by which way."""
+
+import ssl
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import monotonic
+from urllib.parse import urlsplit
+
+from nats.aio.client import Client, Srv
+
+from modelward.engines.jetstream.transport import Stream, Way, transport
+
+CONNECT_S = 10.0
+"""Longest that one attempt may take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who dials whom.
+
+    Attributes:
+        name: The user that the certificate maps to.
+        url: The server's address.
+        ca: The authority's certificate file.
+        certificate: The own certificate file; read again when it was renewed.
+        key: The own private key file.
+        way: What lies between; nothing, if absent.
+    """
+
+    name: str
+    url: str
+    ca: Path
+    certificate: Path
+    key: Path
+    way: Way = field(default_factory=Way)
+
+    def tls(self) -> ssl.SSLContext:
+        """Return TLS 1.3 with the own certificate, trusting the hub's authority alone."""
+        terms = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        terms.minimum_version = ssl.TLSVersion.TLSv1_3
+        terms.load_verify_locations(cafile=self.ca)
+        terms.load_cert_chain(self.certificate, self.key)
+        return terms
+
+
+class _Routed(Client):
+    """nats-py's client on a way of our own."""
+
+    def __init__(self, way: Way) -> None:
+        super().__init__()
+        self._way = way
+        self._stream: Stream | None = None
+
+    async def _connect_to_server(  # type: ignore[explicit-override]  # since Python 3.12
+        self, s: Srv
+    ) -> None:
+        """Open the way, anew at each attempt; nats-py goes on from there."""
+        s.last_attempt = monotonic()
+        if self._stream is not None:
+            self._stream.close()
+        self._stream = self._transport = transport(self._way)
+        await self._stream.connect(s.uri, 0, int(CONNECT_S))
+
+
+def client(identity: Identity) -> Client:
+    """Return a client that goes the way of `identity`; it is not connected yet."""
+    websocket = urlsplit(identity.url).scheme == "wss"
+    way = replace(identity.way, websocket=websocket)
+    return Client() if way.plain else _Routed(way)
