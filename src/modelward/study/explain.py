@@ -154,8 +154,8 @@ def masking_terms(study: Study) -> list[str]:
         "sum over the sites of a round, at least three and more than two thirds of the roster, "
         "and their patients together; it does not see the answer of one site, or how many "
         "patients it has. What a sum tells about one patient is not bounded by masks. With "
-        "three sites, two that pool what they know see the third. Words behind masks are longer "
-        f"and shares come on top: at most {most_bytes(study)[0]:,} bytes leave a site in all."
+        "three sites, two that pool what they know see the third. Words behind masks are "
+        f"longer, and shares come on top: at most {most_bytes(study)[0]:,} bytes leave a site."
     ]
 
 
