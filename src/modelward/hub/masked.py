@@ -14,6 +14,7 @@ The protocol is privacy/masks/hub.py's; whether there are enough sites for the s
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -25,6 +26,7 @@ from modelward.core.verdict import Release
 from modelward.errors import MaskingFailed, QuorumNotMet
 from modelward.hub.accept import objection
 from modelward.hub.registry import AnswerRow, Registry
+from modelward.hub.round import enough
 from modelward.hub.strategy import Summed
 from modelward.privacy.masks import exchange, hub
 from modelward.privacy.masks.journal import FileJournal
@@ -95,7 +97,8 @@ class Exchanges:
             try:
                 session.require_enough(state.said[state.phase], phase)
                 if phase != LAST:
-                    state, told = self._tell(state, journal, phase)
+                    self._require(study, question, state, heard)
+                    state, told = self._tell(state, journal, phase, heard.out)
                     bundles.append(told)
             except MaskingFailed as error:
                 silent = set(state.due) - set(heard.out)
@@ -118,7 +121,9 @@ class Exchanges:
         schema = exchange.said_schema(state.session, phase)
         due = set(state.due)
         if before is not None:
-            due &= _names(before)
+            closed = _closed(before)
+            due &= set(closed["in"])
+            heard.out.update({site: how for site, how in closed["out"] if site not in due})
         for answer in self._engine.ask(task, sorted(due), deadline_s=study.plan.deadline_s):
             if answer.task != task.id or answer.site not in due:
                 continue
@@ -142,12 +147,25 @@ class Exchanges:
                 heard.words[answer.site] = entry.sha256
         return state
 
+    def _require(self, study: Study, question: Task, state: hub.State, heard: _Heard) -> None:
+        """Raise MaskingFailed before an exchange is closed that the study would not accept."""
+        here = set(state.said[state.phase])
+        silent = set(self._keys) - here - set(heard.out)
+        summed = state.phase > MASK_PHASES.index(WORDS) or question.kind == "evaluate"
+        if not summed and not enough(study, len(here), len(silent)):
+            raise MaskingFailed(
+                f"{len(here)} of {len(self._keys)} sites answered in round {question.round_no}",
+                why=f"the study needs {study.plan.quorum or 'every site that does not refuse'}",
+                remedy="run again when the silent ones can be reached",
+            )
+
     def _tell(
-        self, state: hub.State, journal: FileJournal, phase: MaskPhase
+        self, state: hub.State, journal: FileJournal, phase: MaskPhase, out: Mapping[str, str]
     ) -> tuple[hub.State, str]:
         """Write down who was in `phase`; store what sites are told next, return its hash."""
         here = set(state.said[state.phase])
-        missing = _names(journal.once(phase, canonical_bytes(sorted(here)))) - here
+        said = canonical_bytes({"in": sorted(here), "out": [list(p) for p in out.items()]})
+        missing = set(_closed(journal.once(phase, said))["in"]) - here
         if missing:
             raise MaskingFailed(
                 f"{', '.join(sorted(missing))} answered {phase!r} before, and not again",
@@ -160,9 +178,10 @@ class Exchanges:
         return state, self._store.put(exchange.told(state), schema)[0]
 
 
-def _names(raw: bytes) -> set[str]:
+def _closed(raw: bytes) -> dict[str, Any]:
+    """Return who was `in` an exchange, and who was `out` with which decision."""
     found = parse_strict(raw, what="a decision about a masked sum")
-    return set(map(str, found)) if isinstance(found, list) else set()
+    return dict(found) if isinstance(found, dict) else {"in": [], "out": []}
 
 
 def _phase_of(task: Task) -> MaskPhase:

@@ -165,6 +165,35 @@ def test_a_list_that_was_told_is_not_told_otherwise_when_a_late_site_is_back(tmp
     assert found.history[2].released == tuple(sorted(FIVE))
 
 
+def test_a_study_that_needs_everybody_waits_for_a_silent_site(tmp_path, masked):
+    everybody = table_study(AVERAGED + MASKED, ("rounds = 3", "rounds = 3\ndeadline_s = 1.0"))
+    with pytest.raises(QuorumNotMet, match="silent: south"):
+        run(tmp_path, everybody, {("south", 2): "silent"})
+
+    same_numbers(run(tmp_path, everybody), masked[0])
+
+
+def test_who_refused_before_a_crash_has_refused_after_it(tmp_path, without_south):
+    faults: Planned = {("south", 2): "refusing"}
+    with hub(tmp_path, STUDY, faults, "train/mask-keys") as (coordinator, wards, _):
+        ask = wards.ask
+
+        def stop(
+            task: Task, sites: Sequence[str], *, deadline_s: float | None
+        ) -> Iterator[Answer]:
+            if task.phase == "unmask" and task.round_no == 2:
+                raise EngineFailed("the hub was killed", why="a test", remedy="run again")
+            return ask(task, sites, deadline_s=deadline_s)
+
+        wards.ask = stop  # type: ignore[method-assign]
+        with pytest.raises(EngineFailed):
+            coordinator.run(STUDY)
+    found = run(tmp_path, STUDY)
+
+    assert found.history[1].refused == ("south",)
+    assert found.model.parameters.tobytes() == without_south.model.parameters.tobytes()
+
+
 def test_no_bundle_for_sites_is_left_behind(masked):
     _, folder = masked
     registry = Registry(folder / "hub")
