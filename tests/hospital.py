@@ -57,8 +57,9 @@ class Wards:
         studies: What the sites take part in.
         models: The hub's store.
         faults: What goes wrong, and where.
-        kind: Task kind that faults concern.
+        kind: Task kind that faults concern; for an exchange such as `train/masked`.
         order: In which the sites that are asked answer.
+        seeds: The sites, each with the seed of its patients and key.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Wards:
         faults: Planned | None = None,
         kind: str = "train",
         order: Callable[[Sequence[str]], Iterable[str]] = iter,
+        seeds: Mapping[str, int] = SEEDS,
     ) -> None:
         self._order = order
         self.faults, self.kind = dict(faults or {}), kind
@@ -78,10 +80,11 @@ class Wards:
         self._late: list[Answer] = []
         self._last: dict[str, Release] = {}
         self.hospitals: dict[str, Hospital] = {}
-        for name, seed in SEEDS.items():
+        for name, seed in seeds.items():
             if not (folder / name).exists():
-                make_site(folder / name, PATIENTS[name], seed)
+                make_site(folder / name, PATIENTS.get(name, 100), seed)
             self.hospitals[name] = hospital(folder / name, name, *studies)
+        self.pin(*studies)
 
     @property
     def keys(self) -> dict[str, Ed25519PublicKey]:
@@ -105,6 +108,13 @@ class Wards:
             if isinstance(answer, Release):
                 self._last[name] = answer
 
+    def pin(self, *studies: Study) -> None:
+        """Have every site sum behind masks with these, and only these, sites."""
+        roster = {name: key.public_bytes_raw().hex() for name, key in self.keys.items()}
+        for site in self.hospitals.values():
+            for study in studies:
+                site.join(study, roster)
+
     def close(self) -> None:
         """Release the ledgers."""
         for site in self.hospitals.values():
@@ -112,7 +122,8 @@ class Wards:
 
     def _sent(self, name: str, task: Task, answer: Answer) -> Iterator[Answer]:
         """Yield what arrives of `answer`."""
-        fault = self.faults.get((name, task.round_no)) if task.kind == self.kind else None
+        concerned = task.kind if task.phase is None else f"{task.kind}/{task.phase}"
+        fault = self.faults.get((name, task.round_no)) if concerned == self.kind else None
         if fault == "crash":
             raise EngineFailed("the wire broke", why="a test broke it", remedy="run again")
         if fault == "late":

@@ -7,11 +7,15 @@ both lie on disk is artifact/bundle.py's and artifact/card.py's business.
 from dataclasses import dataclass, field
 from typing import Literal
 
+from modelward.core.task import MaskPhase
 from modelward.core.tensors import Tensors
 
 ArtifactKind = Literal["update", "metrics", "statistics", "model"]
-"""What may leave today. `predictions`, `prototypes`, `labels` and `adapter` join with the
-data-model network."""
+"""What may leave today, as a policy lists it. `predictions`, `prototypes`, `labels` and
+`adapter` join with the data-model network."""
+
+CardKind = ArtifactKind | MaskPhase
+"""What a card may be of: one of these, or an exchange that hides one of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +23,7 @@ class Card:
     """What an artifact is, bound to its bytes and signed.
 
     Attributes:
-        kind: One of `ArtifactKind`.
+        kind: One of `CardKind`.
         study: SHA-256 of the study.
         round_no: Round it answers; 0 for statistics.
         task: Id of the task it answers; for an exported model, the study's hash.
@@ -27,14 +31,15 @@ class Card:
         schema: SHA-256 of the canonical JSON of names, types and shapes.
         sha256: SHA-256 of the bundle's bytes.
         nbytes: Length of the bundle in bytes.
-        patients: Units (see the study's `unit`) that contributed, at least 1.
+        patients: Units (see the study's `unit`) that contributed, at least 1; 0 on a card
+            of an exchange, where the number is behind the mask too.
         privacy: The privacy event, such as `{"mechanism": "none"}`.
         parent: SHA-256 of the model it was computed from, or None.
         key: SHA-256 of the signer's raw public key, hex.
         signature: Ed25519 over the canonical JSON of all other fields, hex; "" if unsigned.
     """
 
-    kind: ArtifactKind
+    kind: CardKind
     study: str
     round_no: int
     task: str

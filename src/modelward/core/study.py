@@ -180,6 +180,10 @@ class Privacy(_Part):
     dp: DifferentialPrivacy | None = Field(
         default=None, description="See `[privacy.dp]`; no differential privacy if absent."
     )
+    aggregation: Literal["secagg"] | None = Field(
+        default=None,
+        description="The hub sees sums of three sites or more, and no answer; all if absent.",
+    )
 
 
 class Sites(_Part):

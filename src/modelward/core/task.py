@@ -1,13 +1,20 @@
 """What a site is asked in one round."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Self, get_args
 
 from modelward.core.canonical import canonical_hash
 
 TaskKind = Literal["statistics", "newton", "train", "evaluate"]
 """statistics: sums for scaling; newton: gradient and Hessian at the given model;
 train: local training from the given model; evaluate: the given model on validation units."""
+
+MaskPhase = Literal["mask-keys", "mask-shares", "masked", "mask-list", "unmask"]
+"""What is asked, one after the other, when the answers to one question are summed behind
+masks (docs/decisions/0019-one-question-five-exchanges.md)."""
+
+MASK_PHASES: tuple[MaskPhase, ...] = get_args(MaskPhase)
+"""The same, in their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,21 +26,40 @@ class Task:
         round_no: 0 for statistics, else counted from 1.
         kind: What is asked.
         model: SHA-256 of the model bundle it starts from; None where none is needed.
+        phase: Exchange of secure aggregation that this is; None for an open answer.
+        told: SHA-256 of the bundle with what the hub has heard in the exchanges before; None
+            in the first, and for an open answer.
     """
 
     study: str
     round_no: int
     kind: TaskKind
     model: str | None = None
+    phase: MaskPhase | None = None
+    told: str | None = None
 
     @property
     def id(self) -> str:
-        """SHA-256 over every field: the same question always has the same id."""
+        """SHA-256 over every field: the same question always has the same id.
+
+        Fields of secure aggregation leave no trace where they are absent (decision 0017).
+        """
+        masking = {"phase": self.phase, "told": self.told} if self.phase else {}
         return canonical_hash(
             {
                 "study": self.study,
                 "round": self.round_no,
                 "kind": self.kind,
                 "model": self.model,
+                **masking,
             }
         )
+
+    @property
+    def question(self) -> Self:
+        """The question itself, without an exchange."""
+        return replace(self, phase=None, told=None)
+
+    def exchange(self, phase: MaskPhase, told: str | None) -> Self:
+        """Return one exchange about this question."""
+        return replace(self, phase=phase, told=told)

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from modelward.artifact.store import Store
 from modelward.core.study import Study
-from modelward.core.task import Task
+from modelward.core.task import MASK_PHASES, Task
 from modelward.core.verdict import Answer, Refusal, Release
 from modelward.engines.workers import Workers, assign
 from modelward.errors import ModelwardError
@@ -31,6 +31,7 @@ from modelward.ledger.mail import Mail
 from modelward.privacy.plan import plan_of
 from modelward.recipes.catalogue import load
 from modelward.site.hospital import Hospital
+from modelward.site.keys import signing_key
 from modelward.site.together import answer_together, in_groups
 
 
@@ -86,7 +87,8 @@ class InProcess:
             if self._switchboard is not None and self._switchboard.stopped(origin(site)):
                 wanted.discard(site)
                 yield Refusal(site, task.id)
-        mailed = wanted if task.kind != "evaluate" else set[str]()
+        first = task.kind != "evaluate" and task.phase in {None, MASK_PHASES[0]}
+        mailed = wanted if first else set[str]()
         for site, digest in self._round(task, wanted, mailed, deadline_s):
             yield self._answer(task, site, digest)
 
@@ -230,9 +232,17 @@ class _Desk:
         if site not in self._open:
             hospital = Hospital(self._sites[site], site, policy=self._policy)
             for study in self._studies:
-                hospital.join(study)
+                masked = study.privacy.aggregation is not None
+                hospital.join(study, self._roster() if masked else None)
             self._open[site] = hospital
         return self._open[site]
+
+    def _roster(self) -> dict[str, str]:
+        """Return the public key of every site; here they come from the sites' folders."""
+        return {
+            site: signing_key(folder / "site.key").public_key().public_bytes_raw().hex()
+            for site, folder in self._sites.items()
+        }
 
 
 def origin(site: str) -> str:

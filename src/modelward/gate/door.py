@@ -11,6 +11,9 @@ Order, which never changes (docs/gate.md):
     4. append the decision to the ledger, on disk before anything is sent
     5. answer
 
+Where answers are summed behind masks, what is judged stays at the site and something else
+leaves in its place (`cover`): the entry then has the hash of both.
+
 A task that already has a decision in the ledger gets the same answer again, from the same
 bytes: a crash between two steps costs no second release, and no second look at patients.
 """
@@ -33,6 +36,16 @@ from modelward.gate.hold import Held, Holding, waiting
 from modelward.gate.leaks import Look
 from modelward.gate.rules import Offer, Rule
 from modelward.ledger import kinds
+
+Cover = Callable[[Offer], Offer]
+"""What leaves in place of an offer that has been judged."""
+
+_NOT_REVIEWABLE = Finding(
+    "hold",
+    "the policy has this kind of artifact reviewed, and the study sums it behind masks",
+    "take the kind out of [review], or decline studies with secure aggregation",
+)
+"""Found of a masked answer that a person would have to see first: nobody could."""
 
 
 class Record(Protocol):
@@ -80,13 +93,16 @@ class Door:
             return Refusal(self.site, task.id)
         return Release(self.site, task.id, self.outbox.artifact(str(entry["sha256"]), task.id))
 
-    def decide(self, task: Task, offer: Callable[[], Offer], rules: Rule) -> Answer:
+    def decide(
+        self, task: Task, offer: Callable[[], Offer], rules: Rule, cover: Cover | None = None
+    ) -> Answer:
         """Return the answer to `task`, judging what `offer` brings unless it is decided.
 
         Args:
             task: The question.
             offer: Called at most once, and only for a task without a decision.
             rules: What the offer must satisfy.
+            cover: What leaves in its place if it does; the offer itself if absent.
 
         Raises:
             HeldForReview: If it has to wait for a person; it is on disk, and recorded.
@@ -99,9 +115,15 @@ class Door:
         findings = rules(offered)
         if findings:
             return self.refuse(task, offered.kind, findings, offered.look)
+        said = _looked(offered.look)
         if self.holding is not None and offered.kind in self.holding.kinds:
+            if cover is not None:
+                return self.refuse(task, offered.kind, (_NOT_REVIEWABLE,), offered.look)
             raise self._hold(task, offered, self.holding)
-        return self._release(task, offered, _looked(offered.look))
+        if cover is None:
+            return self._release(task, offered, said)
+        plaintext, _ = measure(bundle.encode(offered.tensors, offered.schema))
+        return self._release(task, cover(offered), {**said, "plaintext": plaintext})
 
     def held(self, task: Task) -> Held | None:
         """Return what waits to answer `task`, as the ledger has it; None if nothing does.
@@ -179,7 +201,7 @@ class Door:
             schema=canonical_hash(offer.schema.describe()),
             sha256=digest,
             nbytes=length,
-            patients=offer.patients,
+            patients=0 if task.phase else offer.patients,
             privacy=dict(offer.privacy),
             parent=task.model,
         )

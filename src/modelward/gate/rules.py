@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelward.core.artifact import ArtifactKind
+from modelward.core.artifact import ArtifactKind, CardKind
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import NUMPY, Schema, TensorSpec
@@ -52,7 +52,7 @@ class Offer:
     """
 
     task: Task
-    kind: ArtifactKind
+    kind: CardKind
     tensors: Mapping[str, NDArray[Any]]
     patients: int
     schema: Schema
@@ -80,6 +80,7 @@ def standard(study: Study, policy: Policy) -> Rule:
     against = objections(study, policy)
     shape = all_of(
         lambda _: against,
+        behind_masks(study),
         allowed_kind(policy.kinds),
         exact_schema,
         min_patients(policy.min_patients, study.study.min_patients),
@@ -93,6 +94,37 @@ def standard(study: Study, policy: Policy) -> Rule:
             return found
         found += values(offer)
         return found or leaks(offer.look, policy.leakage)
+
+    return rule
+
+
+def exchanged(study: Study, policy: Policy) -> Rule:
+    """Return the rules for an exchange about an answer that was judged before.
+
+    What is exchanged is made of the judged answer and of keys, by this site's gate itself;
+    what is left to judge is whether the study agreed on it, and how many bytes leave.
+    """
+    return all_of(
+        behind_masks(study),
+        byte_budget(policy.round_bytes, policy.study_bytes, policy.day_bytes),
+    )
+
+
+def behind_masks(study: Study) -> Rule:
+    """Object to an open answer where the study sums behind masks, and the other way round."""
+
+    def rule(offer: Offer) -> tuple[Finding, ...]:
+        if (offer.task.phase is None) == (study.privacy.aggregation is None):
+            return ()
+        return (
+            Finding(
+                rule="masks",
+                says="asked in the open, and the study sums behind masks"
+                if offer.task.phase is None
+                else "asked behind masks, and the study agreed on no masks",
+                remedy="ask as the signed study says in [privacy] aggregation",
+            ),
+        )
 
     return rule
 

@@ -11,22 +11,34 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from modelward.aggregate.fixed_point import CHUNK
 from modelward.artifact import bundle, card
-from modelward.core.artifact import Card
+from modelward.core.artifact import Card, CardKind
 from modelward.core.canonical import canonical_hash
 from modelward.core.study import Study
 from modelward.core.task import Task
-from modelward.core.tensors import Tensors
+from modelward.core.tensors import Schema, Tensors
 from modelward.core.verdict import Release
 from modelward.errors import BadArtifact
 from modelward.study.answers import answer_to
 
 
 def objection(
-    release: Release, study: Study, task: Task, key: Ed25519PublicKey | None
+    release: Release,
+    study: Study,
+    task: Task,
+    key: Ed25519PublicKey | None,
+    exchanged: Schema | None = None,
 ) -> str | None:
-    """Return why `release` is not a proper answer to `task` of `study`, or None if it is."""
+    """Return why `release` is not a proper answer to `task` of `study`, or None if it is.
+
+    Args:
+        release: What came.
+        study: The study.
+        task: What was asked.
+        key: The site's public key; None if it is not one of the study's sites.
+        exchanged: What a site says in an exchange of secure aggregation, where `task` is one.
+    """
     entry = release.artifact.card
-    kind, schema = answer_to(study, task.kind)
+    kind, schema = _asked(study, task, exchanged)
     expected = {
         "kind": kind,
         "study": task.study,
@@ -41,7 +53,7 @@ def objection(
         return f"the card's {', '.join(wrong)} do not match the task"
     if key is None:
         return f"{release.site} is not one of the study's sites"
-    said = _unsuitable(entry, study)
+    said = _unsuitable(entry, study, task)
     if said is not None:
         return said
     try:
@@ -54,10 +66,18 @@ def objection(
     return None
 
 
-def _unsuitable(entry: Card, study: Study) -> str | None:
+def _asked(study: Study, task: Task, exchanged: Schema | None) -> tuple[CardKind, Schema]:
+    if task.phase is None or exchanged is None:
+        return answer_to(study, task.kind)
+    return task.phase, exchanged
+
+
+def _unsuitable(entry: Card, study: Study, task: Task) -> str | None:
     """Return what a card says that makes its artifact useless, if it says such a thing."""
-    if entry.patients < 1:
+    if task.phase is None and entry.patients < 1:
         return "nobody contributed"
+    if task.phase is not None and entry.patients:
+        return "it says in the open how many contributed"
     if study.privacy.dp is not None and entry.privacy.get("mechanism") == "none":
         return "it has no privacy bound, and the study asks for one"
     return None

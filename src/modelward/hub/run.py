@@ -24,9 +24,10 @@ from modelward.errors import BadUpdate, DataError, QuorumNotMet
 from modelward.evaluate import binned
 from modelward.hub import round as rounds
 from modelward.hub.accept import objection
+from modelward.hub.masked import Exchanges
 from modelward.hub.registry import AnswerRow, Combined, Registry
 from modelward.hub.round import RoundRecord, State
-from modelward.hub.strategy import Collector, Strategy, Sums, strategy
+from modelward.hub.strategy import Collector, Strategy, Sums, Updates, strategy
 from modelward.study.answers import score_bins
 from modelward.study.model import Model, initial
 from modelward.study.scaling import frozen
@@ -103,6 +104,7 @@ class Hub:
         self._engine = engine
         self._registry = registry
         self._keys = keys
+        self._exchanges = Exchanges(engine, registry, keys)
         self._watch = watch
         self._publish = publish
         self._clock = clock
@@ -134,7 +136,7 @@ class Hub:
 
     def _begin(self, study: Study) -> Model:
         """Add the sites' statistics into one frozen scaling, and make the first model."""
-        sums = Sums()
+        sums = Sums(study, "statistics")
         task = Task(study=study.sha256, round_no=0, kind="statistics")
         answers = self._collect(study, task, sums)
         self._registry.note_answers(study, answers)
@@ -184,6 +186,8 @@ class Hub:
         parameters, optimiser = plan.step(collected, state.parameters, state.optimiser)
         record = _record(number, answers, state.parameters, parameters, list(self._keys))
         record = replace(record, deviations=plan.deviations(collected))
+        if study.privacy.aggregation is not None:
+            record = replace(record, patients=collected.patients)
         model = replace(start, parameters=parameters)
         if study.stop.metric is not None:
             self._registry.combine(model, optimiser, record, answers)
@@ -195,7 +199,7 @@ class Hub:
         """Ask every site how `model` does on its validation units, and add that up."""
         digest, _ = self._registry.store.put(model.tensors, model.schema)
         task = Task(study=study.sha256, round_no=record.round_no, kind="evaluate", model=digest)
-        sums = Sums()
+        sums = Sums(study, "evaluate")
         answers = self._collect(study, task, sums)
         counts = np.zeros((2, score_bins(study)), np.int64)  # every gate may have refused
         if sums.patients:  # noise may have taken a count below 0
@@ -209,6 +213,19 @@ class Hub:
         return answers, replace(record, metrics=metrics)
 
     def _collect(self, study: Study, task: Task, into: Collector) -> list[AnswerRow]:
+        """Return what the sites answered, with releases or their masked sum in `into`."""
+        if study.privacy.aggregation is None:
+            return self._collect_open(study, task, into)
+        assert isinstance(into, Updates | Sums)  # noqa: S101 - study/read.py refuses others
+        sites = len(self._keys)
+        self._watch(Progress(task.kind, task.round_no, 0, sites))
+
+        def arrived(number: int) -> None:
+            self._watch(Progress(task.kind, task.round_no, number, sites))
+
+        return self._exchanges.collect(study, task, into, arrived)
+
+    def _collect_open(self, study: Study, task: Task, into: Collector) -> list[AnswerRow]:
         """Return what the sites answered, with releases added to `into` as they arrive.
 
         What comes from a site that was not asked, late for another task, or a second time,

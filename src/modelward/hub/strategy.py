@@ -22,6 +22,8 @@ from modelward.core.tensors import FlatF32, Tensors
 from modelward.core.verdict import Release
 from modelward.errors import BadUpdate, StudyFileError
 from modelward.hub.round import Arrays
+from modelward.privacy.masks import grid, words
+from modelward.privacy.masks.grid import Words
 from modelward.recipes.catalogue import recipe
 from modelward.recipes.logistic import Logistic
 from modelward.study.answers import answer_to
@@ -34,6 +36,23 @@ class Collector(Protocol):
 
     def add(self, release: Release) -> None:
         """Add one site's answer; nothing of it needs to be kept afterwards."""
+        ...
+
+
+class Summed(Protocol):
+    """What takes the sum of a round that was made behind masks."""
+
+    def add_total(self, total: Words) -> None:
+        """Take the sum over all sites, in place of their answers.
+
+        Raises:
+            BadUpdate: If it is no sum of proper answers, as when a mask is left in it.
+        """
+        ...
+
+    @property
+    def patients(self) -> int:
+        """Units behind what was added."""
         ...
 
 
@@ -94,6 +113,15 @@ class Updates:
         flat = self._schema.join(release.artifact.tensors)
         self._sum.add(flat, release.artifact.card.patients)
 
+    def add_total(self, total: Words) -> None:
+        """Take a sum that was made behind masks; see `Summed`."""
+        self._sum = UpdateSum.of(*grid.read_update(total))
+
+    @property
+    def patients(self) -> int:
+        """Units behind what was added."""
+        return self._sum.weight
+
     def mean(self) -> FlatF32:
         """Return the mean update of everything added."""
         return self._sum.mean()
@@ -143,10 +171,17 @@ class RobustUpdates:
 
 
 class Sums:
-    """Exact sums of statistics and counts."""
+    """Exact sums of statistics and counts.
 
-    def __init__(self) -> None:
+    Args:
+        study: The study.
+        kind: What sites were asked.
+    """
+
+    def __init__(self, study: Study, kind: TaskKind) -> None:
+        self._schema = answer_to(study, kind)[1]
         self._parts: list[Tensors] = []
+        self._total: dict[str, NDArray[np.float64]] | None = None
         self.patients = 0
 
     def add(self, release: Release) -> None:
@@ -159,9 +194,13 @@ class Sums:
         self._parts.append(release.artifact.tensors)
         self.patients += release.artifact.card.patients
 
+    def add_total(self, total: Words) -> None:
+        """Take a sum that was made behind masks; see `Summed`."""
+        self._total, self.patients = words.read_sums(total, self._schema)
+
     def totals(self) -> dict[str, NDArray[np.float64]]:
         """Return the sums over everything added."""
-        return exact_sum(self._parts)
+        return exact_sum(self._parts) if self._total is None else self._total
 
 
 def _fedavg(study: Study) -> Strategy:
@@ -199,7 +238,7 @@ def _newton(study: Study) -> Strategy:
         moved = newton_step.step(beta, here, l2)
         return moved, {"beta": beta, "objective": np.array([value])}
 
-    return Strategy("newton", Sums, step)
+    return Strategy("newton", lambda: Sums(study, "newton"), step)
 
 
 def l2_of(study: Study) -> float:

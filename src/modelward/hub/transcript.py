@@ -115,7 +115,7 @@ def rebuild(
 
 def _first(transcript: Transcript, study: Study, artifacts: Artifacts) -> Model:
     """Return the model of round 1 from the sites' sums."""
-    sums = Sums()
+    sums = Sums(study, "statistics")
     for release in _releases(transcript, study, artifacts, "statistics"):
         sums.add(release)
     return initial(study, frozen(study, sums.totals()))

@@ -6,6 +6,7 @@ The folder of a site:
     site.key        its signing key
     outbox/         artifacts it has released, to be sent again after a crash
     ledger/         what its gate decided, provably
+    masks/          answers that are summed behind masks, and what was decided about them
     leakage/        what the inspector found in each offer; sent to nobody
     held/           what waits until a person has released or refused it
     reviews/        what people decided about that, signed
@@ -20,13 +21,20 @@ from typing import Protocol
 
 from modelward.artifact.store import Store
 from modelward.core.study import Study
-from modelward.core.task import Task
+from modelward.core.task import MASK_PHASES, Task
 from modelward.core.verdict import Answer, Finding, Refusal, Release
-from modelward.errors import BadPrivacyTerms, BudgetExceeded, GateRefused
-from modelward.gate.door import Door
+from modelward.errors import (
+    BadArtifact,
+    BadPrivacyTerms,
+    BadUpdate,
+    BudgetExceeded,
+    GateRefused,
+    MaskingFailed,
+)
+from modelward.gate.door import Cover, Door
 from modelward.gate.hold import Holding
 from modelward.gate.policy import Policy
-from modelward.gate.rules import UNBOUNDED, Offer, standard
+from modelward.gate.rules import UNBOUNDED, Offer, Rule, exchanged, standard
 from modelward.ledger.circle import Circle
 from modelward.ledger.log import Ledger
 from modelward.ledger.note import Signer
@@ -38,6 +46,7 @@ from modelward.site.extractor import patient_key
 from modelward.site.inspecting import Inspector
 from modelward.site.keys import signing_key
 from modelward.site.looking import Looking
+from modelward.site.masking import Masking
 from modelward.site.reviews import Reviews
 from modelward.site.sent import Sent
 from modelward.site.snapshot import CohortFacts, cohort_digest, facts_of
@@ -156,6 +165,7 @@ class Hospital:
         holding = Holding(folder / "held", self.policy.review, ", ".join(sorted(people)))
         self.door = Door(name, key, Store(folder / "outbox"), self.ledger, holding)
         self._reviews = Reviews(folder, name, people)
+        self._masking = Masking(folder / "masks", self.door)
         self._studies: dict[str, Study] = {}
         self.trainer = trainer or DirectTrainer(folder, name)
         self._looking = None
@@ -172,9 +182,16 @@ class Hospital:
             ),
         )
 
-    def join(self, study: Study) -> None:
-        """Take part in `study`: tasks of any other study are refused."""
+    def join(self, study: Study, roster: Mapping[str, str] | None = None) -> None:
+        """Take part in `study`: tasks of any other study are refused.
+
+        Args:
+            study: What is joined.
+            roster: Name -> raw Ed25519 public key (hex) of every site, as approvals pinned
+                them; without it nothing is summed behind masks.
+        """
         self._studies[study.sha256] = study
+        self._masking.pin(study, roster or {})
 
     def study_of(self, task: Task) -> Study:
         """Return the study that `task` belongs to.
@@ -209,6 +226,8 @@ class Hospital:
         if self.circle.stopped:
             return Refusal(self.name, task.id)
         self._settle(task, study)
+        if task.phase not in {None, MASK_PHASES[0]}:
+            return self._exchange(task, study, models)
         if study.privacy.dp is None:
             return self.decide(
                 task, lambda: self.trainer.compute(task, study, models), models=models
@@ -257,12 +276,39 @@ class Hospital:
         study = self.study_of(task)
         if self.circle.stopped:
             return Refusal(self.name, task.id)
-        before = self.ledger.size
-        answer = self.door.decide(
+        return self._through_the_door(
             task,
             lambda: replace(self._offer(task, study, computed(), models), privacy=privacy),
             standard(study, self.policy),
+            cover=None if task.phase is None else self._masking.keys,
         )
+
+    def _exchange(self, task: Task, study: Study, models: Store) -> Answer:
+        """Answer one of the exchanges that follow when an answer was judged and stays here."""
+
+        def offer() -> Offer:
+            said = self._masking.following(task, study, models)
+            sent, today = self._sent.for_study(task.study), self._sent.today()
+            return replace(said, sent_bytes=sent, today_bytes=today)
+
+        return self._through_the_door(task, offer, exchanged(study, self.policy))
+
+    def _through_the_door(
+        self,
+        task: Task,
+        offer: Callable[[], Offer],
+        rules: Rule,
+        *,
+        cover: Cover | None = None,
+    ) -> Answer:
+        before = self.ledger.size
+        try:
+            answer = self.door.decide(task, offer, rules, cover)
+        except (MaskingFailed, BadUpdate, BadArtifact) as error:
+            if task.phase is None:
+                raise
+            finding = Finding("masks", error.what, error.remedy)
+            return self.door.refuse(task, task.phase, (finding,))
         if isinstance(answer, Release) and self.ledger.size > before:
             self._sent.note(task.study, answer.artifact.card.nbytes)
         return answer

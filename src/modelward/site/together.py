@@ -25,8 +25,8 @@ from modelward.study.model import parameter_schema
 def in_groups(study: Study, sites: int) -> bool:
     """Return whether `sites` sites of a simulation of `study` train in groups."""
     path = numeric_path(recipe(study.recipe), inputs(study), sites)
-    private = study.privacy.dp is not None
-    return study.plan.strategy == "fedavg" and not private and path != SITE_BY_SITE
+    alone = study.privacy.dp is not None or study.privacy.aggregation is not None
+    return study.plan.strategy == "fedavg" and not alone and path != SITE_BY_SITE
 
 
 def answer_together(

@@ -2,11 +2,15 @@
 
 from modelward.core.columns import columns, summed_columns
 from modelward.core.study import Study
-from modelward.core.task import TaskKind
+from modelward.core.task import MASK_PHASES, TaskKind
+from modelward.core.tensors import Schema
 from modelward.study.agreement import Agreement
 from modelward.study.answers import answer_to
 from modelward.study.asked import cohort_lines, feature_words
 from modelward.study.model import parameter_schema
+
+MOST_MASKED = 64
+"""Largest roster of a masked sum; a test holds it to privacy/masks/grid.py."""
 
 
 def explain(study: Study) -> str:
@@ -45,6 +49,7 @@ def explain(study: Study) -> str:
         ),
         "",
         f"Raw records are not sent by the protocol. {privacy_terms(study)}",
+        *masking_terms(study),
     ]
     return "\n".join(parts)
 
@@ -61,7 +66,7 @@ def explain_agreement(agreement: Agreement, site: str) -> str:
         f"  {name:<24}{key[:16]}…{'  (this site)' if name == site else ''}"
         for name, key in sorted(agreement.roster.items())
     ]
-    most, often = most_bytes(study)
+    most, often = most_bytes(study, len(agreement.roster))
     contact = study.study.contact or "nobody is named"
     return "\n".join(
         [
@@ -80,17 +85,41 @@ def explain_agreement(agreement: Agreement, site: str) -> str:
     )
 
 
-def most_bytes(study: Study) -> tuple[int, int]:
+def most_bytes(study: Study, sites: int | None = None) -> tuple[int, int]:
     """Return the most bytes of values that leave a site in a whole study, in how many answers.
 
     File headers, cards and envelopes come on top: below 2 kB an answer for small models.
+
+    Args:
+        study: The study.
+        sites: Sites of the roster; as many as a masked sum may have if absent.
     """
     asked: list[TaskKind] = ["newton" if study.plan.strategy == "newton" else "train"]
     if study.stop.metric:
         asked.append("evaluate")
-    once = answer_to(study, "statistics")[1].nbytes
-    each = sum(answer_to(study, kind)[1].nbytes for kind in asked)
-    return once + study.plan.rounds * each, 1 + study.plan.rounds * len(asked)
+    if study.privacy.aggregation is None:
+        once = answer_to(study, "statistics")[1].nbytes
+        each = sum(answer_to(study, kind)[1].nbytes for kind in asked)
+        return once + study.plan.rounds * each, 1 + study.plan.rounds * len(asked)
+    number = sites or len(study.sites.names) or MOST_MASKED
+    once = masked_bytes(answer_to(study, "statistics")[1], number)
+    each = sum(masked_bytes(answer_to(study, kind)[1], number) for kind in asked)
+    exchanges = len(MASK_PHASES)
+    return (
+        once + study.plan.rounds * each,
+        exchanges * (1 + study.plan.rounds * len(asked)),
+    )
+
+
+def masked_bytes(schema: Schema, sites: int) -> int:
+    """Return the bytes of values of all exchanges about one answer with `schema`.
+
+    Eight bytes a value of an update and sixteen a value of sums, the weight included; keys
+    and a signature; and shares for each of `sites` sites (privacy/masks/exchange.py).
+    """
+    wide = any(spec.dtype == "F64" for spec in schema)
+    words = (schema.size + 1) * (2 if wide else 1)
+    return 8 * words + 160 + 64 + sites * (82 + 2 * 33)
 
 
 def spoken(fingerprint: str) -> str:
@@ -114,6 +143,20 @@ def privacy_terms(study: Study) -> str:
         f"The number of {study.study.unit}s of a site is public. The same {dp.unit} at two "
         "sites is bounded at each, and the bounds add. See: modelward study plan."
     )
+
+
+def masking_terms(study: Study) -> list[str]:
+    """Return what is summed behind masks, in a paragraph; nothing where answers are open."""
+    if study.privacy.aggregation is None:
+        return []
+    return [
+        "Summed behind masks: every answer above leaves in five exchanges. The hub sees the "
+        "sum over the sites of a round, at least three and more than two thirds of the roster, "
+        "and their patients together; it does not see the answer of one site, or how many "
+        "patients it has. What a sum tells about one patient is not bounded by masks. With "
+        "three sites, two that pool what they know see the third. Words behind masks are "
+        f"longer, and shares come on top: at most {most_bytes(study)[0]:,} bytes leave a site."
+    ]
 
 
 def privacy_cost(study: Study) -> str:

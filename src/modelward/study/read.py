@@ -21,6 +21,9 @@ from modelward.errors import StudyFileError
 from modelward.recipes.catalogue import option_faults
 from modelward.study.data_terms import data_faults
 
+FEWEST_MASKED = 3
+"""Of two sites that are summed, each sees the other."""
+
 
 def read(path: str | PathLike[str]) -> Study:
     """Return the study in the file at `path`.
@@ -92,7 +95,8 @@ def meaning(study: Study) -> list[Fault]:
         faults.append(Fault(f"target.{study.target_name}", "the target cannot be a feature"))
     if not images and not columns(study):
         faults.append(Fault("features", "no column is left"))
-    faults += data_faults(study) + _plan_faults(study) + _privacy_faults(study)
+    faults += data_faults(study) + _plan_faults(study)
+    faults += _privacy_faults(study) + _masking_faults(study)
     if study.sites.names and len(study.sites.names) < study.sites.minimum:
         faults.append(Fault("sites.minimum", f"more than the {len(study.sites.names)} names"))
     return faults + [
@@ -133,6 +137,20 @@ def _privacy_faults(study: Study) -> list[Fault]:
     if dp.unit not in {"patient", counted}:
         says = f"the study counts a {counted}: bound a {counted} or a patient"
         faults.append(Fault("privacy.dp.unit", says))
+    return faults
+
+
+def _masking_faults(study: Study) -> list[Fault]:
+    """Return what stands against sums behind masks."""
+    if study.privacy.aggregation is None:
+        return []
+    key, faults = "privacy.aggregation", []
+    if study.plan.robust is not None:
+        says = "a rule of [plan.robust] compares updates, and masks hide them: choose one"
+        faults.append(Fault(key, says))
+    if study.sites.minimum < FEWEST_MASKED:
+        says = f"a masked sum has {FEWEST_MASKED} sites or more: raise it"
+        faults.append(Fault("sites.minimum", says))
     return faults
 
 

@@ -13,6 +13,7 @@ from modelward.core.tensors import Schema, TensorSpec
 from modelward.core.verdict import Finding, Refusal, Release
 from modelward.errors import StorageError
 from modelward.gate.door import Door
+from modelward.gate.hold import Holding
 from modelward.gate.rules import Offer, all_of
 from modelward.ledger.log import Ledger
 from modelward.ledger.verify import verify
@@ -166,3 +167,17 @@ def test_a_stored_artifact_that_was_lost_is_an_error_and_not_a_second_release(wa
     with pytest.raises(StorageError, match="cannot be read"):
         ward.door.decide(TASK, ward.offer, FREE)
     assert ward.asked == 1
+
+
+def test_what_a_person_must_see_first_does_not_leave_behind_a_mask(ledger, tmp_path):
+    ward = Ward(tmp_path, ledger)
+    holding = Holding(tmp_path / "held", frozenset({"update"}), "Dr Ada Byron")
+    ward.door = Door("cleveland", PRIVATE, Store(tmp_path / "outbox"), ledger, holding)
+
+    answer = ward.door.decide(TASK, ward.offer, FREE, lambda offer: offer)
+
+    assert isinstance(answer, Refusal)
+    (entry,) = ledger
+    assert entry["kind"] == "refusal"
+    assert [each["rule"] for each in entry["findings"]] == ["hold"]
+    assert not (tmp_path / "held").exists()

@@ -1,6 +1,7 @@
 """Every rule objects to what it is for, and to nothing else."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from modelward.core.task import Task, TaskKind
 from modelward.core.tensors import Schema, TensorSpec
 from modelward.gate import rules
 from modelward.gate.rules import Offer
+from tests.studies import AVERAGED, table_study
 
 SCHEMA = Schema.of(TensorSpec("w", "F32", (3,)))
 
@@ -142,3 +144,17 @@ def test_every_finding_says_what_to_do():
         "grid",
     }
     assert all(finding.says and finding.remedy for finding in found)
+
+
+def test_open_answers_and_masked_sums_are_held_to_what_was_signed():
+    masked = table_study(
+        AVERAGED + '\n[privacy]\naggregation = "secagg"\n[sites]\nminimum = 3\n'
+    )
+    opened = offer()
+    exchange = replace(opened, task=opened.task.exchange("mask-keys", None))
+
+    assert not rules.behind_masks(masked)(exchange)
+    assert not rules.behind_masks(table_study(AVERAGED))(opened)
+    (in_the_open,) = rules.behind_masks(masked)(opened)
+    (unasked,) = rules.behind_masks(table_study(AVERAGED))(exchange)
+    assert in_the_open.rule == unasked.rule == "masks"

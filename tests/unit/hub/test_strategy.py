@@ -152,7 +152,7 @@ def test_the_memory_of_the_server_optimiser_goes_from_round_to_round():
 
 
 def test_a_site_off_the_grid_is_refused_and_leaves_the_sums_as_they_were():
-    sums = Sums()
+    sums = Sums(table_study(), "statistics")
     sums.add(release({"units": np.array([3.0])}, 3))
 
     with pytest.raises(BadUpdate):

@@ -3,10 +3,13 @@
 import pytest
 
 from modelward.errors import StorageError, StudyFileError
-from modelward.study.explain import explain
+from modelward.study.answers import answer_to
+from modelward.study.explain import explain, most_bytes
 from modelward.study.read import read
 from modelward.study.template import write_template
 from tests.studies import AVERAGED, IMAGES, TABLE, table_study
+
+MASKED = '\n[privacy]\naggregation = "secagg"\n[sites]\nminimum = 3\n'
 
 
 def test_a_table_study_is_explained():
@@ -58,3 +61,18 @@ def test_a_template_is_written_once_and_never_over_something(tmp_path, images):
 def test_a_template_in_a_folder_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(StorageError, match="cannot be written"):
         write_template(tmp_path / "absent" / "study.toml", images=False)
+
+
+def test_a_masked_study_says_what_the_hub_sees_and_which_bytes_leave():
+    masked = table_study(AVERAGED + MASKED)
+    told = explain(masked)
+
+    assert "does not see the answer of one site, or how many patients it has" in told
+    assert "two that pool what they know see the third" in told
+    assert "Summed behind masks" not in explain(table_study(AVERAGED))
+    # 7 sums, 5 parameters and 512 counts, each with the number of patients, for three sites:
+    # words, keys and signature (224), and 148 bytes of shares for each site.
+    sums = answer_to(masked, "statistics")[1].size + 1
+    fixed = 224 + 3 * 148
+    once, each = 16 * sums + fixed, 8 * 6 + fixed + 16 * 513 + fixed
+    assert most_bytes(masked, 3) == (once + 3 * each, 5 * 7)

@@ -229,3 +229,17 @@ def test_any_text_is_read_or_refused_and_nothing_else(text):
 def test_any_slip_of_the_pen_is_read_or_refused_and_nothing_else(place, character):
     with suppress(StudyFileError):
         parse(TABLE[:place] + character + TABLE[place + 1 :])
+
+
+def test_masks_do_not_go_with_rules_that_compare_updates_or_with_two_sites():
+    masked = '\n[privacy]\naggregation = "secagg"\n'
+    robust = '\n[plan.robust]\nrule = "median"\n'
+
+    found = "\n".join(faults(AVERAGED + masked + robust))
+
+    assert "privacy.aggregation: a rule of [plan.robust] compares updates" in found
+    assert "sites.minimum: a masked sum has 3 sites or more" in found
+
+
+def test_a_study_without_masks_has_no_trace_of_them_in_its_hash():
+    assert "aggregation" not in parse(AVERAGED).model_dump(mode="json")["privacy"]

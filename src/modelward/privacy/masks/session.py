@@ -32,6 +32,11 @@ SMALLEST = 3
 """Fewest sites of a sum: with two, each sees the other."""
 
 
+def threshold(sites: int) -> int:
+    """Return how many of `sites` sites must stay to the end: floor(2n/3) + 1."""
+    return 2 * sites // 3 + 1
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """What every key, share and signature of a round is bound to.
@@ -76,7 +81,7 @@ class Session:
     @property
     def threshold(self) -> int:
         """Sites that must stay to the end: floor(2n/3) + 1."""
-        return 2 * len(self.roster) // 3 + 1
+        return threshold(len(self.roster))
 
     @property
     def withstands_curious(self) -> int:

@@ -1,0 +1,50 @@
+"""An answer as the words that are masked, and a sum of words as what was asked for.
+
+An update is weighted by its patients; other answers are sums already, and the number of
+patients is summed beside them. grid.py holds the number formats, and says why none wraps.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelward.core.tensors import Schema, Tensors
+from modelward.privacy.masks import grid
+from modelward.privacy.masks.grid import Words
+
+
+def words_in(schema: Schema) -> int:
+    """Return the number of words of an answer with `schema`."""
+    return schema.size + 1 if _is_update(schema) else 2 * (schema.size + 1)
+
+
+def answer_words(tensors: Tensors, schema: Schema, patients: int, sites: int) -> Words:
+    """Return one answer as words, [words_in(schema)].
+
+    Args:
+        tensors: With `schema`: all float32 (an update), or all float64 (sums).
+        schema: See study/answers.py.
+        patients: Units behind it.
+        sites: Sites of the roster.
+
+    Raises:
+        BadUpdate: If a value is off its grid or out of range, or `patients` is.
+    """
+    if _is_update(schema):
+        return grid.update_words(_flat(tensors, schema), patients, sites)
+    return grid.sums_words(np.append(_flat(tensors, schema), float(patients)))
+
+
+def read_sums(total: Words, schema: Schema) -> tuple[dict[str, NDArray[np.float64]], int]:
+    """Return summed tensors, each correctly rounded to float64, and the number of patients."""
+    flat = grid.read_sums(total)
+    return schema.split(flat[:-1]), int(flat[-1])
+
+
+def _is_update(schema: Schema) -> bool:
+    return all(spec.dtype == "F32" for spec in schema)
+
+
+def _flat(tensors: Tensors, schema: Schema) -> NDArray[Any]:
+    return np.concatenate([tensors[spec.name].reshape(-1) for spec in schema])
