@@ -14,7 +14,7 @@ Open = Callable[[str], Carrier]
 
 
 @pytest.fixture
-def carriers(tmp_path) -> Open:
+def carriers(tmp_path: Path) -> Open:
     return lambda name: SharedFolder(tmp_path / "carrier", name)
 
 

@@ -1,5 +1,7 @@
 """Three institutions, three families: offer, catalogue, pull, evaluate, adopt."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -37,7 +39,7 @@ def exchange(network: Network) -> None:
                 evaluate(here)
 
 
-def entries(network: Network, name: str) -> list[dict]:
+def entries(network: Network, name: str) -> list[dict[str, Any]]:
     """Return the ledger of an institution."""
     with network.open(name) as here:
         return [dict(entry) for entry in here.ledger]

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -71,7 +72,12 @@ def test_a_letter_with_any_byte_changed_is_refused(place):
     ],
 )
 def test_a_letter_out_of_its_place_is_refused(wrong):
-    said = {"sender": "cleveland", "key": KEY.public_key(), "place": BEFORE, "now": NOON}
+    said: dict[str, Any] = {
+        "sender": "cleveland",
+        "key": KEY.public_key(),
+        "place": BEFORE,
+        "now": NOON,
+    }
     said |= wrong
 
     with pytest.raises(MessageRefused):

@@ -1,6 +1,7 @@
 """Sealed for its recipients: who carries it reads nothing, and nothing of it moves."""
 
 import os
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -11,7 +12,7 @@ from modelward.exchange import seal
 CARD, KEY = "5c" * 32, bytes(range(32))
 
 
-def sealed(path, content: bytes, card: str = CARD):
+def sealed(path: Path, content: bytes, card: str = CARD) -> Path:
     """Write `content`, sealed, and return the file."""
     plain = path / "plain"
     plain.write_bytes(content)
