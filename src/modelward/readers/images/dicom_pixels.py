@@ -10,7 +10,7 @@ Whole numbers of up to 16 bits go through one table over the values that occur, 
 five million pixels costs five million look-ups and not five million divisions.
 
 DICOM PS3.3 2024e: C.11.1 (modality), C.11.2.1.2 (windows), C.7.6.3.1.2 (photometric
-interpretation). Decompression is pydicom's, with GDCM behind it (decision 0020).
+interpretation). Decompression is pydicom's, with GDCM behind it (decision 0023).
 """
 
 import os

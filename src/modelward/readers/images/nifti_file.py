@@ -1,7 +1,7 @@
 """NIfTI-1 and NIfTI-2 files in one piece (.nii, .nii.gz): header, orientation and values.
 
 A format of one fixed header is read here; a library would be larger than what it saves
-(decision 0020). Only what places and scales a volume is looked at; `descrip`, `aux_file`,
+(decision 0023). Only what places and scales a volume is looked at; `descrip`, `aux_file`,
 `intent_name` and extensions, in which programs write free text, are passed over.
 
 Header: nifti1.h (Cox et al. 2004) and nifti2.h (2011). Orientation: sform where its code is
