@@ -111,7 +111,12 @@ def test_messages_that_come_together_are_synced_together(tmp_path, book, monkeyp
     waiting = [book.put(STUDY, each) for each in messages]
     synced: list[int] = []
     fsync = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(fd), fsync(fd)))
+
+    def counted(descriptor: int) -> None:
+        synced.append(descriptor)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", counted)
 
     for on_disk in waiting:
         on_disk()
