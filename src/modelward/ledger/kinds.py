@@ -1,4 +1,4 @@
-"""What an entry may say: fifteen kinds, each with its fields, and how each reads in words.
+"""What an entry may say: eighteen kinds, each with its fields, and how each reads in words.
 
 Whoever records something asks `fields` for the entry, and gets it only if every field of
 the kind is there, of its type, and nothing else is. So a ledger can be read years later
@@ -42,6 +42,10 @@ def _is_table(value: object) -> bool:
 
 def _is_tables(value: object) -> bool:
     return isinstance(value, list | tuple) and bool(value) and all(map(_is_table, value))
+
+
+def _is_hashes(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(map(_is_hash, value))
 
 
 def _is_state(value: object) -> bool:
@@ -170,6 +174,26 @@ KINDS: Mapping[str, Kind] = {
         "uses {units} units for study {study}, after leaving out {opted_out} whose patients"
         " opted out",
         {"study": _is_hash, "snapshot": _is_hash, "units": _is_count, "opted_out": _is_count},
+    ),
+    "letter": Kind(
+        "wrote letter {number} to the network, {about}, on question {study}",
+        {"study": _is_hash, "number": _is_count, "about": _is_text, "sha256": _is_hash},
+        {"card": _is_hash},
+    ),
+    "turned-away": Kind(
+        "did not take {card} from {source}: {findings}",
+        {"study": _is_hash, "card": _is_hash, "source": _is_text, "findings": _is_findings},
+    ),
+    "decision": Kind(
+        "{by} decided about {subject}: {said}, because {reason}",
+        {
+            "study": _is_hash,
+            "subject": _is_text,
+            "said": _is_text,
+            "by": _is_text,
+            "reason": _is_text,
+        },
+        {"cards": _is_hashes},
     ),
     "alarm": Kind(
         "alarm, {finding}: {origin} showed {shown} after {held}",

@@ -45,6 +45,15 @@ EXAMPLES: dict[str, dict[str, Json]] = {
     "message": {"finding": "its sequence was used before"},
     "receipt": {"study": HASH, "round": 1, "sha256": HASH, "bytes": 9, "source": "hub"},
     "cohort": {"study": HASH, "snapshot": HASH, "units": 87, "opted_out": 3},
+    "letter": {"study": HASH, "number": 3, "about": "offer", "sha256": HASH},
+    "turned-away": {"study": HASH, "card": HASH, "source": "va", "findings": FINDINGS},
+    "decision": {
+        "study": HASH,
+        "subject": "the model in use",
+        "said": "use local",
+        "by": "Dr Ada Byron",
+        "reason": "not shown to be better",
+    },
     "alarm": {"origin": "modelward/va", "finding": "split", "held": STATE, "shown": STATE},
 }
 
