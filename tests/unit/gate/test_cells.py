@@ -1,8 +1,11 @@
 """No count of a few persons leaves in a table."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+from modelward.core.study import Study
 from modelward.gate.cells import cells, coarser
 from modelward.privacy.disclosure.suppression import HIDDEN, suppress
 from modelward.study.read import parse
@@ -11,7 +14,9 @@ from tests.sites import FEDAVG, fedavg
 PRIVATE = parse(FEDAVG + "[privacy.dp]\nepsilon = 3\n")
 
 
-def says(values, kind="metrics", name="counts", study=None):
+def says(
+    values: Any, kind: str = "metrics", name: str = "counts", study: Study | None = None
+) -> list[str]:
     rule = cells(study or fedavg(), 10)
     return [finding.says for finding in rule(kind, {name: np.asarray(values, np.float64)})]
 
