@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
+from sklearn.datasets import load_digits
 
 from modelward.exchange.families.family import Inputs, Shape
 from modelward.exchange.probability import Labels
@@ -71,8 +72,6 @@ def setting(name: str, seed: int) -> Setting:
 
 
 def _digits(draw: np.random.Generator) -> tuple[Inputs, Labels, Inputs, tuple[Inputs, Labels]]:
-    from sklearn.datasets import load_digits
-
     found = load_digits()
     x = (found.images / 8 - 1).astype(np.float32)
     y = found.target.astype(np.intp)

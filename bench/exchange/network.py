@@ -5,7 +5,7 @@ report of theirs; the test set is looked at by measure.py alone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -13,13 +13,13 @@ import numpy as np
 from bench.exchange.data import SITES, Setting, Site
 from modelward.core.tensors import Tensors
 from modelward.exchange import choose, fens, trust
-from modelward.exchange.card import banded
+from modelward.exchange.bands import KNOWN, band, middles
 from modelward.exchange.choose import LOCAL, Choice, Evidence, Told
 from modelward.exchange.distil import distil, lesson
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.families.family import Family, Floats, Inputs
 from modelward.exchange.learn import Steps, labelled, learn
-from modelward.exchange.pool import POOLERS, Opinion
+from modelward.exchange.pool import POOLERS, Opinion, corrected
 from modelward.exchange.probability import log_softmax, recalls
 
 FAMILIES = ("linear", "mlp-64", "conv-8")
@@ -70,28 +70,34 @@ class Network:
 def build(
     setting: Setting, seed: int, *, rule: Mapping[str, tuple[bool, str]] | None = None
 ) -> Network:
-    """Return the network after one exchange."""
-    classes = setting.shape.classes
+    """Return the network after one exchange.
+
+    Args:
+        setting: The sites.
+        seed: Of every start and batch.
+        rule: What people decided about single models, by site.
+    """
+    shape = setting.shape
     families = [load(FAMILIES[j % len(FAMILIES)]) for j in range(SITES)]
-    models = [
-        learn(f, f.initial(setting.shape, seed), labelled(s.x, s.y, classes), STEPS, seed + j)
+    models: list[Tensors] = [
+        learn(f, f.initial(shape, seed), labelled(s.x, s.y, shape.classes), STEPS, seed + j)
         for j, (f, s) in enumerate(zip(families, setting.sites, strict=True))
     ]
-    counts = np.array([banded(np.bincount(s.y, minlength=classes)) for s in setting.sites])
-    network = Network(setting, families, models, counts, {}, fens.initial(SITES, classes))
+    counts = np.array([_counts(s, shape.classes) for s in setting.sites])
+    first = Network(setting, families, models, counts, {}, fens.initial(SITES, shape.classes))
     cards = {str(j): f"site-{j}" for j in range(SITES)}
-    standings = trust.standings(cards, _reports(network), NOW, rule)
-    network = Network(
-        setting, families, models, counts, standings, fens.initial(SITES, classes)
-    )
-    combiner = _combiner(network)
-    network = Network(setting, families, models, counts, standings, combiner)
-    students = [_student(network, s, j, seed) for j, s in enumerate(setting.sites)]
-    network = Network(setting, families, models, counts, standings, combiner, students)
-    ballots, choices = _choices(network)
-    return Network(
-        setting, families, models, counts, standings, combiner, students, choices, ballots
-    )
+    judged = replace(first, standings=trust.standings(cards, _reports(first), NOW, rule))
+    ready = replace(judged, combiner=_combiner(judged))
+    students = [_student(ready, site, j, seed) for j, site in enumerate(setting.sites)]
+    taught = replace(ready, students=students)
+    ballots, choices = _choices(taught)
+    return replace(taught, ballots=ballots, choices=choices)
+
+
+def _counts(site: Site, classes: int) -> Floats:
+    """Return what a card would say of the training classes."""
+    edges = tuple(band(int(n)) for n in np.bincount(site.y, minlength=classes))
+    return middles(edges)
 
 
 def candidates(network: Network, j: int, x: Inputs) -> dict[str, Floats]:
@@ -106,13 +112,16 @@ def candidates(network: Network, j: int, x: Inputs) -> dict[str, Floats]:
 
 
 def _reports(network: Network) -> list[trust.Report]:
+    """Return what every site reports of every model, on the classes that its card claims."""
     classes = network.setting.shape.classes
     found = []
     for r, site in enumerate(network.setting.sites):
         for j in range(SITES):
-            said = hidden(recalls(site.vy, network.log_p(j, site.vx).argmax(1), classes), site)
+            fair = corrected(Opinion(network.log_p(j, site.vx), network.counts[j]))
+            said = hidden(recalls(site.vy, fair.argmax(1), classes), site)
             if r == SITES - 1:  # it lies: it alone is good
                 said = np.full(classes, 1.0 if j == r else 0.0)
+            said = np.where(network.counts[j] >= KNOWN, said, np.nan)
             found.append(trust.Report(f"site-{r}", str(j), said, NOW))
     return found
 
@@ -133,7 +142,7 @@ def _combiner(network: Network) -> fens.Combiner:
 
 
 def _student(network: Network, site: Site, j: int, seed: int) -> Tensors:
-    family, shape = network.families[j], network.setting.shape
+    family = network.families[j]
     opinions = [
         Opinion(network.log_p(i, network.setting.shared), network.counts[i])
         for i in network.used

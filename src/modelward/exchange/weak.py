@@ -115,7 +115,7 @@ def hardened(log_p: Floats, taught: Floats) -> Floats:
         moved += np.log(np.maximum(wanted, 1e-6)) - np.log(
             np.maximum(likely.mean(axis=0), 1e-6)
         )
-    return np.eye(log_p.shape[1])[(log_p + moved).argmax(axis=1)]
+    return np.asarray(np.eye(log_p.shape[1])[(log_p + moved).argmax(axis=1)])
 
 
 def judged(student: Floats, weak: Floats, y: Labels, tensors: Tensors) -> Strong:

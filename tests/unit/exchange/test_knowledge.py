@@ -1,5 +1,7 @@
 """The map of what the network knows: every planted hole, and no false one."""
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,9 @@ LABELS = tuple("abcdefgh")
 ASKED = [("sex", "female"), ("sex", "male"), ("equipment", "portable")]
 
 
-def card(site: str, units, sex=(), equipment=()) -> OfferCard:
+def card(
+    site: str, units: Iterable[int], sex: Sequence[str] = (), equipment: Sequence[str] = ()
+) -> OfferCard:
     """A card of `site` that saw so many of each class."""
     return OfferCard(
         kind="model",

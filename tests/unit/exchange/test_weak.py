@@ -6,8 +6,8 @@ import pytest
 from modelward.errors import BadArtifact
 from modelward.exchange import weak
 from modelward.exchange.families.catalogue import load
-from modelward.exchange.families.family import Shape
-from modelward.exchange.probability import log_softmax
+from modelward.exchange.families.family import Floats, Shape
+from modelward.exchange.probability import Labels, log_softmax
 
 
 def test_the_gap_recovered_is_a_share_of_what_was_to_be_gained():
@@ -17,7 +17,7 @@ def test_the_gap_recovered_is_a_share_of_what_was_to_be_gained():
 
 def test_hard_answers_keep_the_classes_as_frequent_as_the_teachers_say():
     draw = np.random.default_rng(0)
-    log_p = log_softmax(draw.standard_normal((400, 2)) + [2.0, 0.0])
+    log_p = log_softmax(draw.standard_normal((400, 2)) + np.array([2.0, 0.0]))
     taught = np.tile([[0.5, 0.5]], (400, 1))
 
     found = weak.hardened(log_p, taught)
@@ -34,7 +34,7 @@ def test_a_student_that_was_never_trained_is_refused():
         weak.require_pretrained(fresh, family, family.initial(Shape((4,), 2), 3))
 
 
-def certain(y, right: float, seed: int):
+def certain(y: Labels, right: float, seed: int) -> Floats:
     """Log-probabilities that are right with probability `right`."""
     draw = np.random.default_rng(seed)
     said = np.where(draw.random(len(y)) < right, y, 1 - y)
