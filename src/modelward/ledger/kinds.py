@@ -230,14 +230,28 @@ def fields(kind: str, /, **said: Json) -> dict[str, Json]:
     return {"kind": kind, **said}
 
 
+def known(kind: str | None) -> None:
+    """Check that a kind somebody asks for is one there is, or None.
+
+    Raises:
+        BadArtifact: If there is no such kind.
+    """
+    if kind is not None and kind not in KINDS:
+        raise BadArtifact(
+            f"there is no kind {kind!r} of entry{_nearest(kind, KINDS)}",
+            why="entries are of the kinds in docs/formats/ledger.md",
+            remedy=f"ask for one of {', '.join(KINDS)}",
+        )
+
+
 def words(entry: Mapping[str, Json]) -> str:
     """Return an entry as one sentence; one of an unknown kind as its fields."""
     kind = KINDS.get(str(entry.get("kind")))
     if kind is None or any(name not in entry for name in kind.needs):
         left = {name: value for name, value in entry.items() if name not in RESERVED}
-        return f"says {left}"
+        return printable(f"says {left}")
     said = kind.says.format_map({name: _spoken(value) for name, value in entry.items()})
-    return f"{said}, after {entry['by']} reviewed it" if "review" in entry else said
+    return f"{said}, after {_spoken(entry['by'])} reviewed it" if "review" in entry else said
 
 
 def _spoken(value: Json) -> str:
@@ -249,10 +263,17 @@ def _spoken(value: Json) -> str:
     if isinstance(value, list | tuple):
         return "; ".join(map(_spoken, value))
     if isinstance(value, Mapping) and "says" in value:
-        return f"{value.get('rule')}: {value['says']}"
+        return printable(f"{value.get('rule')}: {value['says']}")
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_spoken(inner)}" for name, inner in value.items())
-    return str(value)
+        return ", ".join(f"{printable(name)} {_spoken(inner)}" for name, inner in value.items())
+    return printable(str(value))
+
+
+def printable(text: str) -> str:
+    """Return a text with what would move a cursor or hide a letter spelled out."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def _nearest(name: str, known: Mapping[str, object]) -> str:

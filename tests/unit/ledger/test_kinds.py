@@ -139,6 +139,30 @@ def test_a_kind_of_the_future_is_shown_as_it_stands():
     )
 
 
+@pytest.mark.parametrize("bad", ["\x1b[2J", "a\nb", "\u202eb", "\x9b", "\u200b"])
+def test_no_entry_moves_the_cursor_or_hides_a_letter(bad):
+    finding = {"rule": bad, "says": bad, "remedy": bad}
+    said: list[dict[str, Json]] = [
+        {**EXAMPLES["refusal"], "kind": "refusal", "findings": [finding], "artifact": bad},
+        {**EXAMPLES["release"], "kind": "release", "privacy": {bad: bad}},
+        {**EXAMPLES["release"], "kind": "release", "review": HASH, "by": bad},
+        {"kind": bad, bad: bad},
+    ]
+
+    for each in said:
+        assert kinds.words(each).isprintable()
+
+
+def test_a_kind_that_is_asked_for_must_be_one_there_is():
+    kinds.known(None)
+    kinds.known("refusal")
+
+    with pytest.raises(
+        BadArtifact, match=r"no kind 'refusals' of entry \(did you mean refusal"
+    ):
+        kinds.known("refusals")
+
+
 def test_the_page_lists_every_kind_with_its_fields():
     page = PAGE.read_text()
 
