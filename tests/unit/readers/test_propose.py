@@ -86,7 +86,8 @@ def test_a_table_of_events_is_seen_with_its_codes_dates_and_persons(tmp_path):
     assert absent == []
     for line in (
         'dates = "%d/%m/%Y %H:%M"', 'code = "quoi"', 'time = "quand"', 'value = "combien"',
-        'unit = "unite"', "[patients]", 'sex = "sexe"', 'birth = "naissance"', 'patient = "nip"',
+        'unit = "unite"', "[patients]", 'sex = "sexe"', 'birth = "naissance"',
+        'patient = "nip"',
     ):  # fmt: skip
         assert line in text, line
     assert '# "Créatinine" = "?"' in text
