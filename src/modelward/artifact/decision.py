@@ -15,7 +15,7 @@ from typing import ClassVar, Literal
 
 from typing_extensions import override
 
-from modelward.artifact.person_signed import HASH, PersonSigned
+from modelward.artifact.person_statement import HASH, PersonSigned
 
 Word = Literal["approved", "declined", "withdrawn"]
 

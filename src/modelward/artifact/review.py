@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from modelward.artifact.person_signed import HASH, PersonSigned
+from modelward.artifact.person_statement import HASH, PersonSigned
 
 Ruling = Literal["released", "refused"]
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import pytest
 
-from modelward.artifact.person_signed import PersonSigned
+from modelward.artifact.person_statement import PersonSigned
 from modelward.errors import MessageRefused
 from tests.sites import ADA
 
