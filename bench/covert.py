@@ -37,6 +37,9 @@ from modelward.site.inspection import Looker
 from modelward.study.model import Model, initial, parameter_schema
 
 IMAGES = 2000
+CLIP = 10.0
+"""The norm that a study allows unless it says otherwise."""
+
 KEEP_NORM = 0.999
 """Part of the norm that is used, to stay below the bound."""
 
@@ -120,12 +123,14 @@ def told(way: str, width: int, sent: NDArray[np.uint8], update: FlatF32, gate: G
 def main() -> None:
     """Write, judge and read back."""
     images = Path(str(files("modelward.simulation") / "data/pneumoniamnist.npz"))
-    asked, local = study(w1(images), 0), cohort(images)
+    wide, local = study(w1(images), 0), cohort(images)
+    bound = wide.privacy.model_copy(update={"clip": CLIP})
+    asked = wide.model_copy(update={"privacy": bound})
     model = initial(asked, None)
-    gate, clip = Gate(asked, model, local), asked.privacy.clip
+    gate = Gate(asked, model, local)
     size = parameter_schema(asked).size
 
-    widest = int(np.log2(2 * KEEP_NORM * clip * sqrt(3 / size) * UPDATE_GRID))
+    widest = int(np.log2(2 * KEEP_NORM * CLIP * sqrt(3 / size) * UPDATE_GRID))
     sent = encrypted(local.x, widest * size)
     said = numbers(sent, widest)
     signed = np.where(said >> (widest - 1), said - (1 << widest), said)  # same low bits

@@ -81,19 +81,6 @@ def traps(weight: Rows, bias: Rows, records: Rows) -> int:
     return int(np.count_nonzero(active.sum(axis=0) == 1))
 
 
-def parallel(weight: Rows) -> float:
-    """Return the share of units of a first layer whose weights point one way.
-
-    Crafted layers measure one quantity and differ in the bias only; weights that were drawn
-    and trained do not. Units are compared with the first by cosine, above 0.999.
-    """
-    lengths = np.linalg.norm(weight, axis=1)
-    used = weight[lengths > 0] / lengths[lengths > 0, None]
-    if len(used) < 2:  # noqa: PLR2004 - one unit points one way
-        return 0.0
-    return float((np.abs(used @ used[0]) > 0.999).mean())  # noqa: PLR2004 - as documented
-
-
 class Whitened:
     """A cohort after centring and whitening, made once.
 
