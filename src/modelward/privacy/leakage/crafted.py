@@ -78,7 +78,7 @@ def _parallel(rows: NDArray[np.float64]) -> float:
 
 
 def _zero(rows: NDArray[Any]) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = ~rows.any(axis=1)
+    found: NDArray[np.bool_] = np.logical_not(np.any(rows, axis=1))
     return found
 
 
