@@ -27,7 +27,14 @@ from modelward.hub.accept import objection
 from modelward.hub.masked import Exchanges
 from modelward.hub.registry import AnswerRow, Combined, Registry
 from modelward.hub.round import RoundRecord, State
-from modelward.hub.strategy import Collector, Strategy, Sums, Updates, strategy
+from modelward.hub.strategy import (
+    Collector,
+    RobustUpdates,
+    Strategy,
+    Sums,
+    Updates,
+    strategy,
+)
 from modelward.study.answers import score_bins
 from modelward.study.model import Model, initial
 from modelward.study.scaling import frozen
@@ -216,7 +223,7 @@ class Hub:
         """Return what the sites answered, with releases or their masked sum in `into`."""
         if study.privacy.aggregation is None:
             return self._collect_open(study, task, into)
-        assert isinstance(into, Updates | Sums)  # noqa: S101 - study/read.py refuses others
+        assert isinstance(into, Updates | RobustUpdates | Sums)  # noqa: S101 - no others
         sites = len(self._keys)
         self._watch(Progress(task.kind, task.round_no, 0, sites))
 

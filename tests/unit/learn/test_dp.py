@@ -137,7 +137,8 @@ def test_layers_in_factors_add_up_to_what_they_do_when_written_out():
 
     model.gradients(np.arange(90), draws("unused"), out)
     means = [out[owner == each].mean(0, dtype=np.float64) for each in range(82)]
-    clipped = [mean * min(1, 0.5 / max(np.linalg.norm(mean), 1e-9)) for mean in means]
+    norms = [max(float(np.linalg.norm(mean)), 1e-9) for mean in means]
+    clipped = [mean * min(1, 0.5 / norm) for mean, norm in zip(means, norms, strict=True)]
     assert isinstance(model, FactoredGradients)
     assert [each.out * each.seen for each in model.blocks] == [64 * 64]
     assert len(patients) == 82

@@ -45,6 +45,7 @@ from modelward.engines.jetstream.presence import Presence
 from modelward.engines.jetstream.questions import Question, Questions
 from modelward.engines.jetstream.received import Received
 from modelward.engines.jetstream.site_end import now
+from modelward.engines.jetstream.task_message import body_of
 from modelward.errors import EngineFailed, ModelwardError
 
 T = TypeVar("T")
@@ -129,17 +130,7 @@ class JetStream:
     def ask(
         self, task: Task, sites: Sequence[str], *, deadline_s: float | None
     ) -> Iterator[Answer]:
-        """Ask `sites`; see `core.ports.Engine`.
-
-        Raises:
-            EngineFailed: If it is an exchange of a masked sum, which this wire cannot carry.
-        """
-        if task.phase is not None:
-            raise EngineFailed(
-                "this wire does not carry masked sums yet",
-                why="its task messages hold no exchange, and open answers were not signed",
-                remedy="leave [privacy] aggregation out, or simulate the study",
-            )
+        """Ask `sites`; see `core.ports.Engine`."""
         end = None if deadline_s is None else time.monotonic() + deadline_s
         self._received.forget(task)
         with self._questions.asking(task, sites) as question:  # what comes from now on is heard
@@ -251,7 +242,7 @@ class JetStream:
         """Send the task to every site that is missing, and see to it that it stays sent."""
         task = question.task
         attached = await self._attach(task)
-        body: dict[str, Json] = {"kind": task.kind, "model": task.model}
+        body = body_of(task)
         sites, times = sorted(question.missing), 0
         while True:
             async with self._in_order:
@@ -311,15 +302,16 @@ class JetStream:
         return bool(info["num_pending"] or info["num_ack_pending"])
 
     async def _attach(self, task: Task) -> bytes | None:
-        """Return the model to send along, or None when there is none or it is in the bucket."""
-        if task.model is None:
+        """Return the bundle to send along, or None if there is none or it is in the bucket."""
+        wanted = task.brings
+        if wanted is None:
             return None
-        path = self._models.path(task.model)
+        path = self._models.path(wanted)
         if path.stat().st_size <= INLINE:
             return path.read_bytes()
         parts = await asyncio.to_thread(_mapped, path)
-        await objects.put(self._line, "hub", task.model, parts)
-        needed = {*self._questions.models(), task.model}
+        await objects.put(self._line, "hub", wanted, parts)
+        needed = {*self._questions.models(), wanted}
         for old in await objects.names(self._line, "hub") - needed:
             await objects.purge(self._line, "hub", old)
         return None
