@@ -1,8 +1,8 @@
-"""Logistic regression on fixed wavelet features of a grey image: few parameters, no layer learnt.
+"""Logistic regression on fixed wavelet features of a grey image: few parameters, none deep.
 
-    |image * wavelet|, and |(|image * wavelet|) * wider wavelet|    in all directions and scales
-    each averaged in a grid of smooth windows                        grid x grid numbers a channel
-    each channel to mean 0 and variance 1 over its own windows       by the image alone
+    |image * wavelet|, and ||image * wavelet| * wider wavelet|   in all directions and scales
+    each averaged in a grid of smooth windows                    grid x grid numbers a channel
+    each channel to mean 0 and variance 1 over its own windows   by the image alone
     the whole to length `LENGTH`, then one logit
 
 Scattering (Bruna and Mallat 2013, arXiv:1203.1513) with Morlet wavelets. Nothing about the
@@ -13,7 +13,6 @@ privacy bound such features do better than small networks that learn theirs (Tra
 Training is logistic.py's; numpy only.
 """
 
-from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -107,38 +106,30 @@ class Scattering:
 
     def features(self, images: Pixels, inputs: Inputs) -> NDArray[np.float32]:
         """Return the features of every image, [n, channels * grid * grid], norm `LENGTH`."""
-        key = sha256(np.ascontiguousarray(images).data).digest()
-        return _kept(key, _Asked(images, inputs.intensity, self.options))
+        terms = (*images.shape, *inputs.intensity, *self.options.model_dump().values())
+        key = (sha256(np.ascontiguousarray(images).data).digest(), *terms)
+        found = _kept.get(key)
+        if found is None:
+            found = _features(images, inputs.intensity, self.options)
+            while len(_kept) >= KEPT:
+                _kept.pop(next(iter(_kept)), None)
+            _kept[key] = found
+        return found
 
 
-class _Asked:
-    """Images to be transformed; equal to any other, for `_kept` looks at the hash and terms."""
-
-    def __init__(
-        self, images: Pixels, intensity: tuple[float, float], options: Options
-    ) -> None:
-        self.images, self.intensity, self.options = images, intensity, options
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Asked) and self._terms == other._terms
-
-    def __hash__(self) -> int:
-        return hash(self._terms)
-
-    @property
-    def _terms(self) -> tuple[object, ...]:
-        return (*self.images.shape, *self.intensity, *self.options.model_dump().values())
+_kept: dict[tuple[object, ...], NDArray[np.float32]] = {}
+"""Features by the hash of the images and the terms, the oldest first."""
 
 
-@lru_cache(maxsize=KEPT)
-def _kept(_: bytes, asked: _Asked) -> NDArray[np.float32]:
-    low, high = asked.intensity
-    images, options = asked.images, asked.options
-    asked.images = images[:0]  # the cache keeps the question: not its pixels
+def _features(
+    images: Pixels, intensity: tuple[float, float], options: Options
+) -> NDArray[np.float32]:
+    low, high = intensity
     found = np.empty((len(images), _channels(options) * options.grid**2), np.float32)
     for start in range(0, len(images), BLOCK):
         block = images[start : start + BLOCK].astype(np.float32)
-        found[start : start + len(block)] = transform((block - low) / (high - low), options)
+        scaled = (block - np.float32(low)) / np.float32(high - low)
+        found[start : start + len(block)] = transform(scaled, options)
     return found
 
 
@@ -165,7 +156,7 @@ def transform(x: NDArray[np.float32], options: Options) -> NDArray[np.float32]:
 
 
 def wavelets(height: int, width: int, options: Options) -> NDArray[np.float64]:
-    """Return Morlet wavelets in the Fourier domain, [scales * orientations, h, w], finest first.
+    """Return Morlet wavelets in the Fourier domain, [scales * orientations, h, w], by scale.
 
     Each has mean 0: a constant added to an image changes nothing of what it sees.
     """

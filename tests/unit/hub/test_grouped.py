@@ -12,14 +12,16 @@ from modelward.study.groups import groups
 from tests.hospital import Planned, Wards
 from tests.studies import AVERAGED, table_study
 
-TWENTY = {f"site{number:02}": number for number in range(20)}
+NAMES = {f"site{number:02}": number for number in range(21)}
+"""Groups of 4, 4, 4, 4 and 5, in a study that needs twenty."""
+
 SHORT = AVERAGED.replace("rounds = 3", "rounds = 2\nquorum = 15\ndeadline_s = 1.0")
 GROUPED = '\n[privacy]\naggregation = "grouped"\n[sites]\nminimum = 20\n'
 STUDY = table_study(SHORT + GROUPED)
 
 
 def run(folder: Path, study: Study, faults: Planned | None = None) -> Outcome:
-    """Run `study` over twenty invented hospitals."""
+    """Run `study` over invented hospitals."""
     registry = Registry(folder / "hub")
     wards = Wards(
         folder / "sites",
@@ -27,7 +29,7 @@ def run(folder: Path, study: Study, faults: Planned | None = None) -> Outcome:
         registry.store.folder,
         faults=faults,
         kind="train/masked",
-        seeds=TWENTY,
+        seeds=NAMES,
     )
     try:
         return Hub(wards, registry, wards.keys).run(study)
@@ -57,7 +59,7 @@ def test_a_rule_compares_the_means_of_groups(tmp_path, opened):
     assert [set(r.deviations) for r in found.history] == [
         {f"group {number}" for number in range(1, 6)}
     ] * 2
-    assert len(groups(study, list(TWENTY))) == 5
+    assert len(groups(study, list(NAMES))) == 5
     assert [r.patients for r in found.history] == [r.patients for r in opened.history]
     assert np.abs(found.model.parameters - opened.model.parameters).max() > 0
 
@@ -65,5 +67,5 @@ def test_a_rule_compares_the_means_of_groups(tmp_path, opened):
 def test_a_site_that_drops_out_is_missing_from_its_group_alone(tmp_path):
     found = run(tmp_path, STUDY, {("site07", 1): "silent"})
 
-    assert sorted(set(TWENTY) - set(found.history[0].released)) == ["site07"]
-    assert len(found.history[1].released) == 20
+    assert sorted(set(NAMES) - set(found.history[0].released)) == ["site07"]
+    assert len(found.history[1].released) == 21
