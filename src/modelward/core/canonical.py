@@ -41,6 +41,34 @@ def canonical_hash(value: Json) -> str:
     return sha256(canonical_bytes(value)).hexdigest()
 
 
+MAX_DEPTH = 64
+"""Lists and tables that may stand in each other; nothing of ours needs a quarter of it."""
+
+
+def _check_depth(raw: bytes, found: object) -> None:
+    """Raise ValueError if `found`, parsed from `raw`, is too deep."""
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and is_too_deep(found):
+        raise ValueError(f"it is nested more than {MAX_DEPTH} deep")
+
+
+def is_too_deep(value: object) -> bool:
+    """Return whether more than `MAX_DEPTH` lists and tables stand in each other.
+
+    Deeper values can be parsed at one place of a program and break its stack at another.
+    """
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, list | dict)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True
+
+
 def parse_strict(raw: bytes, *, what: str) -> Any:  # noqa: ANN401 - JSON has no narrower type
     """Parse JSON, refusing what two readers could read differently.
 
@@ -49,7 +77,8 @@ def parse_strict(raw: bytes, *, what: str) -> Any:  # noqa: ANN401 - JSON has no
         what: What is being read, for the error ("card", "ledger entry").
 
     Raises:
-        BadArtifact: For bytes that are not JSON, duplicate keys, NaN or infinity.
+        BadArtifact: For bytes that are not JSON, duplicate keys, NaN or infinity, and for
+            more than `MAX_DEPTH` lists and tables in each other.
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -62,10 +91,12 @@ def parse_strict(raw: bytes, *, what: str) -> Any:  # noqa: ANN401 - JSON has no
         raise ValueError(f"{name} is not JSON")
 
     try:
-        return json.loads(raw, object_pairs_hook=unique, parse_constant=no_constant)
+        found = json.loads(raw, object_pairs_hook=unique, parse_constant=no_constant)
+        _check_depth(raw, found)
     except (ValueError, RecursionError) as error:
         raise BadArtifact(
             f"the {what} is not strict JSON: {error}",
             why="duplicate keys and NaN are read differently by different programs",
             remedy="ask the sender for the file again; it may be damaged or made by hand",
         ) from error
+    return found

@@ -55,8 +55,7 @@ def table_rows(
     source = dataset.dataset
     if opt_out is not None and source.patient is None:
         raise nobody_named(path, "dataset.patient")
-    wanted = [*study.features, study.target_name, *study.cohort.criteria]
-    headings = {name: dataset.heading(name) for name in wanted}
+    headings = {name: dataset.heading(name) for name in asked_of(study)}
     special = [column for column in (source.patient, source.split) if column]
     table = _text(path, [*headings.values(), *special], source)
     ids = _ids(table, source.patient, faults, once=study.study.unit == "patient")
@@ -64,7 +63,9 @@ def table_rows(
     named = {name: _mapped(table[heading], name, dataset) for name, heading in headings.items()}
     raw: dict[str, NDArray[np.float64]] = {}
     x = _design(named, dataset, study, faults, raw)
-    y = _outcome(named[study.target_name], dataset, study, faults)
+    y = np.full(len(ids), np.nan)
+    if study.target:
+        y = _outcome(named[study.target_name], dataset, study, faults)
     criteria = {
         name: values.boolean(named[name], name, faults) for name in study.cohort.criteria
     }
@@ -79,6 +80,11 @@ def table_rows(
         owned=source.patient is not None,
         raw=raw,
     )
+
+
+def asked_of(study: Study) -> list[str]:
+    """Return the names of what a table holds for `study`: features, target and criteria."""
+    return [*study.features, *study.target, *study.cohort.criteria]
 
 
 def read_features(
@@ -130,7 +136,8 @@ def _design(
             inside = (values_of >= column.low) & (values_of <= column.high)
             values_of = np.where(inside, values_of, np.nan)
         found.append(values_of)
-    return np.column_stack(found)
+    rows = len(next(iter(named.values()), ()))
+    return np.column_stack(found) if found else np.zeros((rows, 0))
 
 
 def _column(

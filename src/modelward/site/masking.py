@@ -82,11 +82,11 @@ class Masking:
             BadUpdate: If the answer does not fit into a sum over this roster.
             StorageError: If the answer cannot be kept.
         """
-        session = self._session(judged.task, judged.schema)
+        session = self._session(judged.asked, judged.schema)
         words = self._words(judged)
         Store(self._folder).put(judged.tensors, judged.schema)
-        state, advert = self._begin(session, judged.task, words)
-        self._states = {judged.task.question.id: state}  # of one question at a time
+        state, advert = self._begin(session, judged.asked, words)
+        self._states = {judged.asked.question.id: state}  # of one question at a time
         return _in_place(judged, session, advert)
 
     def following(self, task: Task, study: Study, models: Store) -> Offer:
@@ -139,7 +139,7 @@ class Masking:
     def _again(self, session: Session, judged: Offer, told: tuple[ToSite, ...]) -> site.State:
         """Return the state in which this site stood after it was `told` so much."""
         words = self._words(judged)
-        state, _ = self._begin(session, judged.task, words)
+        state, _ = self._begin(session, judged.asked, words)
         for message in told:
             state, _ = site.step(state, message)
         return state
@@ -161,7 +161,7 @@ class Masking:
 
     def _words(self, judged: Offer) -> Words:
         """Return an answer as words, of which every site's can be added without wrapping."""
-        sites = len(self._rosters.get(judged.task.study, {}))
+        sites = len(self._rosters.get(judged.asked.study, {}))
         return answer_words(judged.tensors, judged.schema, judged.patients, sites)
 
     def _session(self, task: Task, schema: Schema) -> Session:
@@ -179,7 +179,7 @@ def _phase_of(task: Task) -> MaskPhase:
 
 def _in_place(judged: Offer, session: Session, said: FromSite) -> Offer:
     """Return what is said in an exchange, as the offer that leaves in place of `judged`."""
-    phase = _phase_of(judged.task)
+    phase = _phase_of(judged.asked)
     return replace(
         judged,
         kind=phase,

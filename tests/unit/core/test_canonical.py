@@ -48,6 +48,16 @@ def test_what_has_no_canonical_form_is_refused(value):
     assert "RFC 8785" in caught.value.why
 
 
+@pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ('{"a":', "}")])
+def test_text_is_nested_64_deep_at_most(opened, closed):
+    assert parse_strict((opened * 64 + "1" + closed * 64).encode(), what="card")
+    assert len(parse_strict(b"[" + b"[]," * 99 + b"[]]", what="card")) == 100
+
+    for depth in (65, 500, 900, 10**5):
+        with pytest.raises(BadArtifact, match="the card is not strict JSON"):
+            parse_strict((opened * depth + "1" + closed * depth).encode(), what="card")
+
+
 def test_a_value_nested_without_end_is_refused():
     endless: list[object] = []
     endless.append(endless)

@@ -22,6 +22,7 @@ from modelward.engines.jetstream import objects
 from modelward.engines.jetstream.journal import Journal
 from modelward.engines.jetstream.line import Line
 from modelward.engines.jetstream.parcel import LARGEST, being_worked_on, check_attached, unpack
+from modelward.engines.jetstream.pull import pull
 from modelward.engines.jetstream.questions import Questions
 from modelward.engines.jetstream.received import Received, answer_of
 from modelward.errors import ModelwardError, StorageError
@@ -66,7 +67,7 @@ class Arrivals:
 
     async def serve(self) -> None:
         """Pull messages and work on several at once."""
-        async for message in self._line.pull("ANS", "hub", batch=64):
+        async for message in pull(self._line, "ANS", "hub", batch=64):
             await self._places.acquire()
             work = asyncio.create_task(self._take(message))
             self._work.add(work)
