@@ -35,6 +35,7 @@ from modelward.simulation.comparisons import POOLED
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.privacy_words import privacy_words
 from modelward.site.predict import probabilities
+from modelward.study.method import method
 from modelward.study.model import Model
 
 SEED = 2026
@@ -107,7 +108,6 @@ def _predict(model: Model, cohorts: Mapping[str, Cohort]) -> dict[str, Predictio
 
 def _study_facts(study: Study) -> StudyFacts:
     about, plan = study.study, study.plan
-    newton = plan.strategy == "newton"
     combined = "federated averaging"
     if plan.robust is not None:
         mixing = ", mixed with nearest neighbours" if plan.robust.mixing else ""
@@ -122,13 +122,21 @@ def _study_facts(study: Study) -> StudyFacts:
         unit=about.unit,
         sha256=study.sha256,
         recipe=f"{study.recipe.name} {study.recipe.version}",
-        strategy="exact Newton steps on federated sums"
-        if newton
-        else f"{combined}{server}{skew}",
+        strategy=_words(study, f"{combined}{server}{skew}"),
         seed=plan.seed,
         legal_basis=about.legal_basis,
         contact=about.contact,
     )
+
+
+def _words(study: Study, averaged: str) -> str:
+    """Return how the study trained; `averaged` says it for plain averaging."""
+    plan = study.plan
+    if plan.strategy == "newton":
+        return "exact Newton steps on federated sums"
+    if plan.strategy == "fedavg" and plan.local is None and plan.label_skew != "class-weights":
+        return averaged
+    return method(study)
 
 
 def _run_facts(outcomes: Mapping[str, Outcome], study: Study, sites: int) -> RunFacts:

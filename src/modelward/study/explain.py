@@ -8,6 +8,7 @@ from modelward.study.agreement import Agreement
 from modelward.study.answers import answer_to
 from modelward.study.asked import cohort_lines, feature_words
 from modelward.study.groups import hub_sees, sizes
+from modelward.study.method import method, own_lines
 from modelward.study.model import parameter_schema
 
 MOST_MASKED = 64
@@ -33,7 +34,7 @@ def explain(study: Study) -> str:
         *(f"  {name}: {feature_words(feature)}" for name, feature in study.features.items()),
         "",
         f"Trained: {study.recipe.name} with {parameter_schema(study).size:,} parameters, "
-        f"{_method(study)}, at most {plan.rounds} rounds.",
+        f"{method(study)}, at most {plan.rounds} rounds.",
         f"Leaves a site each round: {update.nbytes:,} bytes of "
         + ("sums over patients." if plan.strategy == "newton" else "parameter differences,")
         + (
@@ -42,6 +43,7 @@ def explain(study: Study) -> str:
             else f" scaled down to an L2 norm of {study.privacy.clip:g}."
         )
         + " A short header names them.",
+        *own_lines(study),
         _before(study),
         *(
             [f"After each round: validation scores in bins, for {study.stop.metric}."]
@@ -179,14 +181,3 @@ def _before(study: Study) -> str:
         return "Before the first round: the number of units; columns are scaled by ranges."
     noised = ", noised," if study.privacy.dp else ""
     return f"Before the first round: sums over {len(listed)} columns{noised}, for scaling."
-
-
-def _method(study: Study) -> str:
-    plan = study.plan
-    if plan.strategy == "newton":
-        return "exact Newton steps on sums over all sites"
-    server = "" if plan.server.name == "none" else f" and {plan.server.name} at the hub"
-    if plan.robust is not None:
-        server += f", combined so that {plan.robust.byzantine} wrong sites are outvoted"
-    adjusted = ", adjusted for label skew" if plan.label_skew != "none" else ""
-    return f"averaged local training{server}{adjusted}"

@@ -21,6 +21,7 @@ from modelward.errors import StudyFileError
 from modelward.recipes.catalogue import option_faults
 from modelward.study.data_terms import data_faults
 from modelward.study.groups import FEWEST_GROUPED, SMALLEST_GROUP
+from modelward.study.plan_terms import plan_faults
 
 READ_IMAGES = frozenset({"cnn", "scattering"})
 """Recipes that take images."""
@@ -103,10 +104,11 @@ def meaning(study: Study) -> list[Fault]:
     faults += _privacy_faults(study) + _masking_faults(study)
     if study.sites.names and len(study.sites.names) < study.sites.minimum:
         faults.append(Fault("sites.minimum", f"more than the {len(study.sites.names)} names"))
-    return faults + [
+    chosen = [
         Fault(f"recipe.{key}", f"{what}; {remedy}")
         for key, what, remedy in option_faults(study.recipe)
     ]
+    return faults + (chosen or ([] if faults else plan_faults(study)))
 
 
 def _plan_faults(study: Study) -> list[Fault]:
