@@ -4,10 +4,10 @@
 
 FLamby's rows and its split into training and test (docs/statistics.md), global z-scores,
 logistic regression. A fifth of each hospital's training patients is held back. The rule was
-fixed before the first run: of two local learning rates each strategy takes the one with the lower mean log
-loss on the held-back patients of all hospitals, and the strategy with the lowest of these is
-the chosen one. Test figures are printed for all of them, and are looked at by nobody who
-chooses. Pooled is the exact fit on the same training patients.
+fixed before the first run: of two local learning rates each strategy takes the one with the
+lower mean log loss on the held-back patients of all hospitals, and the strategy with the
+lowest of these is the chosen one. Test figures are printed for all of them, and are looked at
+by nobody who chooses. Pooled is the exact fit on the same training patients.
 
 Engine only: the sites' and the hub's own code, without gate and ledger.
 """
