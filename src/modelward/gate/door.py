@@ -207,9 +207,9 @@ class Door:
         )
 
     def _release(self, task: Cause, offer: Offer, said: Mapping[str, Json]) -> Release:
-        digest, length = self.outbox.put(offer.tensors, offer.schema)
+        digest, length = measure(bundle.encode(offer.tensors, offer.schema))
         signed = card.sign(self._card(task, offer, digest, length), self.key)
-        self.outbox.put_card(signed)
+        self.outbox.put_signed(offer.tensors, offer.schema, signed)
         self.ledger.append(
             kinds.fields(
                 "release",

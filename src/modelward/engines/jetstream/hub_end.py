@@ -133,7 +133,6 @@ class JetStream:
                 remedy="leave [privacy] aggregation out, or simulate the study",
             )
         end = None if deadline_s is None else time.monotonic() + deadline_s
-        self._received.forget(task)
         with self._questions.asking(task, sites) as question:  # what comes from now on is heard
             for site in sorted(sites):
                 known = self._received.known(task, site, self.clock)
@@ -141,8 +140,9 @@ class JetStream:
                     question.missing.discard(site)
                     yield known
             if not question.missing:
+                self._received.forget(task)
                 return
-            sending = self._call(self.departures.ask(question))
+            sending = self._call(self._send(question))
             try:
                 while question.missing:
                     answer = self._await(question, sending, end)
@@ -199,6 +199,12 @@ class JetStream:
 
     def _call(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
         return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    async def _send(self, question: Question) -> None:
+        """Ask, forget earlier rounds while sites work, and see to it that it stays asked."""
+        await self.departures.ask(question, question.missing)
+        await asyncio.to_thread(self._received.forget, question.task)
+        await self.departures.ask_again(question)
 
     def _await(
         self, question: Question, sending: "Future[None]", end: float | None
