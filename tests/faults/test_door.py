@@ -50,11 +50,11 @@ def killed_at(folder: Path, number: int) -> bool:
         opened, _ = door(folder)
         real, waits = os.fsync, [0]
 
-        def fsync(descriptor: Any) -> None:
+        def fsync(fd: Any) -> None:
             waits[0] += 1
             if waits[0] == number:
                 os._exit(9)
-            real(descriptor)
+            real(fd)
 
         os.fsync = fsync
         opened.decide(TASK, offer, lambda _: ())
