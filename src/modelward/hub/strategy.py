@@ -5,8 +5,9 @@ step. Memory that lasts from round to round is a dict of arrays that the registr
 nothing else survives a round.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,12 +22,16 @@ from modelward.core.task import TaskKind
 from modelward.core.tensors import FlatF32, Tensors
 from modelward.core.verdict import Release
 from modelward.errors import BadUpdate, StudyFileError
+from modelward.gate.uplink import plain_update
+from modelward.hub import averaging
+from modelward.hub.by_steps import UpdatesBySteps
 from modelward.hub.round import Arrays
 from modelward.privacy.masks import grid, words
 from modelward.privacy.masks.grid import Words
 from modelward.recipes.catalogue import recipe
 from modelward.recipes.logistic import Logistic
 from modelward.study.answers import answer_to
+from modelward.study.own import widened
 
 Parameters = NDArray[Any]
 
@@ -42,11 +47,11 @@ class Collector(Protocol):
 class Summed(Protocol):
     """What takes the sum of a round that was made behind masks."""
 
-    def add_total(self, total: Words) -> None:
-        """Take the sum over all sites, in place of their answers.
+    def add_totals(self, totals: Mapping[str, Words]) -> None:
+        """Take sums over groups of sites, by group, in place of their answers.
 
         Raises:
-            BadUpdate: If it is no sum of proper answers, as when a mask is left in it.
+            BadUpdate: If one is no sum of proper answers, as when a mask is left in it.
         """
         ...
 
@@ -75,7 +80,22 @@ class Strategy:
 
 def strategy(study: Study) -> Strategy:
     """Return the strategy that the study's plan names."""
-    return _newton(study) if study.plan.strategy == "newton" else _fedavg(study)
+    return _STRATEGIES[study.plan.strategy](study)
+
+
+def told(study: Study, memory: Arrays) -> FlatF32 | None:
+    """Return what of the hub's memory the sites are told with the next model, or None."""
+    if study.plan.strategy != "scaffold":
+        return None
+    return np.asarray(memory["control"], np.float32)
+
+
+def asked(study: Study, round_no: int, sites: Iterable[str]) -> list[str]:
+    """Return the sites that are asked in a round, by name; all but in cyclic transfer."""
+    names = sorted(sites)
+    if study.plan.strategy != "cyclic":
+        return names
+    return [names[(round_no - 1) % len(names)]]
 
 
 class Combined(Protocol):
@@ -101,8 +121,8 @@ class Updates:
     """
 
     def __init__(self, study: Study) -> None:
-        self._schema = answer_to(study, "train")[1]
-        self._sum = UpdateSum(self._schema.size)
+        self._study = study
+        self._sum = UpdateSum(answer_to(study, "train")[1].size)
 
     def add(self, release: Release) -> None:
         """Add one update.
@@ -110,12 +130,12 @@ class Updates:
         Raises:
             BadUpdate: If it is off the grid or out of range.
         """
-        flat = self._schema.join(release.artifact.tensors)
+        flat = plain_update(self._study, release.artifact.tensors)
         self._sum.add(flat, release.artifact.card.patients)
 
-    def add_total(self, total: Words) -> None:
-        """Take a sum that was made behind masks; see `Summed`."""
-        self._sum = UpdateSum.of(*grid.read_update(total))
+    def add_totals(self, totals: Mapping[str, Words]) -> None:
+        """Take sums that were made behind masks; see `Summed`."""
+        self._sum = UpdateSum.of(*grid.read_update(words.added(totals)))
 
     @property
     def patients(self) -> int:
@@ -134,13 +154,16 @@ class Updates:
 class RobustUpdates:
     """All updates of a round, until a rule has made one of them (aggregate/robust.py).
 
-    Holds one vector per site.
+    Holds one vector per site, or per group of sites where these are summed behind masks.
+
+    Attributes:
+        patients: Units behind the groups; 0 where answers are open, whose cards say it.
     """
 
     def __init__(self, study: Study, choice: Robust) -> None:
-        self._schema = answer_to(study, "train")[1]
-        self._choice = choice
+        self._study, self._choice = study, choice
         self._flats: dict[str, FlatF32] = {}
+        self.patients = 0
 
     def add(self, release: Release) -> None:
         """Add one update; how many patients are behind it makes no difference.
@@ -148,7 +171,7 @@ class RobustUpdates:
         Raises:
             BadUpdate: If it is not finite.
         """
-        flat = self._schema.join(release.artifact.tensors)
+        flat = plain_update(self._study, release.artifact.tensors)
         if not np.isfinite(flat).all():
             raise BadUpdate(
                 f"the update of {release.site} is not finite",
@@ -156,6 +179,13 @@ class RobustUpdates:
                 remedy="its gate should have refused it: ask its operator",
             )
         self._flats[release.site] = flat
+
+    def add_totals(self, totals: Mapping[str, Words]) -> None:
+        """Take the mean update of each group for that of one site; see `Summed`."""
+        for group, total in totals.items():
+            made = UpdateSum.of(*grid.read_update(total))
+            self._flats[group] = made.mean()
+            self.patients += made.weight
 
     def mean(self) -> FlatF32:
         """Return what the rule makes of the updates."""
@@ -194,9 +224,9 @@ class Sums:
         self._parts.append(release.artifact.tensors)
         self.patients += release.artifact.card.patients
 
-    def add_total(self, total: Words) -> None:
-        """Take a sum that was made behind masks; see `Summed`."""
-        self._total, self.patients = words.read_sums(total, self._schema)
+    def add_totals(self, totals: Mapping[str, Words]) -> None:
+        """Take sums that were made behind masks; see `Summed`."""
+        self._total, self.patients = words.read_sums(words.added(totals), self._schema)
 
     def totals(self) -> dict[str, NDArray[np.float64]]:
         """Return the sums over everything added."""
@@ -213,10 +243,15 @@ def _fedavg(study: Study) -> Strategy:
         updates: Combined, parameters: Parameters, memory: Arrays
     ) -> tuple[Parameters, Arrays]:
         state = memory or server_opt.init(choice, parameters.size)
-        after, moved = server_opt.step(choice, state, parameters, updates.mean())
+        mean = widened(study, updates.mean())
+        after, moved = server_opt.step(choice, state, parameters, mean)
         return moved, dict(after)
 
     return Strategy("train", collector, step, lambda updates: updates.deviations())
+
+
+def _beside_the_mean(step: Callable[..., tuple[Parameters, Arrays]], study: Study) -> Strategy:
+    return Strategy("train", partial(UpdatesBySteps, study), partial(step, study))
 
 
 def _newton(study: Study) -> Strategy:
@@ -251,3 +286,13 @@ def l2_of(study: Study) -> float:
             remedy='use [recipe] name = "logistic", or [plan] strategy = "fedavg"',
         )
     return trained.options.l2
+
+
+_STRATEGIES: dict[str, Callable[[Study], Strategy]] = {
+    "fedavg": _fedavg,
+    "newton": _newton,
+    "scaffold": partial(_beside_the_mean, averaging.scaffold_step),
+    "fednova": partial(_beside_the_mean, averaging.fednova_step),
+    "feddyn": partial(_beside_the_mean, averaging.feddyn_step),
+    "cyclic": partial(_beside_the_mean, averaging.cyclic_step),
+}

@@ -30,9 +30,12 @@ from modelward.core.tensors import FlatF32
 from modelward.errors import BadPrivacyTerms, DataError
 from modelward.learn.examples import Examples
 from modelward.learn.sgd import offer
+from modelward.learn.steps import NO_PULL, Pull
 from modelward.privacy.accounting import Event
 from modelward.privacy.mechanism import ClippedSum, step_of
 from modelward.privacy.noise import Secret, coins, generator
+from modelward.recipes.factors import FactoredGradients
+from modelward.recipes.logit import of_class
 from modelward.recipes.recipe import Recipe, RowGradients
 
 MAX_ROWS = 64
@@ -55,6 +58,10 @@ class DpTerms:
         lr: Learning rate of this round.
         momentum: In [0, 1); starts from rest each round. Computed from noised steps.
         offset: Added to every logit, such as noised log prior odds; 0 for none.
+        weights: What the gradient of a row without, and with the outcome counts, before
+            anything is clipped; from noised counts.
+        pull: Added to every noised gradient; made of parameters and of what was noised in
+            rounds before, so it depends on no patient beyond what was paid for.
         release_clip: L2 norm that the update is scaled down to.
 
     Raises:
@@ -70,6 +77,8 @@ class DpTerms:
     release_clip: float
     momentum: float = 0.0
     offset: float = 0.0
+    weights: tuple[float, float] = (1.0, 1.0)
+    pull: Pull = NO_PULL
 
     def __post_init__(self) -> None:
         self.event  # noqa: B018 - an event checks its own ranges
@@ -124,6 +133,9 @@ class Patients:
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Yield the rows of the patients `who` in batches of whole patients.
 
+        Patients with a single row come first, so that a batch is of one sort; the sum does
+        not depend on the order.
+
         Args:
             who: Places of patients, ascending, [k].
             most: Rows of a batch. A patient with more has a batch alone, of any length.
@@ -131,6 +143,16 @@ class Patients:
         Yields:
             Rows, [b], and how many belong to each patient, [m].
         """
+        single = self._counts[who] == 1
+        alone, several = who[single], who[~single]
+        for first in range(0, alone.size, most):
+            group = alone[first : first + most]
+            yield self._rows[self._starts[group]], np.ones(group.size, np.int64)
+        yield from self._of_several(several, most)
+
+    def _of_several(
+        self, who: NDArray[np.int64], most: int
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         first = 0
         counts = self._counts[who]
         while first < who.size:
@@ -176,16 +198,42 @@ def train(
     flat = start.copy()
     model = recipe.row_gradients(flat, examples.x, examples.y, inputs, terms.offset)
     model.require_apart(np.arange(min(len(examples.y), 4), dtype=np.int64))
+    if terms.weights != (1.0, 1.0):
+        model = _Weighted(model, of_class(examples.y.astype(np.float32), terms.weights))
     velocity = np.zeros_like(flat)
     for step in range(terms.steps):
         found = noised_step(model, patients, flat.size, terms, secret, step)
         penalty = model.penalty()
         if penalty is not None:
             found += penalty / np.float32(terms.patients)
+        if not terms.pull.absent:
+            found += terms.pull.at(flat, start)
         velocity *= np.float32(terms.momentum)
         velocity += found
         flat -= np.float32(terms.lr) * velocity
     return offer(flat, start, terms.release_clip)
+
+
+class _Weighted:
+    """Gradients of single rows, times what each row counts; see recipe.RowGradients."""
+
+    def __init__(self, inner: RowGradients, counts: NDArray[np.float32]) -> None:
+        self._inner, self._counts = inner, counts[:, None]
+
+    def gradients(
+        self, rows: NDArray[np.int64], draw: np.random.Generator, out: NDArray[np.float32]
+    ) -> None:
+        """Write the weighted gradient of each row into `out`."""
+        self._inner.gradients(rows, draw, out)
+        out *= self._counts[rows]
+
+    def penalty(self) -> NDArray[np.float32] | None:
+        """Return the penalty's gradient, which is nobody's."""
+        return self._inner.penalty()
+
+    def require_apart(self, rows: NDArray[np.int64]) -> None:
+        """Return if no logit depends on other examples than its own."""
+        self._inner.require_apart(rows)
 
 
 def noised_step(
@@ -200,7 +248,8 @@ def noised_step(
     tossed = coins(secret.stream("sample", step), len(patients), terms.sampling)
     who = np.flatnonzero(tossed).astype(np.int64)
     draw = generator(secret.stream("vary", step))
-    total = clipped_sum(model, patients, who, ClippedSum(size, terms.clip), draw)
+    blocks = model.blocks if isinstance(model, FactoredGradients) else ()
+    total = clipped_sum(model, patients, who, ClippedSum(size, terms.clip, blocks), draw)
     expected = terms.sampling * terms.patients
     return step_of(total.noised(terms.noise, secret.stream("noise", step)), expected)
 
@@ -214,20 +263,23 @@ def clipped_sum(
 ) -> ClippedSum:
     """Add the clipped mean gradient of each patient in `who` to `total`, and return it.
 
-    Memory is one physical batch of gradients, whatever `who` holds.
+    Memory is one physical batch of gradients, whatever `who` holds. Whether a patient's dense
+    layers stay in factors depends on that patient's rows alone.
     """
-    size = total.units.size
-    most = max(1, min(MAX_ROWS, MEMORY // (4 * size)))
-    space = np.empty((most, size), np.float32)
+    most = max(1, min(MAX_ROWS, MEMORY // (4 * total.size)))
+    space = np.empty((most, total.size), np.float32)
     for rows, counts in patients.batches(who, most):
+        found = space[: rows.size]
         if rows.size > most:
             total.add(_mean_of_many(model, rows, space, draw))
-            continue
-        found = space[: rows.size]
-        model.gradients(rows, draw, found)
-        if counts.size < rows.size:
-            found = _means(found, counts)
-        total.add(found)
+        elif counts.size < rows.size:
+            model.gradients(rows, draw, found)
+            total.add(_means(found, counts))
+        elif total.blocks and isinstance(model, FactoredGradients):
+            total.add_factored(found, model.factored(rows, draw, found))
+        else:
+            model.gradients(rows, draw, found)
+            total.add(found)
     return total
 
 

@@ -16,6 +16,7 @@ from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers.cohort import Cohort, assign_folds, number_owners, torn
 from modelward.readers.opt_out import OptOut
+from modelward.readers.plausible import Told
 
 Mask = NDArray[np.bool_]
 
@@ -34,6 +35,7 @@ class Rows:
         out: Where the patient opted out; None without a list.
         raw: Number feature -> values before the range was applied, where the store has them.
         owned: Whether ids are those of patients, and not numbers of rows.
+        told: What the reader itself found that somebody should look at.
     """
 
     ids: Sequence[str]
@@ -45,6 +47,7 @@ class Rows:
     out: Mask | None = None
     owned: bool = True
     raw: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    told: tuple[Told, ...] = ()
 
 
 def assemble(

@@ -72,11 +72,9 @@ def choose(
             texts[name] = _category(connection, feature)
     for name, criterion in study.cohort.criteria.items():
         numbers[name] = _criterion(connection, name, criterion, dataset, faults)
-    outcome = study.outcome
-    if isinstance(outcome, Target):
-        numbers[study.target_name] = _outcome(
-            connection, study.target_name, outcome, dataset, faults
-        )
+    for name, outcome in study.target.items():
+        if isinstance(outcome, Target):
+            numbers[name] = _outcome(connection, name, outcome, dataset, faults)
     rows = connection.execute("SELECT patient, day IS NOT NULL FROM cohort ORDER BY patient")
     found = rows.fetchall()
     whole = study.cohort.index is None

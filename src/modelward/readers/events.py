@@ -76,7 +76,7 @@ def event_rows(
         faults += impossible(connection, today)
         chosen = choose(connection, study, dataset, faults)
     out = None if opt_out is None else opt_out.among(chosen.ids)
-    return _rows(chosen, out, dataset, study, faults), notes
+    return rows_of(chosen, out, dataset, study, faults), notes
 
 
 def impossible(connection: duckdb.DuckDBPyConnection, today: date | None) -> list[Fault]:
@@ -147,13 +147,14 @@ def refuse(path: Path, faults: Sequence[Fault]) -> DataError:
     )
 
 
-def _rows(
+def rows_of(
     chosen: Chosen,
     out: NDArray[np.bool_] | None,
     dataset: Dataset,
     study: Study,
     faults: list[Fault],
 ) -> Rows:
+    """Return what was chosen of events as rows in the study's columns."""
     texts = {}
     for name, text in chosen.texts.items():
         feature = study.features[name]
@@ -169,11 +170,18 @@ def _rows(
     return Rows(
         ids=chosen.ids,
         x=np.column_stack(x) if x else np.zeros((len(chosen.ids), 0)),
-        y=chosen.numbers[study.target_name],
+        y=_outcomes(chosen, study),
         criteria={name: chosen.numbers[name] for name in study.cohort.criteria},
         indexed=chosen.indexed if study.cohort.index is not None else None,
         out=out,
     )
+
+
+def _outcomes(chosen: Chosen, study: Study) -> NDArray[np.float64]:
+    """Return the outcome of every patient; not known where a source is not asked for it."""
+    for name in study.target:
+        return chosen.numbers[name]
+    return np.full(len(chosen.ids), np.nan)
 
 
 def mapped(text: NDArray[np.object_], levels: dict[str, str]) -> NDArray[np.object_]:

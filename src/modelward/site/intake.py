@@ -9,7 +9,10 @@ against the signed study before any data are touched:
     once     the same round and kind never ask about a second model
     seed     the model of round 1 is the recipe's start for the signed seed, bit for bit
     scaling  figures that federated statistics can give, the same in all rounds
+    control  SCAFFOLD's no longer than signed updates can make it, and 0 before round 1
+    crafted  no layer of it has a form that reads records (privacy/leakage/crafted.py)
     step     no further from the last model seen here than the signed bound allows
+    exchange those of a masked sum follow its first one, and are about the same question
 
 What the hub has said of finished rounds is held against tasks in transcripts.py.
 Findings are recorded in the ledger and shown to the operator; the hub learns of a refusal.
@@ -21,6 +24,11 @@ Every update has L2 norm at most `clip`, and so has any weighted mean of updates
     momentum   lr * clip / (1 - beta)
     adam       lr * min(clip / epsilon, sqrt(size) * (1 - b1) / sqrt((1 - b2)(1 - b1^2/b2)));
                the second by Cauchy-Schwarz over the two running means, where b1^2 < b2
+    yogi       lr * clip / epsilon; adagrad the same: no update is longer than clip, so
+               neither is their running mean, and it is divided by epsilon or more
+    fednova    clip, which the hub's step is held to
+    feddyn     (rounds + 1) * clip: h / alpha is the sum of all mean updates so far
+    cyclic     clip, as one site's update
     newton     clip: what the study allows one site's update, taken for the whole step
 """
 
@@ -32,9 +40,11 @@ import numpy as np
 
 from modelward.core.columns import columns
 from modelward.core.study import Study
-from modelward.core.task import Task, TaskKind
+from modelward.core.task import MASK_PHASES, Task, TaskKind
 from modelward.core.verdict import Finding
-from modelward.study.model import Model, initial
+from modelward.learn.sgd import learning_rate
+from modelward.privacy.leakage.crafted import crafted
+from modelward.study.model import Model, initial, parameter_schema
 from modelward.study.scaling import Scaling
 
 SLACK = 1.0 + 1e-3
@@ -95,6 +105,13 @@ def task_objections(task: Task, study: Study, seen: Seen) -> tuple[Finding, ...]
     return tuple(found)
 
 
+def exchange_objections(task: Task) -> tuple[Finding, ...]:
+    """Return what speaks against an exchange about a question that was never let in."""
+    if task.phase in {None, MASK_PHASES[0]}:
+        return ()
+    return (_finding("exchange", f"{task.phase} is asked, and no keys were asked for before"),)
+
+
 def model_objections(
     task: Task, model: Model, seen: Seen, before: Model | None
 ) -> tuple[Finding, ...]:
@@ -113,6 +130,10 @@ def model_objections(
         found.append(_finding("seed", f"it is not the start for seed {study.plan.seed}"))
     if before is not None and not _same(before.scaling, model.scaling):
         found.append(_finding("scaling", "its scaling is not that of the rounds before"))
+    found += _control_objections(task, model)
+    schema = parameter_schema(study)
+    forms = crafted(schema.split(model.parameters), schema.split(start.parameters))
+    found += [_finding("crafted", each) for each in forms]
     reference, rounds = (start, age(task)) if before is None else (before, age(task))
     if before is not None and seen.age is not None:
         rounds -= seen.age
@@ -143,8 +164,10 @@ def trains(study: Study) -> TaskKind:
 def largest_step(study: Study, size: int) -> float:
     """Return the L2 norm that the model of `size` parameters may move by in one round."""
     clip, server = study.privacy.clip, study.plan.server
-    if study.plan.strategy == "newton":
+    if study.plan.strategy in {"newton", "fednova", "cyclic"}:
         return clip
+    if study.plan.strategy == "feddyn":
+        return (study.plan.rounds + 1) * clip
     if server.name == "momentum":
         return server.lr * clip / (1.0 - server.momentum)
     if server.name == "adam":
@@ -153,6 +176,8 @@ def largest_step(study: Study, size: int) -> float:
         if b1 * b1 < b2:
             spread = sqrt(size) * (1.0 - b1) / sqrt((1.0 - b2) * (1.0 - b1 * b1 / b2))
         return server.lr * min(clip / server.epsilon, spread)
+    if server.name in {"yogi", "adagrad"}:
+        return server.lr * clip / server.epsilon
     return server.lr * clip
 
 
@@ -172,6 +197,24 @@ def _scaling_objections(study: Study, scaling: Scaling | None) -> tuple[Finding,
     if not wrong:
         return ()
     return (_finding("scaling", f"impossible figures for {', '.join(wrong[:5])}"),)
+
+
+def _control_objections(task: Task, model: Model) -> tuple[Finding, ...]:
+    """Object to a control that no updates within the bound can add up to.
+
+    It is a mean of -update / (steps * lr), over sites and the rounds so far; rates only fall.
+    """
+    if model.control is None:
+        return ()
+    study, before = model.study, age(task)
+    steps = (study.plan.local.steps if study.plan.local else None) or study.plan.local_epochs
+    bound = 0.0
+    if before:
+        bound = study.privacy.clip / (steps * learning_rate(study.plan, before)) * SLACK
+    norm = float(np.linalg.norm(model.control.astype(np.float64)))
+    if norm <= bound:  # NaN fails
+        return ()
+    return (_finding("control", f"its control has norm {norm:.4g}, {bound:.4g} is allowed"),)
 
 
 def _same(one: Scaling | None, other: Scaling | None) -> bool:

@@ -20,13 +20,17 @@ from modelward.site.answer import Computed, examples
 from modelward.site.hospital import DirectTrainer, Hospital
 from modelward.site.task_model import model_of
 from modelward.study.model import parameter_schema
+from modelward.study.own import kept_schema
 
 
 def in_groups(study: Study, sites: int) -> bool:
     """Return whether `sites` sites of a simulation of `study` train in groups."""
     path = numeric_path(recipe(study.recipe), inputs(study), sites)
+    plan = study.plan
     alone = study.privacy.dp is not None or study.privacy.aggregation is not None
-    return study.plan.strategy == "fedavg" and not alone and path != SITE_BY_SITE
+    alone = alone or plan.local is not None or plan.label_skew == "class-weights"
+    alone = alone or kept_schema(study) is not None
+    return plan.strategy == "fedavg" and not alone and path != SITE_BY_SITE
 
 
 def answer_together(

@@ -7,6 +7,8 @@ from modelward.core.tensors import Schema
 from modelward.study.agreement import Agreement
 from modelward.study.answers import answer_to
 from modelward.study.asked import cohort_lines, feature_words
+from modelward.study.groups import hub_sees, sizes
+from modelward.study.method import method, own_lines
 from modelward.study.model import parameter_schema
 
 MOST_MASKED = 64
@@ -32,7 +34,7 @@ def explain(study: Study) -> str:
         *(f"  {name}: {feature_words(feature)}" for name, feature in study.features.items()),
         "",
         f"Trained: {study.recipe.name} with {parameter_schema(study).size:,} parameters, "
-        f"{_method(study)}, at most {plan.rounds} rounds.",
+        f"{method(study)}, at most {plan.rounds} rounds.",
         f"Leaves a site each round: {update.nbytes:,} bytes of "
         + ("sums over patients." if plan.strategy == "newton" else "parameter differences,")
         + (
@@ -41,6 +43,7 @@ def explain(study: Study) -> str:
             else f" scaled down to an L2 norm of {study.privacy.clip:g}."
         )
         + " A short header names them.",
+        *own_lines(study),
         _before(study),
         *(
             [f"After each round: validation scores in bins, for {study.stop.metric}."]
@@ -101,7 +104,7 @@ def most_bytes(study: Study, sites: int | None = None) -> tuple[int, int]:
         once = answer_to(study, "statistics")[1].nbytes
         each = sum(answer_to(study, kind)[1].nbytes for kind in asked)
         return once + study.plan.rounds * each, 1 + study.plan.rounds * len(asked)
-    number = sites or len(study.sites.names) or MOST_MASKED
+    number = max(sizes(study, sites or len(study.sites.names) or MOST_MASKED))
     once = masked_bytes(answer_to(study, "statistics")[1], number)
     each = sum(masked_bytes(answer_to(study, kind)[1], number) for kind in asked)
     exchanges = len(MASK_PHASES)
@@ -149,12 +152,11 @@ def masking_terms(study: Study) -> list[str]:
     """Return what is summed behind masks, in a paragraph; nothing where answers are open."""
     if study.privacy.aggregation is None:
         return []
+    sites = len(study.sites.names) or study.sites.minimum
     return [
-        "Summed behind masks: every answer above leaves in five exchanges. The hub sees the "
-        "sum over the sites of a round, at least three and more than two thirds of the roster, "
-        "and their patients together; it does not see the answer of one site, or how many "
-        "patients it has. What a sum tells about one patient is not bounded by masks. With "
-        "three sites, two that pool what they know see the third. Words behind masks are "
+        "Summed behind masks: every answer above leaves in five exchanges. "
+        f"{hub_sees(study, sites)} These figures are for {sites} sites. "
+        "What a sum tells about one patient is not bounded by masks. Words behind masks are "
         f"longer, and shares come on top: at most {most_bytes(study)[0]:,} bytes leave a site."
     ]
 
@@ -179,14 +181,3 @@ def _before(study: Study) -> str:
         return "Before the first round: the number of units; columns are scaled by ranges."
     noised = ", noised," if study.privacy.dp else ""
     return f"Before the first round: sums over {len(listed)} columns{noised}, for scaling."
-
-
-def _method(study: Study) -> str:
-    plan = study.plan
-    if plan.strategy == "newton":
-        return "exact Newton steps on sums over all sites"
-    server = "" if plan.server.name == "none" else f" and {plan.server.name} at the hub"
-    if plan.robust is not None:
-        server += f", combined so that {plan.robust.byzantine} wrong sites are outvoted"
-    adjusted = ", adjusted for label skew" if plan.label_skew != "none" else ""
-    return f"averaged local training{server}{adjusted}"

@@ -6,6 +6,7 @@ from modelward.errors import DataError
 from modelward.readers.open import open_cohort
 from modelward.readers.propose import kind_of, proposal
 from modelward.study.read import parse
+from tests import pictures
 from tests.kinds import STUDY, patients, write_site
 from tests.studies import HEADING, rows, table_study, write_csv
 
@@ -52,5 +53,50 @@ def test_what_is_no_store_is_told(tmp_path):
 
     with pytest.raises(DataError, match="no store that can be read"):
         proposal(tmp_path / "notes.docx", table_study())
-    with pytest.raises(DataError, match="no OMOP, FHIR or MEDS folder"):
+    with pytest.raises(DataError, match="no folder of OMOP, FHIR, MEDS"):
         proposal(tmp_path, table_study())
+
+
+def test_a_folder_of_images_is_seen_with_the_store_that_is_joined_to_it(tmp_path):
+    study, people = parse(pictures.STUDY), patients(30)
+    pictures.write_site(tmp_path / "d", "dicom", "omop", people)
+    pictures.write_site(tmp_path / "n", "nifti", "meds", people)
+
+    for site, kind, store in (("d", "dicom", "cdm"), ("n", "nifti", "meds")):
+        folder = tmp_path / site
+        text, absent = proposal(folder / "images", study, [folder / "records" / store])
+        assert kind_of(folder / "images") == kind
+        assert absent == []
+        (folder / "dataset.toml").write_text(text)
+        assert len(open_cohort(folder / "dataset.toml", study).y) == 30 - 1
+    text, absent = proposal(tmp_path / "d" / "images", study)
+    assert "90 MR axial; asked for: MR axial" in text
+    assert "Outcomes come from another source" in text
+    assert absent == ["readmitted"]
+
+
+def test_a_table_of_events_is_seen_with_its_codes_dates_and_persons(tmp_path):
+    write_site(tmp_path / "rows", "rows", patients(40))
+    folder = tmp_path / "rows"
+
+    text, absent = proposal(
+        folder / "evenements.tsv.csv", parse(STUDY), [folder / "patients.csv"]
+    )
+
+    assert absent == []
+    for line in (
+        'dates = "%d/%m/%Y %H:%M"', 'code = "quoi"', 'time = "quand"', 'value = "combien"',
+        'unit = "unite"', "[patients]", 'sex = "sexe"', 'birth = "naissance"',
+        'patient = "nip"',
+    ):  # fmt: skip
+        assert line in text, line
+    assert '# "Créatinine" = "?"' in text
+    assert "SNOMED:22298006" in text  # the index event is asked for as well
+
+
+def test_a_date_of_an_unknown_form_is_shown(tmp_path):
+    (tmp_path / "e.csv").write_text("patient;code;date;value\n1;a;3rd of May;2\n")
+
+    text, _ = proposal(tmp_path / "e.csv", parse(STUDY))
+
+    assert '# dates = "?"   # the first one is written 3rd of May' in text

@@ -9,8 +9,9 @@ open question is about it. What comes back is arrivals.py's business.
 
 import asyncio
 import mmap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -27,6 +28,7 @@ from modelward.engines.jetstream.objects import Pieces
 from modelward.engines.jetstream.parcel import INLINE, pack
 from modelward.engines.jetstream.presence import now
 from modelward.engines.jetstream.questions import Question, Questions
+from modelward.engines.jetstream.task_message import body_of
 
 STILL_S = 5.0
 """Seconds after which is looked whether the site that is written to is still a member."""
@@ -64,22 +66,31 @@ class Departures:
         self._in_order = asyncio.Lock()
         self.clock: Callable[[], datetime] = now
 
-    async def ask(self, question: Question) -> None:
-        """Send the task to every site that is missing, and see to it that it stays sent."""
+    async def ask(self, question: Question, sites: Collection[str], again: int = 0) -> None:
+        """Send a task to `sites`.
+
+        Args:
+            question: What is asked.
+            sites: Who is asked.
+            again: How often they were asked before.
+        """
         task = question.task
         attached = await self._attach(task)
-        body: dict[str, Json] = {"kind": task.kind, "model": task.model}
-        sites, times = sorted(question.missing), 0
-        while True:
-            async with self._in_order:
-                message = await self._say("task", task.study, task.round_no, body)
-                named = f"{digest(message)}:{times}"
-                await self._post_to(sites, pack(message, attached), named)
+        body = body_of(task)
+        async with self._in_order:
+            message = await self._say("task", task.study, task.round_no, body)
+            named = f"{digest(message)}:{again}"
+            await self._post_to(sorted(sites), pack(message, attached), named)
+
+    async def ask_again(self, question: Question) -> None:
+        """Ask sites that are missing and have lost their task, for ever."""
+        for again in count(1):
             await asyncio.sleep(ASK_AGAIN_S)
-            times += 1
             sites = [s for s in sorted(question.missing) if not await self._waiting(s)]
             for site in sites:
-                self._journal("asked-again", site=site, round=task.round_no)
+                self._journal("asked-again", site=site, round=question.task.round_no)
+            if sites:
+                await self.ask(question, sites, again)
 
     async def tell(
         self,
@@ -129,15 +140,16 @@ class Departures:
         return bool(info["num_pending"] or info["num_ack_pending"])
 
     async def _attach(self, task: Task) -> bytes | None:
-        """Return the model to send along, or None when there is none or it is in the bucket."""
-        if task.model is None:
+        """Return the bundle to send along, or None if there is none or it is in the bucket."""
+        wanted = task.brings
+        if wanted is None:
             return None
-        path = self._models.path(task.model)
+        path = self._models.path(wanted)
         if path.stat().st_size <= INLINE:
             return path.read_bytes()
         parts = await asyncio.to_thread(_mapped, path)
-        await objects.put(self._line, "hub", task.model, parts)
-        needed = {*self._questions.models(), task.model}
+        await objects.put(self._line, "hub", wanted, parts)
+        needed = {*self._questions.models(), wanted}
         for old in await objects.names(self._line, "hub") - needed:
             await objects.purge(self._line, "hub", old)
         return None

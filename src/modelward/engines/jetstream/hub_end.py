@@ -121,19 +121,8 @@ class JetStream:
     def ask(
         self, task: Task, sites: Sequence[str], *, deadline_s: float | None
     ) -> Iterator[Answer]:
-        """Ask `sites`; see `core.ports.Engine`.
-
-        Raises:
-            EngineFailed: If it is an exchange of a masked sum, which this wire cannot carry.
-        """
-        if task.phase is not None:
-            raise EngineFailed(
-                "this wire does not carry masked sums yet",
-                why="its task messages hold no exchange, and open answers were not signed",
-                remedy="leave [privacy] aggregation out, or simulate the study",
-            )
+        """Ask `sites`; see `core.ports.Engine`."""
         end = None if deadline_s is None else time.monotonic() + deadline_s
-        self._received.forget(task)
         with self._questions.asking(task, sites) as question:  # what comes from now on is heard
             for site in sorted(sites):
                 known = self._received.known(task, site, self.clock)
@@ -141,8 +130,9 @@ class JetStream:
                     question.missing.discard(site)
                     yield known
             if not question.missing:
+                self._received.forget(task)
                 return
-            sending = self._call(self.departures.ask(question))
+            sending = self._call(self._send(question))
             try:
                 while question.missing:
                     answer = self._await(question, sending, end)
@@ -199,6 +189,12 @@ class JetStream:
 
     def _call(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
         return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    async def _send(self, question: Question) -> None:
+        """Ask, forget earlier rounds while sites work, and see to it that it stays asked."""
+        await self.departures.ask(question, question.missing)
+        await asyncio.to_thread(self._received.forget, question.task)
+        await self.departures.ask_again(question)
 
     def _await(
         self, question: Question, sending: "Future[None]", end: float | None

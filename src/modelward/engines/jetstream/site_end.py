@@ -11,7 +11,6 @@ What a site computes and whether it may leave are not decided here.
 import asyncio
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -23,9 +22,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 from nats.aio.msg import Msg
 
 from modelward.artifact import bundle
+from modelward.artifact import card as cards
 from modelward.artifact.envelope import Envelope, unseal
 from modelward.artifact.store import Store
-from modelward.core.canonical import Json
 from modelward.core.task import Task
 from modelward.core.tensors import Schema
 from modelward.core.verdict import Answer, Release
@@ -249,7 +248,7 @@ class SiteEnd:
         if not isinstance(answer, Release):
             return answered(body={"task": task.id, "decision": "refused", "card": None})
         tensors = answer.artifact.tensors
-        signed: dict[str, Json] = {"format": "modelward-card/1", **asdict(answer.artifact.card)}
+        signed = cards.fields(answer.artifact.card)
         return answered(
             body={"task": task.id, "decision": "released", "card": signed},
             content=Pieces(bundle.encode(tensors, Schema.from_tensors(tensors))),
