@@ -1,4 +1,4 @@
-"""Eight sites with skewed labels, one of them wrong: the setting of METHODS section 9.
+"""Eight sites with skewed labels, one of them wrong: Dirichlet 0.3.
 
     digits      1,797 images 8 x 8 of scikit-learn: 450 test, 300 shared without labels, the
                 rest over the sites

@@ -1,4 +1,4 @@
-"""`python -m bench.exchange.measure`: the experiment of METHODS section 9, with intervals.
+"""`python -m bench.exchange.measure`: eight institutions, one of them wrong, with intervals.
 
 Prints, for digits and pneumonia, the mean over honest sites on the common test (accuracy for
 digits, balanced accuracy for pneumonia) of every candidate beside local, pooled, FedAvg and

@@ -23,7 +23,7 @@ WORDS = (
     "release", "refusal", "ledger", "checkpoint", "cohort", "patient", "artifact", "witness",
     "budget", "epsilon", "delta", "clip norm", "aggregator", "data officer",
 )  # fmt: skip
-"""The words of DESIGN section 2 and STYLE section 5."""
+"""The words that every page uses, one meaning each."""
 
 
 def spoken(name: str) -> str:

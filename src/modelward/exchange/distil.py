@@ -1,6 +1,6 @@
 """Taking over what a pool knows into one's own architecture, on a shared unlabelled set.
 
-METHODS section 9, rule 4: minimise
+Minimise
 
     - sum_c t_c log p_c   on the shared set, t the pool's probabilities
     + 0.5 CE(z + log pi_s, y)   on the site's own labelled units

@@ -1,6 +1,6 @@
 """Many models' probabilities to one, at the site that uses them: nobody aggregates.
 
-METHODS section 9, rule 1, with pi_j(c) = (n_jc + 1) / (n_j + K) and l_j = log p_j:
+With pi_j(c) = (n_jc + 1) / (n_j + K) and l_j = log p_j:
 
     prior-corrected    p(c) ~ sum_j g_j softmax(l_j - log pi_j)_c
     masked geometric   z_c  = sum_j w_jc (l_jc - log pi_jc) / sum_j w_jc,

@@ -1,7 +1,7 @@
 """Class probabilities: what the exchange judges, whoever and whatever made them.
 
 Log-probabilities are [n, classes] (or [models, n, classes]), clamped at `FLOOR` so that one
-confident mistake cannot outvote everybody (METHODS section 9, rule 2). Recalls are per class,
+confident mistake cannot outvote everybody. Recalls are per class,
 and a class without a validation unit has none: NaN, never zero.
 """
 
@@ -47,7 +47,7 @@ def restored(levels: NDArray[np.uint8]) -> Floats:
 
 
 def prior(counts: NDArray[np.float64] | NDArray[np.intp]) -> Floats:
-    """Return pi(c) = (n_c + 1) / (n + K), the smoothed share of each class (METHODS 9)."""
+    """Return pi(c) = (n_c + 1) / (n + K), the smoothed share of each class."""
     n = np.asarray(counts, np.float64)
     return np.asarray((n + 1) / (n.sum() + n.size))
 

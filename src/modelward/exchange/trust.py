@@ -1,6 +1,6 @@
 """Who is used: a yes or no per artifact, with its reason, that a person can overrule.
 
-METHODS section 9, rule 3, over signed reports of admitted institutions, one voice each:
+Over signed reports of admitted institutions, one voice each:
 
     skill_rj = (mean class recall - 1/K) / (1 - 1/K)   reported by r on artifact j
     score_j  = median over reporters r

@@ -7,7 +7,7 @@ Burns et al. 2023 (arXiv:2312.09390), section 4.3 and appendix A.4, auxiliary co
 q are the weak teachers' probabilities, hard f is what the student itself answers, with the
 thresholds set so that classes stay as frequent as the teachers say; a grows from 0 to at most
 `MOST` over the first fifth of the steps. The student must be pre-trained: from scratch it
-gained nothing (METHODS section 9), so that is refused.
+gained nothing, so that is refused.
 
 What was gained is reported as performance gap recovered,
 

@@ -29,7 +29,7 @@ class Leakage:
 
     Attributes:
         membership: Largest lower bound (95 %) of the share of members that a loss threshold
-            finds at 1 % false positives. METHODS: 0.05.
+            finds at 1 % false positives. 0.05 unless it says otherwise.
         copies: Fewest passages of a record, found word for word in what would leave, that
             make it a copy of that record.
         similarity: Quantile of the similarity to held-out records that similarity to an own

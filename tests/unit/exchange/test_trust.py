@@ -1,4 +1,4 @@
-"""The trust score and gate of METHODS section 9, by hand."""
+"""The trust score and gate, by hand."""
 
 from datetime import UTC, datetime, timedelta
 
