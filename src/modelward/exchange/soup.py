@@ -2,7 +2,7 @@
 
 Wortsman et al. 2022 (arXiv:2203.05482): fine-tuned models of one pre-trained base lie in one
 basin, and their mean is a model. Models of different starts do not, and their mean is noise
-(11 % on digits, where eight local models had 37 %), so a soup of different base hashes is refused.
+(11 % on digits, where local models had 37 %), so a soup of different base hashes is refused.
 """
 
 from collections.abc import Callable, Sequence
