@@ -1,4 +1,4 @@
-"""What an entry may say: eighteen kinds, each with its fields, and how each reads in words.
+"""What an entry may say: nineteen kinds, each with its fields, and how each reads in words.
 
 Whoever records something asks `fields` for the entry, and gets it only if every field of
 the kind is there, of its type, and nothing else is. So a ledger can be read years later
@@ -30,6 +30,10 @@ def _is_hash(value: object) -> bool:
 
 def _is_count(value: object) -> bool:
     return type(value) is int and value >= 0
+
+
+def _is_amount(value: object) -> bool:
+    return type(value) in {int, float} and 0.0 <= value < float("inf")  # type: ignore[operator]
 
 
 def _is_text(value: object) -> bool:
@@ -139,6 +143,10 @@ KINDS: Mapping[str, Kind] = {
     "closure": Kind(
         "gave back what was not used of reservation {reservation} for study {study}",
         {"study": _is_hash, "reservation": _is_text},
+    ),
+    "gap": Kind(
+        "took epsilon {epsilon} as spent for what is missing before this entry: {by}",
+        {"alarm": _is_text, "by": _is_text, "epsilon": _is_amount},
     ),
     "policy": Kind(
         "{by} changed the policy from {before} to {after}",
