@@ -22,7 +22,7 @@ from modelward.core.cohort import Cohort
 from modelward.core.features import Feature, ImageFeature, Outcome
 from modelward.core.terms import Count, Finite, Name, Positive
 from modelward.core.terms import Part as _Part
-from modelward.core.training import LocalTraining, Personal
+from modelward.core.training import LocalTraining, Personal, Uplink
 
 
 class About(_Part):
@@ -113,6 +113,7 @@ class Plan(_Part):
     robust: Robust | None = Field(default=None, description="See `[plan.robust]`.")
     local: LocalTraining | None = Field(default=None, description="See `[plan.local]`.")
     personal: Personal | None = Field(default=None, description="See `[plan.personal]`.")
+    uplink: Uplink | None = Field(default=None, description="See `[plan.uplink]`.")
     seed: int = Field(
         default=0, ge=0, le=2**32 - 1, description="Of the start and the batches; public."
     )

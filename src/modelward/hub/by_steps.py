@@ -12,6 +12,7 @@ from modelward.aggregate.fixed_point import UpdateSum
 from modelward.core.study import Study
 from modelward.core.tensors import FlatF32
 from modelward.core.verdict import Release
+from modelward.gate.uplink import plain_update
 from modelward.privacy.masks import grid, words
 from modelward.privacy.masks.grid import Words
 from modelward.privacy.plan import plan_of
@@ -26,7 +27,7 @@ class UpdatesBySteps:
     """
 
     def __init__(self, study: Study) -> None:
-        self._study, self._schema = study, answer_to(study, "train")[1]
+        self._study, self._size = study, answer_to(study, "train")[1].size
         self._sums: dict[int, UpdateSum] = {}
 
     def add(self, release: Release) -> None:
@@ -36,11 +37,9 @@ class UpdatesBySteps:
             BadUpdate: If it is off the grid or out of range.
         """
         patients = release.artifact.card.patients
-        flat, steps = (
-            self._schema.join(release.artifact.tensors),
-            steps_of(self._study, patients),
-        )
-        total = self._sums.get(steps) or UpdateSum(self._schema.size)
+        flat = plain_update(self._study, release.artifact.tensors)
+        steps = steps_of(self._study, patients)
+        total = self._sums.get(steps) or UpdateSum(self._size)
         total.add(flat, patients)
         self._sums[steps] = total
 
@@ -60,7 +59,7 @@ class UpdatesBySteps:
 
     def mean(self) -> FlatF32:
         """Return the mean over everything added."""
-        whole = UpdateSum(self._schema.size)
+        whole = UpdateSum(self._size)
         for each in self._sums.values():
             whole.merge(each)
         return whole.mean()

@@ -22,6 +22,7 @@ from modelward.core.task import TaskKind
 from modelward.core.tensors import FlatF32, Tensors
 from modelward.core.verdict import Release
 from modelward.errors import BadUpdate, StudyFileError
+from modelward.gate.uplink import plain_update
 from modelward.hub import averaging
 from modelward.hub.by_steps import UpdatesBySteps
 from modelward.hub.round import Arrays
@@ -120,8 +121,8 @@ class Updates:
     """
 
     def __init__(self, study: Study) -> None:
-        self._schema = answer_to(study, "train")[1]
-        self._sum = UpdateSum(self._schema.size)
+        self._study = study
+        self._sum = UpdateSum(answer_to(study, "train")[1].size)
 
     def add(self, release: Release) -> None:
         """Add one update.
@@ -129,7 +130,7 @@ class Updates:
         Raises:
             BadUpdate: If it is off the grid or out of range.
         """
-        flat = self._schema.join(release.artifact.tensors)
+        flat = plain_update(self._study, release.artifact.tensors)
         self._sum.add(flat, release.artifact.card.patients)
 
     def add_totals(self, totals: Mapping[str, Words]) -> None:
@@ -160,8 +161,7 @@ class RobustUpdates:
     """
 
     def __init__(self, study: Study, choice: Robust) -> None:
-        self._schema = answer_to(study, "train")[1]
-        self._choice = choice
+        self._study, self._choice = study, choice
         self._flats: dict[str, FlatF32] = {}
         self.patients = 0
 
@@ -171,7 +171,7 @@ class RobustUpdates:
         Raises:
             BadUpdate: If it is not finite.
         """
-        flat = self._schema.join(release.artifact.tensors)
+        flat = plain_update(self._study, release.artifact.tensors)
         if not np.isfinite(flat).all():
             raise BadUpdate(
                 f"the update of {release.site} is not finite",
