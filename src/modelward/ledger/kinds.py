@@ -32,10 +32,6 @@ def _is_count(value: object) -> bool:
     return type(value) is int and value >= 0
 
 
-def _is_amount(value: object) -> bool:
-    return type(value) in {int, float} and 0.0 <= value < float("inf")  # type: ignore[operator]
-
-
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
@@ -145,8 +141,8 @@ KINDS: Mapping[str, Kind] = {
         {"study": _is_hash, "reservation": _is_text},
     ),
     "gap": Kind(
-        "took epsilon {epsilon} as spent for what is missing before this entry: {by}",
-        {"alarm": _is_text, "by": _is_text, "epsilon": _is_amount},
+        "took {spent} as spent for what is missing before this entry: {by}",
+        {"alarm": _is_text, "by": _is_text, "spent": _is_table},
     ),
     "policy": Kind(
         "{by} changed the policy from {before} to {after}",

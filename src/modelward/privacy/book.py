@@ -8,7 +8,7 @@ Entries of a site's ledger (ledger/kinds.py), read by their `kind`; others are p
                   Written before anything is drawn, so it is a use whatever becomes of it
     closure       reservation: what was not used of it is given back
     release       privacy {mechanism: none}: left without any bound
-    gap           epsilon: taken as spent of every patient, for entries that were lost
+    gap           spent {epsilon}: of every patient, for entries that were lost
 
 A reservation is charged in full while it is open, and for what was used once it is closed.
 Nothing that was used is ever given back, whatever an entry says, and a use beyond its
@@ -252,7 +252,7 @@ def _table(entry: Mapping[str, Json], key: str) -> Mapping[str, Json]:
 
 
 def _amount(entry: Mapping[str, Json]) -> float:
-    found = entry.get("epsilon")
+    found = _table(entry, "spent").get("epsilon")
     if not isinstance(found, int | float) or not found >= 0:
         raise _broken(entry, "it does not say how much is missing")
     return float(found)

@@ -161,7 +161,7 @@ class Spending:
             spent: Epsilon that the persons answer for; the whole lifetime ceiling if None.
         """
         epsilon = self._ceilings.lifetime if spent is None else spent
-        self._append("gap", {"alarm": alarm, "by": by, "epsilon": epsilon})
+        self._append("gap", {"alarm": alarm, "by": by, "spent": {"epsilon": epsilon}})
 
     def _reserve(self, study: Study, task: Task, name: str, facts: CohortFacts) -> Booking:
         """Reserve the whole study for the patients of the task's group."""
