@@ -113,24 +113,29 @@ def main() -> None:
     work = w1(Path(str(files("modelward.simulation") / "data/pneumoniamnist.npz")))
     x, y = rows_of(work)
     np.savez(data, x=x, y=y)
-    theirs = [python, "bench/peers/opacus_step.py", data]
-    ours = [sys.executable, "-m", "bench.private_step", "--repeats", asked.repeats, "--only"]
-    commands = {way: [*ours, way, "--batch"] for way in WAYS}
-    commands |= {way: [*theirs, way, asked.repeats] for way in ("plain", "hooks", "ghost")}
-    found: dict[str, list[dict[str, float]]] = {way: [] for way in commands}
+
+    def measured(way: str, batch: int, repeats: int) -> dict[str, float]:
+        if way in WAYS:
+            ours = [sys.executable, "-m", "bench.private_step", "--repeats", repeats]
+            return elsewhere([*ours, "--only", way, "--batch", batch])
+        return elsewhere([python, "bench/peers/opacus_step.py", data, way, repeats, batch])
+
+    ways = ("plain", *WAYS, "hooks", "ghost")
+    found: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
     for _ in range(asked.turns):
-        for way, command in commands.items():
-            found[way].append(elsewhere([*command, asked.batch]))
+        for way in ways:
+            found[way].append(measured(way, asked.batch, asked.repeats))
     plain = median(each["ms"] for each in found["plain"])
     for way, taken in found.items():
         ms = [each["ms"] for each in taken]
-        large = elsewhere([*commands[way], ROWS])
         print(
             f"{way:9} {median(ms):7.1f} ms  [{min(ms):.1f}, {max(ms):.1f}]"
-            f"  {median(ms) / plain:5.2f} x plain"
-            f"  peak {taken[0]['peak_mib']:.0f} MiB at {asked.batch},"
-            f" {large['peak_mib']:.0f} MiB at {ROWS}",
+            f"  {median(ms) / plain:5.2f} x plain  peak {taken[0]['peak_mib']:.0f} MiB",
             flush=True,
+        )
+    for way in ways:
+        print(
+            f"{way:9} peak {measured(way, ROWS, 1)['peak_mib']:.0f} MiB at {ROWS}", flush=True
         )
 
 

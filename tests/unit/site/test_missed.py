@@ -30,11 +30,11 @@ class Watched(Ward):
         own = Signer("modelward/cleveland", signing_key(self.folder / "site.key"))
         self.board.meet([own.key])
         self.name = own.name
+        self.keeper.by_majority = True
 
-    def open(self):
-        keeper = super().open()
-        keeper.by_majority = True
-        return keeper
+    def start_again(self) -> None:
+        self.keeper = self.open()
+        self.keeper.by_majority = True
 
     def mail(self, times: int = 3) -> None:
         """Hand mail to and fro."""
@@ -63,7 +63,7 @@ def put_back(ward: Watched) -> None:
     ward.keeper.close()
     shutil.rmtree(ward.folder / "ledger")
     shutil.copytree(copy, ward.folder / "ledger")
-    ward.keeper = ward.open()
+    ward.start_again()
 
 
 def test_a_private_study_waits_until_a_majority_has_said_what_it_knows(ward):
@@ -77,7 +77,8 @@ def test_a_private_study_waits_until_a_majority_has_said_what_it_knows(ward):
 
 def test_it_waits_again_after_every_start(ward):
     ward.mail()
-    ward.reopen()
+    ward.keeper.close()
+    ward.start_again()
 
     with pytest.raises(NotCompared, match="0 of 1 witnesses"):
         ward.ask(ward.task())
