@@ -106,6 +106,11 @@ def main() -> None:
     if asked.only:
         print(json.dumps(timed(asked.only, asked.batch, asked.repeats)))
         return
+    compare(asked.batch, asked.repeats, asked.turns)
+
+
+def compare(batch: int, repeats: int, turns: int) -> None:
+    """Measure every way in turns, and print."""
     OUT.mkdir(exist_ok=True)
     python, data = environments.python("opacus"), OUT / "private_step.npz"
     if python is None:
@@ -114,29 +119,29 @@ def main() -> None:
     x, y = rows_of(work)
     np.savez(data, x=x, y=y)
 
-    def measured(way: str, batch: int, repeats: int) -> dict[str, float]:
+    def measured(way: str, rows: int, times: int) -> dict[str, float]:
         if way in WAYS:
-            ours = [sys.executable, "-m", "bench.private_step", "--repeats", repeats]
-            return elsewhere([*ours, "--only", way, "--batch", batch])
-        return elsewhere([python, "bench/peers/opacus_step.py", data, way, repeats, batch])
+            ours = [sys.executable, "-m", "bench.private_step", "--repeats", times]
+            return elsewhere([*ours, "--only", way, "--batch", rows])
+        return elsewhere([python, "bench/peers/opacus_step.py", data, way, times, rows])
 
-    ways = ("plain", *WAYS, "hooks", "ghost")
-    found: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
-    for _ in range(asked.turns):
-        for way in ways:
-            found[way].append(measured(way, asked.batch, asked.repeats))
-    plain = median(each["ms"] for each in found["plain"])
-    for way, taken in found.items():
-        ms = [each["ms"] for each in taken]
+    found: dict[str, list[float]] = {way: [] for way in ("plain", *WAYS, "hooks", "ghost")}
+    peak: dict[str, float] = {}
+    for _ in range(turns):
+        for way, ms in found.items():
+            taken = measured(way, batch, repeats)
+            ms.append(taken["ms"])
+            peak[way] = taken["peak_mib"]
+    for way, ms in found.items():
+        ratio = median(ms) / median(found["plain"])
         print(
             f"{way:9} {median(ms):7.1f} ms  [{min(ms):.1f}, {max(ms):.1f}]"
-            f"  {median(ms) / plain:5.2f} x plain  peak {taken[0]['peak_mib']:.0f} MiB",
+            f"  {ratio:5.2f} x plain  peak {peak[way]:.0f} MiB",
             flush=True,
         )
-    for way in ways:
-        print(
-            f"{way:9} peak {measured(way, ROWS, 1)['peak_mib']:.0f} MiB at {ROWS}", flush=True
-        )
+    for way in found:
+        large = measured(way, ROWS, 1)["peak_mib"]
+        print(f"{way:9} peak {large:.0f} MiB at {ROWS} rows", flush=True)
 
 
 if __name__ == "__main__":
