@@ -81,8 +81,9 @@ class Robust(_Part):
 class Plan(_Part):
     """`[plan]`: how training goes."""
 
-    strategy: Literal["fedavg", "newton"] = Field(
-        default="fedavg", description="Averaged local training, or exact Newton (logistic)."
+    strategy: Literal["fedavg", "newton", "sums"] = Field(
+        default="fedavg",
+        description="Averaged local training, exact Newton (logistic), or sums (statistics).",
     )
     rounds: Count = Field(default=20, description="At most.")
     local_epochs: Count = Field(

@@ -24,9 +24,11 @@ from modelward.errors import BadUpdate, StudyFileError
 from modelward.hub.round import Arrays
 from modelward.privacy.masks import grid, words
 from modelward.privacy.masks.grid import Words
-from modelward.recipes.catalogue import recipe
+from modelward.recipes.analysis import Heard
+from modelward.recipes.catalogue import analysis, recipe
 from modelward.recipes.logistic import Logistic
 from modelward.study.answers import answer_to
+from modelward.study.model import parameter_schema
 
 Parameters = NDArray[Any]
 
@@ -75,7 +77,8 @@ class Strategy:
 
 def strategy(study: Study) -> Strategy:
     """Return the strategy that the study's plan names."""
-    return _newton(study) if study.plan.strategy == "newton" else _fedavg(study)
+    made = {"newton": _newton, "sums": _sums, "fedavg": _fedavg}
+    return made[study.plan.strategy](study)
 
 
 class Combined(Protocol):
@@ -181,6 +184,7 @@ class Sums:
     def __init__(self, study: Study, kind: TaskKind) -> None:
         self._schema = answer_to(study, kind)[1]
         self._parts: list[Tensors] = []
+        self.by_site: dict[str, Tensors] = {}
         self._total: dict[str, NDArray[np.float64]] | None = None
         self.patients = 0
 
@@ -192,6 +196,7 @@ class Sums:
         """
         exact_sum([release.artifact.tensors])
         self._parts.append(release.artifact.tensors)
+        self.by_site[release.site] = release.artifact.tensors
         self.patients += release.artifact.card.patients
 
     def add_total(self, total: Words) -> None:
@@ -239,6 +244,19 @@ def _newton(study: Study) -> Strategy:
         return moved, {"beta": beta, "objective": np.array([value])}
 
     return Strategy("newton", lambda: Sums(study, "newton"), step)
+
+
+def _sums(study: Study) -> Strategy:
+    """What a statistical recipe makes of sums over all sites; its state is the model."""
+    made, schema = analysis(study.recipe), parameter_schema(study)
+
+    def step(sums: Sums, state: Parameters, memory: Arrays) -> tuple[Parameters, Arrays]:
+        heard = Heard(totals=sums.totals(), by_site=sums.by_site, units=sums.patients)
+        after = made.step(study, heard, schema.split(state))
+        moved = [np.asarray(after[spec.name], np.float64).reshape(-1) for spec in schema]
+        return np.concatenate(moved), memory
+
+    return Strategy("sums", lambda: Sums(study, "sums"), step)
 
 
 def l2_of(study: Study) -> float:

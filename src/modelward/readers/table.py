@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from modelward.core import units
 from modelward.core.columns import Column, columns
 from modelward.core.faults import Fault
-from modelward.core.features import CategoryFeature, NumberFeature
+from modelward.core.features import (
+    CategoryFeature,
+    NumberFeature,
+    NumberTarget,
+    TimeToEventTarget,
+    time_of,
+)
 from modelward.core.study import Study
 from modelward.readers import values
 from modelward.readers.assemble import Rows, assemble
@@ -55,7 +61,7 @@ def table_rows(
     source = dataset.dataset
     if opt_out is not None and source.patient is None:
         raise nobody_named(path, "dataset.patient")
-    wanted = [*study.features, study.target_name, *study.cohort.criteria]
+    wanted = [*study.features, *outcome_names(study), *study.cohort.criteria]
     headings = {name: dataset.heading(name) for name in wanted}
     special = [column for column in (source.patient, source.split) if column]
     table = _text(path, [*headings.values(), *special], source)
@@ -64,7 +70,7 @@ def table_rows(
     named = {name: _mapped(table[heading], name, dataset) for name, heading in headings.items()}
     raw: dict[str, NDArray[np.float64]] = {}
     x = _design(named, dataset, study, faults, raw)
-    y = _outcome(named[study.target_name], dataset, study, faults)
+    y, amount = _outcome(named, dataset, study, faults)
     criteria = {
         name: values.boolean(named[name], name, faults) for name in study.cohort.criteria
     }
@@ -78,7 +84,14 @@ def table_rows(
         out=out,
         owned=source.patient is not None,
         raw=raw,
+        amount=amount,
     )
+
+
+def outcome_names(study: Study) -> list[str]:
+    """Return the columns that a table holds for the target."""
+    timed = isinstance(study.outcome, TimeToEventTarget)
+    return [study.target_name, *([time_of(study.target_name)] if timed else [])]
 
 
 def read_features(
@@ -165,14 +178,35 @@ def _written(
 
 
 def _outcome(
-    text: Text, dataset: Dataset, study: Study, faults: list[Fault]
-) -> NDArray[np.float64]:
+    named: Mapping[str, Text], dataset: Dataset, study: Study, faults: list[Fault]
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return y and amount of every row, as `Rows` has them."""
     target, name = study.outcome, study.target_name
+    if isinstance(target, TimeToEventTarget):
+        event = values.boolean(named[name], name, faults)
+        days = _days(named[time_of(name)], target, name, dataset, faults)
+        return values.followed(event, days, target.horizon)
     unit = getattr(target, "unit", None)
     written = Written(dataset.dataset.decimal)
     if unit is not None:
         written = _written(name, unit, None, dataset, faults)
-    return values.outcome(text, target, name, faults, written)
+    y = values.outcome(named[name], target, name, faults, written)
+    if isinstance(target, NumberTarget):
+        return y, values.measured(named[name], target, name, [], written)
+    return y, None
+
+
+def _days(
+    text: Text, target: TimeToEventTarget, name: str, dataset: Dataset, faults: list[Fault]
+) -> NDArray[np.float64]:
+    """Return times in days; the site's own unit comes before the study's."""
+    key = time_of(name)
+    written = _written(key, "d", None, dataset, faults)
+    if key not in dataset.units:
+        written = Written(dataset.dataset.decimal, target.days)
+    days = written.read(values.number(text, key, faults, decimal=written.decimal))
+    values.not_negative(days, key, faults)
+    return days
 
 
 def _ids(

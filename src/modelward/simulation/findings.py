@@ -77,7 +77,7 @@ def assemble(
     }
     judged = {name: _predict(model, tested) for name, model in models.items()}
     record = Record(
-        study=_study_facts(study),
+        study=study_facts(study),
         sites=tuple(_site_facts(folder, s, cohorts[s], answers) for s in tested),
         run=_run_facts(outcomes, study, len(cohorts)),
         privacy=privacy_words(folder, study, list(tested)),
@@ -105,9 +105,13 @@ def _predict(model: Model, cohorts: Mapping[str, Cohort]) -> dict[str, Predictio
     return found
 
 
-def _study_facts(study: Study) -> StudyFacts:
+def study_facts(study: Study) -> StudyFacts:
+    """Return the terms of a study, as a report repeats them."""
     about, plan = study.study, study.plan
-    newton = plan.strategy == "newton"
+    exact = {
+        "newton": "exact Newton steps on federated sums",
+        "sums": "exact sums over all sites",
+    }
     combined = "federated averaging"
     if plan.robust is not None:
         mixing = ", mixed with nearest neighbours" if plan.robust.mixing else ""
@@ -122,9 +126,7 @@ def _study_facts(study: Study) -> StudyFacts:
         unit=about.unit,
         sha256=study.sha256,
         recipe=f"{study.recipe.name} {study.recipe.version}",
-        strategy="exact Newton steps on federated sums"
-        if newton
-        else f"{combined}{server}{skew}",
+        strategy=exact.get(plan.strategy, f"{combined}{server}{skew}"),
         seed=plan.seed,
         legal_basis=about.legal_basis,
         contact=about.contact,

@@ -22,23 +22,31 @@ Every update has L2 norm at most `clip`, and so has any weighted mean of updates
     adam       lr * min(clip / epsilon, sqrt(size) * (1 - b1) / sqrt((1 - b2)(1 - b1^2/b2)));
                the second by Cauchy-Schwarz over the two running means, where b1^2 < b2
     newton     clip: what the study allows one site's update, taken for the whole step
+    sums       `REACH` for the coefficients that sites sum at; the rest of a state asks nothing
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import inf, sqrt
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelward.core.columns import columns
 from modelward.core.study import Study
 from modelward.core.task import Task, TaskKind
 from modelward.core.verdict import Finding
-from modelward.study.model import Model, initial
+from modelward.study.explain import asked_of
+from modelward.study.model import Model, initial, parameter_schema
 from modelward.study.scaling import Scaling
 
 SLACK = 1.0 + 1e-3
 """Room for float32 rounding in the hub's arithmetic."""
+
+REACH = 100.0
+"""L2 norm by which coefficients of scaled columns may move in one round of sums; sums of a
+linear model are the same wherever they are asked, and have no bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +125,7 @@ def model_objections(
     if before is not None and seen.age is not None:
         rounds -= seen.age
     moved = float(
-        np.linalg.norm(np.subtract(model.parameters, reference.parameters, dtype="f8"))
+        np.linalg.norm(np.subtract(_asked_at(model), _asked_at(reference), dtype="f8"))
     )
     bound = rounds * largest_step(study, model.parameters.size) * SLACK
     if not moved <= bound:  # NaN fails too
@@ -137,7 +145,7 @@ def expected_kinds(study: Study) -> frozenset[TaskKind]:
 
 def trains(study: Study) -> TaskKind:
     """Return the kind of task that a study's rounds ask."""
-    return "newton" if study.plan.strategy == "newton" else "train"
+    return asked_of(study)
 
 
 def largest_step(study: Study, size: int) -> float:
@@ -145,6 +153,8 @@ def largest_step(study: Study, size: int) -> float:
     clip, server = study.privacy.clip, study.plan.server
     if study.plan.strategy == "newton":
         return clip
+    if study.plan.strategy == "sums":
+        return inf if study.recipe.options.get("family") == "linear" else REACH
     if server.name == "momentum":
         return server.lr * clip / (1.0 - server.momentum)
     if server.name == "adam":
@@ -154,6 +164,14 @@ def largest_step(study: Study, size: int) -> float:
             spread = sqrt(size) * (1.0 - b1) / sqrt((1.0 - b2) * (1.0 - b1 * b1 / b2))
         return server.lr * min(clip / server.epsilon, spread)
     return server.lr * clip
+
+
+def _asked_at(model: Model) -> NDArray[Any]:
+    """Return the part of a model that an answer depends on."""
+    if model.study.plan.strategy != "sums":
+        return model.parameters
+    named = parameter_schema(model.study).split(model.parameters)
+    return named.get("beta", np.zeros(0))
 
 
 def _scaling_objections(study: Study, scaling: Scaling | None) -> tuple[Finding, ...]:

@@ -24,9 +24,10 @@ from modelward.study.model import parameter_schema
 
 def in_groups(study: Study, sites: int) -> bool:
     """Return whether `sites` sites of a simulation of `study` train in groups."""
-    path = numeric_path(recipe(study.recipe), inputs(study), sites)
     alone = study.privacy.dp is not None or study.privacy.aggregation is not None
-    return study.plan.strategy == "fedavg" and not alone and path != SITE_BY_SITE
+    if alone or study.plan.strategy != "fedavg":
+        return False
+    return numeric_path(recipe(study.recipe), inputs(study), sites) != SITE_BY_SITE
 
 
 def answer_together(
