@@ -5,6 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("modelward", deadline=None)  # a busy machine is not a finding
+settings.load_profile("modelward")
 
 MEMORY = Path("/dev/shm")
 ROOM = 2 * 2**30

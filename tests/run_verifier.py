@@ -3,7 +3,7 @@
     python -I run_verifier.py TOOL SCRATCH < ledgers.jsonl > verdicts.jsonl
 
 Each line in is `{"files": {name: base64}, "options": [...]}`; `@name` in the options stands for
-a file in SCRATCH. Each line out is `[exit code, what was printed]`.
+a file in SCRATCH, `@` for SCRATCH. Each line out is `[exit code, what was printed]`.
 """
 
 import base64
@@ -29,7 +29,7 @@ def main() -> None:
         options = [
             str(scratch / each[1:]) if each[0] == "@" else each for each in asked["options"]
         ]
-        sys.argv = [tool, str(scratch), *options]
+        sys.argv = [tool, *options]
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             code = check()

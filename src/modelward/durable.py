@@ -8,8 +8,9 @@ or the new ones, never half of either, and after the call returns the new bytes 
 
 import errno
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from modelward.errors import StorageError
@@ -29,24 +30,66 @@ def write_whole(path: Path, chunks: Chunk | Iterable[Chunk], *, mode: int = 0o64
         StorageError: If the bytes cannot be written (disk full, no permission). The file
             that was there before is untouched and no temporary file is left behind.
     """
-    parts = [chunks] if isinstance(chunks, bytes | memoryview) else chunks
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    write_together({path: chunks}, mode=mode)
+
+
+def write_together(files: Mapping[Path, Chunk | Iterable[Chunk]], *, mode: int = 0o644) -> None:
+    """Replace several files of one folder, each all or nothing, in the order given.
+
+    They wait for the disk at the same time, so that two take as long as one. After a crash
+    some may be replaced and others not.
+
+    Args:
+        files: Target -> its content.
+        mode: Permissions of the new files.
+
+    Raises:
+        StorageError: As `write_whole`. Files before the one that failed may be replaced.
+    """
+    parts = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in files}
+    path = next(iter(files))
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-        try:
-            with open(descriptor, "wb", closefd=False) as stream:
-                for part in parts:
-                    stream.write(part)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        temporary.replace(path)
+        with ExitStack() as opened:
+            written = []
+            for path, chunks in files.items():
+                written.append(_write(parts[path], chunks, mode))
+                opened.callback(os.close, written[-1])
+            _sync(written)
+        for path, part in parts.items():
+            part.replace(path)
         sync_folder(path.parent)
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:  # also when it was interrupted
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        for part in parts.values():
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+
+
+def _write(path: Path, chunks: Chunk | Iterable[Chunk], mode: int) -> int:
+    """Return the open descriptor of a new file that holds `chunks`, not yet on disk."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        with open(descriptor, "wb", closefd=False) as stream:
+            for part in [chunks] if isinstance(chunks, bytes | memoryview) else chunks:
+                stream.write(part)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _sync(descriptors: Sequence[int]) -> None:
+    """Have every file on disk; all but the first are waited for by threads."""
+    first, *others = descriptors
+    if not others:
+        os.fsync(first)
+        return
+    with ThreadPoolExecutor(len(others)) as threads:
+        waiting = [threads.submit(os.fsync, each) for each in others]
+        os.fsync(first)
+    for each in waiting:
+        each.result()
 
 
 def make_folder(path: Path) -> None:

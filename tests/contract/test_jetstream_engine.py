@@ -1,5 +1,6 @@
 """The engine over JetStream, with a real server, certificates, hospitals and ledgers."""
 
+import json
 import time
 from contextlib import ExitStack
 from dataclasses import replace
@@ -147,3 +148,15 @@ def test_separate_processes_over_mutual_tls_end_with_the_bits_of_one_process(tmp
     assert over_wire(tmp_path / "wire", NAMES, STUDY) == in_process(
         tmp_path / "one", NAMES, STUDY
     )
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("plan", [{"strategy": "scaffold"}, {"personal": {"kind": "head"}}])
+def test_what_sites_keep_over_the_wire_gives_the_bits_of_one_process(tmp_path, plan):
+    terms = STUDY.model_dump(mode="json")
+    asked = Study.model_validate_json(json.dumps({**terms, "plan": {**terms["plan"], **plan}}))
+
+    assert over_wire(tmp_path / "wire", NAMES, asked) == in_process(
+        tmp_path / "one", NAMES, asked
+    )
+    assert list((tmp_path / "wire" / "north").glob("kept/*/*"))

@@ -51,7 +51,7 @@ def test_a_hub_whose_clock_is_ahead_is_noticed_by_its_sites_and_by_the_doctor(tm
     made = Federation(tmp_path, ["north", "south"], STUDY)
     site, noted = SiteFolder(made.sites["north"]), Noted()
     with made.server(), made.engine() as engine, made.node("north", noted):
-        engine.clock = ahead
+        engine.departures.clock = ahead
         engine.presence._clock = ahead
         asking = threading.Thread(
             target=lambda: list(engine.ask(SUMS, ["north"], deadline_s=5)), daemon=True

@@ -23,7 +23,7 @@ from modelward.engines.jetstream.line import Line
 from modelward.engines.jetstream.loopback import free_port
 from modelward.engines.jetstream.server import find_server, running
 from modelward.engines.jetstream.serving import Manner
-from modelward.engines.jetstream.transport import Way
+from modelward.engines.jetstream.way import Way
 from modelward.errors import EngineFailed, MissingExtra
 from modelward.hub.registry import Registry
 from modelward.joining import certificates

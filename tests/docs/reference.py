@@ -37,6 +37,7 @@ from modelward.core.study import (
     Sites,
     Stop,
 )
+from modelward.core.training import LocalTraining, Personal
 from modelward.recipes.catalogue import ANALYSES, INSTALLED
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
@@ -58,6 +59,8 @@ TABLES: dict[str, type[BaseModel]] = {
     "[plan]": Plan,
     "[plan.server]": ServerOptimiser,
     "[plan.robust]": Robust,
+    "[plan.local]": LocalTraining,
+    "[plan.personal]": Personal,
     "[stop]": Stop,
     "[privacy]": Privacy,
     "[privacy.dp]": DifferentialPrivacy,

@@ -154,4 +154,5 @@ def test_the_pneumonia_study_reaches_its_target(tmp_path, seed):
     assert study["federated"] >= study["pooled"] - 0.015
     assert study["ledger"]["verified"] is True
     assert len(study["sites"]) == 5
-    assert check_ledgers(tmp_path / "demo" / "pneumonia-cxr") == study["ledger"]["entries"]
+    run = (tmp_path / study["ledger"]["path"]).parent
+    assert check_ledgers(run) == study["ledger"]["entries"]

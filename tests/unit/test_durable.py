@@ -9,6 +9,7 @@ import pytest
 
 from modelward import durable
 from modelward.errors import StorageError
+from tests.disks import largest_file
 
 
 def test_a_file_is_replaced_by_the_new_bytes(tmp_path):
@@ -19,6 +20,23 @@ def test_a_file_is_replaced_by_the_new_bytes(tmp_path):
     assert path.read_bytes() == b"new"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_several_files_are_written_together(tmp_path):
+    (tmp_path / "a").write_bytes(b"old")
+    durable.write_together({tmp_path / "a": b"new", tmp_path / "b": [b"x", b"y"]})
+
+    found = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    assert found == {"a": b"new", "b": b"xy"}
+
+
+def test_of_several_files_that_do_not_fit_none_is_left_half_written(tmp_path):
+    (tmp_path / "a").write_bytes(b"old")
+    with largest_file(1000), pytest.raises(StorageError, match="cannot be written"):
+        durable.write_together({tmp_path / "a": b"new", tmp_path / "b": b"x" * 100_000})
+
+    found = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    assert found == {"a": b"old"}
 
 
 def test_a_file_that_does_not_fit_leaves_the_old_one(tmp_path):

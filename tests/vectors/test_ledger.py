@@ -11,7 +11,16 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from modelward.ledger import archive, cosignature, kinds, proof, witnessed
+from modelward.ledger import (
+    archive,
+    checkpoint,
+    cosignature,
+    growth,
+    kinds,
+    proof,
+    request,
+    witnessed,
+)
 from modelward.ledger.verify import verify
 from tests.ledgers import KEY, open_ledger
 from tests.witnesses import KEYS, NOON, SIGNERS
@@ -55,12 +64,16 @@ def write_vector(folder: Path) -> None:
     (folder / "entry.tlog-proof").write_bytes(
         archive.read(folder, KEY, witnessed=True).prove(1).encode()
     )
+    first = checkpoint.split_history((folder / "checkpoints").read_bytes())[0][1]
+    (folder / "growth.proof").write_bytes(
+        growth.prove(archive.read(folder, KEY, witnessed=True), first, KEY).encode()
+    )
 
 
 def test_the_same_entries_give_the_same_bytes(tmp_path):
     write_vector(tmp_path)
 
-    for name in [*FILES, "entry.tlog-proof"]:
+    for name in [*FILES, "entry.tlog-proof", "growth.proof"]:
         assert (tmp_path / name).read_bytes() == (FOLDER / name).read_bytes()
 
 
@@ -78,14 +91,21 @@ def test_the_proof_of_the_vector_verifies():
     assert found.witnessed.times == {"hub": NOON}
 
 
+def test_the_proof_of_growth_of_the_vector_verifies():
+    raw = (FOLDER / "growth.proof").read_bytes()
+    first = checkpoint.split_history((FOLDER / "checkpoints").read_bytes())[0][1]
+    found = growth.verify(request.parse(raw), first, KEY, KEYS[:1], need=1)
+
+    assert (found.held.size, found.witnessed.checkpoint.size) == (1, 3)
+
+
 def test_the_pages_show_the_vector():
     page = PAGE.read_text()
     witnessed_page = COSIGNATURES.read_text()
 
     assert f"```\n{(FOLDER / 'witnessed').read_text()}```" in witnessed_page
     assert KEYS[0].text in witnessed_page
-    assert f"```\n{(FOLDER / 'entry.tlog-proof').read_text()}```" in page
-    for name in ("entries.jsonl", "checkpoints", "key.pub"):
+    for name in ("entries.jsonl", "checkpoints", "key.pub", "entry.tlog-proof", "growth.proof"):
         assert f"```\n{(FOLDER / name).read_text()}```" in page
 
 

@@ -5,7 +5,7 @@ the canonical JSON of every other field behind a fixed prefix, so a signature ma
 never be mistaken for one over something else. docs/formats/card.md has an example.
 """
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -24,6 +24,7 @@ FORMAT = "modelward-card/1"
 PREFIX = b"modelward-card/1\n"
 
 _cards = TypeAdapter(Card)
+_NAMES = tuple(Card.__dataclass_fields__)
 
 
 def fingerprint(public: Ed25519PublicKey) -> str:
@@ -33,7 +34,7 @@ def fingerprint(public: Ed25519PublicKey) -> str:
 
 def to_json(card: Card) -> bytes:
     """Return the canonical JSON of a card."""
-    return canonical_bytes(_fields(card))
+    return canonical_bytes(fields(card))
 
 
 def from_json(raw: bytes) -> Card:
@@ -45,7 +46,7 @@ def from_json(raw: bytes) -> Card:
     table = parse_strict(raw, what="card")
     if not isinstance(table, dict) or table.pop("format", None) != FORMAT:
         raise _refuse(f"it does not say it is a {FORMAT}")
-    unknown = sorted(set(table) - set(Card.__dataclass_fields__))
+    unknown = sorted(set(table) - set(_NAMES))
     if unknown:
         raise _refuse(f"it has unknown fields: {', '.join(unknown)[:80]}")
     try:
@@ -76,14 +77,15 @@ def verify(card: Card, public: Ed25519PublicKey) -> None:
         raise _refuse(f"the signature of {card.site} does not match its content") from error
 
 
-def _fields(card: Card) -> dict[str, Any]:
-    return {"format": FORMAT, **asdict(card)}
+def fields(card: Card) -> dict[str, Any]:
+    """Return what is written of a card, by name."""
+    return {"format": FORMAT, **{name: getattr(card, name) for name in _NAMES}}
 
 
 def _signed_bytes(card: Card) -> bytes:
-    fields = _fields(card)
-    del fields["signature"]
-    return PREFIX + canonical_bytes(fields)
+    signed = fields(card)
+    del signed["signature"]
+    return PREFIX + canonical_bytes(signed)
 
 
 def _refuse(found: str) -> BadArtifact:

@@ -50,9 +50,14 @@ class Store:
             durable.write_whole(path, bundle.encode(tensors, schema))
         return digest, length
 
-    def put_card(self, entry: Card) -> None:
-        """Store the card of an artifact that is already here."""
-        durable.write_whole(self._card_path(entry.sha256, entry.task), card.to_json(entry))
+    def put_signed(self, tensors: Tensors, schema: Schema, entry: Card) -> None:
+        """Store the canonical bytes of `tensors`, and the card that names their hash."""
+        path, card_path = self.path(entry.sha256), self._card_path(entry.sha256, entry.task)
+        files: dict[Path, bytes | Iterable[bytes | memoryview]] = {}
+        if not path.exists():
+            files[path] = bundle.encode(tensors, schema)
+        files[card_path] = card.to_json(entry)
+        durable.write_together(files)
 
     def path(self, digest: str) -> Path:
         """Return where the bundle `digest` lies, or would lie."""

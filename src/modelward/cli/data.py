@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,7 +18,10 @@ StudyFile = Annotated[Path, typer.Option("--study", help="The study file.")]
 
 @app.command()
 def init(
-    store: Annotated[Path, typer.Argument(help="File or folder with the data.")],
+    stores: Annotated[
+        list[Path],
+        typer.Argument(help="File or folder with the data; then what is joined to it."),
+    ],
     study: StudyFile,
     *,
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("dataset.toml"),
@@ -35,7 +38,7 @@ def init(
             why="a proposal never replaces what somebody wrote",
             remedy="give another file with --out, or move that one away",
         )
-    text, absent = proposal(store, read(study))
+    text, absent = proposal(stores[0], read(study), stores[1:])
     durable.write_whole(out, text.encode())
     typer.echo(f"wrote {out}; not found: {', '.join(absent) or 'nothing is missing'}")
     typer.echo(f"next    modelward data check {out} --study {study}")
@@ -50,6 +53,9 @@ def check(
         list[str] | None, typer.Option(help="Name whose warnings are as they should be.")
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Also write the report as a page.")] = None,
+    files: Annotated[
+        Path | None, typer.Option(help="Also list image files that are left out, and why.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Say whether the data fit the study; exit code 3 if they do not."""
@@ -58,7 +64,12 @@ def check(
     from modelward.readers.readiness_report import as_html, as_object, as_text
     from modelward.study.read import read
 
-    found = check_data(dataset, read(study), datetime.now(UTC).date(), accept or ())
+    left_out: list[tuple[str, str]] = []
+    today = datetime.now(UTC).date()
+    found = check_data(dataset, read(study), today, accept or (), left_out)
+    if files is not None:  # paths may hold names, so nobody else reads them
+        listed = "".join(f"{reason}\t{path}\n" for path, reason in left_out)
+        durable.write_whole(files, listed.encode(errors="surrogateescape"), mode=0o600)
     if html is not None:
         durable.write_whole(html, as_html(found).encode())
     typer.echo(json.dumps(as_object(found)) if as_json else as_text(found))
@@ -80,9 +91,24 @@ def preview(
 
     terms = read(study)
     cohort = open_cohort(dataset, terms)
+    if terms.image is not None:
+        _pictures(cohort.x[:rows], cohort.y[:rows], terms.target_name)
+        for note in cohort.notes:
+            typer.echo(note)
+        return
     names = [*(column.name for column in columns(terms)), terms.target_name]
     typer.echo("  ".join(f"{name:>12}" for name in names))
     for x, y in zip(cohort.x[:rows], cohort.y[:rows], strict=True):
         typer.echo("  ".join(f"{value:>12g}" for value in [*x, y]))
     for note in cohort.notes:
         typer.echo(note)
+
+
+def _pictures(x: Any, y: Any, target: str) -> None:  # noqa: ANN401 - arrays; numpy comes late
+    """Show images as letters, each above its outcome."""
+    from modelward.readers.images.glance import glance
+
+    for image, outcome in zip(x, y, strict=True):
+        for line in glance(image):
+            typer.echo(line)
+        typer.echo(f"{' x '.join(map(str, image.shape))}, {target} = {outcome:g}\n")

@@ -67,52 +67,73 @@ def prove(
     path: Ledger,
     entry: Annotated[int | None, typer.Option(min=0, help="Number of the entry.")] = None,
     artifact: Annotated[str | None, typer.Option(help="SHA-256 of what left.")] = None,
-    out: Annotated[Path, typer.Option(help="File to write.")] = Path("entry.tlog-proof"),
+    since: Annotated[
+        Path | None, typer.Option(help="Prove growth since this checkpoint, kept elsewhere.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write: entry.tlog-proof or growth.proof.")
+    ] = None,
     *,
     witnessed: Annotated[
         bool, typer.Option("--witnessed", help="Prove under what witnesses cosigned last.")
     ] = False,
 ) -> None:
-    """Write a small file that shows one entry to be in the ledger."""
+    """Write a small file that shows one entry to be in the ledger, or that it only grew."""
     from modelward.durable import write_whole
-    from modelward.ledger import archive
+    from modelward.ledger import archive, growth
     from modelward.ledger.log import KEY
     from modelward.ledger.verify import read_key
 
-    ledger = archive.read(path, read_key(path / KEY), witnessed=witnessed)
-    index = entry
-    if artifact is not None:
-        index = next(iter(ledger.releases(artifact)), None)
-    if index is None:
-        raise LedgerBroken(
-            f"no entry of {path} is named by --entry, or releases {artifact or 'an artifact'}",
-            why="a proof is about one entry",
-            remedy="find its number: modelward ledger show LEDGER",
-        )
-    write_whole(out, ledger.prove(index).encode())
-    typer.echo(out)
+    key = read_key(path / KEY)
+    ledger = archive.read(path, key, witnessed=witnessed)
+    if since is not None and entry is None and artifact is None:
+        name, made = "growth.proof", growth.prove(ledger, _read(since), key).encode()
+    else:
+        found = [] if artifact is None else ledger.releases(artifact)[:1]
+        found += [] if entry is None else [entry]
+        if len(found) != 1 or since is not None:
+            missing = f"no entry of {path} is named by --entry, or releases {artifact or ''}"
+            raise LedgerBroken(
+                "a proof was asked of more than one thing" if found else missing.rstrip(),
+                why="a proof is about one entry, or with --since about growth",
+                remedy="find the entry's number: modelward ledger show LEDGER",
+            )
+        name, made = "entry.tlog-proof", ledger.prove(found[0]).encode()
+    target = out or Path(name)
+    write_whole(target, made)
+    typer.echo(target)
 
 
 @app.command()
 def verify_proof(
     file: Annotated[Path, typer.Argument(help="What `ledger prove` wrote.")],
     key: Annotated[str, typer.Option(help="The site's public key, or a file with it.")],
+    held: Annotated[
+        Path | None, typer.Option(help="Your own checkpoint, for a proof of growth.")
+    ] = None,
     witness: Witnesses = None,
     need: Need = None,
 ) -> None:
-    """Check that an entry is in the ledger that a site signed, without the ledger."""
-    from modelward.ledger import proof
-    from modelward.ledger.kinds import words
+    """Check a proof against what a site signed, without the ledger."""
+    from modelward.ledger import growth, proof, request
+    from modelward.ledger.kinds import printable, words
     from modelward.ledger.verify import read_key
 
     keys = [read_key(each) for each in witness or []]
-    wanted = len(keys) if need is None else need
-    found = proof.verify(proof.parse(_read(file)), read_key(key), keys, need=wanted)
-    state = found.witnessed.checkpoint
-    typer.echo(f"ok: entry {found.entry['seq']} of {state.size} of {state.origin}")
-    typer.echo(f"{found.entry['time']} {words(found.entry)}")
+    wanted, log = len(keys) if need is None else need, read_key(key)
+    if held is None:
+        found = proof.verify(proof.parse(_read(file)), log, keys, need=wanted)
+        seen, state = found.witnessed, found.witnessed.checkpoint
+        typer.echo(f"ok: entry {found.entry['seq']} of {state.size} of {state.origin}")
+        typer.echo(printable(f"{found.entry.get('time')} {words(found.entry)}"))
+    else:
+        grown = growth.verify(request.parse(_read(file)), _read(held), log, keys, need=wanted)
+        seen, state = grown.witnessed, grown.witnessed.checkpoint
+        typer.echo(
+            f"ok: {state.size} entries of {state.origin} extend the {grown.held.size} you hold"
+        )
     if keys:
-        typer.echo(_seen_by(found.witnessed, len(keys)))
+        typer.echo(_seen_by(seen, len(keys)))
 
 
 @app.command()
@@ -120,6 +141,7 @@ def show(
     path: Ledger,
     study: Annotated[str | None, typer.Option(help="Start of the study's SHA-256.")] = None,
     round_no: Annotated[int | None, typer.Option("--round", help="Number of a round.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Kind of entry, such as release.")] = None,
     *,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the entries as they stand, one a line.")
@@ -127,17 +149,20 @@ def show(
 ) -> None:
     """Say in plain words what is in a ledger."""
     from modelward.ledger import archive
-    from modelward.ledger.kinds import words
+    from modelward.ledger.kinds import known, printable, words
     from modelward.ledger.log import KEY
     from modelward.ledger.verify import read_key
 
+    known(kind)
     ledger = archive.read(path, read_key(path / KEY))
     for said in ledger.entries():
         if study is not None and not str(said.get("study", "")).startswith(study):
             continue
         if round_no is not None and said.get("round") != round_no:
             continue
-        line = f"{said.get('seq'):>6}  {said.get('time')}  {words(said)}"
+        if kind is not None and said.get("kind") != kind:
+            continue
+        line = printable(f"{said.get('seq'):>6}  {said.get('time')}  {words(said)}")
         typer.echo(json.dumps(said, sort_keys=True) if as_json else line)
 
 

@@ -10,9 +10,11 @@ from typing import Literal
 from modelward.core.task import MaskPhase
 from modelward.core.tensors import Tensors
 
-ArtifactKind = Literal["update", "metrics", "statistics", "model"]
-"""What may leave today, as a policy lists it. `predictions`, `prototypes`, `labels` and
-`adapter` join with the data-model network."""
+ArtifactKind = Literal[
+    "update", "metrics", "statistics", "model", "adapter", "predictions", "prototypes", "labels"
+]
+"""What may leave, as a policy lists it. The last four, and `model` from a site, belong to the
+data-model network (exchange/)."""
 
 CardKind = ArtifactKind | MaskPhase
 """What a card may be of: one of these, or an exchange that hides one of them."""

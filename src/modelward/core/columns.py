@@ -38,7 +38,8 @@ class Inputs:
     """What one example looks like to a recipe.
 
     Attributes:
-        kind: `table` (a vector of `shape[0]` columns) or `image` (`shape` = height, width).
+        kind: `table` (a vector of `shape[0]` columns) or `image` (`shape` = height, width; or
+            depth, height, width of a volume).
         shape: Extents of one example, without the batch.
         intensity: Images only: the pixel values that become -1 and +1.
     """
@@ -85,5 +86,5 @@ def inputs(study: Study) -> Inputs:
     image = study.image
     if image is not None:
         _, feature = image
-        return Inputs("image", feature.size, feature.intensity)
+        return Inputs("image", feature.shape, feature.intensity)
     return Inputs("table", (len(columns(study)),))

@@ -122,7 +122,7 @@ class CategoryFeature(Part):
 
 
 class ImageFeature(Part):
-    """A grey image; pixels are whole numbers from 0 to 255 on disk."""
+    """A grey image or volume; pixels are whole numbers from 0 to 255 once it is read."""
 
     type: Literal["image"]
     modality: str = Field(default="", description="DICOM modality, such as 'CR'.")
@@ -130,6 +130,30 @@ class ImageFeature(Part):
     intensity: tuple[Finite, Finite] = Field(
         default=(0.0, 255.0), description="Pixel values that become -1 and +1."
     )
+    view: str | None = Field(
+        default=None, min_length=1, description="Such as 'PA', or axial, coronal, sagittal."
+    )
+    grey: tuple[Finite, Finite] | None = Field(
+        default=None, description="Measured values (CT: HU) that become black and white."
+    )
+    depth: Count | None = Field(
+        default=None, description="Slices of a volume; a flat image if absent."
+    )
+    pick: Literal["first", "middle", "last"] | None = Field(
+        default=None,
+        description="Which frame of a series; every one, or the middle, if absent.",
+    )
+
+    @model_validator(mode="after")
+    def _grey_rises(self) -> Self:
+        if self.grey is not None and self.grey[0] >= self.grey[1]:
+            raise ValueError(f"grey must rise, found [{self.grey[0]:g}, {self.grey[1]:g}]")
+        return self
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Extents of one tensor: [height, width], or [depth, height, width]."""
+        return self.size if self.depth is None else (self.depth, *self.size)
 
 
 Feature = Annotated[

@@ -1,6 +1,7 @@
-"""What the hub needs from a wire, and nothing more."""
+"""What the hub and the data-model network need from a wire, and nothing more."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from modelward.core.task import Task
@@ -22,4 +23,48 @@ class Engine(Protocol):
             EngineFailed: If the wire itself cannot go on. Answers already given are safe:
                 the same question asked again brings the same bytes.
         """
+        ...
+
+
+class Carrier(Protocol):
+    """Carries letters and sealed artifacts between institutions, and reads neither.
+
+    Every institution has one box, which only it writes and every admitted one reads: a
+    sequence of letters, numbered from 1, and objects named by their hash. Nothing is ever
+    taken out, so who was away for days reads on where it stopped. Implementations:
+    engines/shared_folder.py, engines/jetstream/boxes.py.
+    """
+
+    def post(self, number: int, letter: bytes) -> None:
+        """Put letter `number` into the own box; the same bytes again change nothing.
+
+        Raises:
+            MessageRefused: If other bytes lie there, or the letter before is missing.
+            EngineFailed: If the wire cannot be reached; posting again later is safe.
+        """
+        ...
+
+    def read(self, box: str, after: int) -> Iterator[tuple[int, bytes]]:
+        """Yield the letters of a box that are numbered above `after`, in order.
+
+        Raises:
+            EngineFailed: If the wire cannot be reached.
+        """
+        ...
+
+    def put(self, digest: str, content: Path) -> None:
+        """Store a file under its SHA-256 in the own box, going on after what is there."""
+        ...
+
+    def fetch(self, box: str, digest: str, path: Path, *, most: int) -> None:
+        """Fetch an object into `path`, whole and hashed; what was cut off goes on.
+
+        Raises:
+            BadArtifact: If it is not there, larger than `most` bytes, or has another hash.
+            EngineFailed: If the wire cannot be reached.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the wire."""
         ...

@@ -22,6 +22,7 @@ from modelward.core.cohort import Cohort
 from modelward.core.features import Feature, ImageFeature, Outcome
 from modelward.core.terms import Count, Finite, Name, Positive
 from modelward.core.terms import Part as _Part
+from modelward.core.training import LocalTraining, Personal
 
 
 class About(_Part):
@@ -55,13 +56,18 @@ class RecipeChoice(_Part):
 class ServerOptimiser(_Part):
     """`[plan.server]`: what the hub does with the combined update."""
 
-    name: Literal["none", "momentum", "adam"] = Field(
-        default="none", description="The mean update as it is, FedAvgM, or FedAdam."
+    name: Literal["none", "momentum", "adam", "yogi", "adagrad"] = Field(
+        default="none",
+        description="The mean update as it is, FedAvgM, FedAdam, FedYogi, or FedAdagrad.",
     )
     lr: Positive = Field(default=1.0, description="Learning rate of the hub.")
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="Also Adam's beta1.")
-    beta2: float = Field(default=0.99, ge=0, lt=1, description="Adam only.")
-    epsilon: Positive = Field(default=1e-3, description="Adam only (Reddi et al. 2021, tau).")
+    momentum: float = Field(
+        default=0.9, ge=0, lt=1, description="Also beta1 of the three others."
+    )
+    beta2: float = Field(default=0.99, ge=0, lt=1, description="Adam and Yogi only.")
+    epsilon: Positive = Field(
+        default=1e-3, description="Not momentum (Reddi et al. 2021, tau)."
+    )
 
 
 class Robust(_Part):
@@ -78,12 +84,18 @@ class Robust(_Part):
     )
 
 
+Strategy = Literal["fedavg", "newton", "scaffold", "fednova", "feddyn", "cyclic", "sums"]
+"""How the answers of a round become the next model."""
+
+
 class Plan(_Part):
     """`[plan]`: how training goes."""
 
-    strategy: Literal["fedavg", "newton", "sums"] = Field(
+    strategy: Strategy = Field(
         default="fedavg",
-        description="Averaged local training, exact Newton (logistic), or sums (statistics).",
+        description="Averaged local training; exact Newton (logistic); averages corrected for "
+        "drift, for unequal steps, or for unequal optima; one site after the other; or sums, "
+        "for statistical recipes.",
     )
     rounds: Count = Field(default=20, description="At most.")
     local_epochs: Count = Field(
@@ -95,13 +107,17 @@ class Plan(_Part):
     schedule: Literal["constant", "cosine"] = Field(
         default="constant", description="How the local learning rate falls over the rounds."
     )
-    label_skew: Literal["none", "logit-adjustment"] = Field(
-        default="none", description="Correct for a site's own share of positives (Menon 2021)."
+    label_skew: Literal["none", "logit-adjustment", "class-weights"] = Field(
+        default="none",
+        description="Correct for a site's own share of positives: by its log odds (Menon "
+        "2021), or by weights under which both outcomes count alike.",
     )
     server: ServerOptimiser = Field(
         default_factory=ServerOptimiser, description="See `[plan.server]`."
     )
     robust: Robust | None = Field(default=None, description="See `[plan.robust]`.")
+    local: LocalTraining | None = Field(default=None, description="See `[plan.local]`.")
+    personal: Personal | None = Field(default=None, description="See `[plan.personal]`.")
     seed: int = Field(
         default=0, ge=0, le=2**32 - 1, description="Of the start and the batches; public."
     )

@@ -64,3 +64,46 @@ class Task:
     def exchange(self, phase: MaskPhase, told: str | None) -> Self:
         """Return one exchange about this question."""
         return replace(self, phase=phase, told=told)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """What a site puts before its gate of its own accord, for the data-model network.
+
+    Nobody asked, so there is no round of a study; everything else of a release is the same.
+
+    Attributes:
+        study: SHA-256 of the question that institutions agreed to answer.
+        round_no: Version of what is offered; 0 for a report.
+        kind: An artifact on offer, or a report on somebody's.
+        subject: SHA-256 of what is said beside the bytes, such as the card without its hash.
+        model: SHA-256 of the base that it was made from, or None.
+    """
+
+    study: str
+    round_no: int
+    kind: Literal["offer", "report"]
+    subject: str
+    model: str | None = None
+
+    @property
+    def id(self) -> str:
+        """SHA-256 over every field: the same publication always has the same id."""
+        return canonical_hash(
+            {
+                "study": self.study,
+                "round": self.round_no,
+                "kind": self.kind,
+                "subject": self.subject,
+                "model": self.model,
+            }
+        )
+
+    @property
+    def phase(self) -> None:
+        """Nothing of the network is summed behind masks."""
+        return
+
+
+Cause = Task | Publication
+"""Why something is put before the gate."""

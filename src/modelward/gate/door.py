@@ -29,7 +29,7 @@ from modelward.artifact.review import Review
 from modelward.artifact.store import Store, measure
 from modelward.core.artifact import Card
 from modelward.core.canonical import Json, canonical_hash
-from modelward.core.task import Task
+from modelward.core.task import Cause
 from modelward.core.verdict import Answer, Finding, Refusal, Release
 from modelward.errors import HeldForReview, StorageError
 from modelward.gate.hold import Held, Holding, waiting
@@ -78,7 +78,7 @@ class Door:
     ledger: Record
     holding: Holding | None = None
 
-    def decided(self, task: Task) -> Answer | None:
+    def decided(self, task: Cause) -> Answer | None:
         """Return the answer that the ledger already holds for `task`, or None.
 
         Raises:
@@ -94,7 +94,7 @@ class Door:
         return Release(self.site, task.id, self.outbox.artifact(str(entry["sha256"]), task.id))
 
     def decide(
-        self, task: Task, offer: Callable[[], Offer], rules: Rule, cover: Cover | None = None
+        self, task: Cause, offer: Callable[[], Offer], rules: Rule, cover: Cover | None = None
     ) -> Answer:
         """Return the answer to `task`, judging what `offer` brings unless it is decided.
 
@@ -125,7 +125,7 @@ class Door:
         plaintext, _ = measure(bundle.encode(offered.tensors, offered.schema))
         return self._release(task, cover(offered), {**said, "plaintext": plaintext})
 
-    def held(self, task: Task) -> Held | None:
+    def held(self, task: Cause) -> Held | None:
         """Return what waits to answer `task`, as the ledger has it; None if nothing does.
 
         Raises:
@@ -144,7 +144,7 @@ class Door:
         return held
 
     def settle(
-        self, task: Task, made: Review, offer: Callable[[], Offer], rules: Rule
+        self, task: Cause, made: Review, offer: Callable[[], Offer], rules: Rule
     ) -> Answer:
         """Act on what a person decided about the answer to `task` that waits.
 
@@ -175,7 +175,7 @@ class Door:
             findings = (_refused_by(made),)
         return self._refuse(task, str(entry["artifact"]), findings, said)
 
-    def _hold(self, task: Task, offer: Offer, holding: Holding) -> HeldForReview:
+    def _hold(self, task: Cause, offer: Offer, holding: Holding) -> HeldForReview:
         """Keep the offer and record that it waits; return what says so."""
         digest, length = measure(bundle.encode(offer.tensors, offer.schema))
         held = holding.put(self._card(task, offer, digest, length), offer.tensors, offer.schema)
@@ -191,7 +191,7 @@ class Door:
         )
         return waiting(self.site, task.id, holding.awaits)
 
-    def _card(self, task: Task, offer: Offer, digest: str, length: int) -> Card:
+    def _card(self, task: Cause, offer: Offer, digest: str, length: int) -> Card:
         return Card(
             kind=offer.kind,
             study=task.study,
@@ -206,10 +206,10 @@ class Door:
             parent=task.model,
         )
 
-    def _release(self, task: Task, offer: Offer, said: Mapping[str, Json]) -> Release:
-        digest, length = self.outbox.put(offer.tensors, offer.schema)
+    def _release(self, task: Cause, offer: Offer, said: Mapping[str, Json]) -> Release:
+        digest, length = measure(bundle.encode(offer.tensors, offer.schema))
         signed = card.sign(self._card(task, offer, digest, length), self.key)
-        self.outbox.put_card(signed)
+        self.outbox.put_signed(offer.tensors, offer.schema, signed)
         self.ledger.append(
             kinds.fields(
                 "release",
@@ -224,7 +224,7 @@ class Door:
         return Release(self.site, task.id, self.outbox.artifact(digest, task.id, offer.schema))
 
     def refuse(
-        self, task: Task, kind: str, findings: tuple[Finding, ...], look: Look | None = None
+        self, task: Cause, kind: str, findings: tuple[Finding, ...], look: Look | None = None
     ) -> Refusal:
         """Record that nothing leaves for `task`, and why; return the refusal.
 
@@ -237,7 +237,7 @@ class Door:
         return self._refuse(task, kind, findings, _looked(look))
 
     def _refuse(
-        self, task: Task, kind: str, findings: tuple[Finding, ...], said: Mapping[str, Json]
+        self, task: Cause, kind: str, findings: tuple[Finding, ...], said: Mapping[str, Json]
     ) -> Refusal:
         self.ledger.append(
             kinds.fields("refusal", **_asked(task, kind), findings=_told(findings), **said)
@@ -245,7 +245,7 @@ class Door:
         return Refusal(self.site, task.id)
 
 
-def _asked(task: Task, kind: str) -> dict[str, Json]:
+def _asked(task: Cause, kind: str) -> dict[str, Json]:
     """Return the fields that every entry about a task starts with."""
     return {
         "study": task.study,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from modelward.core.artifact import ArtifactKind, CardKind
 from modelward.core.study import Study
-from modelward.core.task import Task
+from modelward.core.task import Cause, Task
 from modelward.core.tensors import NUMPY, Schema, TensorSpec
 from modelward.core.verdict import Finding
 from modelward.gate import traces
@@ -40,7 +40,7 @@ class Offer:
     """What a site's trainer would like to release.
 
     Attributes:
-        task: The question it answers.
+        task: The question it answers, or the publication that it is.
         kind: What it claims to be.
         tensors: Its values. Nothing else of what the trainer wrote exists for the gate.
         patients: Units that contributed.
@@ -51,7 +51,7 @@ class Offer:
         look: The inspector's look at it; None where nobody has the data to look with.
     """
 
-    task: Task
+    task: Cause
     kind: CardKind
     tensors: Mapping[str, NDArray[Any]]
     patients: int
@@ -60,6 +60,13 @@ class Offer:
     today_bytes: int = 0
     privacy: Mapping[str, str | int | float] = field(default_factory=lambda: dict(UNBOUNDED))
     look: Look | None = None
+
+    @property
+    def asked(self) -> Task:
+        """The question it answers; a publication answers none and is never masked."""
+        if isinstance(self.task, Task):
+            return self.task
+        raise AssertionError("only answers to a question are summed")
 
 
 Rule = Callable[[Offer], tuple[Finding, ...]]

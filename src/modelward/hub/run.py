@@ -24,10 +24,19 @@ from modelward.errors import BadUpdate, DataError, QuorumNotMet
 from modelward.evaluate import binned
 from modelward.hub import round as rounds
 from modelward.hub.accept import objection
+from modelward.hub.by_steps import UpdatesBySteps
 from modelward.hub.masked import Exchanges
 from modelward.hub.registry import AnswerRow, Combined, Registry
 from modelward.hub.round import RoundRecord, State
-from modelward.hub.strategy import Collector, Strategy, Sums, Updates, strategy
+from modelward.hub.strategy import (
+    Collector,
+    Strategy,
+    Sums,
+    Updates,
+    asked,
+    strategy,
+    told,
+)
 from modelward.study.answers import score_bins
 from modelward.study.model import Model, initial
 from modelward.study.scaling import frozen
@@ -181,14 +190,15 @@ class Hub:
             kind=plan.asks,
             model=self._registry.model_of(study, state.round_no),
         )
-        answers = self._collect(study, task, collected)
-        self._need(study, answers, task)
+        names = asked(study, number, self._keys)
+        answers = self._collect(study, task, collected, names)
+        self._need(study, answers, task, names)
         parameters, optimiser = plan.step(collected, state.parameters, state.optimiser)
-        record = _record(number, answers, state.parameters, parameters, list(self._keys))
+        record = _record(number, answers, state.parameters, parameters, names)
         record = replace(record, deviations=plan.deviations(collected))
         if study.privacy.aggregation is not None:
             record = replace(record, patients=collected.patients)
-        model = replace(start, parameters=parameters)
+        model = replace(start, parameters=parameters, control=told(study, optimiser))
         if study.stop.metric is not None:
             self._registry.combine(model, optimiser, record, answers)
         return (model, optimiser, record), answers
@@ -212,26 +222,29 @@ class Hub:
         metrics = {name: each.value if each else np.nan for name, each in found.items()}
         return answers, replace(record, metrics=metrics)
 
-    def _collect(self, study: Study, task: Task, into: Collector) -> list[AnswerRow]:
-        """Return what the sites answered, with releases or their masked sum in `into`."""
+    def _collect(
+        self, study: Study, task: Task, into: Collector, sites: Sequence[str] = ()
+    ) -> list[AnswerRow]:
+        """Return what `sites` (all if empty) answered, with releases or their sum in `into`."""
         if study.privacy.aggregation is None:
-            return self._collect_open(study, task, into)
-        assert isinstance(into, Updates | Sums)  # noqa: S101 - study/read.py refuses others
-        sites = len(self._keys)
-        self._watch(Progress(task.kind, task.round_no, 0, sites))
+            return self._collect_open(study, task, into, sites or sorted(self._keys))
+        assert isinstance(into, Updates | UpdatesBySteps | Sums)  # noqa: S101 - read.py refuses
+        everybody = len(self._keys)
+        self._watch(Progress(task.kind, task.round_no, 0, everybody))
 
         def arrived(number: int) -> None:
-            self._watch(Progress(task.kind, task.round_no, number, sites))
+            self._watch(Progress(task.kind, task.round_no, number, everybody))
 
         return self._exchanges.collect(study, task, into, arrived)
 
-    def _collect_open(self, study: Study, task: Task, into: Collector) -> list[AnswerRow]:
+    def _collect_open(
+        self, study: Study, task: Task, into: Collector, names: Sequence[str]
+    ) -> list[AnswerRow]:
         """Return what the sites answered, with releases added to `into` as they arrive.
 
         What comes from a site that was not asked, late for another task, or a second time,
         does not count.
         """
-        names = sorted(self._keys)
         due = set(names)
         answers: list[AnswerRow] = []
         self._watch(Progress(task.kind, task.round_no, 0, len(names)))
@@ -257,11 +270,14 @@ class Hub:
             return "rejected"
         return "released"
 
-    def _need(self, study: Study, answers: Sequence[AnswerRow], task: Task) -> None:
-        """Raise QuorumNotMet unless the answers are enough to go on."""
+    def _need(
+        self, study: Study, answers: Sequence[AnswerRow], task: Task, sites: Sequence[str] = ()
+    ) -> None:
+        """Raise QuorumNotMet unless the answers of `sites` (all if empty) are enough."""
         released = sorted(a.site for a in answers if a.decision == "released")
-        silent = sorted(set(self._keys) - {a.site for a in answers})
-        if rounds.enough(study, len(released), len(silent)):
+        silent = sorted(set(sites or self._keys) - {a.site for a in answers})
+        passed_over = study.plan.strategy == "cyclic" and task.kind == "train" and not silent
+        if passed_over or rounds.enough(study, len(released), len(silent)):
             return
         other = sorted(a.site for a in answers if a.decision != "released")
         raise QuorumNotMet(

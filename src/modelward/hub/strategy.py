@@ -5,8 +5,9 @@ step. Memory that lasts from round to round is a dict of arrays that the registr
 nothing else survives a round.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +22,8 @@ from modelward.core.task import TaskKind
 from modelward.core.tensors import FlatF32, Tensors
 from modelward.core.verdict import Release
 from modelward.errors import BadUpdate, StudyFileError
+from modelward.hub import averaging
+from modelward.hub.by_steps import UpdatesBySteps
 from modelward.hub.round import Arrays
 from modelward.privacy.masks import grid, words
 from modelward.privacy.masks.grid import Words
@@ -29,6 +32,7 @@ from modelward.recipes.catalogue import analysis, recipe
 from modelward.recipes.logistic import Logistic
 from modelward.study.answers import answer_to
 from modelward.study.model import parameter_schema
+from modelward.study.own import widened
 
 Parameters = NDArray[Any]
 
@@ -77,8 +81,22 @@ class Strategy:
 
 def strategy(study: Study) -> Strategy:
     """Return the strategy that the study's plan names."""
-    made = {"newton": _newton, "sums": _sums, "fedavg": _fedavg}
-    return made[study.plan.strategy](study)
+    return _STRATEGIES[study.plan.strategy](study)
+
+
+def told(study: Study, memory: Arrays) -> FlatF32 | None:
+    """Return what of the hub's memory the sites are told with the next model, or None."""
+    if study.plan.strategy != "scaffold":
+        return None
+    return np.asarray(memory["control"], np.float32)
+
+
+def asked(study: Study, round_no: int, sites: Iterable[str]) -> list[str]:
+    """Return the sites that are asked in a round, by name; all but in cyclic transfer."""
+    names = sorted(sites)
+    if study.plan.strategy != "cyclic":
+        return names
+    return [names[(round_no - 1) % len(names)]]
 
 
 class Combined(Protocol):
@@ -218,10 +236,15 @@ def _fedavg(study: Study) -> Strategy:
         updates: Combined, parameters: Parameters, memory: Arrays
     ) -> tuple[Parameters, Arrays]:
         state = memory or server_opt.init(choice, parameters.size)
-        after, moved = server_opt.step(choice, state, parameters, updates.mean())
+        mean = widened(study, updates.mean())
+        after, moved = server_opt.step(choice, state, parameters, mean)
         return moved, dict(after)
 
     return Strategy("train", collector, step, lambda updates: updates.deviations())
+
+
+def _beside_the_mean(step: Callable[..., tuple[Parameters, Arrays]], study: Study) -> Strategy:
+    return Strategy("train", partial(UpdatesBySteps, study), partial(step, study))
 
 
 def _newton(study: Study) -> Strategy:
@@ -269,3 +292,14 @@ def l2_of(study: Study) -> float:
             remedy='use [recipe] name = "logistic", or [plan] strategy = "fedavg"',
         )
     return trained.options.l2
+
+
+_STRATEGIES: dict[str, Callable[[Study], Strategy]] = {
+    "fedavg": _fedavg,
+    "newton": _newton,
+    "sums": _sums,
+    "scaffold": partial(_beside_the_mean, averaging.scaffold_step),
+    "fednova": partial(_beside_the_mean, averaging.fednova_step),
+    "feddyn": partial(_beside_the_mean, averaging.feddyn_step),
+    "cyclic": partial(_beside_the_mean, averaging.cyclic_step),
+}

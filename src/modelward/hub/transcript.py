@@ -23,7 +23,7 @@ from modelward.core.task import Task, TaskKind
 from modelward.core.tensors import Schema, Tensors
 from modelward.core.verdict import Release
 from modelward.hub.registry import Registry
-from modelward.hub.strategy import Sums, strategy
+from modelward.hub.strategy import Sums, strategy, told
 from modelward.study.answers import answer_to
 from modelward.study.model import Model, initial, model_schema
 from modelward.study.scaling import frozen
@@ -110,7 +110,7 @@ def rebuild(
     if transcript.memory_before is not None:
         memory = artifacts.tensors(transcript.memory_before)
     moved, after = plan.step(collected, before.parameters, dict(memory))
-    return Model(study, moved, before.scaling), after
+    return Model(study, moved, before.scaling, told(study, after)), after
 
 
 def _first(transcript: Transcript, study: Study, artifacts: Artifacts) -> Model:

@@ -30,9 +30,11 @@ from modelward.core.tensors import FlatF32
 from modelward.errors import BadPrivacyTerms, DataError
 from modelward.learn.examples import Examples
 from modelward.learn.sgd import offer
+from modelward.learn.steps import NO_PULL, Pull
 from modelward.privacy.accounting import Event
 from modelward.privacy.mechanism import ClippedSum, step_of
 from modelward.privacy.noise import Secret, coins, generator
+from modelward.recipes.logit import of_class
 from modelward.recipes.recipe import Recipe, RowGradients
 
 MAX_ROWS = 64
@@ -55,6 +57,10 @@ class DpTerms:
         lr: Learning rate of this round.
         momentum: In [0, 1); starts from rest each round. Computed from noised steps.
         offset: Added to every logit, such as noised log prior odds; 0 for none.
+        weights: What the gradient of a row without, and with the outcome counts, before
+            anything is clipped; from noised counts.
+        pull: Added to every noised gradient; made of parameters and of what was noised in
+            rounds before, so it depends on no patient beyond what was paid for.
         release_clip: L2 norm that the update is scaled down to.
 
     Raises:
@@ -70,6 +76,8 @@ class DpTerms:
     release_clip: float
     momentum: float = 0.0
     offset: float = 0.0
+    weights: tuple[float, float] = (1.0, 1.0)
+    pull: Pull = NO_PULL
 
     def __post_init__(self) -> None:
         self.event  # noqa: B018 - an event checks its own ranges
@@ -176,16 +184,42 @@ def train(
     flat = start.copy()
     model = recipe.row_gradients(flat, examples.x, examples.y, inputs, terms.offset)
     model.require_apart(np.arange(min(len(examples.y), 4), dtype=np.int64))
+    if terms.weights != (1.0, 1.0):
+        model = _Weighted(model, of_class(examples.y.astype(np.float32), terms.weights))
     velocity = np.zeros_like(flat)
     for step in range(terms.steps):
         found = noised_step(model, patients, flat.size, terms, secret, step)
         penalty = model.penalty()
         if penalty is not None:
             found += penalty / np.float32(terms.patients)
+        if not terms.pull.absent:
+            found += terms.pull.at(flat, start)
         velocity *= np.float32(terms.momentum)
         velocity += found
         flat -= np.float32(terms.lr) * velocity
     return offer(flat, start, terms.release_clip)
+
+
+class _Weighted:
+    """Gradients of single rows, times what each row counts; see recipe.RowGradients."""
+
+    def __init__(self, inner: RowGradients, counts: NDArray[np.float32]) -> None:
+        self._inner, self._counts = inner, counts[:, None]
+
+    def gradients(
+        self, rows: NDArray[np.int64], draw: np.random.Generator, out: NDArray[np.float32]
+    ) -> None:
+        """Write the weighted gradient of each row into `out`."""
+        self._inner.gradients(rows, draw, out)
+        out *= self._counts[rows]
+
+    def penalty(self) -> NDArray[np.float32] | None:
+        """Return the penalty's gradient, which is nobody's."""
+        return self._inner.penalty()
+
+    def require_apart(self, rows: NDArray[np.int64]) -> None:
+        """Return if no logit depends on other examples than its own."""
+        self._inner.require_apart(rows)
 
 
 def noised_step(

@@ -5,16 +5,17 @@ over the site's own examples in random batches. What a site offers is then
 
     delta = local - start,  scaled down to L2 norm `clip`,  rounded to the grid of updates
 
-The loop here owns batches, learning rate and stop; what a step does is the recipe's. The
+The loop here owns batches, learning rate and stop; what a step does is the recipe's, and what
+is done around one is steps.py's. The
 same terms on the same examples give the same bits in whichever process they run: draws are
 named (recipes/draws.py), torch has one thread, and nothing depends on time.
 
-Not here: noise for privacy (learn/dp.py, later), the sums (aggregate/fixed_point.py).
+Not here: noise for privacy (learn/dp.py), the sums (aggregate/fixed_point.py).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from math import cos, isfinite, pi, sqrt
+from dataclasses import dataclass, replace
+from math import ceil, cos, isfinite, pi, sqrt
 from typing import Self
 
 import numpy as np
@@ -26,9 +27,10 @@ from modelward.core.study import Plan
 from modelward.core.tensors import FlatF32
 from modelward.errors import TrainingFailed
 from modelward.learn.examples import Examples
+from modelward.learn.steps import NO_PULL, Partly, Pull, around
 from modelward.recipes.draws import draws
-from modelward.recipes.logit import log_prior_odds
-from modelward.recipes.recipe import Descent, Recipe
+from modelward.recipes.logit import class_weights, log_prior_odds
+from modelward.recipes.recipe import Descent, LocalModel, Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,11 @@ class LocalTerms:
         adjust_logits: Whether to train on z + the site's log prior odds (Menon et al. 2021).
         clip: L2 norm that the update is scaled down to; greater than 0.
         words: Name of the draws: study seed, round, site.
+        steps: Steps of the round, over as many passes as they take; None for `epochs` passes.
+        pull: What is added to every gradient (steps.py).
+        sharpness: Length of the climb before each step; 0 for none (steps.py).
+        weigh_classes: Whether both outcomes count alike in the loss.
+        still: Which parameters are not trained, [size]; None for none.
     """
 
     epochs: int
@@ -52,6 +59,11 @@ class LocalTerms:
     adjust_logits: bool
     clip: float
     words: tuple[str | int, ...]
+    steps: int | None = None
+    pull: Pull = NO_PULL
+    sharpness: float = 0.0
+    weigh_classes: bool = False
+    still: NDArray[np.bool_] | None = None
 
     @classmethod
     def of(cls, plan: Plan, *, clip: float, round_no: int, site: str) -> Self:
@@ -64,12 +76,23 @@ class LocalTerms:
             adjust_logits=plan.label_skew == "logit-adjustment",
             clip=clip,
             words=("train", plan.seed, round_no, site),
+            steps=plan.local.steps if plan.local else None,
+            pull=Pull.of(plan),
+            sharpness=(plan.local.sharpness if plan.local else None) or 0.0,
+            weigh_classes=plan.label_skew == "class-weights",
         )
 
     def descent(self, examples: Examples) -> Descent:
         """Return how steps are made on these examples."""
         offset = log_prior_odds(examples.y) if self.adjust_logits else 0.0
-        return Descent(momentum=self.momentum, offset=offset)
+        weights = (1.0, 1.0)
+        if self.weigh_classes:
+            weights = class_weights(int(np.count_nonzero(examples.y)), len(examples.y))
+        return Descent(momentum=self.momentum, offset=offset, weights=weights)
+
+    def steps_over(self, n: int) -> int:
+        """Return how many steps `n` examples make in a round."""
+        return self.steps or self.epochs * ceil(n / self.batch)
 
 
 def learning_rate(plan: Plan, round_no: int) -> float:
@@ -127,7 +150,16 @@ def descend(
     """
     draw = draws(*terms.words)
     descent = terms.descent(examples)
-    model = recipe.local_model(flat, examples.x, examples.y, inputs, descent)
+
+    def make(momentum: float) -> LocalModel:
+        how = replace(descent, momentum=momentum)
+        return recipe.local_model(flat, examples.x, examples.y, inputs, how)
+
+    model = around(
+        make, flat, momentum=terms.momentum, sharpness=terms.sharpness, pull=terms.pull
+    )
+    if terms.still is not None:
+        model = Partly(model, flat, terms.still)
     for rows in batches(len(examples.y), terms, draw):
         with np.errstate(over="ignore", invalid="ignore"):  # found in the next line
             loss = model.step(rows, terms.lr, draw)
@@ -139,10 +171,12 @@ def batches(
     n: int, terms: LocalTerms, draw: np.random.Generator
 ) -> Iterator[NDArray[np.int64]]:
     """Yield the rows of every step: all `n` examples in a new order in each epoch."""
-    for _ in range(terms.epochs):
+    left = terms.steps_over(n)
+    while left:
         order = draw.permutation(n)
-        for first in range(0, n, terms.batch):
+        for first in range(0, n, terms.batch)[:left]:
             yield order[first : first + terms.batch]
+            left -= 1
 
 
 def offer(flat: FlatF32, start: FlatF32, clip: float) -> FlatF32:

@@ -10,6 +10,7 @@ the parent's lock.
 
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from weakref import WeakSet
@@ -36,6 +37,8 @@ class AppendFile:
         self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self.size = os.fstat(self.fd).st_size
         self._unsynced = 0
+        self._counting = threading.Lock()
+        self._syncing = threading.Lock()
         _OPEN.add(self)
 
     def lock(self) -> bool:
@@ -67,32 +70,41 @@ class AppendFile:
         Raises:
             StorageError: If that failed, after taking back what was not synced.
         """
-        if os.fstat(self.fd).st_size != self.size + self._unsynced:
-            self._take_back()  # an earlier write could not be taken back at the time
-        try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(self.fd, rest) :]
-        except OSError as error:
-            self._take_back()
-            raise self._full(len(data), error) from error
-        self._unsynced += len(data)
+        with self._counting:
+            if os.fstat(self.fd).st_size != self.size + self._unsynced:
+                self._take_back()  # an earlier write could not be taken back at the time
+            try:
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[os.write(self.fd, rest) :]
+            except OSError as error:
+                self._take_back()
+                raise self._full(len(data), error) from error
+            self._unsynced += len(data)
 
     def sync(self) -> None:
-        """Return when everything written is on disk.
+        """Return when everything written so far is on disk.
+
+        Other threads may write meanwhile. One that waits here while another syncs finds its
+        own bytes synced with the others', or syncs them all at once.
 
         Raises:
-            StorageError: If that failed, after taking back what was not synced.
+            StorageError: If that failed, after taking back what was not synced, also what
+                other threads had written.
         """
-        if not self._unsynced:
-            return
-        try:
-            os.fsync(self.fd)
-        except OSError as error:
-            lost = self._unsynced
-            self._take_back()
-            raise self._full(lost, error) from error
-        self.size, self._unsynced = self.size + self._unsynced, 0
+        with self._syncing:
+            count = self._unsynced
+            if not count:
+                return
+            try:
+                os.fsync(self.fd)
+            except OSError as error:
+                with self._counting:
+                    lost = self._unsynced
+                    self._take_back()
+                raise self._full(lost, error) from error
+            with self._counting:
+                self.size, self._unsynced = self.size + count, self._unsynced - count
 
     def _take_back(self) -> None:
         self._unsynced = 0

@@ -11,7 +11,13 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from modelward.core.canonical import Json, canonical_bytes, parse_strict
+from modelward.core.canonical import (
+    MAX_DEPTH,
+    Json,
+    canonical_bytes,
+    is_too_deep,
+    parse_strict,
+)
 from modelward.errors import BadArtifact, LedgerBroken
 
 RESERVED = ("seq", "time", "salt")
@@ -117,7 +123,8 @@ def glance(line: bytes) -> Mapping[str, Json]:
         entry = json.loads(line)
     except (ValueError, RecursionError):
         return {}
-    return entry if isinstance(entry, dict) else {}
+    deep = line.count(b"[") + line.count(b"{") > MAX_DEPTH and is_too_deep(entry)
+    return entry if isinstance(entry, dict) and not deep else {}
 
 
 def _unreadable(what: str) -> LedgerBroken:

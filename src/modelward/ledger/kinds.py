@@ -1,4 +1,4 @@
-"""What an entry may say: fifteen kinds, each with its fields, and how each reads in words.
+"""What an entry may say: eighteen kinds, each with its fields, and how each reads in words.
 
 Whoever records something asks `fields` for the entry, and gets it only if every field of
 the kind is there, of its type, and nothing else is. So a ledger can be read years later
@@ -42,6 +42,10 @@ def _is_table(value: object) -> bool:
 
 def _is_tables(value: object) -> bool:
     return isinstance(value, list | tuple) and bool(value) and all(map(_is_table, value))
+
+
+def _is_hashes(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(map(_is_hash, value))
 
 
 def _is_state(value: object) -> bool:
@@ -171,6 +175,26 @@ KINDS: Mapping[str, Kind] = {
         " opted out",
         {"study": _is_hash, "snapshot": _is_hash, "units": _is_count, "opted_out": _is_count},
     ),
+    "letter": Kind(
+        "wrote letter {number} to the network, {about}, on question {study}",
+        {"study": _is_hash, "number": _is_count, "about": _is_text, "sha256": _is_hash},
+        {"card": _is_hash},
+    ),
+    "turned-away": Kind(
+        "did not take {card} from {source}: {findings}",
+        {"study": _is_hash, "card": _is_hash, "source": _is_text, "findings": _is_findings},
+    ),
+    "decision": Kind(
+        "{by} decided about {subject}: {said}, because {reason}",
+        {
+            "study": _is_hash,
+            "subject": _is_text,
+            "said": _is_text,
+            "by": _is_text,
+            "reason": _is_text,
+        },
+        {"cards": _is_hashes},
+    ),
     "alarm": Kind(
         "alarm, {finding}: {origin} showed {shown} after {held}",
         {"origin": _is_text, "finding": _is_text, "held": _is_state, "shown": _is_state},
@@ -206,14 +230,28 @@ def fields(kind: str, /, **said: Json) -> dict[str, Json]:
     return {"kind": kind, **said}
 
 
+def known(kind: str | None) -> None:
+    """Check that a kind somebody asks for is one there is, or None.
+
+    Raises:
+        BadArtifact: If there is no such kind.
+    """
+    if kind is not None and kind not in KINDS:
+        raise BadArtifact(
+            f"there is no kind {kind!r} of entry{_nearest(kind, KINDS)}",
+            why="entries are of the kinds in docs/formats/ledger.md",
+            remedy=f"ask for one of {', '.join(KINDS)}",
+        )
+
+
 def words(entry: Mapping[str, Json]) -> str:
     """Return an entry as one sentence; one of an unknown kind as its fields."""
     kind = KINDS.get(str(entry.get("kind")))
     if kind is None or any(name not in entry for name in kind.needs):
         left = {name: value for name, value in entry.items() if name not in RESERVED}
-        return f"says {left}"
+        return printable(f"says {left}")
     said = kind.says.format_map({name: _spoken(value) for name, value in entry.items()})
-    return f"{said}, after {entry['by']} reviewed it" if "review" in entry else said
+    return f"{said}, after {_spoken(entry['by'])} reviewed it" if "review" in entry else said
 
 
 def _spoken(value: Json) -> str:
@@ -225,10 +263,17 @@ def _spoken(value: Json) -> str:
     if isinstance(value, list | tuple):
         return "; ".join(map(_spoken, value))
     if isinstance(value, Mapping) and "says" in value:
-        return f"{value.get('rule')}: {value['says']}"
+        return printable(f"{value.get('rule')}: {value['says']}")
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_spoken(inner)}" for name, inner in value.items())
-    return str(value)
+        return ", ".join(f"{printable(name)} {_spoken(inner)}" for name, inner in value.items())
+    return printable(str(value))
+
+
+def printable(text: str) -> str:
+    """Return a text with what would move a cursor or hide a letter spelled out."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def _nearest(name: str, known: Mapping[str, object]) -> str:

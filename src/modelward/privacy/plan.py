@@ -21,7 +21,7 @@ from math import ceil
 from typing import Literal
 
 from modelward.core.columns import summed_columns
-from modelward.core.study import Study
+from modelward.core.study import Plan, Study
 from modelward.core.task import TaskKind
 from modelward.errors import BadPrivacyTerms
 from modelward.privacy.accounting import Event, noise_for
@@ -92,7 +92,7 @@ def plan_of(study: Study) -> PrivacyPlan:
             epsilon=dp.epsilon,
             delta=dp.delta,
             sampling=dp.sampling,
-            steps=steps_per_round(study.plan.local_epochs, dp.sampling),
+            steps=_steps(study.plan, dp.sampling),
             rounds=study.plan.rounds,
             statistics=bool(summed_columns(study)) or adjusts_labels(study),
             metrics=study.stop.metric is not None,
@@ -102,7 +102,14 @@ def plan_of(study: Study) -> PrivacyPlan:
 
 def adjusts_labels(study: Study) -> bool:
     """Return whether training needs the share of positives, which then is in the statistics."""
-    return study.plan.label_skew == "logit-adjustment"
+    return study.plan.label_skew != "none"
+
+
+def _steps(plan: Plan, sampling: float) -> int:
+    """Return the steps of a round that a plan names, or those of its passes."""
+    if plan.local is not None and plan.local.steps is not None:
+        return plan.local.steps
+    return steps_per_round(plan.local_epochs, sampling)
 
 
 def steps_per_round(epochs: int, sampling: float) -> int:

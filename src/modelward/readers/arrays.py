@@ -116,12 +116,11 @@ def _faults(images: NDArray[Any], labels: NDArray[Any], study: Study) -> list[Fa
     if feature is None:
         return [Fault("images", "the study asks for a table, not for images")]
     faults = []
-    size = tuple(feature[1].size)
-    if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != size:  # noqa: PLR2004
+    size = feature[1].shape
+    if images.dtype != np.uint8 or images.shape[1:] != size:
         found = f"{images.dtype}{list(images.shape)}"
-        faults.append(
-            Fault("images", f"are {found}, the study asks for uint8[n, {size[0]}, {size[1]}]")
-        )
+        asked = ", ".join(map(str, size))
+        faults.append(Fault("images", f"are {found}, the study asks for uint8[n, {asked}]"))
     if len(labels) != len(images):
         faults.append(Fault("labels", f"{len(labels)} labels for {len(images)} images"))
     if labels.dtype.kind not in "iub" or not np.isin(labels, [0, 1]).all():

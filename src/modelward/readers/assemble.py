@@ -16,6 +16,7 @@ from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers.cohort import Cohort, assign_folds, number_owners, torn
 from modelward.readers.opt_out import OptOut
+from modelward.readers.plausible import Told
 
 Mask = NDArray[np.bool_]
 
@@ -35,6 +36,7 @@ class Rows:
         amount: float64 [units], days or values as `Cohort.amount` has them; None if neither.
         raw: Number feature -> values before the range was applied, where the store has them.
         owned: Whether ids are those of patients, and not numbers of rows.
+        told: What the reader itself found that somebody should look at.
     """
 
     ids: Sequence[str]
@@ -47,6 +49,7 @@ class Rows:
     owned: bool = True
     raw: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     amount: NDArray[np.float64] | None = None
+    told: tuple[Told, ...] = ()
 
 
 def assemble(

@@ -17,10 +17,13 @@ from modelward.errors import DataError
 MISSING = ("", "NA", "N/A", "null", "NULL", "?")
 """What a table may write for a value that is not known, unless the file says otherwise."""
 
-Kind = Literal["table", "omop", "fhir", "meds", "arrays"]
+Kind = Literal["table", "omop", "fhir", "meds", "arrays", "dicom", "nifti"]
 
 EVENT_KINDS = frozenset({"omop", "fhir", "meds"})
 """Kinds whose records are events with codes and times."""
+
+IMAGE_KINDS = frozenset({"dicom", "nifti"})
+"""Kinds that are folders of images, whose outcomes come from another source."""
 
 
 class _Part(BaseModel):
@@ -61,6 +64,16 @@ class Source(_Part):
     dates: str = Field(
         default="", description="How tables write dates, such as '%d.%m.%Y'; ISO if absent."
     )
+    image: str | None = Field(
+        default=None,
+        min_length=1,
+        description="In `[sources]`: column that names the image file.",
+    )
+    link: str | None = Field(
+        default=None,
+        min_length=1,
+        description="In `[sources]`: CSV of two columns, an id here and the id in `[dataset]`.",
+    )
 
 
 class Events(_Part):
@@ -83,6 +96,28 @@ class Patients(_Part):
     death: str | None = Field(default=None, description="Column with the date of death.")
 
 
+class Images(_Part):
+    """`[images]`: what a folder of images does not say by itself."""
+
+    patient: str | None = Field(
+        default=None,
+        min_length=1,
+        description="PatientID, folder, or a pattern of the path with (?P<patient>...).",
+    )
+    modality: str | None = Field(
+        default=None, min_length=1, description="NIfTI: what the files hold, such as 'MR'."
+    )
+    view: str | None = Field(
+        default=None, min_length=1, description="DICOM: where a file does not say its view."
+    )
+    series: str | None = Field(
+        default=None, min_length=1, description="DICOM: pattern of the series description."
+    )
+    cache: str | None = Field(
+        default=None, min_length=1, description="Folder for tensors that were made already."
+    )
+
+
 class Dataset(_Part):
     """A whole dataset file.
 
@@ -95,6 +130,8 @@ class Dataset(_Part):
         codes: Code or name of this site -> the study's code.
         events: For `table`: rows are events.
         patients: For `table` with events: who the patients are.
+        images: For `dicom` and `nifti`: whose they are, and which are taken.
+        sources: Name -> another source of the same patients, written as a dataset file is.
     """
 
     dataset: Source
@@ -105,6 +142,8 @@ class Dataset(_Part):
     codes: dict[str, str] = Field(default_factory=dict)
     events: Events | None = None
     patients: Patients | None = None
+    images: Images | None = None
+    sources: dict[str, "Dataset"] = Field(default_factory=dict)
 
     def heading(self, name: str) -> str:
         """Return the heading under which the file holds `name`."""
@@ -114,6 +153,11 @@ class Dataset(_Part):
     def has_events(self) -> bool:
         """Whether the store holds events, and not one row per unit."""
         return self.dataset.kind in EVENT_KINDS or self.events is not None
+
+    @property
+    def has_images(self) -> bool:
+        """Whether the store is a folder of image files."""
+        return self.dataset.kind in IMAGE_KINDS
 
 
 def read(path: Path) -> tuple[Dataset, Path]:
@@ -138,15 +182,70 @@ def read(path: Path) -> tuple[Dataset, Path]:
 
 
 def _rooted(dataset: Dataset, folder: Path) -> Dataset:
-    """Return `dataset` with the path of its patients' table made absolute."""
-    if dataset.patients is None:
-        return dataset
-    patients = dataset.patients.model_copy(update={"path": str(folder / dataset.patients.path)})
-    return dataset.model_copy(update={"patients": patients})
+    """Return `dataset` with the paths of what lies beside its store made absolute."""
+    changed: dict[str, object] = {
+        "sources": {
+            name: _rooted_source(each, folder) for name, each in dataset.sources.items()
+        }
+    }
+    if dataset.patients is not None:
+        where = str(folder / dataset.patients.path)
+        changed["patients"] = dataset.patients.model_copy(update={"path": where})
+    if dataset.images is not None and dataset.images.cache is not None:
+        where = str(folder / dataset.images.cache)
+        changed["images"] = dataset.images.model_copy(update={"cache": where})
+    return dataset.model_copy(update=changed)
+
+
+def _rooted_source(source: Dataset, folder: Path) -> Dataset:
+    named = {"path": source.dataset.path, "link": source.dataset.link,
+             "opt_out": source.dataset.opt_out}  # fmt: skip
+    moved = {key: str(folder / name) for key, name in named.items() if name is not None}
+    rooted = _rooted(source, folder)
+    return rooted.model_copy(update={"dataset": rooted.dataset.model_copy(update=moved)})
 
 
 def _faults(dataset: Dataset) -> list[Fault]:
     """Return what contradicts itself."""
+    faults = _store_faults(dataset) + _image_faults(dataset)
+    for name, source in dataset.sources.items():
+        told = _store_faults(source) + _source_faults(source)
+        faults += [Fault(f"sources.{name}.{fault.key}", fault.says) for fault in told]
+    return faults
+
+
+def _image_faults(dataset: Dataset) -> list[Fault]:
+    faults = []
+    if dataset.images is not None and not dataset.has_images:
+        faults.append(Fault("images", "is for the kinds 'dicom' and 'nifti'"))
+    if dataset.has_images and not dataset.sources:
+        faults.append(
+            Fault("sources", "is missing: the outcome of images comes from a table or a store")
+        )
+    if dataset.sources and dataset.dataset.kind == "arrays":
+        faults.append(Fault("sources", "an archive has its labels with it, and joins nothing"))
+    for key in ("image", "link"):
+        if getattr(dataset.dataset, key) is not None:
+            faults.append(Fault(f"dataset.{key}", "is for [sources], which are joined to this"))
+    return faults
+
+
+def _source_faults(source: Dataset) -> list[Fault]:
+    """Return what a source that is joined to another one cannot have."""
+    faults = []
+    if source.has_images or source.dataset.kind == "arrays":
+        faults.append(Fault("dataset.kind", "images come first: name them in [dataset]"))
+    if source.sources:
+        faults.append(Fault("sources", "a source has none of its own"))
+    if source.dataset.kind == "table" and not (source.dataset.patient or source.dataset.image):
+        faults.append(Fault("dataset.patient", "is missing: sources are joined on the patient"))
+    if source.dataset.image is not None and (source.has_events or source.dataset.link):
+        faults.append(Fault("dataset.image", "is for tables with one row per image"))
+    return faults
+
+
+def _store_faults(dataset: Dataset) -> list[Fault]:
+    """Return what contradicts itself in one store."""
     source, faults = dataset.dataset, []
     if source.path is None and (source.kind != "omop" or source.url_env is None):
         faults.append(Fault("dataset.path", "is missing"))

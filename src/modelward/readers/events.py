@@ -79,7 +79,7 @@ def event_rows(
         chosen = choose(connection, study, dataset, faults)
         outcome = outcome_of(connection, study, dataset, faults)
     out = None if opt_out is None else opt_out.among(chosen.ids)
-    rows = _rows(chosen, out, dataset, study, faults)
+    rows = rows_of(chosen, out, dataset, study, faults)
     y, amount = outcome
     return replace(rows, y=y, amount=amount), notes
 
@@ -155,13 +155,14 @@ def refuse(path: Path, faults: Sequence[Fault]) -> DataError:
     )
 
 
-def _rows(
+def rows_of(
     chosen: Chosen,
     out: NDArray[np.bool_] | None,
     dataset: Dataset,
     study: Study,
     faults: list[Fault],
 ) -> Rows:
+    """Return what was chosen of events as rows in the study's columns."""
     texts = {}
     for name, text in chosen.texts.items():
         feature = study.features[name]

@@ -9,31 +9,45 @@ from modelward.core.columns import columns
 from modelward.core.faults import Fault
 from modelward.core.study import Study
 from modelward.readers.arrays import read_arrays
-from modelward.readers.assemble import Rows
+from modelward.readers.assemble import Rows, assemble
 from modelward.readers.cohort import Cohort
-from modelward.readers.dataset import read
-from modelward.readers.events import event_rows, read_events, uncoded
-from modelward.readers.opt_out import read_opt_out
+from modelward.readers.dataset import Dataset, read
+from modelward.readers.events import event_rows, read_events, refuse, uncoded
+from modelward.readers.images.cohort import picture_cohort, read_pictures
+from modelward.readers.joined import Join, joined_rows
+from modelward.readers.opt_out import OptOut, read_opt_out
 from modelward.readers.table import read_table, table_rows
 
 
 def open_rows(
-    dataset_file: Path, study: Study, faults: list[Fault], today: date
+    dataset_file: Path,
+    study: Study,
+    faults: list[Fault],
+    today: date,
+    left_out: list[tuple[str, str]] | None = None,
 ) -> tuple[Rows, tuple[str, ...]]:
     """Return every unit of the store, whether it takes part or not, and the reader's notes.
 
-    What cannot be read, and what is said to happen after `today`, is added to `faults`.
+    What cannot be read, and what is said to happen after `today`, is added to `faults`; image
+    files that are not taken to `left_out`, if it is given, with the reason.
 
     Raises:
-        DataError: If the store cannot be opened, or holds images.
+        DataError: If the store cannot be opened.
     """
     dataset, path = read(dataset_file)
-    listed = dataset.dataset.opt_out
-    opt_out = None if listed is None else read_opt_out(dataset_file.parent / listed)
+    opt_out = _opt_out(dataset_file, dataset)
+    join = Join(dataset, path, study, opt_out, today)
+    if dataset.has_images:
+        pictures = read_pictures(join, faults)
+        if left_out is not None:
+            left_out += pictures.left_out
+        return pictures.rows, pictures.notes
     if dataset.dataset.kind == "arrays":
         cohort = open_cohort(dataset_file, study)
         flat = np.zeros((len(cohort.y), 0))
         return Rows(ids=cohort.ids, x=flat, y=cohort.y.astype(np.float64)), cohort.notes
+    if dataset.sources:
+        return joined_rows(join, faults)
     if dataset.has_events:
         faults += uncoded(study)
         if faults:
@@ -59,10 +73,21 @@ def open_cohort(dataset_file: Path, study: Study) -> Cohort:
         DataError: With every fault found, if the data do not fit the study.
     """
     dataset, path = read(dataset_file)
-    listed = dataset.dataset.opt_out
-    opt_out = None if listed is None else read_opt_out(dataset_file.parent / listed)
+    opt_out = _opt_out(dataset_file, dataset)
+    join = Join(dataset, path, study, opt_out)
+    if dataset.has_images:
+        return picture_cohort(join)
     if dataset.dataset.kind == "arrays":
         return read_arrays(path, study, opt_out)
+    if dataset.sources:
+        faults: list[Fault] = []
+        rows, notes = joined_rows(join, faults)
+        return assemble(rows, study, faults, lambda found: refuse(path, found), notes, opt_out)
     if dataset.has_events:
         return read_events(path, dataset, study, opt_out)
     return read_table(path, dataset, study, opt_out)
+
+
+def _opt_out(dataset_file: Path, dataset: Dataset) -> OptOut | None:
+    listed = dataset.dataset.opt_out
+    return None if listed is None else read_opt_out(dataset_file.parent / listed)

@@ -37,6 +37,9 @@ def outcome_of(
         dataset: How the store is read.
         faults: What cannot be converted is added.
     """
+    if not study.target:  # a source that is joined to another, which has the outcome
+        patients = per_patient(connection, "SELECT patient, 0 AS value FROM cohort")
+        return np.full(len(patients), np.nan), None
     outcome, name = study.outcome, study.target_name
     if isinstance(outcome, TimeToEventTarget):
         return _time_to_event(connection, outcome)

@@ -11,7 +11,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from modelward.core.study import Study
-from modelward.readers.dataset import Kind
+from modelward.readers.dataset import IMAGE_KINDS, Kind
+from modelward.readers.images.nifti import ENDINGS
+from modelward.readers.images.propose import kind_of_pictures, picture_lines
 from modelward.readers.record import unreadable
 from modelward.readers.text_columns import headings
 
@@ -33,27 +35,75 @@ def kind_of(path: Path) -> Kind:
     """
     if path.is_dir():
         return _kind_of_folder(path)
+    if path.name.lower().endswith(ENDINGS):
+        return "nifti"
     ending = path.name.lower().removesuffix(".gz").rpartition(".")[2]
     kinds: dict[str, Kind] = {
         "csv": "table", "tsv": "table", "txt": "table", "parquet": "table", "pq": "table",
         "npz": "arrays", "ndjson": "fhir", "json": "fhir", "duckdb": "omop", "sqlite": "omop",
-        "db": "omop",
+        "db": "omop", "dcm": "dicom",
     }  # fmt: skip
     if not path.is_file() or ending not in kinds:
         raise unreadable(str(path), "is no store that can be read")
     return kinds[ending]
 
 
-def proposal(path: Path, study: Study) -> tuple[str, list[str]]:
-    """Return the text of a dataset.toml for `path`, and the names that were not found.
+def proposal(path: Path, study: Study, others: Sequence[Path] = ()) -> tuple[str, list[str]]:
+    """Return the text of a dataset.toml, and the names that were not found.
+
+    Args:
+        path: The main store.
+        study: What is asked for.
+        others: Sources of the same patients, joined to it.
 
     Raises:
-        DataError: If there is nothing to read at `path`.
+        DataError: If there is nothing to read at a path.
     """
     kind = kind_of(path)
     lines = ["[dataset]", f'kind = "{kind}"', f"path = {_text(str(path.resolve()))}"]
-    if kind != "table":
-        return "\n".join([*lines, *_codes(study)]) + "\n", []
+    wanted = [*study.features, study.target_name, *study.cohort.criteria]
+    left = [name for name in wanted if study.image is None or name != study.image[0]]
+    if kind in IMAGE_KINDS:
+        lines += picture_lines(path, study)
+    elif kind == "table":
+        lines, left = _table(lines, path, left)
+    elif kind != "arrays":
+        lines, left = [*lines, *_codes(study)], []
+    for number, other in enumerate(others, start=1):
+        added, left = _source(other, number, study, left)
+        lines += added
+    if kind in IMAGE_KINDS and not others:
+        lines += ["", *NO_SOURCE]
+    return "\n".join(lines) + "\n", left if kind != "arrays" else []
+
+
+NO_SOURCE = (
+    "# Outcomes come from another source: give it to init as well, or write, for a table,",
+    "# [sources.labels.dataset]",
+    '# kind = "table"',
+    '# path = "labels.csv"',
+    '# patient = "?"        # the heading with the ids of the images\' patients',
+)
+
+
+def _source(
+    path: Path, number: int, study: Study, left: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Return lines for one more source, and the names that it does not hold either."""
+    kind = kind_of(path)
+    lines = ["[dataset]", f'kind = "{kind}"', f"path = {_text(str(path.resolve()))}"]
+    if kind == "table":
+        lines, rest = _table(lines, path, left)
+    else:
+        lines, rest = [*lines, *_codes(study)], list[str]()
+    name = re.sub(r"[^a-z0-9]+", "-", path.name.partition(".")[0].lower()).strip("-")
+    prefix = f"[sources.{name or f'source-{number}'}."
+    nested = [prefix + line[1:] if line.startswith("[") else line for line in lines]
+    return ["", *nested], rest
+
+
+def _table(lines: list[str], path: Path, wanted: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return `lines` with what a table shows of itself, and the names it does not hold."""
     encoding = _encoding(path)
     there = headings(path, encoding)
     patient = next((name for name in there if PATIENT.search(name)), None)
@@ -62,7 +112,6 @@ def proposal(path: Path, study: Study) -> tuple[str, list[str]]:
         lines.append(f'encoding = "{encoding}"')
     if _has_commas(path, encoding):
         lines.append('decimal = ","')
-    wanted = [*study.features, study.target_name, *study.cohort.criteria]
     found = {name: _near(name, there) for name in wanted}
     lines += ["", "[columns]"]
     for name, heading in found.items():
@@ -70,7 +119,7 @@ def proposal(path: Path, study: Study) -> tuple[str, list[str]]:
     absent = [name for name, heading in found.items() if heading is None]
     if absent:
         lines += ["", f"# Headings there are: {', '.join(there)}"]
-    return "\n".join(lines) + "\n", absent
+    return lines, absent
 
 
 def _kind_of_folder(path: Path) -> Kind:
@@ -81,7 +130,10 @@ def _kind_of_folder(path: Path) -> Kind:
         return "meds"
     if any(path.rglob("*.ndjson*")) or any(path.rglob("*.json*")):
         return "fhir"
-    raise unreadable(str(path), "is no OMOP, FHIR or MEDS folder")
+    pictures = kind_of_pictures(path)
+    if pictures is None:
+        raise unreadable(str(path), "is no folder of OMOP, FHIR, MEDS, DICOM or NIfTI")
+    return pictures
 
 
 def _codes(study: Study) -> list[str]:

@@ -104,7 +104,7 @@ def judge(
                 found += [Finding(*each) for each in column_findings(column, x[:, place], y)]
         if not faults:  # rows of which half could not be read look alike
             found += [Finding(*each) for each in _copies(x, y)]
-    found += [Finding(*each) for each in look_swapped(rows.raw, study)]
+    found += [Finding(*each) for each in (*look_swapped(rows.raw, study), *rows.told)]
     found += [Finding("note", "cohort", note) for note in (*notes, *told)]
     order = {"error": 0, "warning": 1, "note": 2}
     ranked = sorted(dict.fromkeys(found), key=lambda f: order[f.level])
@@ -170,14 +170,26 @@ def _split(line: str) -> tuple[str, str]:
 
 
 def check(
-    dataset_file: Path, study: Study, today: date, accepted: Collection[str] = ()
+    dataset_file: Path,
+    study: Study,
+    today: date,
+    accepted: Collection[str] = (),
+    left_out: list[tuple[str, str]] | None = None,
 ) -> Readiness:
-    """Return whether the data that `dataset_file` describes fit `study`."""
+    """Return whether the data that `dataset_file` describes fit `study`.
+
+    Args:
+        dataset_file: The site's dataset.toml.
+        study: What is asked for.
+        today: Events after it are faults.
+        accepted: Keys whose warnings somebody has accepted.
+        left_out: Image files that are not taken are added, with the reason, if it is given.
+    """
     from modelward.readers.open import open_rows  # noqa: PLC0415 - open.py reads all kinds
 
     faults: list[Fault] = []
     try:
-        rows, notes = open_rows(dataset_file, study, faults, today)
+        rows, notes = open_rows(dataset_file, study, faults, today, left_out)
     except DataError as error:
         return unreadable(study, error)
     return judge(rows, study, faults, notes, accepted)

@@ -61,8 +61,7 @@ def table_rows(
     source = dataset.dataset
     if opt_out is not None and source.patient is None:
         raise nobody_named(path, "dataset.patient")
-    wanted = [*study.features, *outcome_names(study), *study.cohort.criteria]
-    headings = {name: dataset.heading(name) for name in wanted}
+    headings = {name: dataset.heading(name) for name in asked_of(study)}
     special = [column for column in (source.patient, source.split) if column]
     table = _text(path, [*headings.values(), *special], source)
     ids = _ids(table, source.patient, faults, once=study.study.unit == "patient")
@@ -70,7 +69,9 @@ def table_rows(
     named = {name: _mapped(table[heading], name, dataset) for name, heading in headings.items()}
     raw: dict[str, NDArray[np.float64]] = {}
     x = _design(named, dataset, study, faults, raw)
-    y, amount = _outcome(named, dataset, study, faults)
+    y, amount = np.full(len(ids), np.nan), None
+    if study.target:
+        y, amount = _outcome(named, dataset, study, faults)
     criteria = {
         name: values.boolean(named[name], name, faults) for name in study.cohort.criteria
     }
@@ -88,10 +89,12 @@ def table_rows(
     )
 
 
-def outcome_names(study: Study) -> list[str]:
-    """Return the columns that a table holds for the target."""
-    timed = isinstance(study.outcome, TimeToEventTarget)
-    return [study.target_name, *([time_of(study.target_name)] if timed else [])]
+def asked_of(study: Study) -> list[str]:
+    """Return the names of what a table holds for `study`: features, target and criteria."""
+    times = [
+        time_of(name) for name, t in study.target.items() if isinstance(t, TimeToEventTarget)
+    ]
+    return [*study.features, *study.target, *times, *study.cohort.criteria]
 
 
 def read_features(
@@ -143,7 +146,8 @@ def _design(
             inside = (values_of >= column.low) & (values_of <= column.high)
             values_of = np.where(inside, values_of, np.nan)
         found.append(values_of)
-    return np.column_stack(found)
+    rows = len(next(iter(named.values()), ()))
+    return np.column_stack(found) if found else np.zeros((rows, 0))
 
 
 def _column(

@@ -91,7 +91,7 @@ def feature_codes(study: Study) -> dict[str, tuple[str, ...]]:
     """Return the codes of every feature, criterion and the target, by name."""
     found = {name: getattr(feature, "code", ()) for name, feature in study.features.items()}
     found |= {name: criterion.code for name, criterion in study.cohort.criteria.items()}
-    return {**found, study.target_name: study.outcome.code}
+    return {**found, **{name: outcome.code for name, outcome in study.target.items()}}
 
 
 def answer_levels(feature: CategoryFeature) -> dict[str, str]:

@@ -13,6 +13,8 @@ running mean is a buffer about patients, and matched a single record in our test
 Convolution weights lie in the flat vector with the input channel last, [out, kh, kw, in],
 which is the layout that CPU convolutions read fastest (torch calls it channels_last).
 
+The slices of a volume are the input channels of the first convolution, as colours would be.
+
 Training varies images by shifts of up to `shift` pixels each way, edges repeated. Training
 itself is cnn_torch.py's business, so that naming this recipe does not import torch.
 """
@@ -32,6 +34,9 @@ from modelward.recipes.torch_present import require_torch
 
 KERNEL = 3
 """Height and width of every convolution."""
+
+FLAT = 2
+"""Extents of an image; a volume has its slices before them."""
 
 Width = Annotated[int, Field(ge=1, le=4096)]
 
@@ -81,7 +86,7 @@ class Cnn:
             DataError: If the image is too small for this many convolutions.
         """
         specs: list[TensorSpec] = []
-        depth = 1
+        depth = 1 if len(inputs.shape) == FLAT else inputs.shape[0]
         for place, width in enumerate(self.options.channels, start=1):
             kernel = (width, KERNEL, KERNEL, depth)
             specs.append(TensorSpec(f"conv{place}.weight", "F32", kernel))
@@ -100,7 +105,7 @@ class Cnn:
 
     def _seen(self, inputs: Inputs) -> int:
         """Return how many values the first layer after the convolutions sees."""
-        sides = list(inputs.shape)
+        sides = list(inputs.shape[-FLAT:])
         lost = KERNEL - 1 if self.options.padding == "valid" else 0
         last = len(self.options.channels) - 1
         for place in range(last + 1):
@@ -109,7 +114,7 @@ class Cnn:
                 sides = [side // 2 for side in sides]
         if min(sides) < 1:
             raise DataError(
-                f"an image of {inputs.shape[0]} x {inputs.shape[1]} pixels is used up by "
+                f"an image of {inputs.shape[-2]} x {inputs.shape[-1]} pixels is used up by "
                 f"{last + 1} convolutions",
                 why="every convolution is followed by a pooling that halves the image",
                 remedy="give recipe.options.channels fewer entries, or use larger images",

@@ -21,7 +21,7 @@ class ImageBatches:
     """A site's images, kept as bytes; a batch is scaled to -1 .. +1 when it is taken.
 
     Args:
-        images: [n, height, width], uint8.
+        images: [n, height, width] or [n, depth, height, width], uint8.
         intensity: Pixel values that become -1 and +1.
         shift: Largest translation in pixels, each way.
     """
@@ -31,18 +31,21 @@ class ImageBatches:
         self._low = np.float32(low)
         self._scale = np.float32(2.0 / (high - low))
         self._shift = shift
-        padded = np.pad(images, ((0, 0), (shift, shift), (shift, shift)), mode="edge")
-        self._windows = sliding_window_view(padded, images.shape[1:], axis=(1, 2))
+        if images.ndim == 3:  # noqa: PLR2004 - a flat image is a volume of one slice
+            images = images[:, None]
+        edges = ((0, 0), (0, 0), (shift, shift), (shift, shift))
+        padded = images if shift == 0 else np.pad(images, edges, mode="edge")
+        self._windows = sliding_window_view(padded, images.shape[2:], axis=(2, 3))
 
     def take(self, rows: NDArray[np.int64], draw: np.random.Generator | None) -> Tensor:
-        """Return images, [b, 1, height, width], channels_last; shifted if `draw` is given."""
+        """Return [b, slices, height, width], channels_last; shifted if `draw` is given."""
         if draw is None or self._shift == 0:
-            taken = self._windows[rows, self._shift, self._shift]
+            taken = self._windows[rows, :, self._shift, self._shift]
         else:
             down, right = draw.integers(0, 2 * self._shift + 1, (2, len(rows)))
-            taken = self._windows[rows, down, right]
+            taken = self._windows[rows, :, down, right]
         scaled = (taken.astype(np.float32) - self._low) * self._scale - np.float32(1.0)
-        return torch.from_numpy(scaled)[..., None].permute(0, 3, 1, 2)
+        return torch.from_numpy(np.moveaxis(scaled, 1, 3).copy()).permute(0, 3, 1, 2)
 
 
 def forward(recipe: Cnn) -> Forward:

@@ -109,7 +109,12 @@ class LogisticModel:
         del draw
         x = self._x[rows]
         weight = self._flat[1:]
-        loss, dlogits = slope(x @ weight + self._flat[0], self._y[rows], self._descent.offset)
+        loss, dlogits = slope(
+            x @ weight + self._flat[0],
+            self._y[rows],
+            self._descent.offset,
+            self._descent.weights,
+        )
         velocity = self._velocity
         velocity *= np.float32(self._descent.momentum)
         velocity[0] += dlogits.sum()

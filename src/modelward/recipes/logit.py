@@ -7,6 +7,9 @@ Cross-entropy of a yes/no outcome y in {0, 1} under p = 1 / (1 + exp(-z)):
 Logit adjustment (Menon et al. 2021, arXiv:2007.07314, eq. 10) trains on z + log(pi_1/pi_0)
 with the site's own class shares pi, and predicts with z alone: a site that sees mostly
 sick children then teaches what sick lungs look like, and not that children are mostly sick.
+
+Class weights n / (2 n_c) make both outcomes count alike in the mean loss (King and Zeng 2001,
+Political Analysis 9, eq. 3, with half as the share in the population).
 """
 
 from math import log
@@ -28,6 +31,12 @@ def log_prior_odds(y: Labels) -> float:
     return log((positives + 1) / (y.size - positives + 1))
 
 
+def class_weights(positives: float, total: float) -> tuple[float, float]:
+    """Return what a negative and a positive example count, n / (2 n_c), smoothed as above."""
+    whole = total + 2.0
+    return whole / (2.0 * (total - positives + 1.0)), whole / (2.0 * (positives + 1.0))
+
+
 def sigmoid(z: NDArray[Any]) -> NDArray[Any]:
     """Return 1 / (1 + exp(-z)) in the precision of `z`; no overflow for any finite z."""
     half = np.asarray(0.5, z.dtype)
@@ -36,7 +45,10 @@ def sigmoid(z: NDArray[Any]) -> NDArray[Any]:
 
 
 def slope(
-    z: NDArray[np.float32], y: NDArray[np.float32], offset: float
+    z: NDArray[np.float32],
+    y: NDArray[np.float32],
+    offset: float,
+    weights: tuple[float, float] = (1.0, 1.0),
 ) -> tuple[float, NDArray[np.float32]]:
     """Return the mean loss of a batch and its derivative by every logit.
 
@@ -44,12 +56,21 @@ def slope(
         z: Logits, [b].
         y: Outcomes, 0.0 or 1.0, [b].
         offset: Added to every logit.
+        weights: What an example without, and one with the outcome counts.
 
     Returns:
         The mean of the losses, and dmean/dz, [b], float32.
     """
     losses, residuals = by_example(z + np.float32(offset), y)
+    if weights != (1.0, 1.0):
+        counts = of_class(y, weights)
+        losses, residuals = losses * counts, residuals * counts
     return float(losses.mean()), residuals / np.float32(y.size)
+
+
+def of_class(y: NDArray[np.float32], weights: tuple[float, float]) -> NDArray[np.float32]:
+    """Return what each example counts, [b]."""
+    return np.where(y > 0, np.float32(weights[1]), np.float32(weights[0]))
 
 
 def by_example(

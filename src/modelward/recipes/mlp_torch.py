@@ -93,7 +93,9 @@ class MlpModel:
         for across, bias in zip(self._across[:-1], self._biases[:-1], strict=True):
             inputs.append(torch.addmm(bias, inputs[-1], across).relu_())
         logits = torch.addmm(self._biases[-1], inputs[-1], self._across[-1])
-        loss, dlogits = slope(logits.numpy()[:, 0], self._y[rows], self._descent.offset)
+        loss, dlogits = slope(
+            logits.numpy()[:, 0], self._y[rows], self._descent.offset, self._descent.weights
+        )
         d = torch.from_numpy(dlogits[:, None])
         ones = torch.ones(len(rows))
         for layer in range(len(inputs) - 1, -1, -1):

@@ -39,10 +39,13 @@ class Descent:
             1964, in the form torch.optim.SGD has). In [0, 1).
         offset: Added to every logit in training and never in prediction: the log prior odds
             of logit adjustment (Menon et al. 2021, arXiv:2007.07314), or 0.
+        weights: What an example without, and one with the outcome counts in the mean loss
+            of a batch; (1, 1) for all alike.
     """
 
     momentum: float = 0.0
     offset: float = 0.0
+    weights: tuple[float, float] = (1.0, 1.0)
 
 
 class LocalModel(Protocol):

@@ -96,7 +96,9 @@ class AutogradModel:
     def step(self, rows: NDArray[np.int64], lr: float, draw: np.random.Generator) -> float:
         """Change the vector in place by one step; see recipe.LocalModel."""
         logits = self._forward(self._named, self._batches.take(rows, draw))
-        loss, dlogits = slope(logits.detach().numpy(), self._y[rows], self._descent.offset)
+        loss, dlogits = slope(
+            logits.detach().numpy(), self._y[rows], self._descent.offset, self._descent.weights
+        )
         gradients = torch.autograd.grad(logits, self._leaves, torch.from_numpy(dlogits))
         with torch.no_grad():
             moves: Any = gradients

@@ -6,7 +6,7 @@ In a real federation records stay at the sites and it is reported as not compute
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from modelward.evaluate.predictions import Predictions
 from modelward.hub.round import better
 from modelward.hub.strategy import l2_of
 from modelward.learn import newton, sgd
+from modelward.learn.steps import NO_PULL
 from modelward.readers.cohort import Cohort
 from modelward.recipes.catalogue import recipe
 from modelward.site.answer import examples
@@ -82,6 +83,7 @@ def _descend(study: Study, cohort: Cohort, start: Model, name: str) -> Model:
     flat, kept, best = start.parameters.copy(), start.parameters, np.nan
     for round_no in range(1, study.plan.rounds + 1):
         terms = sgd.LocalTerms.of(study.plan, clip=UNBOUNDED, round_no=round_no, site=name)
+        terms = replace(terms, pull=NO_PULL)  # to a model that does not exist here
         sgd.descend(trained, flat, training, terms, inputs(study))
         value = np.nan
         if metric is not None:

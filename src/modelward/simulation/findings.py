@@ -35,6 +35,7 @@ from modelward.simulation.comparisons import POOLED
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.privacy_words import privacy_words
 from modelward.site.predict import probabilities
+from modelward.study.method import method
 from modelward.study.model import Model
 
 SEED = 2026
@@ -108,10 +109,6 @@ def _predict(model: Model, cohorts: Mapping[str, Cohort]) -> dict[str, Predictio
 def study_facts(study: Study) -> StudyFacts:
     """Return the terms of a study, as a report repeats them."""
     about, plan = study.study, study.plan
-    exact = {
-        "newton": "exact Newton steps on federated sums",
-        "sums": "exact sums over all sites",
-    }
     combined = "federated averaging"
     if plan.robust is not None:
         mixing = ", mixed with nearest neighbours" if plan.robust.mixing else ""
@@ -126,11 +123,21 @@ def study_facts(study: Study) -> StudyFacts:
         unit=about.unit,
         sha256=study.sha256,
         recipe=f"{study.recipe.name} {study.recipe.version}",
-        strategy=exact.get(plan.strategy, f"{combined}{server}{skew}"),
+        strategy=_words(study, f"{combined}{server}{skew}"),
         seed=plan.seed,
         legal_basis=about.legal_basis,
         contact=about.contact,
     )
+
+
+def _words(study: Study, averaged: str) -> str:
+    """Return how the study trained; `averaged` says it for plain averaging."""
+    plan = study.plan
+    if plan.strategy == "newton":
+        return "exact Newton steps on federated sums"
+    if plan.strategy == "fedavg" and plan.local is None and plan.label_skew != "class-weights":
+        return averaged
+    return method(study)
 
 
 def _run_facts(outcomes: Mapping[str, Outcome], study: Study, sites: int) -> RunFacts:

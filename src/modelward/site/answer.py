@@ -3,7 +3,8 @@
 Nothing here decides whether the result may leave; that is the gate's business.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from modelward.aggregate.fixed_point import to_grid
 from modelward.core.columns import columns, inputs
 from modelward.core.study import Study
 from modelward.core.task import Task
-from modelward.core.tensors import NUMPY, Tensors
+from modelward.core.tensors import NUMPY, FlatF32, Tensors
 from modelward.evaluate.binned import histogram
 from modelward.evaluate.predictions import Predictions
 from modelward.learn import newton, sgd
@@ -21,10 +22,11 @@ from modelward.learn.examples import Examples
 from modelward.readers.cohort import Cohort, Fold
 from modelward.recipes.analysis import Observed
 from modelward.recipes.catalogue import analysis, recipe
-from modelward.site import private_answer
+from modelward.site import own_round, private_answer
 from modelward.site.spending import Booked
 from modelward.study.answers import answer_to, score_bins
 from modelward.study.model import Model, parameter_schema
+from modelward.study.own import update_schema
 from modelward.study.scaling import local_sums
 
 
@@ -35,10 +37,12 @@ class Computed:
     Attributes:
         tensors: As study/answers.py describes for the task's kind.
         patients: Units behind it: training units, or validation units for `evaluate`.
+        kept: What stays at the site for its next round (study/own.py); empty if nothing does.
     """
 
     tensors: Tensors
     patients: int
+    kept: Tensors = field(default_factory=dict)
 
 
 def compute(
@@ -54,7 +58,8 @@ def compute(
     Args:
         task: What is asked.
         study: The study it belongs to.
-        model: The model that `task.model` names; None for statistics.
+        model: The model that `task.model` names, with what the site kept before; None for
+            statistics.
         cohort: The site's units.
         site: The site's name; part of the seed of its batches.
         booked: What the budget allows; needed under differential privacy.
@@ -63,7 +68,7 @@ def compute(
         TrainingFailed: If training diverges.
     """
     if study.privacy.dp is not None:
-        return _privately(task, study, model, cohort, booked)
+        return _privately(task, study, model, cohort, (booked, site))
     if model is None:
         x, _ = cohort.fold("train")
         sums = local_sums(x, columns(study))
@@ -75,22 +80,29 @@ def compute(
     if task.kind in {"newton", "sums"}:
         return _slope(model, cohort) if task.kind == "newton" else _analysed(model, cohort)
     training = examples(cohort, "train", model)
-    delta = sgd.train(
-        recipe(study.recipe),
-        model.parameters,
-        training,
-        sgd.LocalTerms.of(
-            study.plan, clip=study.privacy.clip, round_no=task.round_no, site=site
-        ),
-        inputs(study),
-    )
-    return Computed(parameter_schema(study).split(delta), len(training.y))
+    terms = own_round.terms_of(study, task.round_no, site)
+
+    def run(start: FlatF32, terms: sgd.LocalTerms) -> FlatF32:
+        return sgd.train(recipe(study.recipe), start, training, terms, inputs(study))
+
+    steps = terms.steps_over(len(training.y))
+    return _offered(study, own_round.train(model, training, terms, run, steps), training)
+
+
+def _offered(study: Study, trained: own_round.Trained, training: Examples) -> Computed:
+    tensors = update_schema(study).split(trained.update)
+    return Computed(tensors, len(training.y), trained.kept)
 
 
 def _privately(
-    task: Task, study: Study, model: Model | None, cohort: Cohort, booked: Booked | None
+    task: Task,
+    study: Study,
+    model: Model | None,
+    cohort: Cohort,
+    paid: tuple[Booked | None, str],
 ) -> Computed:
     """Return the result of `task` as private_answer.py draws it; of nobody if not booked."""
+    booked, site = paid
     units = cohort.count("validation" if task.kind == "evaluate" else "train")
     if booked is None or not units:
         return nobody(study, task)
@@ -101,8 +113,10 @@ def _privately(
         found = private_answer.counts(task, model, held_back, cohort, booked)
         return Computed(_on_grid({"counts": found}), units)
     training = examples(cohort, "train", model)
-    delta = private_answer.update(task, model, training, cohort, booked)
-    return Computed(parameter_schema(study).split(delta), units)
+    run = partial(private_answer.update, task, model, training, (cohort, booked))
+    terms = own_round.terms_of(study, task.round_no, site)
+    steps = 1 if booked.event is None else booked.event.steps
+    return _offered(study, own_round.train(model, training, terms, run, steps), training)
 
 
 def observed(cohort: Cohort, fold: Fold, model: Model) -> Observed:
@@ -156,7 +170,9 @@ def _evaluate(model: Model, cohort: Cohort) -> Computed:
     if not cohort.count("validation"):
         return Computed({"counts": np.zeros((2, score_bins(model.study)))}, 0)
     held_back = examples(cohort, "validation", model)
-    p = recipe(study.recipe).probabilities(model.parameters, held_back.x, inputs(study))
+    p = recipe(study.recipe).probabilities(
+        own_round.with_own_layers(model), held_back.x, inputs(study)
+    )
     counts = histogram(Predictions.of(held_back.y, p), score_bins(study))
     return Computed({"counts": counts.astype(np.float64)}, len(held_back.y))
 

@@ -2,7 +2,8 @@
 
 A task is a line of JSON: {"task": {...}, "site": NAME, "cohort": SHA-256}, and under
 differential privacy "booked" (spending.py). A result is a
-bundle at OUTBOX/offer.safetensors and the line {"offered": true}; a failure is
+bundle at OUTBOX/offer.safetensors, beside what the site keeps for its next round at
+OUTBOX/kept.safetensors where the study has that, and the line {"offered": true}; a failure is
 {"failed": CLASS}, one of `CLASSES`. Nothing else leaves: what a library prints, and the
 words of an exception, go to the site's own log (stderr).
 
@@ -21,16 +22,18 @@ from modelward.artifact import bundle
 from modelward.artifact.store import Store
 from modelward.core.study import Study
 from modelward.core.task import Task
+from modelward.core.tensors import Tensors
 from modelward.errors import ModelwardError
 from modelward.readers.cohort import Cohort
 from modelward.recipes.catalogue import load
 from modelward.site.answer import compute
 from modelward.site.snapshot import read_snapshot
 from modelward.site.spending import Booked
+from modelward.site.task_model import model_of
 from modelward.study.answers import answer_to
-from modelward.study.model import Model, model_schema
+from modelward.study.own import kept_schema
 
-OFFER = "offer.safetensors"
+OFFER, KEPT = "offer.safetensors", "kept.safetensors"
 
 CLASSES = (
     "TrainingFailed", "DataError", "BadArtifact", "StorageError", "MissingExtra",
@@ -77,14 +80,21 @@ class _Desk:
     def _compute(self, asked: dict[str, Any]) -> None:
         study, cohort = self._cohort(asked["cohort"])
         task = Task(**asked["task"])
-        model = None
-        if task.model is not None:
-            tensors = self._models.tensors(task.model, model_schema(study))
-            model = Model.from_tensors(study, tensors)
+        model = model_of(task, study, self._models, self._kept(study))
         booked = Booked.from_json(asked["booked"]) if "booked" in asked else None
         computed = compute(task, study, model, cohort, asked["site"], booked)
         schema = answer_to(study, task.kind)[1]
+        kept = kept_schema(study)
+        if kept is not None and computed.kept:
+            durable.write_whole(self._outbox / KEPT, bundle.encode(computed.kept, kept))
         durable.write_whole(self._outbox / OFFER, bundle.encode(computed.tensors, schema))
+
+    def _kept(self, study: Study) -> Tensors:
+        """Return what the site kept from its last round; empty before it has kept anything."""
+        schema, path = kept_schema(study), self._models.folder / KEPT
+        if schema is None or not path.exists():
+            return {}
+        return bundle.parse(path.read_bytes(), schema)
 
     def _cohort(self, digest: str) -> tuple[Study, Cohort]:
         """Return what the snapshot holds, read when it is first needed."""

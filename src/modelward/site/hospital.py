@@ -8,6 +8,7 @@ The folder of a site:
     ledger/         what its gate decided, provably
     masks/          answers that are summed behind masks, and what was decided about them
     leakage/        what the inspector found in each offer; sent to nobody
+    kept/           what it keeps for itself between rounds; sent to nobody
     held/           what waits until a person has released or refused it
     reviews/        what people decided about that, signed
     witness/        what it has seen of the ledgers of others (ledger/circle.py)
@@ -22,6 +23,7 @@ from typing import Protocol
 from modelward.artifact.store import Store
 from modelward.core.study import Study
 from modelward.core.task import MASK_PHASES, Task
+from modelward.core.tensors import Tensors
 from modelward.core.verdict import Answer, Finding, Refusal, Release
 from modelward.errors import (
     BadArtifact,
@@ -44,6 +46,7 @@ from modelward.readers.open import open_cohort
 from modelward.site.answer import Computed, compute, nobody
 from modelward.site.extractor import patient_key
 from modelward.site.inspecting import Inspector
+from modelward.site.kept import Kept
 from modelward.site.keys import signing_key
 from modelward.site.looking import Looking
 from modelward.site.masking import Masking
@@ -64,11 +67,17 @@ class Trainer(Protocol):
     """Who computes. Implementations: `DirectTrainer` here, `IsolatedTrainer` in isolated.py."""
 
     def compute(
-        self, task: Task, study: Study, models: Store, booked: Booked | None = None
+        self,
+        task: Task,
+        study: Study,
+        models: Store,
+        booked: Booked | None = None,
+        kept: Tensors | None = None,
     ) -> Computed:
         """Return the result of `task`, whose model lies in `models`.
 
-        `booked` is what the budget allows, for studies under differential privacy.
+        `booked` is what the budget allows, for studies under differential privacy; `kept` is
+        what the site kept for itself from its last round (kept.py).
         """
         ...
 
@@ -99,10 +108,15 @@ class DirectTrainer:
         self._facts: dict[str, CohortFacts] = {}
 
     def compute(
-        self, task: Task, study: Study, models: Store, booked: Booked | None = None
+        self,
+        task: Task,
+        study: Study,
+        models: Store,
+        booked: Booked | None = None,
+        kept: Tensors | None = None,
     ) -> Computed:
         """Return the result of `task`."""
-        model = model_of(task, study, models)
+        model = model_of(task, study, models, kept)
         return compute(task, study, model, self.cohort(study), self._site, booked)
 
     def facts(self, study: Study) -> CohortFacts:
@@ -167,6 +181,7 @@ class Hospital:
         self._reviews = Reviews(folder, name, people)
         self._masking = Masking(folder / "masks", self.door)
         self._studies: dict[str, Study] = {}
+        self.kept = Kept(folder / "kept", self.ledger)
         self.trainer = trainer or DirectTrainer(folder, name)
         self._looking = None
         if inspector is not None:
@@ -229,9 +244,7 @@ class Hospital:
         if task.phase not in {None, MASK_PHASES[0]}:
             return self._exchange(task, study, models)
         if study.privacy.dp is None:
-            return self.decide(
-                task, lambda: self.trainer.compute(task, study, models), models=models
-            )
+            return self.decide(task, lambda: self._compute(task, study, models), models=models)
         return self.door.decided(task) or self._answer_privately(task, study, models)
 
     def _answer_privately(self, task: Task, study: Study, models: Store) -> Answer:
@@ -248,10 +261,20 @@ class Hospital:
             return self.door.refuse(task, kind, (Finding("budget", error.what, error.remedy),))
         return self.decide(
             task,
-            lambda: self.trainer.compute(task, study, models, booked),
+            lambda: self._compute(task, study, models, booked),
             booked.card,
             models=models,
         )
+
+    def _compute(
+        self, task: Task, study: Study, models: Store, booked: Booked | None = None
+    ) -> Computed:
+        """Have `task` computed, and keep what stays here before the gate decides."""
+        kept = self.kept.before(study, task)
+        computed = self.trainer.compute(task, study, models, booked, kept)
+        if computed.kept:
+            self.kept.put(study, task, computed.kept)
+        return computed
 
     def _fewest(self, task: Task, study: Study) -> int:
         floor = 0 if task.kind == "evaluate" else study.study.min_patients

@@ -27,6 +27,7 @@ from modelward.privacy.leakage.membership import Membership
 from modelward.readers.cohort import FOLDS, Cohort
 from modelward.recipes.catalogue import recipe
 from modelward.study.model import Model, parameter_schema
+from modelward.study.own import update_schema, widened
 
 FIRST_LAYERS = (("hidden1.weight", "hidden1.bias"), ("weight", "intercept"))
 """Weight and bias of the layers that see the inputs themselves, by recipe."""
@@ -116,8 +117,8 @@ class Looker:
 
     def _told(self, model: Model, tensors: Tensors) -> tuple[Membership, ...]:
         """Return what the local model's loss tells about who was trained on."""
-        schema = parameter_schema(self._study)
-        local = model.parameters + schema.join(tensors).astype(model.parameters.dtype)
+        moved = widened(self._study, update_schema(self._study).join(tensors))
+        local = model.parameters + moved.astype(model.parameters.dtype)
         own, others = self._in("train"), self._in("validation", "test")
         if not others.any():
             return ()

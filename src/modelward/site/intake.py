@@ -9,6 +9,7 @@ against the signed study before any data are touched:
     once     the same round and kind never ask about a second model
     seed     the model of round 1 is the recipe's start for the signed seed, bit for bit
     scaling  figures that federated statistics can give, the same in all rounds
+    control  SCAFFOLD's no longer than signed updates can make it, and 0 before round 1
     step     no further from the last model seen here than the signed bound allows
 
 What the hub has said of finished rounds is held against tasks in transcripts.py.
@@ -21,6 +22,11 @@ Every update has L2 norm at most `clip`, and so has any weighted mean of updates
     momentum   lr * clip / (1 - beta)
     adam       lr * min(clip / epsilon, sqrt(size) * (1 - b1) / sqrt((1 - b2)(1 - b1^2/b2)));
                the second by Cauchy-Schwarz over the two running means, where b1^2 < b2
+    yogi       lr * clip / epsilon; adagrad the same: no update is longer than clip, so
+               neither is their running mean, and it is divided by epsilon or more
+    fednova    clip, which the hub's step is held to
+    feddyn     (rounds + 1) * clip: h / alpha is the sum of all mean updates so far
+    cyclic     clip, as one site's update
     newton     clip: what the study allows one site's update, taken for the whole step
     sums       `REACH` for the coefficients that sites sum at; the rest of a state asks nothing
 """
@@ -37,6 +43,7 @@ from modelward.core.columns import columns
 from modelward.core.study import Study
 from modelward.core.task import Task, TaskKind
 from modelward.core.verdict import Finding
+from modelward.learn.sgd import learning_rate
 from modelward.study.explain import asked_of
 from modelward.study.model import Model, initial, parameter_schema
 from modelward.study.scaling import Scaling
@@ -121,6 +128,7 @@ def model_objections(
         found.append(_finding("seed", f"it is not the start for seed {study.plan.seed}"))
     if before is not None and not _same(before.scaling, model.scaling):
         found.append(_finding("scaling", "its scaling is not that of the rounds before"))
+    found += _control_objections(task, model)
     reference, rounds = (start, age(task)) if before is None else (before, age(task))
     if before is not None and seen.age is not None:
         rounds -= seen.age
@@ -151,10 +159,16 @@ def trains(study: Study) -> TaskKind:
 def largest_step(study: Study, size: int) -> float:
     """Return the L2 norm that the model of `size` parameters may move by in one round."""
     clip, server = study.privacy.clip, study.plan.server
-    if study.plan.strategy == "newton":
-        return clip
-    if study.plan.strategy == "sums":
-        return inf if study.recipe.options.get("family") == "linear" else REACH
+    linear = study.recipe.options.get("family") == "linear"
+    plain = {
+        "newton": clip,
+        "fednova": clip,
+        "cyclic": clip,
+        "feddyn": (study.plan.rounds + 1) * clip,
+        "sums": inf if linear else REACH,
+    }
+    if study.plan.strategy in plain:
+        return plain[study.plan.strategy]
     if server.name == "momentum":
         return server.lr * clip / (1.0 - server.momentum)
     if server.name == "adam":
@@ -163,6 +177,8 @@ def largest_step(study: Study, size: int) -> float:
         if b1 * b1 < b2:
             spread = sqrt(size) * (1.0 - b1) / sqrt((1.0 - b2) * (1.0 - b1 * b1 / b2))
         return server.lr * min(clip / server.epsilon, spread)
+    if server.name in {"yogi", "adagrad"}:
+        return server.lr * clip / server.epsilon
     return server.lr * clip
 
 
@@ -190,6 +206,24 @@ def _scaling_objections(study: Study, scaling: Scaling | None) -> tuple[Finding,
     if not wrong:
         return ()
     return (_finding("scaling", f"impossible figures for {', '.join(wrong[:5])}"),)
+
+
+def _control_objections(task: Task, model: Model) -> tuple[Finding, ...]:
+    """Object to a control that no updates within the bound can add up to.
+
+    It is a mean of -update / (steps * lr), over sites and the rounds so far; rates only fall.
+    """
+    if model.control is None:
+        return ()
+    study, before = model.study, age(task)
+    steps = (study.plan.local.steps if study.plan.local else None) or study.plan.local_epochs
+    bound = 0.0
+    if before:
+        bound = study.privacy.clip / (steps * learning_rate(study.plan, before)) * SLACK
+    norm = float(np.linalg.norm(model.control.astype(np.float64)))
+    if norm <= bound:  # NaN fails
+        return ()
+    return (_finding("control", f"its control has norm {norm:.4g}, {bound:.4g} is allowed"),)
 
 
 def _same(one: Scaling | None, other: Scaling | None) -> bool:

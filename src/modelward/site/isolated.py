@@ -16,6 +16,7 @@ from modelward import durable
 from modelward.artifact.store import Store
 from modelward.core.study import Study
 from modelward.core.task import Task
+from modelward.core.tensors import Tensors
 from modelward.errors import DataError, IsolationUnavailable
 from modelward.gate.policy import Isolation
 from modelward.site.answer import Computed
@@ -54,7 +55,12 @@ class IsolatedTrainer:
         require(folder, isolation)
 
     def compute(
-        self, task: Task, study: Study, models: Store, booked: Booked | None = None
+        self,
+        task: Task,
+        study: Study,
+        models: Store,
+        booked: Booked | None = None,
+        kept: Tensors | None = None,
     ) -> Computed:
         """Return what the trainer offers for `task` of `study`; see site/hospital.py.
 
@@ -71,7 +77,7 @@ class IsolatedTrainer:
         self._rooms[study.sha256] = room
         while len(self._rooms) > OPEN_ROOMS:
             self._rooms.popitem(last=False)[1].close()
-        return room.compute(task, models, booked)
+        return room.compute(task, models, booked, kept)
 
     def facts(self, study: Study) -> CohortFacts:
         """Return what may be known of the cohort of `study`; see `prepare`."""

@@ -72,13 +72,13 @@ class Masking:
             BadUpdate: If the answer does not fit into a sum over this roster.
             StorageError: If the answer cannot be kept.
         """
-        session = self._session(judged.task, judged.schema)
+        session = self._session(judged.asked, judged.schema)
         words = answer_words(
             judged.tensors, judged.schema, judged.patients, len(session.roster)
         )
         Store(self._folder).put(judged.tensors, judged.schema)
-        state, advert = self._begin(session, judged.task, words)
-        self._states = {judged.task.question.id: state}  # of one question at a time
+        state, advert = self._begin(session, judged.asked, words)
+        self._states = {judged.asked.question.id: state}  # of one question at a time
         return _in_place(judged, session, advert)
 
     def following(self, task: Task, study: Study, models: Store) -> Offer:
@@ -121,7 +121,7 @@ class Masking:
         words = answer_words(
             judged.tensors, judged.schema, judged.patients, len(session.roster)
         )
-        state, _ = self._begin(session, judged.task, words)
+        state, _ = self._begin(session, judged.asked, words)
         for message in told:
             state, _ = site.step(state, message)
         return state
@@ -154,7 +154,7 @@ def _phase_of(task: Task) -> MaskPhase:
 
 def _in_place(judged: Offer, session: Session, said: FromSite) -> Offer:
     """Return what is said in an exchange, as the offer that leaves in place of `judged`."""
-    phase = _phase_of(judged.task)
+    phase = _phase_of(judged.asked)
     return replace(
         judged,
         kind=phase,

@@ -149,11 +149,11 @@ def _read(
             return "row", [str(int(row) + 1) for row in ids], x
         return "patient", ids, x
     images = load(data, ("images",))["images"]
-    size = tuple(study.image[1].size)
+    size = study.image[1].shape
     if images.dtype != np.uint8 or images.shape[1:] != size:
         raise DataError(
             f"{data} holds {images.dtype}{list(images.shape)}",
-            why=f"the model reads uint8 images of {size[0]} x {size[1]} pixels",
+            why=f"the model reads uint8 images of {' x '.join(map(str, size))} pixels",
             remedy="resize the images as the study's own data were",
         )
     return "row", [str(number + 1) for number in range(len(images))], images

@@ -21,16 +21,18 @@ from numpy.typing import NDArray
 from modelward.core.columns import Column, inputs, summed_columns
 from modelward.core.study import Study
 from modelward.core.task import Task
+from modelward.core.tensors import FlatF32
 from modelward.evaluate.binned import place
 from modelward.learn import dp
 from modelward.learn.examples import Examples
-from modelward.learn.sgd import learning_rate
+from modelward.learn.sgd import LocalTerms, learning_rate
 from modelward.privacy.accounting import Event
 from modelward.privacy.mechanism import noised, sensitivity, to_whole
 from modelward.privacy.noise import Secret
 from modelward.privacy.plan import adjusts_labels
 from modelward.readers.cohort import Cohort
 from modelward.recipes.catalogue import recipe
+from modelward.site.own_round import with_own_layers
 from modelward.site.spending import Booked
 from modelward.study.answers import score_bins
 from modelward.study.model import Model
@@ -38,6 +40,9 @@ from modelward.study.scaling import contributions
 
 BITS = 20
 """Statistics and counts are noised in units of 2^-20 of what one patient can add."""
+
+ALIKE = (1.0, 1.0)
+"""Weights that change nothing."""
 
 STEEPEST = log(99.0)
 """Noised log prior odds are held within those of 1 in 100."""
@@ -55,21 +60,35 @@ def statistics(study: Study, cohort: Cohort, booked: Booked) -> dict[str, NDArra
 
 
 def update(
-    task: Task, model: Model, training: Examples, cohort: Cohort, booked: Booked
-) -> NDArray[np.float32]:
-    """Return the update of DP-SGD on `training`, the training units of `cohort`, [size].
+    task: Task,
+    model: Model,
+    training: Examples,
+    paid: tuple[Cohort, Booked],
+    start: FlatF32,
+    how: LocalTerms,
+) -> FlatF32:
+    """Return the update of DP-SGD on `training`, over all parameters, [size].
+
+    Args:
+        task: What is asked.
+        model: The round's model.
+        training: The training units of the cohort.
+        paid: The cohort, and what was booked.
+        start: Where training starts, [size].
+        how: Its pull counts here; everything else follows from study and booking.
 
     Raises:
         TrainingFailed: If the noised steps led to parameters that are not finite.
     """
+    cohort, booked = paid
     study, event = model.study, _needed(booked.event)
     terms, plan = study.privacy.dp, study.plan
     if terms is None:
         raise AssertionError("only studies under differential privacy come here")
     patients = dp.Patients(cohort.owners("train"))
-    offset = 0.0
+    share = None
     if adjusts_labels(study):
-        offset = _noised_odds(study, cohort, _needed(booked.statistics), booked.key)
+        share = _noised_share(study, cohort, _needed(booked.statistics), booked.key)
     asked = dp.DpTerms(
         steps=event.steps,
         sampling=event.sampling,
@@ -79,12 +98,14 @@ def update(
         lr=learning_rate(plan, task.round_no),
         momentum=plan.momentum,
         release_clip=study.privacy.clip,
-        offset=offset,
+        offset=_odds(share) if share and plan.label_skew == "logit-adjustment" else 0.0,
+        weights=_weights(share) if share and plan.label_skew == "class-weights" else ALIKE,
+        pull=how.pull,
     )
     secret = Secret(booked.key, ("train", task.round_no, task.id))
     return dp.train(
         recipe(study.recipe),
-        model.parameters,
+        start,
         (training, patients),
         asked,
         inputs(study),
@@ -100,7 +121,7 @@ def counts(
     A patient with several units has a share in the bin of each, and counts one in all.
     """
     study, event, bins = model.study, _needed(booked.event), score_bins(model.study)
-    p = recipe(study.recipe).probabilities(model.parameters, held_back.x, inputs(study))
+    p = recipe(study.recipe).probabilities(with_own_layers(model), held_back.x, inputs(study))
     _, whose, rows = np.unique(
         cohort.owners("validation"), return_inverse=True, return_counts=True
     )
@@ -131,12 +152,22 @@ def _noised_sums(study: Study, cohort: Cohort, event: Event, key: bytes) -> NDAr
     return noised(whole, sensitivity(wide, BITS), event.noise, stream) * 2.0**-BITS
 
 
-def _noised_odds(study: Study, cohort: Cohort, event: Event, key: bytes) -> float:
-    """Return log prior odds from the noised number of positive training patients."""
+def _noised_share(study: Study, cohort: Cohort, event: Event, key: bytes) -> float:
+    """Return the share of positives from the noised number of positive training patients."""
     patients = len(np.unique(cohort.owners("train")))
     positives = float(_noised_sums(study, cohort, event, key)[-1])
-    share = min(max((positives + 1.0) / (patients + 2.0), 1e-9), 1.0 - 1e-9)
+    return min(max((positives + 1.0) / (patients + 2.0), 1e-9), 1.0 - 1e-9)
+
+
+def _odds(share: float) -> float:
+    """Return log prior odds, held within `STEEPEST`."""
     return min(max(log(share / (1.0 - share)), -STEEPEST), STEEPEST)
+
+
+def _weights(share: float) -> tuple[float, float]:
+    """Return weights under which both outcomes count alike, none more than 50 times."""
+    held = min(max(share, 0.01), 0.99)
+    return 0.5 / (1.0 - held), 0.5 / held
 
 
 def _needed(event: Event | None) -> Event:

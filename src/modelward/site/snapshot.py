@@ -217,7 +217,7 @@ def _cohort(tensors: Tensors, study: Study) -> Cohort:
 
 def _nobody(study: Study) -> NDArray[Any]:
     if study.image is not None:
-        return np.zeros((0, *study.image[1].size), np.uint8)
+        return np.zeros((0, *study.image[1].shape), np.uint8)
     return np.zeros((0, len(columns(study))))
 
 

@@ -20,12 +20,16 @@ from modelward.site.answer import Computed, examples
 from modelward.site.hospital import DirectTrainer, Hospital
 from modelward.site.task_model import model_of
 from modelward.study.model import parameter_schema
+from modelward.study.own import kept_schema
 
 
 def in_groups(study: Study, sites: int) -> bool:
     """Return whether `sites` sites of a simulation of `study` train in groups."""
+    plan = study.plan
     alone = study.privacy.dp is not None or study.privacy.aggregation is not None
-    if alone or study.plan.strategy != "fedavg":
+    alone = alone or plan.local is not None or plan.label_skew == "class-weights"
+    alone = alone or kept_schema(study) is not None
+    if alone or plan.strategy != "fedavg":
         return False
     return numeric_path(recipe(study.recipe), inputs(study), sites) != SITE_BY_SITE
 

@@ -1,7 +1,8 @@
 """The gatekeeper's side of training: hands in a task, takes out a bundle, trusts neither.
 
     SITE/workroom/STUDY/root      empty; the trainer's own root is mounted here, in its view
-    SITE/workroom/STUDY/models    the model of the current task, read-only inside
+    SITE/workroom/STUDY/models    the model of the current task, and what the site kept of its
+                                  own from its last round, read-only inside
     SITE/workroom/STUDY/outbox    the one place that the trainer can write
     SITE/trainer.log              what the trainer prints; stays at the site
 
@@ -20,7 +21,9 @@ import shutil
 import stat
 from dataclasses import asdict
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
+
+from numpy.typing import NDArray
 
 from modelward import durable
 from modelward.artifact import bundle
@@ -36,8 +39,9 @@ from modelward.site.snapshot import CohortFacts, snapshot_folder
 from modelward.site.spending import Booked
 from modelward.site.trainer_line import Line, child, unit
 from modelward.study.answers import answer_to
+from modelward.study.own import kept_schema
 
-OFFER = "offer.safetensors"
+OFFER, KEPT = "offer.safetensors", "kept.safetensors"
 ATTEMPTS = 2
 
 LONGEST_S, SHORTEST_S = 24 * 3600.0, 60.0
@@ -62,6 +66,7 @@ class Workroom:
         self._facts, self._isolation = facts, isolation
         self._limit_s = max(SHORTEST_S, study.plan.deadline_s or LONGEST_S)
         self._room = folder / "workroom" / study.sha256
+        self._kept = kept_schema(study)
         self._line: Line | None = None
         self._stopped = False
         for name in ("root", "models", "outbox"):
@@ -74,24 +79,31 @@ class Workroom:
         """Process id of the trainer, or None while there is none of ours."""
         return None if self._line is None else self._line.pid
 
-    def compute(self, task: Task, models: Store, booked: Booked | None = None) -> Computed:
+    def compute(
+        self,
+        task: Task,
+        models: Store,
+        booked: Booked | None = None,
+        kept: Tensors | None = None,
+    ) -> Computed:
         """Return what the trainer offers for `task`.
 
         Args:
             task: A task of this study that intake.py has let in.
             models: Where its model has been put.
             booked: What the budget allows, under differential privacy.
+            kept: What the site kept for itself from its last round.
 
         Raises:
             TrainingFailed: If the trainer failed, or died twice; its words are in the log.
             StorageError: If the model cannot be handed in.
         """
-        self._hand_in(task, models)
+        self._hand_in(task, models, kept or {})
         for _ in range(ATTEMPTS):
             _empty(self._room / "outbox")
             reply = self._ask(task, booked)
             if reply is not None and reply.get("offered") is True and len(reply) == 1:
-                return Computed(self._take_out(task), self._facts.behind(task.kind))
+                return self._take_out(task)
             if reply is not None:
                 raise self._failed(f"it reported {str(reply.get('failed'))[:40]!r}")
         raise self._failed("it ended twice without a word")
@@ -108,13 +120,15 @@ class Workroom:
             self._line.close()
             self._line = None
 
-    def _hand_in(self, task: Task, models: Store) -> None:
-        """Put the task's model, and no other, where the trainer can read it."""
+    def _hand_in(self, task: Task, models: Store, kept: Tensors) -> None:
+        """Put the task's model and what was kept, and no other, where the trainer can read."""
         inside = self._room / "models"
         name = f"{task.model}.safetensors"
         for old in inside.iterdir():
             if old.name != name:
                 old.unlink()
+        if kept and self._kept is not None:
+            durable.write_whole(inside / KEPT, bundle.encode(kept, self._kept))
         target = inside / name
         if task.model is None or target.exists():
             return
@@ -150,19 +164,26 @@ class Workroom:
             "snapshot": str(snapshot_folder(self._folder, self._study.sha256)),
             "models": str(self._room / "models"),
             "outbox": str(self._room / "outbox"),
-            "largest_file": max(_length(answer_to(self._study, kind)[1]) for kind in kinds),
+            "largest_file": max(
+                *(_length(answer_to(self._study, kind)[1]) for kind in kinds),
+                _length(self._kept) if self._kept else 0,
+            ),
             "namespaces": self._isolation == "namespaces",
         }
         return child(view, self._folder / "trainer.log")
 
-    def _take_out(self, task: Task) -> Tensors:
-        """Return the offered tensors; none if the offer is not exactly what was asked for."""
-        schema = answer_to(self._study, task.kind)[1]
-        outbox = self._room / "outbox"
+    def _take_out(self, task: Task) -> Computed:
+        """Return what was offered; nothing if it is not exactly what was asked for."""
+        units, schema = self._facts.behind(task.kind), answer_to(self._study, task.kind)[1]
+        outbox, kept = self._room / "outbox", dict[str, NDArray[Any]]()
         try:
-            return bundle.parse(_read_exactly(outbox / OFFER, _length(schema)), schema)
+            offer = bundle.parse(_read_exactly(outbox / OFFER, _length(schema)), schema)
+            if self._kept is not None and task.kind == "train":
+                raw = _read_exactly(outbox / KEPT, _length(self._kept))
+                kept = bundle.parse(raw, self._kept)
+            return Computed(offer, units, kept)
         except (OSError, BadArtifact):
-            return {}
+            return Computed({}, units)
         finally:
             _empty(outbox)
 

@@ -11,6 +11,7 @@ from modelward.core.task import TaskKind
 from modelward.core.tensors import Schema, TensorSpec
 from modelward.recipes.catalogue import analysis
 from modelward.study.model import parameter_schema
+from modelward.study.own import update_schema
 from modelward.study.scaling import sums_schema
 
 SCORE_BINS = 256
@@ -31,16 +32,18 @@ def answer_to(study: Study, kind: TaskKind) -> tuple[ArtifactKind, Schema]:
     - statistics: sums of study/scaling.py
     - newton: `gradient` [p], `hessian` [p, p], `loss` [1] of the log-likelihood, summed over
       training units; p counts the intercept
-    - train: local minus global parameters, float32
+    - train: local minus global parameters, float32, without a site's own layers
     - evaluate: `counts` [2, score_bins(study)], validation units per bin of predicted
       probability, negatives in row 0 and positives in row 1
     - sums: what the statistical recipe asks; nothing where the study has none
     """
+    sums = study.plan.strategy == "sums"
     if kind == "sums":
-        sums = study.plan.strategy == "sums"
         return "statistics", analysis(study.recipe).asked(study) if sums else Schema.of()
+    if sums and kind in {"train", "newton"}:
+        return "update", Schema.of()
     if kind == "train":
-        return "update", parameter_schema(study)
+        return "update", update_schema(study)
     if kind == "newton":
         width = parameter_schema(study).size
         return "statistics", Schema.of(

@@ -45,8 +45,15 @@ def _kind(feature: Feature) -> str:
     if isinstance(feature, CategoryFeature):
         return f"one of {', '.join(feature.levels)}"
     if isinstance(feature, ImageFeature):
-        return f"grey image, {feature.size[0]} x {feature.size[1]} pixels"
+        return _picture(feature)
     return "yes or no"
+
+
+def _picture(feature: ImageFeature) -> str:
+    slices = "" if feature.depth is None else f"{feature.depth} slices of "
+    what = "grey image" if feature.depth is None else "grey volume"
+    view = "" if feature.view is None else f", {feature.view}"
+    return f"{what}, {slices}{feature.size[0]} x {feature.size[1]} pixels{view}"
 
 
 def _where(feature: Feature) -> Iterator[str]:

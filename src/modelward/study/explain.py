@@ -7,6 +7,7 @@ from modelward.core.tensors import Schema
 from modelward.study.agreement import Agreement
 from modelward.study.answers import answer_to
 from modelward.study.asked import cohort_lines, feature_words
+from modelward.study.method import method, own_lines
 from modelward.study.model import parameter_schema
 
 MOST_MASKED = 64
@@ -32,11 +33,12 @@ def explain(study: Study) -> str:
         "Features:",
         *(f"  {name}: {feature_words(feature)}" for name, feature in study.features.items()),
         "",
-        f"{_made(study)}, {_method(study)}, at most {plan.rounds} rounds.",
+        f"{_made(study)}, {method(study)}, at most {plan.rounds} rounds.",
         f"Leaves a site each round: {update.nbytes:,} bytes of "
         + ("sums over patients." if exact else "parameter differences,")
         + ("" if exact else f" scaled down to an L2 norm of {study.privacy.clip:g}.")
         + " A short header names them.",
+        *own_lines(study),
         _before(study),
         *(
             [f"After each round: validation scores in bins, for {study.stop.metric}."]
@@ -179,24 +181,11 @@ def _before(study: Study) -> str:
 
 def asked_of(study: Study) -> TaskKind:
     """Return the kind of task that a study's rounds ask."""
-    kinds: dict[str, TaskKind] = {"newton": "newton", "sums": "sums", "fedavg": "train"}
-    return kinds[study.plan.strategy]
+    kinds: dict[str, TaskKind] = {"newton": "newton", "sums": "sums"}
+    return kinds.get(study.plan.strategy, "train")
 
 
 def _made(study: Study) -> str:
     if study.plan.strategy == "sums":
         return f"Computed: {study.recipe.name}"
     return f"Trained: {study.recipe.name} with {parameter_schema(study).size:,} parameters"
-
-
-def _method(study: Study) -> str:
-    plan = study.plan
-    if plan.strategy == "sums":
-        return "from exact sums over all sites"
-    if plan.strategy == "newton":
-        return "exact Newton steps on sums over all sites"
-    server = "" if plan.server.name == "none" else f" and {plan.server.name} at the hub"
-    if plan.robust is not None:
-        server += f", combined so that {plan.robust.byzantine} wrong sites are outvoted"
-    adjusted = ", adjusted for label skew" if plan.label_skew != "none" else ""
-    return f"averaged local training{server}{adjusted}"

@@ -4,7 +4,7 @@ The scaling travels with the parameters, so whoever predicts with the model appl
 the numbers it was trained with. The hash of the bundle is the model's identity.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from modelward.core.columns import columns, inputs
 from modelward.core.study import Study
-from modelward.core.tensors import NUMPY, Schema, Tensors, TensorSpec
+from modelward.core.tensors import NUMPY, FlatF32, Schema, Tensors, TensorSpec
 from modelward.recipes.catalogue import analysis, recipe
 from modelward.study.scaling import Scaling
 
@@ -27,11 +27,16 @@ class Model:
         parameters: All trainable values in schema order, or the state of a statistical recipe;
             float64 for `newton` and `sums`, else float32.
         scaling: Frozen scaling of the columns; None for images.
+        control: What SCAFFOLD's hub tells the sites, [size]; None for other strategies.
+        kept: What this site kept from its last round (own.py); empty elsewhere, and no part
+            of the bundle.
     """
 
     study: Study
     parameters: NDArray[Any]
     scaling: Scaling | None
+    control: FlatF32 | None = None
+    kept: Tensors = field(default_factory=dict)
 
     @cached_property
     def schema(self) -> Schema:
@@ -44,6 +49,8 @@ class Model:
         named = dict(parameter_schema(self.study).split(self.parameters))
         if self.scaling is not None:
             named |= self.scaling.tensors
+        if self.control is not None:
+            named["control"] = self.control
         return named
 
     @classmethod
@@ -53,7 +60,7 @@ class Model:
         dtype = NUMPY[schema.specs[0].dtype]
         flat = np.concatenate([np.asarray(tensors[s.name], dtype).reshape(-1) for s in schema])
         scaling = Scaling.from_tensors(tensors) if "scale.center" in tensors else None
-        return cls(study, flat, scaling)
+        return cls(study, flat, scaling, tensors.get("control"))
 
 
 def parameter_schema(study: Study) -> Schema:
@@ -70,10 +77,13 @@ def parameter_schema(study: Study) -> Schema:
 
 
 def model_schema(study: Study) -> Schema:
-    """Return the tensors of a whole model: parameters and scaling."""
+    """Return the tensors of a whole model: parameters, scaling, and what a hub tells."""
     width = len(columns(study))
     scaling = [TensorSpec(name, "F64", (width,)) for name in Scaling.NAMES] if width else []
-    return Schema.of(*parameter_schema(study), *scaling)
+    told = [TensorSpec("control", "F32", (parameter_schema(study).size,))]
+    if study.plan.strategy != "scaffold":
+        told = []
+    return Schema.of(*parameter_schema(study), *scaling, *told)
 
 
 def initial(study: Study, scaling: Scaling | None) -> Model:
@@ -83,4 +93,5 @@ def initial(study: Study, scaling: Scaling | None) -> Model:
     start = recipe(study.recipe).initial(inputs(study), study.plan.seed)
     if study.plan.strategy == "newton":
         return Model(study, np.zeros(start.size, np.float64), scaling)
-    return Model(study, start, scaling)
+    control = np.zeros_like(start) if study.plan.strategy == "scaffold" else None
+    return Model(study, start, scaling, control)

@@ -20,6 +20,7 @@ from modelward.core.study import Robust, Study
 from modelward.errors import StudyFileError
 from modelward.recipes.catalogue import analysis, is_analysis, option_faults
 from modelward.study.data_terms import data_faults
+from modelward.study.plan_terms import plan_faults
 
 FEWEST_MASKED = 3
 """Of two sites that are summed, each sees the other."""
@@ -99,10 +100,11 @@ def meaning(study: Study) -> list[Fault]:
     faults += _privacy_faults(study) + _masking_faults(study)
     if study.sites.names and len(study.sites.names) < study.sites.minimum:
         faults.append(Fault("sites.minimum", f"more than the {len(study.sites.names)} names"))
-    return faults + [
+    chosen = [
         Fault(f"recipe.{key}", f"{what}; {remedy}")
         for key, what, remedy in option_faults(study.recipe)
     ]
+    return faults + (chosen or ([] if faults else plan_faults(study)))
 
 
 def _plan_faults(study: Study) -> list[Fault]:

@@ -40,7 +40,35 @@ def test_adam_follows_reddi_et_al():
     assert two_steps(choice, [2.0, -1.0]) == pytest.approx([x1, x2], rel=1e-6)
 
 
-@pytest.mark.parametrize("name", ["none", "momentum", "adam"])
+def test_yogi_and_adagrad_follow_reddi_et_al():
+    yogi = ServerOptimiser(name="yogi", lr=0.1, momentum=0.9, beta2=0.99, epsilon=0.001)
+    v1 = 0.001**2 + 0.01 * 4.0
+    v2 = v1 + 0.01 * 1.0  # v1 < d^2 = 1
+    m1 = 0.1 * 2.0
+    m2 = 0.9 * m1 + 0.1 * -1.0
+    x1 = 0.1 * m1 / (v1**0.5 + 0.001)
+    x2 = x1 + 0.1 * m2 / (v2**0.5 + 0.001)
+
+    assert two_steps(yogi, [2.0, -1.0]) == pytest.approx([x1, x2], rel=1e-6)
+
+    adagrad = ServerOptimiser(name="adagrad", lr=0.1, momentum=0.9, epsilon=0.001)
+    y1 = 0.1 * m1 / ((0.001**2 + 4.0) ** 0.5 + 0.001)
+    y2 = y1 + 0.1 * m2 / ((0.001**2 + 5.0) ** 0.5 + 0.001)
+
+    assert two_steps(adagrad, [2.0, -1.0]) == pytest.approx([y1, y2], rel=1e-6)
+
+
+def test_yogi_lets_go_of_a_large_moment_slowly():
+    choice = ServerOptimiser(name="yogi", epsilon=0.5)
+
+    state, _ = server_opt.step(
+        choice, server_opt.init(choice, 1), np.zeros(1, np.float32), np.full(1, 0.1, np.float32)
+    )
+
+    assert state["second"][0] == pytest.approx(0.25 - 0.01 * 0.01)
+
+
+@pytest.mark.parametrize("name", ["none", "momentum", "adam", "yogi", "adagrad"])
 def test_a_step_changes_nothing_in_place_and_stays_float32(name):
     choice = ServerOptimiser(name=name)
     state, model = server_opt.init(choice, 3), np.ones(3, np.float32)

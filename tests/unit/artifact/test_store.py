@@ -53,7 +53,7 @@ def test_an_artifact_needs_its_own_card(tmp_path):
         kind="update", study="a" * 64, round_no=1, task="b" * 64, site="va",
         schema="c" * 64, sha256=digest, nbytes=length, patients=20,
     )  # fmt: skip
-    store.put_card(entry)
+    store.put_signed(TENSORS, SCHEMA, entry)
 
     assert store.artifact(digest, "b" * 64).card == entry
     with pytest.raises(StorageError, match="card of artifact"):

@@ -6,7 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from modelward.cli.ledger import app
-from modelward.errors import LedgerBroken
+from modelward.errors import BadArtifact, LedgerBroken
+from modelward.ledger import checkpoint
 from tests.witnesses import KEYS
 
 VECTOR = Path(__file__).parents[2] / "vectors/ledger"
@@ -48,6 +49,9 @@ def test_show_says_entries_in_words_and_finds_a_round():
     )
     assert len(says("show", VECTOR, "--study", "9f9f").splitlines()) == 3
     assert says("show", VECTOR, "--study", "aa") == ""
+    assert len(says("show", VECTOR, "--kind", "refusal").splitlines()) == 2
+    with pytest.raises(BadArtifact, match="did you mean refusal"):
+        says("show", VECTOR, "--kind", "refused")
     assert '"kind": "refusal"' in says("show", VECTOR, "--round", "2", "--json")
 
 
@@ -71,6 +75,31 @@ def test_a_proof_under_cosignatures_names_the_witnesses(tmp_path):
     )
     with pytest.raises(LedgerBroken, match="0 of 1 witnesses"):
         says("verify-proof", out, "--key", key, "--witness", KEYS[1].text)
+
+
+def test_growth_is_proven_against_a_checkpoint_that_was_kept(tmp_path):
+    held, out, key = tmp_path / "held", tmp_path / "growth", VECTOR / "key.pub"
+    held.write_bytes(checkpoint.split_history((VECTOR / "checkpoints").read_bytes())[0][1])
+    assert says("prove", VECTOR, "--since", held, "--out", out, "--witnessed") == f"{out}\n"
+
+    check = ("verify-proof", out, "--key", key, "--held", held)
+    said = says(*check, "--witness", KEYS[0].text)
+
+    assert said.startswith("ok: 3 entries of modelward/cleveland extend the 1 you hold\nseen:")
+    with pytest.raises(LedgerBroken, match="0 of 1 witnesses"):
+        says(*check, "--witness", KEYS[1].text)
+    held.write_bytes((VECTOR / "witnessed").read_bytes())
+    with pytest.raises(
+        LedgerBroken, match="starts at 1 entries, and you hold a checkpoint of 3"
+    ):
+        says(*check)
+
+
+def test_a_proof_is_about_one_thing(tmp_path):
+    for named in (["--artifact", "3b" * 32], ["--since", VECTOR / "witnessed"]):
+        with pytest.raises(LedgerBroken, match="more than one thing"):
+            says("prove", VECTOR, "--entry", "1", *named, "--out", tmp_path / "x")
+    assert not (tmp_path / "x").exists()
 
 
 def test_what_is_not_there_is_not_proven(tmp_path):

@@ -3,6 +3,7 @@
 from hashlib import sha256
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +49,16 @@ def test_what_has_no_canonical_form_is_refused(value):
     assert "RFC 8785" in caught.value.why
 
 
+@pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ('{"a":', "}")])
+def test_text_is_nested_64_deep_at_most(opened, closed):
+    assert parse_strict((opened * 64 + "1" + closed * 64).encode(), what="card")
+    assert len(parse_strict(b"[" + b"[]," * 99 + b"[]]", what="card")) == 100
+
+    for depth in (65, 500, 900, 10**5):
+        with pytest.raises(BadArtifact, match="the card is not strict JSON"):
+            parse_strict((opened * depth + "1" + closed * depth).encode(), what="card")
+
+
 def test_a_value_nested_without_end_is_refused():
     endless: list[object] = []
     endless.append(endless)
@@ -61,6 +72,33 @@ def test_what_is_written_reads_back_and_is_written_alike(value):
     raw = canonical_bytes(value)
 
     assert canonical_bytes(parse_strict(raw, what="test")) == raw
+
+
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) - 2, 2**53 + 2)
+    | st.floats()
+    | st.sampled_from([-0.0, 1e-4, 9.999e-5, 1e15, 1e16, 123456789012345.67, 2.0**53, 5e-324])
+    | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text(max_size=3), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(anything)
+def test_every_value_is_spelled_as_the_library_of_rfc_8785_spells_it(value):
+    try:
+        expected = rfc8785.dumps(value)
+    except ValueError:
+        with pytest.raises(BadArtifact):
+            canonical_bytes(value)
+    else:
+        assert canonical_bytes(value) == expected
 
 
 @pytest.mark.parametrize(

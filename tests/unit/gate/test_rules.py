@@ -151,7 +151,7 @@ def test_open_answers_and_masked_sums_are_held_to_what_was_signed():
         AVERAGED + '\n[privacy]\naggregation = "secagg"\n[sites]\nminimum = 3\n'
     )
     opened = offer()
-    exchange = replace(opened, task=opened.task.exchange("mask-keys", None))
+    exchange = replace(opened, task=opened.asked.exchange("mask-keys", None))
 
     assert not rules.behind_masks(masked)(exchange)
     assert not rules.behind_masks(table_study(AVERAGED))(opened)

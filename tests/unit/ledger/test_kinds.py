@@ -45,6 +45,15 @@ EXAMPLES: dict[str, dict[str, Json]] = {
     "message": {"finding": "its sequence was used before"},
     "receipt": {"study": HASH, "round": 1, "sha256": HASH, "bytes": 9, "source": "hub"},
     "cohort": {"study": HASH, "snapshot": HASH, "units": 87, "opted_out": 3},
+    "letter": {"study": HASH, "number": 3, "about": "offer", "sha256": HASH},
+    "turned-away": {"study": HASH, "card": HASH, "source": "va", "findings": FINDINGS},
+    "decision": {
+        "study": HASH,
+        "subject": "the model in use",
+        "said": "use local",
+        "by": "Dr Ada Byron",
+        "reason": "not shown to be better",
+    },
     "alarm": {"origin": "modelward/va", "finding": "split", "held": STATE, "shown": STATE},
 }
 
@@ -128,6 +137,30 @@ def test_a_kind_of_the_future_is_shown_as_it_stands():
     assert kinds.words({"kind": "flight", "to": "moon", "seq": 3}) == (
         "says {'kind': 'flight', 'to': 'moon'}"
     )
+
+
+@pytest.mark.parametrize("bad", ["\x1b[2J", "a\nb", "\u202eb", "\x9b", "\u200b"])
+def test_no_entry_moves_the_cursor_or_hides_a_letter(bad):
+    finding = {"rule": bad, "says": bad, "remedy": bad}
+    said: list[dict[str, Json]] = [
+        {**EXAMPLES["refusal"], "kind": "refusal", "findings": [finding], "artifact": bad},
+        {**EXAMPLES["release"], "kind": "release", "privacy": {bad: bad}},
+        {**EXAMPLES["release"], "kind": "release", "review": HASH, "by": bad},
+        {"kind": bad, bad: bad},
+    ]
+
+    for each in said:
+        assert kinds.words(each).isprintable()
+
+
+def test_a_kind_that_is_asked_for_must_be_one_there_is():
+    kinds.known(None)
+    kinds.known("refusal")
+
+    with pytest.raises(
+        BadArtifact, match=r"no kind 'refusals' of entry \(did you mean refusal"
+    ):
+        kinds.known("refusals")
 
 
 def test_the_page_lists_every_kind_with_its_fields():

@@ -6,6 +6,7 @@ from modelward.errors import DataError
 from modelward.readers.open import open_cohort
 from modelward.readers.propose import kind_of, proposal
 from modelward.study.read import parse
+from tests import pictures
 from tests.kinds import STUDY, patients, write_site
 from tests.studies import HEADING, rows, table_study, write_csv
 
@@ -52,5 +53,23 @@ def test_what_is_no_store_is_told(tmp_path):
 
     with pytest.raises(DataError, match="no store that can be read"):
         proposal(tmp_path / "notes.docx", table_study())
-    with pytest.raises(DataError, match="no OMOP, FHIR or MEDS folder"):
+    with pytest.raises(DataError, match="no folder of OMOP, FHIR, MEDS"):
         proposal(tmp_path, table_study())
+
+
+def test_a_folder_of_images_is_seen_with_the_store_that_is_joined_to_it(tmp_path):
+    study, people = parse(pictures.STUDY), patients(30)
+    pictures.write_site(tmp_path / "d", "dicom", "omop", people)
+    pictures.write_site(tmp_path / "n", "nifti", "meds", people)
+
+    for site, kind, store in (("d", "dicom", "cdm"), ("n", "nifti", "meds")):
+        folder = tmp_path / site
+        text, absent = proposal(folder / "images", study, [folder / "records" / store])
+        assert kind_of(folder / "images") == kind
+        assert absent == []
+        (folder / "dataset.toml").write_text(text)
+        assert len(open_cohort(folder / "dataset.toml", study).y) == 30 - 1
+    text, absent = proposal(tmp_path / "d" / "images", study)
+    assert "90 MR axial; asked for: MR axial" in text
+    assert "Outcomes come from another source" in text
+    assert absent == ["readmitted"]

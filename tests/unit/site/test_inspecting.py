@@ -44,8 +44,10 @@ class HostileTrainer(DirectTrainer):
         self._hide = hide
 
     @override
-    def compute(self, task: Task, study: Study, models: Store, booked: Any = None) -> Computed:
-        honest = super().compute(task, study, models, booked)
+    def compute(
+        self, task: Task, study: Study, models: Store, booked: Any = None, kept: Any = None
+    ) -> Computed:
+        honest = super().compute(task, study, models, booked, kept)
         tensors = {name: np.array(values) for name, values in honest.tensors.items()}
         return replace(honest, tensors=self._hide(tensors, self.cohort(study)))
 

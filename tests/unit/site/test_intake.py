@@ -22,8 +22,9 @@ from modelward.site.intake import (
     task_objections,
 )
 from modelward.study.model import Model, initial
+from modelward.study.read import parse
 from modelward.study.scaling import Scaling
-from tests.sites import fedavg, newton
+from tests.sites import FEDAVG, fedavg, newton
 
 A, B = "aa" * 32, "bb" * 32
 
@@ -228,7 +229,7 @@ def test_the_bounds_of_the_four_ways_are_those_worked_out_by_hand():
 
 
 @given(
-    name=st.sampled_from(["none", "momentum", "adam"]),
+    name=st.sampled_from(["none", "momentum", "adam", "yogi", "adagrad"]),
     seed=st.integers(0, 2**16),
     beta=st.sampled_from([0.0, 0.5, 0.9, 0.97]),
     sparse=st.booleans(),
@@ -248,3 +249,25 @@ def test_no_hub_that_keeps_to_the_terms_moves_further_than_the_bound(name, seed,
         state, after = server_opt.step(study.plan.server, state, at, update.astype(np.float32))
         assert np.linalg.norm(after - at) <= largest_step(study, size) * SLACK
         at = after
+
+
+def test_a_control_that_no_updates_add_up_to_is_refused():
+    swapped = FEDAVG.replace('strategy = "fedavg"', 'strategy = "scaffold"')
+    study = parse(swapped)
+    start = initial(study, scaling())
+    bound = study.privacy.clip / (study.plan.local_epochs * study.plan.lr)
+
+    def told(length: float) -> Model:
+        control = np.zeros_like(start.parameters)
+        control[0] = length
+        return replace(start, control=control)
+
+    def found(round_no: int, length: float) -> list[str]:
+        asked = task(study, round_no, "train")
+        return rules(model_objections(asked, told(length), Seen(), None))
+
+    assert found(1, 0.0) == []
+    assert found(1, 0.1) == ["control"]
+    assert found(2, bound) == []
+    assert found(2, bound * 1.01) == ["control"]
+    assert found(2, float("nan")) == ["control"]

@@ -211,8 +211,9 @@ found["rename"] = call("sethostname", b"x", 1)
     assert set(found["bounding"]) == {0}
 
 
-def test_only_three_descriptors_and_four_variables_are_inherited(tmp_path):
-    os.environ["MODELWARD_SECRET"] = "passphrase"
+def test_only_three_descriptors_and_known_variables_are_inherited(tmp_path, monkeypatch):
+    monkeypatch.setenv("MODELWARD_SECRET", "passphrase")
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
     descriptor = os.open(tmp_path, os.O_RDONLY)
     os.set_inheritable(descriptor, True)  # noqa: FBT003 - its own signature
     try:
@@ -229,12 +230,12 @@ found["limits"] = [resource.getrlimit(what) for what in
         )
     finally:
         os.close(descriptor)
-        del os.environ["MODELWARD_SECRET"]
 
     assert found["descriptors"] == [0, 1, 2]
     assert found["variables"] == [
         "LC_ALL",
         "OMP_NUM_THREADS",
+        "OPENBLAS_CORETYPE",
         "OPENBLAS_NUM_THREADS",
         "PYTHONPATH",
     ]

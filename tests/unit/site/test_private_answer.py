@@ -150,13 +150,21 @@ def test_the_share_of_positives_is_noised_and_the_same_in_every_round():
     study, people = private_study(ADJUSTED), cohort(4000)
     event = plan_of(study).statistics
     assert event is not None
-    odds = [private_answer._noised_odds(study, people, event, bytes([n]) * 32) for n in (1, 2)]
+    shares = [
+        private_answer._noised_share(study, people, event, bytes([n]) * 32) for n in (1, 2)
+    ]
 
     share = people.y.mean()
 
-    assert odds[0] != odds[1]
-    assert odds[0] == private_answer._noised_odds(study, people, event, bytes([1]) * 32)
+    assert shares[0] != shares[1]
+    assert shares[0] == private_answer._noised_share(study, people, event, bytes([1]) * 32)
+    odds = [private_answer._odds(each) for each in shares]
     assert odds == pytest.approx([np.log(share / (1 - share))] * 2, abs=0.3)
+
+
+def test_noised_shares_weigh_both_outcomes_alike_within_a_bound():
+    assert private_answer._weights(0.2) == pytest.approx((0.625, 2.5))
+    assert private_answer._weights(1e-9) == pytest.approx((0.5 / 0.99, 50.0))
 
 
 def test_a_private_study_without_a_booking_computes_nothing():

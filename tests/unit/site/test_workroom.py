@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -18,14 +19,15 @@ from modelward.artifact.store import Store
 from modelward.core.task import Task
 from modelward.errors import StorageError, TrainingFailed
 from modelward.readers.open import open_cohort
-from modelward.site.answer import Computed
+from modelward.site.answer import Computed, compute
 from modelward.site.snapshot import CohortFacts, write_snapshot
 from modelward.site.trainer_line import LONGEST_REPLY, Line
 from modelward.site.workroom import OFFER, Workroom
 from modelward.study.answers import answer_to
 from modelward.study.model import initial
+from modelward.study.read import parse
 from modelward.study.scaling import Scaling
-from tests.sites import make_site, newton
+from tests.sites import FEDAVG, make_site, newton
 
 STATISTICS = Task(study=newton().sha256, round_no=0, kind="statistics")
 SCHEMA = answer_to(newton(), "statistics")[1]
@@ -244,3 +246,25 @@ def test_a_trainer_that_systemd_starts_gives_the_same_bits(tmp_path):
 
     assert ours.tensors
     assert bundle.to_bytes(ours.tensors, SCHEMA) == bundle.to_bytes(theirs.tensors, SCHEMA)
+
+
+def test_what_a_site_keeps_goes_in_and_out_of_the_trainer_as_in_one_process(tmp_path):
+    study = parse(FEDAVG.replace('strategy = "fedavg"', 'strategy = "scaffold"'))
+    site = make_site(tmp_path / "a", 1)
+    cohort = open_cohort(site / "dataset.toml", study)
+    facts, models = write_snapshot(cohort, study, site, bytes(32)), Store(tmp_path / "models")
+    fill = np.array([60.0, 1.0, 0.3])
+    start = initial(study, Scaling(center=fill, spread=np.ones(3), fill=fill))
+    digest, _ = models.put(start.tensors, start.schema)
+    task = Task(study=study.sha256, round_no=2, kind="train", model=digest)
+    kept = {"control": np.array([0.1, -0.2, 0.3, 0.0], np.float32)}
+    expected = compute(task, study, replace(start, kept=kept), cohort, "a")
+
+    room = Workroom(site, "a", study, facts, "none")
+    try:
+        found = room.compute(task, models, None, kept)
+    finally:
+        room.close()
+
+    assert bundle.to_bytes(found.tensors) == bundle.to_bytes(expected.tensors)
+    assert bundle.to_bytes(found.kept) == bundle.to_bytes(expected.kept)

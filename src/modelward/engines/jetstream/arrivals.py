@@ -1,11 +1,11 @@
 """What sites send, taken in: the hub's receiving half, in the wire's thread.
 
-    pull -> signature, time, sequence -> message on disk -> artifact on disk -> acknowledge
+    pull -> signature, time, sequence -> message and artifact on disk -> given, acknowledged
 
-A message is on disk before anything else is done about it, in the order in which messages
-came: then one that comes again, after a crash or because its time had not come, is known,
-and is not taken for a replay. An answer to a closed question is kept in the book and not
-used.
+A message is in the book in the order in which messages came, and on disk before it is given
+or acknowledged: then one that comes again, after a crash or because its time had not come,
+is known, and is not taken for a replay. Several that come together are synced together. An
+answer to a closed question is kept in the book and not used.
 """
 
 import asyncio
@@ -22,7 +22,8 @@ from modelward.engines.jetstream import objects
 from modelward.engines.jetstream.journal import Journal
 from modelward.engines.jetstream.line import Line
 from modelward.engines.jetstream.parcel import LARGEST, being_worked_on, check_attached, unpack
-from modelward.engines.jetstream.questions import Questions
+from modelward.engines.jetstream.pull import pull
+from modelward.engines.jetstream.questions import Question, Questions
 from modelward.engines.jetstream.received import Received, answer_of
 from modelward.errors import ModelwardError, StorageError
 
@@ -66,7 +67,7 @@ class Arrivals:
 
     async def serve(self) -> None:
         """Pull messages and work on several at once."""
-        async for message in self._line.pull("ANS", "hub", batch=64):
+        async for message in pull(self._line, "ANS", "hub", batch=64):
             await self._places.acquire()
             work = asyncio.create_task(self._take(message))
             self._work.add(work)
@@ -115,29 +116,32 @@ class Arrivals:
                 await asyncio.to_thread(book.keep, envelope.study, raw)
                 return True
             task, entry = answer_of(envelope)
-            await asyncio.to_thread(book.keep, envelope.study, raw)
-        if self._questions.get(task) is None:
-            if not self._questions.is_past(task, envelope) and not self.is_over(envelope):
-                return False
+            kept = book.put(envelope.study, raw)
+        on_disk = [asyncio.to_thread(kept)]
+        question = self._questions.get(task)
+        if question is not None and entry is not None:
+            on_disk.append(self._store(site, entry, attached))
+        await asyncio.gather(*on_disk)
+        if question is not None:
+            await self._give(site, question, envelope, entry)
+        elif self._questions.is_past(task, envelope) or self.is_over(envelope):
             self._journal("answer-late", site=site, round=envelope.round_no)
-        elif entry is not None:
-            await self._store(site, entry, attached)
-        await self._give(site, task, envelope)
+        else:
+            return False
         self._journal("answer", site=site, round=envelope.round_no, again=again)
         if entry is not None and attached is None:
             await objects.purge(self._line, f"up-{site}", entry.sha256)
         return True
 
-    async def _give(self, site: str, task: str, envelope: Envelope) -> None:
+    async def _give(
+        self, site: str, question: Question, envelope: Envelope, entry: Card | None
+    ) -> None:
         """Give an answer to whoever asks for it."""
-        question = self._questions.get(task)
-        if question is None:
-            return
         if envelope.body["decision"] == "failed":
             self._journal("site-failed", site=site, round=envelope.round_no)
-            question.arrived.put(Refusal(site, task))
+            question.arrived.put(Refusal(site, question.task.id))
             return
-        answer = await asyncio.to_thread(self._received.known, question.task, site, self._clock)
+        answer = await asyncio.to_thread(self._received.stored, question.task, site, entry)
         if answer is not None:
             question.arrived.put(answer)
 

@@ -10,10 +10,13 @@ and is dropped. Messages are small; artifacts are elsewhere.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -43,16 +46,18 @@ class _Study:
 
     Attributes:
         file: Where they lie.
+        lost: Whether the disk did not take something that is remembered here.
         seen: Sender -> sequence -> digest.
         last: What we said last: its kind, round and hash of the body, and the message.
-        answers: (task id, site) -> the message that answers it.
+        answers: (task id, site) -> round, and the message that answers it.
         artifacts: (site, hash of a released artifact) -> its last round.
     """
 
     file: AppendFile
+    lost: bool = False
     seen: dict[str, dict[int, str]] = field(default_factory=dict)
     last: tuple["_Words", bytes] | None = None
-    answers: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    answers: dict[tuple[str, str], tuple[int, bytes]] = field(default_factory=dict)
     artifacts: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
@@ -129,8 +134,9 @@ class Book:
             said = last[1] if last is not None and last[0] == words else None
             if said is None or not self._valid(said, now):
                 said = self.write(kind, study=study, round_no=round_no, body=body, now=now)
-            self.keep(study, *(() if after is None else (after,)), said)
-            return said
+            on_disk = self.put(study, *(() if after is None else (after,)), said)
+        on_disk()
+        return said
 
     def keep(self, study: str, *messages: bytes) -> None:
         """Put messages on disk, in this order; those that are here already are passed over.
@@ -138,14 +144,50 @@ class Book:
         Raises:
             StorageError: If they cannot be written; then none is kept.
         """
+        self.put(study, *messages)()
+
+    def put(self, study: str, *messages: bytes) -> Callable[[], None]:
+        """Keep messages, in this order; those that are here already are passed over.
+
+        Returns:
+            What waits until they are on disk; several waiters have one sync between them.
+            It raises StorageError if the disk did not take them: then none is kept.
+
+        Raises:
+            StorageError: If they cannot be written; then none is kept.
+        """
         with self._lock:
             book = self._of(study)
-            new = [raw for raw in messages if not _is_known(book, raw)]
-            if not new:
-                return
-            book.file.append(b"".join(raw + b"\n" for raw in new))
-            for raw in new:
-                _index(book, raw, self._party)
+            new = [each for each in map(_Read.of, messages) if not each.is_in(book)]
+            if new:
+                with self._whole(study, book):
+                    book.file.write(b"".join(each.raw + b"\n" for each in new))
+            for each in new:
+                _index(book, each, self._party)
+        return partial(self._sync, study, book)
+
+    def _sync(self, study: str, book: _Study) -> None:
+        with self._whole(study, book):
+            book.file.sync()
+
+    @contextmanager
+    def _whole(self, study: str, book: _Study) -> Iterator[None]:
+        """Forget what is remembered of a study whose file took something back."""
+        if book.lost:
+            raise StorageError(
+                f"{book.file.path} did not take a message",
+                why="a message counts only when it is on disk",
+                remedy="free space on that disk; what was not kept comes again",
+            )
+        try:
+            yield
+        except StorageError:
+            with self._lock:
+                book.lost = True
+                book.file.close()
+                if self._studies.get(study) is book:
+                    del self._studies[study]  # it is read again from what is on disk
+            raise
 
     def repeats(self, raw: bytes, envelope: Envelope) -> bool:
         """Return whether these very bytes were kept before.
@@ -160,7 +202,7 @@ class Book:
     def answer(self, study: str, task: str, site: str) -> bytes | None:
         """Return the message in which `site` answers `task`, or None."""
         with self._lock:
-            return self._of(study).answers.get((task, site))
+            return self._of(study).answers.get((task, site), (0, None))[1]
 
     def forget(self, study: str, round_no: int) -> list[tuple[str, str]]:
         """Drop from memory what belongs to rounds before `round_no`; the file keeps it.
@@ -170,7 +212,7 @@ class Book:
         """
         with self._lock:
             book = self._of(study)
-            book.answers = {k: v for k, v in book.answers.items() if _round(v) >= round_no}
+            book.answers = {k: v for k, v in book.answers.items() if v[0] >= round_no}
             artifacts = book.artifacts
             old = [each for each, last in artifacts.items() if last < round_no]
             for each in old:
@@ -240,8 +282,21 @@ def _least(folder: Path) -> int:
         ) from error
 
 
-def _round(raw: bytes) -> int:
-    return int(parse_strict(raw, what="message")["round"])
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A message, its fields, and what it is remembered by."""
+
+    raw: bytes
+    said: Mapping[str, Any]
+    digest: str
+
+    @classmethod
+    def of(cls, raw: bytes) -> Self:
+        return cls(raw, parse_strict(raw, what="message"), digest(raw))
+
+    def is_in(self, book: _Study) -> bool:
+        seen = book.seen.get(self.said["sender"], {})
+        return seen.get(self.said["sequence"]) == self.digest
 
 
 def _load(book: _Study, party: str) -> None:
@@ -249,29 +304,24 @@ def _load(book: _Study, party: str) -> None:
     for line in book.file.lines():
         if not line.endswith(b"\n"):
             break
-        _index(book, line[:-1], party)
+        _index(book, _Read.of(line[:-1]), party)
         whole += len(line)
     if whole < book.file.size:
         book.file.cut(whole)
 
 
-def _is_known(book: _Study, raw: bytes) -> bool:
-    said = parse_strict(raw, what="message")
-    return book.seen.get(said["sender"], {}).get(said["sequence"]) == digest(raw)
-
-
-def _index(book: _Study, raw: bytes, party: str) -> None:
+def _index(book: _Study, read: _Read, party: str) -> None:
     """Remember a message of our own file; its signature was checked when it came."""
-    said = parse_strict(raw, what="message")
+    said = read.said
     seen = book.seen.setdefault(said["sender"], {})
-    seen[said["sequence"]] = digest(raw)
+    seen[said["sequence"]] = read.digest
     if len(seen) > REMEMBERED:
         del seen[min(seen)]
     task = said["body"].get("task")
     if said["sender"] == party:
         words = (said["kind"], said["round"], canonical_hash(said["body"]))
-        book.last = (words, raw)
+        book.last = (words, read.raw)
     if said["kind"] == "answer" and isinstance(task, str):
-        book.answers[task, said["sender"]] = raw
+        book.answers[task, said["sender"]] = said["round"], read.raw
         if said["body"]["card"] is not None:
             book.artifacts[said["sender"], said["body"]["card"]["sha256"]] = said["round"]

@@ -15,7 +15,7 @@ from modelward import durable
 from modelward.engines.jetstream import server
 from modelward.engines.jetstream.configuration import Limits, Server, configuration
 from modelward.engines.jetstream.identity import Identity
-from modelward.engines.jetstream.transport import Way
+from modelward.engines.jetstream.way import Way
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.network import read_network
 from modelward.joining.site_folder import SiteFolder

@@ -7,11 +7,10 @@ is killed finds it there, and whoever is asked the same again sends the same byt
 The network lives in a thread of its own; `ask` is an ordinary generator. What is older
 than the round being asked is forgotten, here and on the server.
 
-Taking in what sites send is arrivals.py's business.
+Sending to sites is departures.py's business, taking in what they send is arrivals.py's.
 """
 
 import asyncio
-import mmap
 import queue
 import threading
 import time
@@ -33,27 +32,18 @@ from modelward.artifact.store import Store
 from modelward.core.canonical import Json
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Refusal
-from modelward.engines.jetstream import objects
 from modelward.engines.jetstream.arrivals import Arrivals
 from modelward.engines.jetstream.book import Book
+from modelward.engines.jetstream.departures import Departures
 from modelward.engines.jetstream.identity import Identity
 from modelward.engines.jetstream.journal import Journal, silent
-from modelward.engines.jetstream.line import Line, Rejected
-from modelward.engines.jetstream.objects import Pieces
-from modelward.engines.jetstream.parcel import INLINE, pack
-from modelward.engines.jetstream.presence import Presence
+from modelward.engines.jetstream.line import Line
+from modelward.engines.jetstream.presence import Presence, now
 from modelward.engines.jetstream.questions import Question, Questions
 from modelward.engines.jetstream.received import Received
-from modelward.engines.jetstream.site_end import now
 from modelward.errors import EngineFailed, ModelwardError
 
 T = TypeVar("T")
-
-STILL_S = 5.0
-"""Seconds after which is looked whether the site that is written to is still a member."""
-
-ASK_AGAIN_S = 15.0
-"""How often it is checked that a site that has not answered still has its task."""
 
 LOOK_S = 0.5
 """How often a question is held against `may_go_on`, seconds."""
@@ -85,6 +75,7 @@ class JetStream:
 
     Attributes:
         presence: Who is there.
+        departures: Sends to sites.
         arrivals: Takes in what sites send.
         may_go_on: Whether a study's questions may be waited for; its SHA-256 is given.
     """
@@ -100,17 +91,18 @@ class JetStream:
     ) -> None:
         self._sites, self._journal = sites, journal
         self._book = Book(folder / "letters", "hub", key)
-        self._models = Store(models)
         self._received = Received(folder / "inbox", self._book, sites)
         self._questions = Questions()
         self.presence = Presence("hub", sites, folder / "health.json", journal)
-        self._in_order = asyncio.Lock()
         self.clock: Callable[[], datetime] = now
         self.may_go_on: Callable[[str], bool] = lambda _: True
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="wire", daemon=True)
         self._thread.start()
         self._line = self._call(Line.dial(identity, journal, patience_s=30)).result()
+        self.departures = Departures(
+            self._line, self._book, Store(models), sites, self._questions, journal
+        )
         self.arrivals = Arrivals(
             self._line, self._received, self._questions, journal, self.clock
         )
@@ -141,7 +133,6 @@ class JetStream:
                 remedy="leave [privacy] aggregation out, or simulate the study",
             )
         end = None if deadline_s is None else time.monotonic() + deadline_s
-        self._received.forget(task)
         with self._questions.asking(task, sites) as question:  # what comes from now on is heard
             for site in sorted(sites):
                 known = self._received.known(task, site, self.clock)
@@ -149,6 +140,7 @@ class JetStream:
                     question.missing.discard(site)
                     yield known
             if not question.missing:
+                self._received.forget(task)
                 return
             sending = self._call(self._send(question))
             try:
@@ -171,11 +163,11 @@ class JetStream:
         body: Mapping[str, Json],
     ) -> None:
         """Send a signed message to `sites`; it waits on the server for who is not there."""
-        self._call(self._tell(sites, kind, study, round_no, body)).result()
+        self._call(self.departures.tell(sites, kind, study, round_no, body)).result()
 
     def post(self, site: str, message: bytes) -> None:
         """Send a message as it is; it waits for the site if need be."""
-        self._call(self._post(site, message, digest(message))).result()
+        self._call(self.departures.post(site, message, digest(message))).result()
 
     def give_certificate(self, site: str, pem: str) -> None:
         """Send a renewed certificate to its site."""
@@ -207,6 +199,12 @@ class JetStream:
 
     def _call(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
         return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    async def _send(self, question: Question) -> None:
+        """Ask, forget earlier rounds while sites work, and see to it that it stays asked."""
+        await self.departures.ask(question, question.missing)
+        await asyncio.to_thread(self._received.forget, question.task)
+        await self.departures.ask_again(question)
 
     def _await(
         self, question: Question, sending: "Future[None]", end: float | None
@@ -246,85 +244,3 @@ class JetStream:
         for work in asyncio.all_tasks() - {asyncio.current_task()}:
             work.cancel()
         await asyncio.sleep(0)
-
-    async def _send(self, question: Question) -> None:
-        """Send the task to every site that is missing, and see to it that it stays sent."""
-        task = question.task
-        attached = await self._attach(task)
-        body: dict[str, Json] = {"kind": task.kind, "model": task.model}
-        sites, times = sorted(question.missing), 0
-        while True:
-            async with self._in_order:
-                message = await self._say("task", task.study, task.round_no, body)
-                named = f"{digest(message)}:{times}"
-                await self._post_to(sites, pack(message, attached), named)
-            await asyncio.sleep(ASK_AGAIN_S)
-            times += 1
-            sites = [s for s in sorted(question.missing) if not await self._waiting(s)]
-            for site in sites:
-                self._journal("asked-again", site=site, round=task.round_no)
-
-    async def _tell(
-        self,
-        sites: Sequence[str],
-        kind: Kind,
-        study: str,
-        round_no: int,
-        body: Mapping[str, Json],
-    ) -> None:
-        async with self._in_order:
-            letter = await self._say(kind, study, round_no, body)
-            await self._post_to(sites, letter, digest(letter))
-
-    async def _say(
-        self, kind: Kind, study: str, round_no: int, body: Mapping[str, Json]
-    ) -> bytes:
-        return await asyncio.to_thread(
-            self._book.say, kind, study=study, round_no=round_no, body=body, now=self.clock()
-        )
-
-    async def _post_to(self, sites: Sequence[str], payload: bytes, named: str) -> None:
-        await asyncio.gather(*(self._post(site, payload, named) for site in sites))
-
-    async def _post(self, site: str, payload: bytes, named: str) -> None:
-        """Repeat until the server has it, or until the site is no member any more."""
-        marked = {"Nats-Msg-Id": f"{named}:{site}"}
-        while site in self._sites:
-            try:
-                await asyncio.wait_for(
-                    self._line.call(f"fl.task.{site}", payload, marked), STILL_S
-                )
-            except TimeoutError:
-                continue  # nobody takes what is for a site that was removed meanwhile
-            except Rejected as rejected:
-                self._journal("task-waits", site=site, said=rejected.text)
-                await asyncio.sleep(1)
-            else:
-                return
-
-    async def _waiting(self, site: str) -> bool:
-        """Return whether the server holds a task for `site` that it has not acknowledged."""
-        try:
-            info = await self._line.call(f"$JS.API.CONSUMER.INFO.TASKS.{site}", b"")
-        except Rejected:
-            return True  # it was removed: nothing can be sent to it
-        return bool(info["num_pending"] or info["num_ack_pending"])
-
-    async def _attach(self, task: Task) -> bytes | None:
-        """Return the model to send along, or None when there is none or it is in the bucket."""
-        if task.model is None:
-            return None
-        path = self._models.path(task.model)
-        if path.stat().st_size <= INLINE:
-            return path.read_bytes()
-        parts = await asyncio.to_thread(_mapped, path)
-        await objects.put(self._line, "hub", task.model, parts)
-        needed = {*self._questions.models(), task.model}
-        for old in await objects.names(self._line, "hub") - needed:
-            await objects.purge(self._line, "hub", old)
-        return None
-
-
-def _mapped(path: Path) -> Pieces:
-    with path.open("rb") as stream:
-        return Pieces([memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))])

@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 
 from nats.aio.client import Client, Srv
 
-from modelward.engines.jetstream.transport import Stream, Way, transport
+from modelward.engines.jetstream.transport import Stream
+from modelward.engines.jetstream.way import Way
+from modelward.engines.jetstream.websocket import WebSocket
 
 CONNECT_S = 10.0
 """Longest that one attempt may take."""
@@ -58,7 +60,8 @@ class _Routed(Client):
         s.last_attempt = monotonic()
         if self._stream is not None:
             self._stream.close()
-        self._stream = self._transport = transport(self._way)
+        kind = WebSocket if self._way.websocket else Stream
+        self._stream = self._transport = kind(self._way)
         await self._stream.connect(s.uri, 0, int(CONNECT_S))
 
 

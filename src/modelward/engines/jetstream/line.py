@@ -2,13 +2,14 @@
 
 What is sent here is repeated until the server has acknowledged it; every receiver can tell
 a repetition (message ids, expected sequences), so that is safe. A line that is silent is
-found out by pings and dialled again, with waits that grow to a few seconds.
+found out by pings and dialled again, with waits that grow to a few seconds. What a durable
+consumer has is pulled over it by pull.py.
 """
 
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -27,7 +28,6 @@ from modelward.errors import EngineFailed, MissingExtra
 REPLY_S = 30.0
 """Longest wait for one acknowledgement; a megabyte over a very slow link fits in."""
 
-PULL_S = 20.0
 PING_S = 5.0
 RETRY_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 
@@ -167,36 +167,6 @@ class Line:
         where = subject or self._client.new_inbox()
         return where, await self._client.subscribe(where, cb=deliver)
 
-    async def pull(self, stream: str, consumer: str, *, batch: int) -> AsyncIterator[Msg]:
-        """Yield the messages of a durable consumer for ever, asking for `batch` at a time."""
-        arrived: asyncio.Queue[Msg | None] = asyncio.Queue()
-
-        def changed() -> None:
-            arrived.put_nowait(None)
-
-        inbox, subscription = await self.listen(None, arrived.put_nowait)
-        self.on_return(changed)
-        request = json.dumps({"batch": batch, "expires": int(PULL_S * 1e9)}).encode()
-        try:
-            left = 0
-            while True:
-                if left <= 0:
-                    subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
-                    await self.say(subject, request, reply=inbox)
-                    left = batch
-                message = await _next(arrived, PULL_S + 5)
-                status = None if message is None else (message.headers or {}).get("Status")
-                if message is not None and status is None:
-                    left -= 1
-                    yield message
-                elif status != "100":  # anything but a heartbeat ends the request
-                    left = 0
-                    if status == "503":
-                        await asyncio.sleep(RETRY_S[3])
-        finally:
-            self.off_return(changed)
-            await _quietly(subscription)
-
     async def close(self) -> None:
         """Send what is pending and hang up."""
         self._up.clear()
@@ -281,18 +251,6 @@ class Line:
     def _changed(self) -> None:
         for call in list(self._returns):
             call()
-
-
-async def _next(arrived: "asyncio.Queue[Msg | None]", wait_s: float) -> Msg | None:
-    try:
-        return await asyncio.wait_for(arrived.get(), wait_s)
-    except TimeoutError:
-        return None
-
-
-async def _quietly(subscription: Subscription) -> None:
-    with suppress(NatsError, OSError):
-        await subscription.unsubscribe()
 
 
 def _no_line(identity: Identity, said: str) -> EngineFailed:

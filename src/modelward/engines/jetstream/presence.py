@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -143,6 +144,7 @@ class Presence:
         self.protocols[name] = protocol
 
 
+@cache
 def _version() -> str:
     try:
         return version("modelward")

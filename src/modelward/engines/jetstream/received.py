@@ -64,6 +64,10 @@ class Received:
         _, entry = answer_of(envelope)
         if envelope.body["decision"] == "failed":
             return None  # it may succeed another time
+        return self.stored(task, site, entry)
+
+    def stored(self, task: Task, site: str, entry: Card | None) -> Answer | None:
+        """Return the answer that says `entry`; None if its artifact is not on disk."""
         if entry is None:
             return Refusal(site, task.id)
         if not self.path(entry).exists():

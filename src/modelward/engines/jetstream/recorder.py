@@ -21,6 +21,7 @@ from modelward.engines.jetstream.identity import Identity
 from modelward.engines.jetstream.journal import Journal, silent
 from modelward.engines.jetstream.line import Line, Rejected
 from modelward.engines.jetstream.parcel import unpack
+from modelward.engines.jetstream.pull import pull
 from modelward.engines.jetstream.streams import CARRIED
 from modelward.ledger.appendfile import AppendFile
 from modelward.report.carried import FILE, Carried
@@ -79,7 +80,7 @@ class Recorder:
         file = AppendFile(self._path)
         _repair(file)
         try:
-            async for message in line.pull(CARRIED, "hub", batch=BATCH):
+            async for message in pull(line, CARRIED, "hub", batch=BATCH):
                 found = line_of(message)
                 await asyncio.to_thread(file.append, found.text().encode())
                 await message.ack()

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -22,6 +22,7 @@ from modelward import durable
 from modelward.artifact.card import fingerprint
 from modelward.artifact.envelope import Envelope
 from modelward.core.study import Study
+from modelward.engines.jetstream.clockwork import Clockwork
 from modelward.engines.jetstream.hub_end import JetStream
 from modelward.engines.jetstream.journal import Journal
 from modelward.engines.jetstream.witnessing import Witnessing
@@ -55,26 +56,6 @@ class Manner:
     watch: Watch = lambda *_: None
     at_once: int = AT_ONCE
     unasked: bool = False
-
-
-@dataclass(slots=True)
-class Clockwork:
-    """How long rounds took, from the first question to the commit.
-
-    Attributes:
-        round_ms: Milliseconds of each finished round, in order.
-    """
-
-    round_ms: list[float] = field(default_factory=list)
-    _began: dict[int, float] = field(default_factory=dict)
-
-    def see(self, progress: Progress) -> None:
-        """Take in what the hub is doing."""
-        if progress.finished is None:
-            self._began.setdefault(progress.round_no, time.perf_counter())
-        elif progress.round_no in self._began:
-            took = time.perf_counter() - self._began.pop(progress.round_no)
-            self.round_ms.append(took * 1000)
 
 
 @dataclass(slots=True)

@@ -16,7 +16,8 @@ from modelward.artifact.decision import MESSAGE
 from modelward.artifact.envelope import Envelope
 from modelward.engines.jetstream import folders
 from modelward.engines.jetstream.journal import Journal
-from modelward.engines.jetstream.site_end import News, SiteEnd
+from modelward.engines.jetstream.news import News
+from modelward.engines.jetstream.site_end import SiteEnd
 from modelward.errors import MessageRefused, ModelwardError
 from modelward.gate.policy_file import read_policy
 from modelward.joining.site_folder import SiteFolder
@@ -75,7 +76,7 @@ class SiteNode:
         self.end.on_refused = self._refused
         self.end.on_certificate = lambda pem: self.folder.renew(pem, now())
         self.end.on_stop = self.keeper.interrupt
-        self.end.news = self._all_news
+        self.end.telling.news = self._all_news
 
     def serve(self) -> None:
         """Serve until `stop` is called. Blocks."""

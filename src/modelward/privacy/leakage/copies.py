@@ -68,14 +68,14 @@ class Passages:
     """Fingerprints of a cohort, made once.
 
     Args:
-        images: [n, height, width] or None.
+        images: [n, height, width] or [n, depth, height, width], or None.
         tables: The same rows on several scales, each [n, columns]; no missing values.
     """
 
     def __init__(
         self, images: NDArray[Any] | None, tables: Sequence[NDArray[np.float64]] = ()
     ) -> None:
-        found = [] if images is None else [images, images.transpose(0, 2, 1)]
+        found = [] if images is None else [images, np.swapaxes(images, -1, -2)]
         found += list(tables) + [table.T for table in tables]
         self._prints, self._owners = _index(found)
         self._widths = sorted({t.shape[1] for t in tables if t.shape[1] >= SHORTEST_ROW})

@@ -1,5 +1,6 @@
 """Messages are kept whole, known again, and refused when they are replayed."""
 
+import os
 from datetime import datetime, timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from modelward.artifact.envelope import Envelope, seal, unseal
 from modelward.engines.jetstream.book import REMEMBERED, VALID, Book, restored
 from modelward.errors import MessageRefused, StorageError
+from tests.disks import largest_file
 from tests.letters import HUB, MODEL, MORNING, STRANGER, STUDY, letter
 
 BODY = {"kind": "train", "model": MODEL}
@@ -100,6 +102,41 @@ def test_the_same_message_twice_is_kept_once(tmp_path, book):
     book.keep(STUDY, raw, raw)
 
     assert (tmp_path / f"{STUDY}.jsonl").read_bytes() == raw + b"\n"
+    assert book.repeats(raw, read(raw))
+
+
+def test_messages_that_come_together_are_synced_together(tmp_path, book, monkeypatch):
+    book.keep(STUDY, written(book))
+    messages = [seal(letter(sequence=n, sender="north"), STRANGER) for n in (1, 2, 3)]
+    waiting = [book.put(STUDY, each) for each in messages]
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def counted(descriptor: int) -> None:
+        synced.append(descriptor)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", counted)
+
+    for on_disk in waiting:
+        on_disk()
+
+    assert len(synced) == 1
+    lines = (tmp_path / f"{STUDY}.jsonl").read_bytes().splitlines()
+    assert lines[1:] == messages
+
+
+def test_a_message_that_a_full_disk_took_back_is_not_taken_for_kept(book):
+    raw = written(book)
+    with largest_file(len(raw) + 10):
+        on_disk = book.put(STUDY, raw)
+        with pytest.raises(StorageError, match="could not take"):
+            book.put(STUDY, seal(letter(sequence=1, sender="north"), STRANGER))
+        with pytest.raises(StorageError, match="did not take"):
+            on_disk()
+
+    assert not book.repeats(raw, read(raw))
+    book.keep(STUDY, raw)
     assert book.repeats(raw, read(raw))
 
 

@@ -1,0 +1,54 @@
+"""Optional tables of `[plan]`: how a site steps, and what it keeps to itself.
+
+Every one is absent unless written, and leaves no trace in a study's hash then
+(docs/decisions/0017-absent-keys-are-absent.md).
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from modelward.core.terms import Count, Part, Positive
+
+
+class LocalTraining(Part):
+    """`[plan.local]`: what a site's own steps do beside going downhill."""
+
+    steps: Count | None = Field(
+        default=None,
+        description="Steps of a round at every site, in place of plan.local_epochs.",
+    )
+    proximal: Positive | None = Field(
+        default=None,
+        description="Pull back to the model of the round (FedProx's mu, Li et al. 2020).",
+    )
+    sharpness: Positive | None = Field(
+        default=None,
+        description="Length of the climb before each step (SAM's rho, Foret et al. 2021).",
+    )
+    alpha: Positive | None = Field(
+        default=None, description="FedDyn's alpha; 0.01 if absent (Acar et al. 2021)."
+    )
+
+
+class Personal(Part):
+    """`[plan.personal]`: a model of each site's own beside or within the common one.
+
+    What is a site's own is trained there, kept there, and sent to nobody.
+    """
+
+    kind: Literal["fine-tune", "ditto", "apfl", "head", "head-first", "norms"] = Field(
+        description="The common model trained on for each site, with held-out stopping; a "
+        "second model pulled to it (Ditto, Li et al. 2021) or mixed with it (APFL, Deng et al. "
+        "2020); or the last layer (FedPer, Arivazhagan et al. 2019; FedRep, Collins et al. "
+        "2021) or the normalisation (FedBN, Li et al. 2021) of its own."
+    )
+    epochs: Count | None = Field(
+        default=None,
+        description="Passes over the site's own part in a round, 1 if absent; for fine-tune, "
+        "at most, after the last round, 10 if absent.",
+    )
+    pull: Positive | None = Field(default=None, description="Ditto's lambda; 0.1 if absent.")
+    mix: float | None = Field(
+        default=None, gt=0, le=1, description="APFL's alpha before round 1; 0.5 if absent."
+    )

@@ -1,0 +1,1 @@
+"""Institutions exchange models, not data, and nobody aggregates."""

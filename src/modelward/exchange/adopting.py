@@ -1,0 +1,269 @@
+"""From what others offer to what the ward uses: candidates, ballots, choice, decision.
+
+    candidates   the local model, every pooler over the artifacts in use, a student of them
+    ballots      how each candidate does on own validation, told to the others by the gate
+    choice       the candidate that the sites prefer together, if it beats the local model
+    decision     of a named person; without one nothing changes
+
+All candidates are computed every time. The choice is made on private validation, own and
+reported; the reason is written down whether or not anything is adopted.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from modelward.core.canonical import Json, canonical_hash
+from modelward.errors import NotApproved
+from modelward.exchange import choose, home, judging, trust
+from modelward.exchange.choose import LOCAL, Choice, Evidence, Told
+from modelward.exchange.content import Voice
+from modelward.exchange.distil import distil, lesson
+from modelward.exchange.examples import Examples
+from modelward.exchange.families.family import Floats, Inputs
+from modelward.exchange.home import InUse
+from modelward.exchange.institution import Institution
+from modelward.exchange.judging import Said
+from modelward.exchange.learn import Steps
+from modelward.exchange.letter import stamp
+from modelward.exchange.pool import POOLERS, Opinion
+from modelward.exchange.probability import log_softmax
+from modelward.exchange.trust import Standing
+from modelward.exchange.voices import Spoken
+from modelward.ledger import kinds
+
+DISTILLED = "distilled"
+TEACHER = "prior-corrected"
+"""Which pooler teaches a student."""
+
+STUDY = Steps(epochs=60)
+"""How a student learns."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Everything that a choice is made from.
+
+    Attributes:
+        candidates: Name -> what it says of any example.
+        cards: Artifacts that the combinations are made of, sorted.
+        student: Parameters of the distilled model, if there is a shared set.
+    """
+
+    candidates: Mapping[str, Voice]
+    cards: tuple[str, ...]
+    student: Mapping[str, Floats] = field(default_factory=dict)
+
+    def id(self, name: str) -> str:
+        """Return the hash by which sites know that they mean the same combination."""
+        return canonical_hash({"candidate": name, "cards": list(self.cards)})
+
+
+def table(
+    here: Institution, found: Sequence[Spoken], standings: Mapping[str, Standing]
+) -> Table:
+    """Return every candidate, over the artifacts that trust lets in."""
+    used = sorted((s for s in found if standings[s.entry.sha].used), key=lambda s: s.entry.sha)
+    candidates: dict[str, Voice] = {LOCAL: home.local_voice(here.folder)}
+    if not used:
+        return Table(candidates, ())
+    for name in POOLERS:
+        candidates[name] = _pooled(name, used)
+    return Table(candidates, tuple(s.entry.sha for s in used))
+
+
+def with_student(here: Institution, made: Table, own: Examples) -> Table:
+    """Return the table with a model of the own family, taught by the pool, if it can be."""
+    if TEACHER not in made.candidates or here.question.shared is None:
+        return made
+    local, shared = home.local(here.folder), here.shared()
+    start = home.tensors_of(here.folder, local.sha256)
+    taught = made.candidates[TEACHER](shared)
+    family = local.made_with
+    student = distil(family, start, lesson(shared, taught, own.x, own.y), STUDY, local.seed)
+    voice = _student_voice(here, student)
+    return replace(made, candidates={**made.candidates, DISTILLED: voice}, student=student)
+
+
+def standings(here: Institution, found: Sequence[Spoken]) -> dict[str, Standing]:
+    """Return who is used, with reasons: reports, own quarantine, and what people decided."""
+    cards = {each.entry.sha: each.entry.card.site for each in found}
+    return trust.standings(cards, judging.reports(here, found), here.now, overrides(here))
+
+
+def overrides(here: Institution) -> dict[str, tuple[bool, str]]:
+    """Return what named persons decided about single artifacts, as the ledger has it."""
+    decided: dict[str, tuple[bool, str]] = {}
+    for entry in here.ledger:
+        said = str(entry.get("said"))
+        if entry["kind"] == "decision" and said in {"use it", "do not use it"}:
+            why = f"{entry['by']}: {entry['reason']}"
+            decided[str(entry["subject"])] = (said == "use it", why)
+    return decided
+
+
+def ballot(here: Institution, made: Table, own: Examples) -> list[str]:
+    """Tell the others how every combination does here; return the names that were new."""
+    classes, said = len(here.question.labels), []
+    units = np.bincount(own.valid_y, minlength=classes)
+    for name, voice in sorted(made.candidates.items()):
+        if name in {LOCAL, DISTILLED}:  # they differ from site to site
+            continue
+        picked = voice(own.valid_x).argmax(axis=1)
+        found = judging.told(picked, own.valid_y, classes, here.policy.min_cell)
+        if np.isnan(found).all():
+            continue
+        about: dict[str, Json] = {"candidate": name, "pool": made.id(name)}
+        body = judging.publish(here, about, Said(found, found, units))
+        if body is not None:
+            here.say("ballot", body)
+            said.append(name)
+    here.deliver()
+    return said
+
+
+def choice(
+    here: Institution, made: Table, own: Examples, *, own_population: bool = False
+) -> Choice:
+    """Return what to use, with the local model as the floor."""
+    classes = len(here.question.labels)
+    evidence = {
+        name: Evidence(
+            (voice(own.valid_x).argmax(axis=1) == own.valid_y).astype(np.float64),
+            _told_of(here, made, name),
+        )
+        for name, voice in made.candidates.items()
+    }
+    if own_population:
+        return choose.choose_here(evidence, own.valid_y, classes)
+    ballots = _ballots(here, made)
+    preferred = choose.vote(ballots) if len(ballots) > 1 else ""
+    return choose.choose(evidence, own.valid_y, classes, preferred=preferred)
+
+
+def adopt(here: Institution, made: Table, found: Choice, by: str) -> InUse:
+    """Use what was chosen, because the person `by` decides so; recorded first.
+
+    Raises:
+        NotApproved: If no person is named.
+    """
+    if not by.strip():
+        raise NotApproved(
+            f"nobody decided to use {found.chosen}",
+            why="nothing replaces a model in use without a named person's decision",
+            remedy="give your name: modelward exchange adopt SITE --by 'Dr Ada Byron'",
+        )
+    cards = () if found.chosen == LOCAL else made.cards
+    digest = ""
+    if found.chosen == DISTILLED:
+        digest = home.keep_bundle(here.folder, made.student)
+    here.ledger.append(
+        kinds.fields(
+            "decision",
+            study=here.question.sha256,
+            subject="the model in use",
+            said=f"use {found.chosen} for {found.population}",
+            by=by,
+            reason=found.reason,
+            cards=list(cards),
+        )
+    )
+    decided = InUse(
+        candidate=found.chosen,
+        cards=cards,
+        by=by,
+        reason=found.reason,
+        time=stamp(here.now),
+        sha256=digest,
+    )
+    home.use(here.folder, decided)
+    return decided
+
+
+def overrule(here: Institution, card: str, *, use: bool, by: str, reason: str) -> None:
+    """Have a named person decide about one artifact, whatever the gate says."""
+    if not by.strip() or not reason.strip():
+        raise NotApproved(
+            "an artifact is not overruled without a name and a reason",
+            why="whoever reads the ledger later must be able to ask somebody",
+            remedy="give --by and --reason",
+        )
+    here.ledger.append(
+        kinds.fields(
+            "decision",
+            study=here.question.sha256,
+            subject=card,
+            said="use it" if use else "do not use it",
+            by=by,
+            reason=reason,
+        )
+    )
+
+
+def _pooled(name: str, used: Sequence[Spoken]) -> Voice:
+    def voice(x: Inputs) -> Floats:
+        return POOLERS[name]([_opinion(each, x) for each in used])
+
+    return voice
+
+
+def _opinion(each: Spoken, x: Inputs) -> Opinion:
+    """Return an opinion whose prior is still in it only where the maker left it in."""
+    if each.entry.card.kind == "model":
+        return each.opinion(x)
+    flat = np.where(each.counts >= min(each.counts.max(), 10), each.counts.max(), each.counts)
+    return Opinion(each.voice(x), flat)
+
+
+def _student_voice(here: Institution, student: Mapping[str, Floats]) -> Voice:
+    family = home.local(here.folder).made_with
+    return lambda x: log_softmax(family.logits(student, x))
+
+
+def _told_of(here: Institution, made: Table, name: str) -> dict[int, list[Told]]:
+    """Return what trusted peers reported of a candidate, per class."""
+    told: dict[int, list[Told]] = {}
+    for reporter, said in _said_of(here, made, name).items():
+        if reporter == here.name:
+            continue
+        for cls in np.flatnonzero(~np.isnan(said.plain)):
+            heard = Told(float(said.plain[cls]), int(said.units[cls]))
+            told.setdefault(int(cls), []).append(heard)
+    return told
+
+
+def _said_of(here: Institution, made: Table, name: str) -> dict[str, Said]:
+    """Return reporter -> what it said last of a candidate; of trusted ones only."""
+    if name == DISTILLED:
+        return {}
+    local = name == LOCAL
+    wanted = _own_card(here) if local else made.id(name)
+    trusted, latest = _trusted(here, made), {}
+    for letter in here.book.letters("report" if local else "ballot"):
+        if letter.body.get("card" if local else "pool") != wanted:
+            continue
+        read = judging.read_report(letter, here.question.labels)
+        if read is not None and letter.sender in trusted:
+            latest[letter.sender] = read
+    return {reporter: latest[reporter] for reporter in sorted(latest)}
+
+
+def _trusted(here: Institution, made: Table) -> set[str]:
+    """Return whose reports and ballots count: makers of artifacts in use, and ourselves."""
+    entries = (here.book.entry(card) for card in made.cards)
+    return {entry.card.site for entry in entries if entry is not None} | {here.name}
+
+
+def _own_card(here: Institution) -> str:
+    own = here.book.catalogue(here.question.sha256, kinds=("model",), site=here.name)
+    return own[-1].sha if own else ""
+
+
+def _ballots(here: Institution, made: Table) -> dict[str, dict[str, Floats]]:
+    """Return reporter -> candidate -> recalls, of all who voted on these combinations."""
+    found: dict[str, dict[str, Floats]] = {}
+    for name in sorted(set(made.candidates) - {LOCAL, DISTILLED}):
+        for reporter, said in _said_of(here, made, name).items():
+            found.setdefault(reporter, {})[name] = said.recalls
+    return found

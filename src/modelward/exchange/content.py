@@ -1,0 +1,137 @@
+"""What the bundle of each kind holds, and how a foreign bundle is turned into probabilities.
+
+    model         the parameters of a family
+    adapter       its last layer alone (`out.weight`, `out.bias`), for a base named by hash
+    predictions   `levels`, one byte a class and row of the shared set (probability.py)
+    labels        `classes`, the class of each row of the shared set
+    prototypes    `means`, one flattened example a class; `spread`, their common scale
+
+Foreign bundles are data: tensors of a schema that is known beforehand, for families that are
+installed. A `Voice` is what such a bundle says of any example; predictions and labels have one
+only through a student (voices.py), because they are about the shared set and nothing else.
+"""
+
+from collections.abc import Callable
+from math import prod
+
+import numpy as np
+
+from modelward.core.tensors import Schema, Tensors, TensorSpec
+from modelward.errors import BadArtifact
+from modelward.exchange.card import Kind, Made
+from modelward.exchange.families import catalogue
+from modelward.exchange.families.family import Family, Floats, Inputs
+from modelward.exchange.probability import log_softmax
+from modelward.exchange.question import Question
+
+Voice = Callable[[Inputs], Floats]
+"""Examples in, log-probabilities out, [n, classes]."""
+
+LAST = "out."
+"""Prefix of the layer that an adapter replaces."""
+
+
+def schema_of(kind: Kind, made: Made, question: Question) -> Schema:
+    """Return the schema that a bundle of `kind` must have.
+
+    Raises:
+        BadArtifact: If its family is not installed or its inputs are not the question's.
+    """
+    if made.inputs != question.inputs:
+        raise BadArtifact(
+            f"the artifact is about inputs {list(made.inputs)}, not {list(question.inputs)}",
+            why="a model answers the question that it was made for",
+            remedy="offer it under a question of its own",
+        )
+    classes = len(question.labels)
+    if kind in {"predictions", "labels"} and question.shared is None:
+        raise _needs_shared(kind)
+    if kind == "predictions":
+        return Schema.of(TensorSpec("levels", "U8", (question.shared_units, classes)))
+    if kind == "labels":
+        return Schema.of(TensorSpec("classes", "U8", (question.shared_units,)))
+    if kind == "prototypes":
+        width = prod(question.inputs)
+        return Schema.of(
+            TensorSpec("means", "F32", (classes, width)), TensorSpec("spread", "F32", (1,))
+        )
+    whole = family_of(made).schema(question.shape)
+    if kind == "adapter":
+        return Schema.of(*(spec for spec in whole if spec.name.startswith(LAST)))
+    return whole
+
+
+def family_of(made: Made) -> Family:
+    """Return the installed family that a card names.
+
+    Raises:
+        BadArtifact: If there is none.
+    """
+    return catalogue.load(made.family, made.version)
+
+
+def model_voice(made: Made, tensors: Tensors) -> Voice:
+    """Return what a model says."""
+    family = family_of(made)
+    return lambda x: log_softmax(family.logits(tensors, x))
+
+
+def adapted(base: Tensors, adapter: Tensors) -> Tensors:
+    """Return the model that an adapter makes of its base.
+
+    Raises:
+        BadArtifact: If the base has no such layer.
+    """
+    for name, values in adapter.items():
+        if name not in base or base[name].shape != values.shape:
+            raise BadArtifact(
+                f"the base has no {name} of shape {list(values.shape)}",
+                why="an adapter fits the base that its card names, and no other model",
+                remedy="pull the base whose hash the card names",
+            )
+    return {**base, **adapter}
+
+
+def prototype_voice(tensors: Tensors) -> Voice:
+    """Return what class means say: the nearer, the likelier (a Gaussian of common width)."""
+    means = tensors["means"].astype(np.float64)
+    known = np.any(means != 0, axis=1)
+    width = max(float(tensors["spread"][0]), 1e-6)
+
+    def voice(x: Inputs) -> Floats:
+        flat = x.reshape(len(x), -1).astype(np.float64)
+        far = ((flat[:, None, :] - means[None]) ** 2).sum(axis=2)
+        return log_softmax(np.where(known, -far / (2 * width**2), -1e3))
+
+    return voice
+
+
+def prototypes(x: Inputs, y: Floats, classes: int, *, least: int, noise: Floats) -> Tensors:
+    """Return class means with noise, zero for classes of fewer than `least` units.
+
+    Args:
+        x: Training examples.
+        y: Their classes.
+        classes: How many there are.
+        least: Fewest units behind a mean.
+        noise: Standard normal draws, [classes, width]; scaled to the standard error of the
+            mean at `least` units, so that one unit more or less is not seen in it.
+    """
+    flat = x.reshape(len(x), -1).astype(np.float64)
+    means = np.zeros((classes, flat.shape[1]))
+    inside: list[Floats] = []
+    for cls in range(classes):
+        rows = flat[y == cls]
+        if len(rows) >= least:
+            means[cls] = rows.mean(axis=0) + noise[cls] * rows.std(axis=0) / least**0.5
+            inside.append(((rows - rows.mean(axis=0)) ** 2).sum(axis=1))
+    spread = np.sqrt(np.concatenate(inside).mean()) if inside else 1.0
+    return {"means": means.astype(np.float32), "spread": np.array([spread], np.float32)}
+
+
+def _needs_shared(kind: str) -> BadArtifact:
+    return BadArtifact(
+        f"{kind} are about a shared set, and the question has none",
+        why="predictions mean something only beside the examples they are of",
+        remedy="agree on a question that names a shared set",
+    )

@@ -1,0 +1,121 @@
+"""Taking back what was given, leaving, and who has what.
+
+A revocation is a letter: it reaches peers at their next contact, stops use there at once
+(terms are asked at every use, intake.py), and marks every descendant by lineage. Bytes that
+others hold are beyond reach, and nobody claims otherwise: their ledger says that they had
+them, and from when on they must not be used.
+"""
+
+from dataclasses import dataclass
+
+from modelward.errors import BadArtifact, NotApproved
+from modelward.exchange.institution import Institution
+from modelward.exchange.reading import named
+from modelward.ledger import kinds
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What went to one institution.
+
+    Attributes:
+        to: Who has it.
+        card: Hash of the card.
+        kind: What it is.
+        series: Of which series.
+        version: Which version.
+        time: When its arrival was acknowledged.
+        revoked: Why it must not be used, or "".
+    """
+
+    to: str
+    card: str
+    kind: str
+    series: str
+    version: int
+    time: str
+    revoked: str
+
+
+def revoke(here: Institution, card: str, *, by: str, reason: str) -> list[str]:
+    """Take an own artifact back; return every card that is marked, descendants included.
+
+    Raises:
+        BadArtifact: If it is another institution's.
+        NotApproved: If no person or reason is given.
+    """
+    _require_person(by, reason)
+    entry = named(here, card)
+    if entry.card.site != here.name:
+        raise BadArtifact(
+            f"{entry.sha[:12]}… is an artifact of {entry.card.site}",
+            why="only its maker takes an artifact back",
+            remedy="stop using it here: modelward exchange trust --drop, or ask its maker",
+        )
+    _decided(here, entry.sha, "revoke it", (by, reason))
+    with here.book.together():
+        marked = here.book.revoke(entry.sha, f"{here.name}: {reason}")
+        here.say("revocation", {"card": entry.sha, "reason": reason}, card=entry.sha)
+    here.deliver()
+    return marked
+
+
+def leave(here: Institution, *, by: str, reason: str) -> list[Given]:
+    """Leave the network: everything given is revoked. Return what was given to whom.
+
+    Raises:
+        NotApproved: If no person or reason is given.
+    """
+    _require_person(by, reason)
+    _decided(here, "the network", "leave it", (by, reason))
+    with here.book.together():
+        for entry in here.book.catalogue(here.question.sha256, site=here.name, every=True):
+            here.book.revoke(entry.sha, f"{here.name} left: {reason}")
+        here.say("farewell", {"reason": reason})
+    here.deliver()
+    return given(here)
+
+
+def given(here: Institution) -> list[Given]:
+    """Return what of ours arrived at whom, as they acknowledged it, by institution."""
+    found = []
+    for said in here.book.letters("acknowledgement"):
+        entry = here.book.entry(str(said.body["card"]))
+        if entry is None or entry.card.site != here.name:
+            continue
+        card = entry.card
+        found.append(
+            Given(
+                said.sender,
+                entry.sha,
+                card.kind,
+                card.series,
+                card.version,
+                said.issued,
+                entry.revoked,
+            )
+        )
+    return sorted(found, key=lambda each: (each.to, each.time, each.card))
+
+
+def _decided(here: Institution, subject: str, said: str, who: tuple[str, str]) -> None:
+    by, reason = who
+    here.ledger.append(
+        kinds.fields(
+            "decision",
+            study=here.question.sha256,
+            subject=subject,
+            said=said,
+            by=by,
+            reason=reason,
+        )
+    )
+
+
+def _require_person(by: str, reason: str) -> None:
+    if not by.strip() or not reason.strip():
+        raise NotApproved(
+            "nothing is taken back without a name and a reason",
+            why="peers and auditors ask who decided it, and why",
+            remedy="give --by and --reason",
+        )

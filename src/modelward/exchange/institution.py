@@ -1,0 +1,249 @@
+"""An institution in the network, as files in its site folder.
+
+    site.key policy.toml ledger/ outbox/     as for studies: one gate, one ledger
+    exchange/question.json                   what is answered
+    exchange/shared.safetensors              the shared set, if the question has one
+    exchange/introduction.json members/      who we are, and who else is in (members.py)
+    exchange/sealing.key                     opens what is sealed for us
+    exchange/intake.toml                     what we take in
+    exchange/book.sqlite                     what was said (book.py)
+    exchange/sealed/ taken/                  sealed artifacts on their way out; pulled ones
+    exchange/data.npz                        own examples; never leaves
+
+Everything a command does begins with `Institution.open`. The verbs are in offering.py,
+reading.py, judging.py, adopting.py and governing.py.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Self
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from modelward import durable
+from modelward.artifact import bundle
+from modelward.artifact.store import Store
+from modelward.core.ports import Carrier
+from modelward.errors import BadArtifact, EngineFailed, NotAdmitted
+from modelward.exchange import letter as letters
+from modelward.exchange import members, question
+from modelward.exchange.book import Book
+from modelward.exchange.families.family import Inputs
+from modelward.exchange.intake import Intake, read_intake
+from modelward.exchange.letter import Letter, stamp
+from modelward.exchange.members import Member
+from modelward.exchange.seal import Draw
+from modelward.gate.door import Door
+from modelward.gate.hold import Holding
+from modelward.gate.policy import Policy
+from modelward.gate.policy_file import read_policy
+from modelward.joining.keys import signing_key
+from modelward.ledger import kinds
+from modelward.ledger.log import Ledger
+from modelward.ledger.note import Signer
+from modelward.site.policy_record import note_policy
+from modelward.site.sent import Sent
+
+Clock = Callable[[], datetime]
+
+
+class Institution:
+    """An open institution; get one from `Institution.open`, then `close` it.
+
+    Attributes:
+        folder: Its `exchange` folder.
+        name: As it signs.
+        key: Its signing key.
+        carrier: The wire.
+        clock: The time.
+        draw: Where random bytes come from.
+        book: What was said.
+        ledger: Its ledger.
+        door: Its gate.
+        sent: Bytes that have left.
+        policy: What may leave.
+        intake: What may come in.
+        question: What is answered.
+        members: Who is in the network, itself included.
+    """
+
+    def __init__(self, site: Path, carrier: Carrier, clock: Clock, draw: Draw) -> None:
+        self.folder = site / "exchange"
+        self.carrier, self.clock, self.draw = carrier, clock, draw
+        self.members = members.members(self.folder / "members")
+        own = members.read(_bytes(self.folder / "introduction.json"))
+        self.name = own.name
+        self.question = question.from_json(_bytes(self.folder / "question.json"))
+        self.intake: Intake = read_intake(self.folder / "intake.toml")
+        self.policy: Policy = read_policy(site / "policy.toml")
+        self.key = signing_key(site / "site.key")
+        self.sealing = sealing_key(self.folder / "sealing.key")
+        self.taken = Store(self.folder / "taken")
+        signer = Signer(f"modelward/{self.name}", self.key)
+        self.ledger = Ledger.open(
+            site / "ledger", origin=signer.name, private_key=self.key, clock=clock
+        )
+        note_policy(self.ledger, self.policy)
+        people = ", ".join(sorted(self.policy.approvers))
+        holding = Holding(site / "held", self.policy.review, people)
+        self.door = Door(self.name, self.key, Store(site / "outbox"), self.ledger, holding)
+        self.sent = Sent(self.ledger, clock)
+        self.book = Book(self.folder / "book.sqlite")
+
+    @classmethod
+    def open(
+        cls, site: Path, carrier: Carrier, *, clock: Clock, draw: Draw = os.urandom
+    ) -> Self:
+        """Open the institution in a site folder.
+
+        Raises:
+            NotAdmitted: If it has not introduced itself.
+            BadArtifact: If question or shared set are not what they should be.
+            StorageError: If another process holds its ledger.
+        """
+        return cls(site, carrier, clock, draw)
+
+    @property
+    def now(self) -> datetime:
+        """The time."""
+        return self.clock()
+
+    def peer(self, name: str) -> Member:
+        """Return an admitted institution.
+
+        Raises:
+            NotAdmitted: If there is none of that name.
+        """
+        if name not in self.members:
+            raise NotAdmitted(
+                f"{name} is not admitted here",
+                why="only institutions whose keys were compared are heard",
+                remedy="take its introduction.json, compare, and modelward exchange admit",
+            )
+        return self.members[name]
+
+    def shared(self) -> Inputs:
+        """Return the shared set.
+
+        Raises:
+            BadArtifact: If it is not the one that the question names.
+        """
+        raw = _bytes(self.folder / "shared.safetensors")
+        found = sha256(raw).hexdigest()
+        if found != self.question.shared:
+            raise BadArtifact(
+                f"shared.safetensors has hash {found[:12]}…, the question names another set",
+                why="predictions are about the rows of one set, in one order",
+                remedy="take the shared set from whoever wrote the question",
+            )
+        return bundle.parse_any(raw)["x"]
+
+    def say(
+        self, kind: letters.Kind, body: Mapping[str, Any], *, card: str | None = None
+    ) -> Letter:
+        """Write the next letter of our box: ledger, then book, then the wire.
+
+        A wire that is down delays it: it is posted the next time (`deliver`).
+        """
+        place = self.book.place(self.name)
+        said = Letter(
+            kind=kind,
+            question=self.question.sha256,
+            sender=self.name,
+            number=place.number + 1,
+            previous=place.digest,
+            issued=stamp(self.now),
+            body=dict(body),
+        )
+        raw = letters.write(said, self.key)
+        about = {"card": card} if card else {}
+        self.ledger.append(
+            kinds.fields(
+                "letter",
+                study=self.question.sha256,
+                number=said.number,
+                about=kind,
+                sha256=letters.digest(raw),
+                **about,
+            )
+        )
+        self.book.keep(said, raw, posted=False)
+        return said
+
+    def deliver(self) -> int:
+        """Post what is not posted yet; return how many letters still wait."""
+        waiting = self.book.unposted(self.name)
+        try:
+            for number, raw in waiting:
+                for sealed in self._sealed(raw):
+                    self.carrier.put(sealed, self.folder / "sealed" / sealed)
+                self.carrier.post(number, raw)
+                self.book.mark_posted(self.name, number)
+        except EngineFailed:
+            return len(self.book.unposted(self.name))
+        return 0
+
+    def close(self) -> None:
+        """Let go of ledger, book and wire."""
+        self.book.close()
+        self.ledger.close()
+        self.carrier.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _sealed(self, raw: bytes) -> list[str]:
+        said = Letter.model_validate_json(raw, strict=True)
+        return [said.body["sealed"]["sha256"]] if said.kind == "offer" else []
+
+
+def prepare(site: Path, name: str, asked: question.Question, now: datetime) -> str:
+    """Make an institution's keys and introduction; return the fingerprint to compare.
+
+    A second call with the same name changes nothing. The institution admits itself.
+    """
+    folder = site / "exchange"
+    for part in (folder, folder / "members", folder / "sealed"):
+        durable.make_folder(part)
+    path = folder / "introduction.json"
+    if not path.exists():
+        key: Ed25519PrivateKey = signing_key(site / "site.key")
+        said = members.introduce(name, key, sealing_key(folder / "sealing.key"), stamp(now))
+        durable.write_whole(path, said.to_bytes())
+    own = members.read(path.read_bytes())
+    if own.name != name:
+        raise NotAdmitted(
+            f"{folder} is the institution {own.name}",
+            why="an institution has one name in the network",
+            remedy="use another folder, or its own name",
+        )
+    members.admit(folder / "members", own, own.spoken)
+    text = asked.model_dump_json(exclude_none=True).encode()
+    durable.write_whole(folder / "question.json", text)
+    return own.spoken
+
+
+def sealing_key(path: Path) -> X25519PrivateKey:
+    """Return the X25519 key stored at `path`, raw, making one if there is none."""
+    if not path.exists():
+        made = X25519PrivateKey.generate()
+        durable.write_whole(path, made.private_bytes_raw(), mode=0o600)
+    return X25519PrivateKey.from_private_bytes(_bytes(path))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise NotAdmitted(
+            f"{path} cannot be read: {error.strerror}",
+            why="an institution is known by what lies in its exchange folder",
+            remedy="begin with: modelward exchange init SITE --name NAME --question FILE",
+        ) from error

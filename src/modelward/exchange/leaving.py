@@ -1,0 +1,88 @@
+"""Rules that something for the network meets at the gate, beside the policy's own.
+
+The door is the one that answers of studies leave by (gate/door.py): the policy decides which
+kinds leave at all, how many patients must stand behind them and how many bytes may go. Rules
+that only exchanges have:
+
+    small-cells    a prototype, or a recall of a report, stands on fewer units than the
+                   policy's minimum cell
+    distribution   predictions that are not probabilities: bytes that could carry anything
+"""
+
+import numpy as np
+
+from modelward.core.verdict import Finding
+from modelward.exchange.probability import FLOOR, STEPS
+from modelward.gate.policy import Policy
+from modelward.gate.rules import (
+    Offer,
+    Rule,
+    all_of,
+    allowed_kind,
+    byte_budget,
+    exact_schema,
+    finite,
+    min_patients,
+)
+
+SLACK = 0.1
+"""How far the probabilities of a row may add up from one: rounding to bytes moves it by less
+than half of this at ten classes."""
+
+
+def rules(policy: Policy, cells: tuple[int, ...] = ()) -> Rule:
+    """Return the rules for one offer or report.
+
+    Args:
+        policy: The site's.
+        cells: Units behind each figure that leaves (prototypes, recalls), 0 for none.
+    """
+    first = all_of(
+        allowed_kind(policy.kinds),
+        exact_schema,
+        min_patients(policy.min_patients, 0),
+        byte_budget(policy.round_bytes, policy.study_bytes, policy.day_bytes),
+        small_cells(policy.min_cell, cells),
+    )
+    values = all_of(finite, distribution)
+
+    def rule(offer: Offer) -> tuple[Finding, ...]:
+        return first(offer) or values(offer)
+
+    return rule
+
+
+def small_cells(least: int, cells: tuple[int, ...]) -> Rule:
+    """Object to a figure about fewer units than the policy's minimum cell."""
+
+    def rule(_: Offer) -> tuple[Finding, ...]:
+        small = [units for units in cells if 0 < units < least]
+        if not small:
+            return ()
+        return (
+            Finding(
+                rule="small-cells",
+                says=f"{len(small)} figures are about fewer than {least} units",
+                remedy="leave those classes out; they count as unknown",
+            ),
+        )
+
+    return rule
+
+
+def distribution(offer: Offer) -> tuple[Finding, ...]:
+    """Object to predictions that are no probabilities."""
+    if offer.kind != "predictions":
+        return ()
+    likely = np.exp(offer.tensors["levels"].astype(np.float64) * (FLOOR / STEPS))
+    floor = np.exp(FLOOR) * likely.shape[1]
+    wrong = int((np.abs(likely.sum(axis=1) - 1) > SLACK + floor).sum())
+    if not wrong:
+        return ()
+    return (
+        Finding(
+            rule="distribution",
+            says=f"{wrong:,} rows are not probabilities of classes",
+            remedy="write predictions with `modelward exchange offer`, not by hand",
+        ),
+    )

@@ -1,0 +1,273 @@
+"""Putting an artifact on offer: gate, ledger, card, seal, letter.
+
+What leaves is written anew by the door from tensors; the card is made from what is known here
+and signed; the bundle is sealed for its recipients and named by hash. The same offer made
+again after a crash is the same release, from the same bytes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+import numpy as np
+
+from modelward import durable
+from modelward.core.canonical import Json, canonical_hash
+from modelward.core.task import Publication
+from modelward.core.tensors import Tensors
+from modelward.core.verdict import Release
+from modelward.errors import GateRefused
+from modelward.evaluate.estimate import wilson
+from modelward.exchange import card as cards
+from modelward.exchange import leaving, seal
+from modelward.exchange.bands import KNOWN, band
+from modelward.exchange.card import (
+    Competence,
+    Group,
+    Judged,
+    Kind,
+    Made,
+    OfferCard,
+    Terms,
+)
+from modelward.exchange.content import schema_of
+from modelward.exchange.families.family import Family, Floats
+from modelward.exchange.institution import Institution
+from modelward.exchange.letter import stamp
+from modelward.exchange.probability import Labels
+from modelward.gate.rules import UNBOUNDED, Offer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Draft:
+    """What an institution would like to offer.
+
+    Attributes:
+        kind: What it is.
+        family: The family it was made with.
+        tensors: Its values.
+        patients: Training units behind it.
+        competence: What its maker's patients could teach.
+        terms: For what, for whom, until when.
+        series: What its version counts within.
+        base: SHA-256 of the bundle that training started from.
+        lineage: Cards that went into it.
+        cells: Units behind single figures (prototypes), 0 for none.
+        privacy: The privacy event.
+        leakage: What leakage tests found.
+    """
+
+    kind: Kind
+    family: Family
+    tensors: Tensors
+    patients: int
+    competence: Competence
+    terms: Terms
+    series: str = "main"
+    base: str | None = None
+    lineage: tuple[str, ...] = ()
+    cells: tuple[int, ...] = ()
+    privacy: Mapping[str, str | int | float] = field(default_factory=lambda: dict(UNBOUNDED))
+    leakage: Mapping[str, str | int | float] = field(default_factory=dict)
+
+
+def competence(
+    labels: tuple[str, ...],
+    y: Labels,
+    validated: tuple[Labels, Labels],
+    least: int,
+    groups: tuple[Group, ...] = (),
+) -> Competence:
+    """Return what training labels `y` could teach, judged on own validation.
+
+    Args:
+        labels: The label space.
+        y: Training classes.
+        validated: Classes of own validation, and what the model picked.
+        least: Fewest validation units of a class that anything is said about.
+        groups: Subgroups seen.
+    """
+    truth, picked = validated
+    units = np.bincount(y, minlength=len(labels))
+    judged = []
+    for cls, label in enumerate(labels):
+        rows = truth == cls
+        if rows.sum() >= least:
+            right, of = int((picked[rows] == cls).sum()), int(rows.sum())
+            ends = wilson(right, of)
+            judged.append(
+                Judged(
+                    label=label,
+                    recall=round(right / of, 2),
+                    low=round(ends.low, 2),
+                    high=round(ends.high, 2),
+                )
+            )
+    bands = tuple(band(int(n)) for n in units)
+    lacks = [label for label, edge in zip(labels, bands, strict=True) if edge < KNOWN]
+    return Competence(
+        labels=labels,
+        units=bands,
+        validation=tuple(judged),
+        groups=groups,
+        lacks=tuple(f"{label}: fewer than {KNOWN}" for label in lacks),
+    )
+
+
+def offer(here: Institution, draft: Draft) -> OfferCard:
+    """Release `draft` through the gate and put it on offer.
+
+    Raises:
+        GateRefused: If the gate lets it not out; its ledger says why.
+        HeldForReview: If the policy has a person look at it first.
+    """
+    version = here.book.version(here.name, draft.series, draft.kind) + 1
+    made = Made(
+        family=draft.family.name,
+        version=draft.family.version,
+        inputs=here.question.inputs,
+    )
+    release = _release(here, draft, made, version)
+    artifact = release.artifact
+    card = cards.sign(
+        OfferCard(
+            kind=draft.kind,
+            site=here.name,
+            version=version,
+            series=draft.series,
+            question=here.question.sha256,
+            made=made,
+            sha256=artifact.card.sha256,
+            nbytes=artifact.card.nbytes,
+            release=release.task,
+            base=draft.base,
+            lineage=draft.lineage,
+            competence=draft.competence,
+            privacy=dict(draft.privacy),
+            leakage=dict(draft.leakage),
+            terms=draft.terms,
+            issued=stamp(here.now),
+        ),
+        here.key,
+    )
+    _announce(here, card)
+    return card
+
+
+def grant(here: Institution, entry_card: OfferCard, name: str) -> None:
+    """Give an institution that asked the key to an own artifact, if the terms allow it.
+
+    Raises:
+        NotAdmitted: If it is not admitted here.
+        GateRefused: If the terms name other recipients.
+    """
+    terms = entry_card.terms
+    if terms.recipients and name not in terms.recipients:
+        raise GateRefused(
+            f"{name} is not among the recipients of {entry_card.sha[:12]}…",
+            why="terms are what was decided when it was offered",
+            remedy="offer it again on other terms",
+        )
+    key = (here.folder / "sealed" / f"{entry_card.sha}.key").read_bytes()
+    wrapped = seal.wrap(key, here.peer(name).sealing, entry_card.sha, here.draw)
+    body = {"card": entry_card.sha, "to": name, "key": wrapped}
+    here.say("grant", body, card=entry_card.sha)
+    here.deliver()
+
+
+def _release(here: Institution, draft: Draft, made: Made, version: int) -> Release:
+    subject = canonical_hash(
+        {
+            "kind": draft.kind,
+            "series": draft.series,
+            "competence": draft.competence.model_dump(mode="json"),
+            "terms": draft.terms.model_dump(mode="json"),
+            "lineage": list(draft.lineage),
+            "values": _digest(draft.tensors),
+        }
+    )
+    cause = Publication(
+        study=here.question.sha256,
+        round_no=version,
+        kind="offer",
+        subject=subject,
+        model=draft.base,
+    )
+    put = Offer(
+        task=cause,
+        kind=draft.kind,
+        tensors=draft.tensors,
+        patients=draft.patients,
+        schema=schema_of(draft.kind, made, here.question),
+        sent_bytes=here.sent.for_study(cause.study),
+        today_bytes=here.sent.today(),
+        privacy=draft.privacy,
+    )
+    before = here.ledger.size
+    answer = here.door.decide(cause, lambda: put, leaving.rules(here.policy, draft.cells))
+    if not isinstance(answer, Release):
+        raise refused(here, cause)
+    if here.ledger.size > before:
+        here.sent.note(cause.study, answer.artifact.card.nbytes)
+    return answer
+
+
+def refused(here: Institution, cause: Publication) -> GateRefused:
+    """Return the error that says what the gate objected to."""
+    entry: Mapping[str, Json] = here.ledger.find(cause.id) or {}
+    findings = entry.get("findings") or []
+    said = "; ".join(
+        f"{each['rule']}: {each['says']}"
+        for each in findings  # type: ignore[union-attr]
+        if isinstance(each, Mapping)
+    )
+    return GateRefused(
+        f"the gate of {here.name} lets it not out: {said}",
+        why="what leaves for the network meets the site's policy like any release",
+        remedy="see docs/gate.md for the rule; a change of policy.toml is the site's decision",
+    )
+
+
+def _announce(here: Institution, card: OfferCard) -> None:
+    """Seal the bundle, write the letter, and post both."""
+    name, folder = card.sha, here.folder / "sealed"
+    key = here.draw(seal.KEY)
+    durable.write_whole(folder / f"{name}.key", key, mode=0o600)
+    part = folder / f"{name}.part"
+    durable.write_whole(part, seal.sealed(here.door.outbox.path(card.sha256), key, name))
+    found, size = sha256(), 0
+    with part.open("rb") as stream:
+        while block := stream.read(seal.CHUNK):
+            found.update(block)
+            size += len(block)
+    part.replace(folder / found.hexdigest())
+    recipients = card.terms.recipients or tuple(here.members)
+    keys = {
+        each: seal.wrap(key, here.peer(each).sealing, name, here.draw)
+        for each in sorted({*recipients, here.name} & set(here.members))
+    }
+    sealed = (found.hexdigest(), size)
+    with here.book.together():
+        here.say(
+            "offer",
+            {
+                "card": card.model_dump(mode="json"),
+                "sealed": {"sha256": sealed[0], "nbytes": size},
+                "keys": keys,
+            },
+            card=name,
+        )
+        here.book.add_offer(card, sealed, keys, here.name)
+    here.deliver()
+
+
+def _digest(tensors: Tensors) -> str:
+    found = sha256()
+    for name in sorted(tensors):
+        found.update(name.encode() + b"\0" + np.ascontiguousarray(tensors[name]).tobytes())
+    return found.hexdigest()
+
+
+def banded_counts(y: Labels, classes: int) -> Floats:
+    """Return training units of each class as their bands' lower edges."""
+    return np.array([band(int(n)) for n in np.bincount(y, minlength=classes)], np.float64)

@@ -1,0 +1,296 @@
+"""Reading the boxes of the others, and pulling what they offer.
+
+`sync` reads every admitted institution's box from where it stopped. A letter counts only if
+it is the next one of its sender, signed, about this question; the first one that does not
+ends the reading of that box, is in the ledger, and is shown until somebody has asked. What a
+letter changes (the catalogue, keys, revocations) is one transaction with the letter itself.
+
+`pull` asks intake and terms, fetches, opens, checks against the card, and acknowledges. What
+was cut off goes on where it stopped; what is here already is not fetched again.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+from modelward import durable
+from modelward.artifact import bundle
+from modelward.core.tensors import Tensors
+from modelward.core.verdict import Finding
+from modelward.errors import BadArtifact, EngineFailed, MessageRefused, ModelwardError
+from modelward.exchange import card as cards
+from modelward.exchange import letter as letters
+from modelward.exchange import seal
+from modelward.exchange.book import Entry
+from modelward.exchange.content import schema_of
+from modelward.exchange.institution import Institution
+from modelward.exchange.intake import objections
+from modelward.exchange.letter import Letter, stamp
+from modelward.ledger import kinds
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a reading brought.
+
+    Attributes:
+        letters: How many letters were new.
+        offers: Cards that are new on offer.
+        revoked: Cards that must not be used any more, descendants included.
+        requests: (card, who asks) that wait for our grant.
+        refused: Box -> why its reading stopped.
+        unreached: Boxes that the wire could not read.
+        waiting: Own letters that could not be posted.
+    """
+
+    letters: int = 0
+    offers: list[str] = field(default_factory=list)
+    revoked: list[str] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    unreached: list[str] = field(default_factory=list)
+    waiting: int = 0
+
+
+def sync(here: Institution) -> News:
+    """Post what waits, read what is new in every box, and return what came of it."""
+    news, count = News(waiting=here.deliver()), 0
+    for name in sorted(set(here.members) - {here.name}):
+        try:
+            count += _read_box(here, name, news)
+        except EngineFailed:
+            news.unreached.append(name)
+    return replace(news, letters=count)
+
+
+def pull(here: Institution, card: str) -> Tensors:
+    """Return the values of an artifact on offer, fetched if they are not here.
+
+    Raises:
+        BadArtifact: If intake or terms turn it away, or it is not what its card says.
+        MessageRefused: If it is not sealed for us.
+        EngineFailed: If the wire cannot be reached; what was fetched is kept.
+    """
+    entry = named(here, card)
+    schema = schema_of(entry.card.kind, entry.card.made, here.question)
+    require_usable(here, entry)
+    if entry.card.site == here.name:
+        return here.door.outbox.tensors(entry.card.sha256, schema)
+    if entry.here:
+        return here.taken.tensors(entry.card.sha256, schema)
+    try:
+        raw = _fetched(here, entry)
+        tensors = bundle.parse(raw, schema)
+    except (BadArtifact, MessageRefused) as error:
+        turn_away(here, entry, (Finding("intake-bytes", error.what, error.remedy),))
+        raise
+    here.taken.put(tensors, schema)
+    here.ledger.append(
+        kinds.fields(
+            "receipt",
+            study=here.question.sha256,
+            round=entry.card.version,
+            sha256=entry.card.sha256,
+            bytes=entry.card.nbytes,
+            source=entry.card.site,
+        )
+    )
+    with here.book.together():
+        here.book.taken(entry.sha, stamp(here.now))
+        here.say("acknowledgement", {"card": entry.sha}, card=entry.sha)
+    here.deliver()
+    return here.taken.tensors(entry.card.sha256, schema)
+
+
+def named(here: Institution, card: str) -> Entry:
+    """Return an artifact by the hash of its card, or the start of it.
+
+    Raises:
+        BadArtifact: If there is none, or more than one.
+    """
+    entry = here.book.entry(card)
+    if entry is None:
+        raise BadArtifact(
+            f"no one artifact on offer has a card that begins with {card[:20]!r}",
+            why="an artifact is named by the hash of its card",
+            remedy="see what is there: modelward exchange catalogue",
+        )
+    return entry
+
+
+def require_usable(here: Institution, entry: Entry) -> None:
+    """Raise BadArtifact unless intake and terms allow this artifact now; note it if not."""
+    found = objections(entry, here.question, here.intake, here.name, here.now)
+    if not found:
+        return
+    turn_away(here, entry, found)
+    raise BadArtifact(
+        f"{entry.card.kind} {entry.sha[:12]}… of {entry.card.site} is not used: "
+        + "; ".join(f"{each.rule}: {each.says}" for each in found),
+        why="terms and intake are asked at every pull and at every use",
+        remedy=found[0].remedy,
+    )
+
+
+def turn_away(here: Institution, entry: Entry, findings: tuple[Finding, ...]) -> None:
+    """Record that an artifact was not taken or not used, and why."""
+    here.ledger.append(
+        kinds.fields(
+            "turned-away",
+            study=here.question.sha256,
+            card=entry.sha,
+            source=entry.card.site,
+            findings=[{"rule": f.rule, "says": f.says, "remedy": f.remedy} for f in findings],
+        )
+    )
+
+
+def _read_box(here: Institution, name: str, news: News) -> int:
+    count = 0
+    for number, raw in here.carrier.read(name, here.book.place(name).number):
+        place = here.book.place(name)
+        try:
+            if number != place.number + 1:
+                raise letters.refuse(name, f"number {number} does not follow {place.number}")
+            said = letters.read(raw, name, here.peer(name).signing, place, now=here.now)
+            with here.book.together():
+                _ACTS[said.kind](here, said, news)
+                here.book.keep(said, raw, posted=True)
+        except (MessageRefused, BadArtifact) as error:
+            news.refused[name] = error.what
+            _note_once(here, error)
+            return count
+        count += 1
+    return count
+
+
+def _note_once(here: Institution, error: ModelwardError) -> None:
+    """Record what stopped a box; the same finding is not recorded at every reading."""
+    for entry in here.ledger:
+        if entry["kind"] == "message" and entry["finding"] == error.what:
+            return
+    here.ledger.append(kinds.fields("message", finding=error.what, study=here.question.sha256))
+
+
+def _offer(here: Institution, said: Letter, news: News) -> None:
+    card = cards.from_table(said.body.get("card"))
+    cards.verify(card, here.peer(said.sender).signing)
+    if (card.site, card.question) != (said.sender, said.question):
+        raise letters.refuse(said.sender, f"the card is of {card.site}, or another question")
+    known = here.book.version(card.site, card.series, card.kind)
+    if card.version <= known:
+        raise letters.refuse(
+            said.sender, f"version {card.version} of {card.series} after version {known}"
+        )
+    if said.question != here.question.sha256:
+        return  # another question: the letter is kept, the artifact is not on our list
+    sealed, keys = _sealed_of(said)
+    here.book.add_offer(card, sealed, keys, here.name)
+    news.offers.append(card.sha)
+    for parent in card.lineage:
+        above = here.book.entry(parent)
+        if above is not None and above.revoked:
+            news.revoked.extend(
+                here.book.revoke(card.sha, f"made from {parent[:12]}…, revoked")
+            )
+
+
+def _sealed_of(said: Letter) -> tuple[tuple[str, int], dict[str, str]]:
+    sealed, keys = said.body.get("sealed"), said.body.get("keys")
+    try:
+        found = (str(sealed["sha256"]), int(sealed["nbytes"]))  # type: ignore[index]
+        wrapped = {str(name): str(key) for name, key in keys.items()}  # type: ignore[union-attr]
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise letters.refuse(said.sender, "an offer names its sealed bytes and keys") from error
+    return found, wrapped
+
+
+def _request(here: Institution, said: Letter, news: News) -> None:
+    entry = here.book.entry(_card_of(said))
+    if entry is not None and entry.card.site == here.name:
+        news.requests.append((entry.sha, said.sender))
+
+
+def _grant(here: Institution, said: Letter, _: News) -> None:
+    if said.body.get("to") == here.name:
+        _require_own(here, said)
+        here.book.add_key(_card_of(said), here.name, str(said.body.get("key")))
+
+
+def _revocation(here: Institution, said: Letter, news: News) -> None:
+    _require_own(here, said)
+    reason = str(said.body.get("reason"))[:400]
+    news.revoked.extend(here.book.revoke(_card_of(said), f"{said.sender}: {reason}"))
+
+
+def _farewell(here: Institution, said: Letter, news: News) -> None:
+    reason = f"{said.sender} left: {str(said.body.get('reason'))[:300]}"
+    for entry in here.book.catalogue(here.question.sha256, site=said.sender, every=True):
+        news.revoked.extend(here.book.revoke(entry.sha, reason))
+
+
+def _keep(_: Institution, said: Letter, __: News) -> None:
+    """Do nothing but keep it: reports and ballots are read when they are needed."""
+    if said.kind in {"report", "acknowledgement"}:
+        _card_of(said)
+
+
+def _require_own(here: Institution, said: Letter) -> None:
+    """Refuse a word about an artifact that is not the sender's own."""
+    entry = here.book.entry(_card_of(said))
+    if entry is not None and entry.card.site != said.sender:
+        raise letters.refuse(
+            said.sender, f"{said.kind} of an artifact of {entry.card.site}, not its own"
+        )
+
+
+def _card_of(said: Letter) -> str:
+    card = said.body.get("card")
+    if not isinstance(card, str) or len(card) != 64:  # noqa: PLR2004 - a SHA-256 in hex
+        raise letters.refuse(said.sender, f"{said.kind} names no card")
+    return card
+
+
+_ACTS: dict[str, Callable[[Institution, Letter, News], None]] = {
+    "offer": _offer,
+    "request": _request,
+    "grant": _grant,
+    "acknowledgement": _keep,
+    "revocation": _revocation,
+    "report": _keep,
+    "ballot": _keep,
+    "farewell": _farewell,
+}
+
+
+def _fetched(here: Institution, entry: Entry) -> bytes:
+    """Return the opened bytes of an artifact, which are what its card says."""
+    wrapped = here.book.key(entry.sha, here.name)
+    if wrapped is None:
+        here.say("request", {"card": entry.sha}, card=entry.sha)
+        here.deliver()
+        raise MessageRefused(
+            f"{entry.sha[:12]}… of {entry.card.site} is not sealed for {here.name}",
+            why="it was offered to others, or before this institution was admitted",
+            remedy="its maker was asked for a grant; pull it again when that has come",
+        )
+    key = seal.unwrap(wrapped, here.sealing, entry.sha)
+    path = here.folder / "sealed" / entry.sealed
+    if not path.exists():
+        here.carrier.fetch(entry.card.site, entry.sealed, path, most=entry.sealed_bytes)
+    clear = here.folder / "sealed" / f"{entry.sha}.clear"
+    try:
+        durable.write_whole(clear, seal.opened(path, key, entry.sha))
+        raw = clear.read_bytes()
+    finally:
+        with suppress(OSError):
+            clear.unlink()
+    if sha256(raw).hexdigest() != entry.card.sha256 or len(raw) != entry.card.nbytes:
+        raise BadArtifact(
+            f"what {entry.card.site} sealed is not what its card says",
+            why="a card binds an artifact to its bytes",
+            remedy="tell its maker; nothing of it was used",
+        )
+    path.unlink()
+    return raw

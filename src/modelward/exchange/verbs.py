@@ -1,0 +1,193 @@
+"""The verbs of the network, as the command line and programs use them.
+
+    train       the local model, on own examples
+    offer_*     put an artifact on offer
+    catalogue   what is on offer
+    evaluate    judge everything in hand, and tell the others
+    adopt       compute every candidate, and choose
+
+Each takes an open `Institution` and returns values; nothing is printed. Reading and pulling
+are in reading.py, what a person decides about single artifacts in adopting.py, revocation in
+governing.py.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from modelward.core.verdict import Finding
+from modelward.errors import BadArtifact, MessageRefused
+from modelward.exchange import adopting, home, judging
+from modelward.exchange.adopting import Table
+from modelward.exchange.book import Entry
+from modelward.exchange.card import Kind, OfferCard, Terms
+from modelward.exchange.choose import Choice
+from modelward.exchange.examples import Examples, read_examples
+from modelward.exchange.families.family import Family
+from modelward.exchange.home import InUse, Local
+from modelward.exchange.institution import Institution
+from modelward.exchange.judging import Judgement
+from modelward.exchange.letter import stamp
+from modelward.exchange.offering import Draft, competence, offer
+from modelward.exchange.reading import turn_away
+from modelward.exchange.trust import Standing
+from modelward.exchange.voices import Spoken, spoken
+
+LIFE = timedelta(days=365)
+"""How long an offer is good for, unless its terms say otherwise."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluated:
+    """What an evaluation brought.
+
+    Attributes:
+        judged: Each artifact in hand.
+        reported: Cards that the others were told about now.
+        ballots: Combinations that the others were told about now.
+        turned_away: Card -> why it was not judged.
+    """
+
+    judged: list[Judgement]
+    reported: list[str]
+    ballots: list[str]
+    turned_away: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Considered:
+    """Everything computed for a choice, and the choice.
+
+    Attributes:
+        here: Where.
+        table: The candidates.
+        standings: Who is used, and why.
+        choice: What was chosen, and why.
+    """
+
+    here: Institution
+    table: Table
+    standings: Mapping[str, Standing]
+    choice: Choice
+
+    def use(self, by: str) -> InUse:
+        """Have the person `by` decide to use what was chosen."""
+        return adopting.adopt(self.here, self.table, self.choice, by)
+
+
+def examples(here: Institution) -> Examples:
+    """Return own examples."""
+    return read_examples(here.folder / "data.npz", here.question)
+
+
+def train(here: Institution, family: Family, *, seed: int) -> Local:
+    """Train the local model."""
+    return home.train(here.folder, here.question, examples(here), family, seed)
+
+
+def standard_terms(here: Institution) -> Terms:
+    """Return terms for the question's purpose, all admitted institutions and one year."""
+    return Terms(purposes=(here.question.purpose,), expires=stamp(here.now + LIFE))
+
+
+def offer_model(here: Institution, terms: Terms | None = None) -> OfferCard:
+    """Put the local model on offer."""
+    local, own = home.local(here.folder), examples(here)
+    voice = home.local_voice(here.folder)
+    picked = voice(own.valid_x).argmax(axis=1)
+    draft = Draft(
+        kind="model",
+        family=local.made_with,
+        tensors=home.tensors_of(here.folder, local.sha256),
+        patients=len(own.y),
+        competence=competence(
+            here.question.labels, own.y, (own.valid_y, picked), here.policy.min_cell
+        ),
+        terms=terms or standard_terms(here),
+    )
+    return offer(here, draft)
+
+
+def catalogue(
+    here: Institution, *, kinds: tuple[Kind, ...] = (), site: str | None = None
+) -> list[Entry]:
+    """Return what is on offer for our question."""
+    return here.book.catalogue(here.question.sha256, kinds=kinds, site=site)
+
+
+def in_hand(here: Institution) -> tuple[list[Spoken], dict[str, str]]:
+    """Return every artifact that is here and may be used, and why others may not."""
+    local = home.local(here.folder)
+    found, not_used = [], {}
+    for entry in catalogue(here):
+        if not entry.here and entry.card.site != here.name:
+            continue
+        try:
+            found.append(spoken(here, entry, local.made_with, local.seed))
+        except (BadArtifact, MessageRefused) as error:
+            not_used[entry.sha] = error.what
+    return found, not_used
+
+
+def evaluate(here: Institution) -> Evaluated:
+    """Judge every artifact in hand on private validation, and tell the others.
+
+    Raises:
+        GateRefused: If the policy has something against reports.
+    """
+    own = examples(here)
+    found, not_used = in_hand(here)
+    judged = judging.judge(found, own, here.policy.min_cell)
+    for each in judged:
+        if each.findings:
+            turn_away(here, _entry(found, each.card), each.findings)
+    others = [each for each in judged if _entry(found, each.card).card.site != here.name]
+    reported = [each.card for each in others if judging.report(here, each)]
+    _, table = _table(here, found, judged)
+    ballots = adopting.ballot(here, table, own) if table.cards else []
+    here.deliver()
+    return Evaluated(judged, reported, ballots, not_used)
+
+
+def adopt(here: Institution, *, own_population: bool = False) -> Considered:
+    """Compute every candidate and choose; `use` of the result makes a person's decision."""
+    own = examples(here)
+    found, _ = in_hand(here)
+    judged = judging.judge(found, own, here.policy.min_cell)
+    standings, table = _table(here, found, judged)
+    table = adopting.with_student(here, table, own)
+    chosen = adopting.choice(here, table, own, own_population=own_population)
+    return Considered(here, table, standings, chosen)
+
+
+def _table(
+    here: Institution, found: list[Spoken], judged: list[Judgement]
+) -> tuple[dict[str, Standing], Table]:
+    standings = quarantined(adopting.standings(here, found), judged, adopting.overrides(here))
+    return standings, adopting.table(here, found, standings)
+
+
+def quarantined(
+    standings: Mapping[str, Standing],
+    judged: list[Judgement],
+    overrides: Mapping[str, tuple[bool, str]],
+) -> dict[str, Standing]:
+    """Return standings in which what failed sanity is not used, unless a person said so."""
+    found = dict(standings)
+    for each in judged:
+        if each.findings and each.card not in overrides:
+            found[each.card] = replace(
+                found[each.card], used=False, reason=_said(each.findings)
+            )
+    return found
+
+
+def _said(findings: tuple[Finding, ...]) -> str:
+    return "quarantine: " + "; ".join(f"{each.rule}: {each.says}" for each in findings)
+
+
+def _entry(found: list[Spoken], card: str) -> Entry:
+    return next(each.entry for each in found if each.entry.sha == card)
+
+
+__all__ = ["adopt", "catalogue", "evaluate", "examples", "in_hand", "offer_model", "train"]

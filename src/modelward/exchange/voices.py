@@ -1,0 +1,129 @@
+"""What every artifact in hand says of any example, whatever its kind.
+
+Models, adapters and prototypes answer by themselves. Predictions and weak labels are about
+the shared set only; they get a student of the site's own family, taught by nothing else, so
+that they can be judged and combined like the rest.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from modelward.core.tensors import Tensors
+from modelward.errors import BadArtifact
+from modelward.exchange.bands import KNOWN, middles
+from modelward.exchange.book import Entry
+from modelward.exchange.content import (
+    Voice,
+    adapted,
+    family_of,
+    model_voice,
+    prototype_voice,
+)
+from modelward.exchange.families.family import Family, Floats, Inputs
+from modelward.exchange.institution import Institution
+from modelward.exchange.learn import Lesson, Steps, learn
+from modelward.exchange.pool import Opinion, corrected
+from modelward.exchange.probability import log_softmax, restored
+from modelward.exchange.reading import pull
+
+TAUGHT = Steps(epochs=60)
+"""How a student of predictions learns."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spoken:
+    """One artifact with its voice.
+
+    Attributes:
+        entry: What it is.
+        tensors: Its values.
+        voice: What it says.
+    """
+
+    entry: Entry
+    tensors: Tensors
+    voice: Voice
+
+    @property
+    def counts(self) -> Floats:
+        """Training units of each class that stand for the bands of its card."""
+        return middles(self.entry.card.competence.units)
+
+    @property
+    def claimed(self) -> tuple[int, ...]:
+        """Classes that its card says it knows."""
+        units = self.entry.card.competence.units
+        return tuple(cls for cls, edge in enumerate(units) if edge >= KNOWN)
+
+    def opinion(self, x: Inputs) -> Opinion:
+        """Return what it says of `x`, with what it has seen."""
+        return Opinion(self.voice(x), self.counts)
+
+    def fair(self, x: Inputs) -> Floats:
+        """Return what it says of `x` had its classes been equally frequent, log-probabilities.
+
+        Predictions and prototypes were made that way already.
+        """
+        if self.entry.card.kind in {"predictions", "labels", "prototypes"}:
+            return self.voice(x)
+        return log_softmax(corrected(self.opinion(x)))
+
+
+def spoken(here: Institution, entry: Entry, student: Family, seed: int) -> Spoken:
+    """Return an artifact with its voice, pulled if it is not here.
+
+    Raises:
+        BadArtifact: If it is turned away or cannot be used.
+        MessageRefused: If it is not sealed for us.
+    """
+    tensors = pull(here, entry.sha)
+    return Spoken(entry, tensors, _voice(here, entry, tensors, (student, seed)))
+
+
+def _voice(
+    here: Institution, entry: Entry, tensors: Tensors, student: tuple[Family, int]
+) -> Voice:
+    card = entry.card
+    if card.kind == "model":
+        return model_voice(card.made, tensors)
+    if card.kind == "adapter":
+        return model_voice(card.made, adapted(_base(here, card.base), tensors))
+    if card.kind == "prototypes":
+        return prototype_voice(tensors)
+    shared, classes = here.shared(), len(here.question.labels)
+    taught = (
+        np.exp(restored(tensors["levels"]))
+        if card.kind == "predictions"
+        else _one_hot(tensors, classes)
+    )
+    lesson = Lesson(shared, taught, np.zeros_like(taught), np.ones(len(shared)))
+    family, seed = student
+    start = family.initial(here.question.shape, seed)
+    learnt = learn(family, start, lesson, TAUGHT, seed)
+    return lambda x: log_softmax(family.logits(learnt, x))
+
+
+def _one_hot(tensors: Tensors, classes: int) -> Floats:
+    labels = tensors["classes"].astype(np.intp)
+    if labels.size and int(labels.max()) >= classes:
+        raise BadArtifact(
+            f"a weak label is {int(labels.max())}, there are {classes} classes",
+            why="labels are classes of the question",
+            remedy="tell its maker; nothing of it was used",
+        )
+    return np.eye(classes)[labels]
+
+
+def _base(here: Institution, base: str | None) -> Tensors:
+    for entry in here.book.catalogue(here.question.sha256, kinds=("model",), every=True):
+        if entry.card.sha256 == base:
+            pull(here, entry.sha)
+            schema = family_of(entry.card.made).schema(here.question.shape)
+            store = here.door.outbox if entry.card.site == here.name else here.taken
+            return store.tensors(entry.card.sha256, schema)
+    raise BadArtifact(
+        f"the base {str(base)[:12]}… of an adapter is not on offer",
+        why="an adapter is one layer; the rest is its base",
+        remedy="ask its maker to offer the base as a model",
+    )

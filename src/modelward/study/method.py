@@ -1,0 +1,64 @@
+"""How a study trains, in plain words: for whoever approves it, and for the report."""
+
+from collections.abc import Iterator
+
+from modelward.core.study import Study
+from modelward.study.own import kept_schema
+
+_STRATEGIES = {
+    "fedavg": "averaged local training",
+    "newton": "exact Newton steps on sums over all sites",
+    "sums": "from exact sums over all sites",
+    "scaffold": "averaged local training, corrected for each site's drift (SCAFFOLD)",
+    "fednova": "local training, averaged as if all sites made equally many steps (FedNova)",
+    "feddyn": "averaged local training towards objectives with one optimum (FedDyn)",
+    "cyclic": "training at one site after the other, by name (cyclic weight transfer)",
+}
+
+_OWN = {
+    "fine-tune": "the common model, trained on for this site after the last round",
+    "ditto": "a second model, pulled to the common one (Ditto)",
+    "apfl": "a second model, mixed with the common one (APFL)",
+    "head": "the last layer (FedPer)",
+    "head-first": "the last layer, trained before the others in each round (FedRep)",
+    "norms": "the normalisation layers (FedBN)",
+}
+
+
+def method(study: Study) -> str:
+    """Return how the common model is trained, in a clause."""
+    return ", ".join(_parts(study))
+
+
+def own_lines(study: Study) -> list[str]:
+    """Return what a site has of its own and keeps, in sentences; none if nothing."""
+    lines = []
+    personal, kept = study.plan.personal, kept_schema(study)
+    if personal is not None:
+        lines.append(f"A site's own: {_OWN[personal.kind]}. It is sent to nobody.")
+    if kept is not None:
+        lines.append(
+            f"Kept at a site between rounds, and sent to nobody: {kept.nbytes:,} bytes of "
+            f"{', '.join(spec.name for spec in kept)}."
+        )
+    if personal is not None and study.privacy.dp is not None:
+        lines.append("The bound on privacy is about what leaves; a site's own model has none.")
+    return lines
+
+
+def _parts(study: Study) -> Iterator[str]:
+    plan, local = study.plan, study.plan.local
+    server = "" if plan.server.name == "none" else f" and {plan.server.name} at the hub"
+    yield _STRATEGIES[plan.strategy] + server
+    if plan.robust is not None:
+        yield f"combined so that {plan.robust.byzantine} wrong sites are outvoted"
+    if plan.label_skew == "logit-adjustment":
+        yield "adjusted for label skew"
+    if plan.label_skew == "class-weights":
+        yield "with both outcomes counted alike"
+    if local is not None and local.steps is not None:
+        yield f"{local.steps} steps a round"
+    if local is not None and local.proximal is not None:
+        yield f"pulled to the round's model (FedProx, {local.proximal:g})"
+    if local is not None and local.sharpness is not None:
+        yield f"each step from the top of a climb of {local.sharpness:g} (SAM)"

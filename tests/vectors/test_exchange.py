@@ -1,0 +1,101 @@
+"""The examples of docs/formats/offer.md and letter.md: bytes that must never change."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from modelward.errors import BadArtifact, MessageRefused
+from modelward.exchange import card, letter
+from modelward.exchange.letter import Place
+
+ROOT = Path(__file__).parents[2]
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+BEFORE = Place(1, "77" * 32)
+
+
+def raw(name: str) -> bytes:
+    return (Path(__file__).parent / "exchange" / f"{name}.json").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["offer", "letter"])
+def test_the_page_shows_the_file(name):
+    page = (ROOT / "docs" / "formats" / f"{name}.md").read_text("utf-8")
+
+    assert f"```json\n{raw(name).decode()}\n```" in page
+
+
+def test_the_card_is_read_written_again_and_signed():
+    found = card.from_json(raw("offer"))
+
+    card.verify(found, KEY.public_key())
+    assert card.to_json(found) == raw("offer")
+    assert f"`{found.sha}`" in (ROOT / "docs/formats/offer.md").read_text("utf-8")
+    assert card.sign(found, KEY) == found
+
+
+def test_the_schema_beside_the_page_is_that_of_the_code():
+    kept = json.loads((ROOT / "docs/formats/offer.schema.json").read_bytes())
+
+    assert kept == json.loads(json.dumps(card.schema()))
+
+
+def test_the_letter_is_read():
+    found = letter.read(raw("letter"), "cleveland", KEY.public_key(), BEFORE, now=NOON)
+
+    assert (found.kind, found.number) == ("revocation", 2)
+    assert found.body["card"] == card.from_json(raw("offer")).sha
+    assert letter.write(found, KEY) == raw("letter")
+
+
+@pytest.mark.parametrize("place", range(0, 900, 43))
+def test_a_letter_with_any_byte_changed_is_refused(place):
+    changed = bytearray(raw("letter"))
+    changed[place % len(changed)] ^= 1
+
+    with pytest.raises(MessageRefused):
+        letter.read(bytes(changed), "cleveland", KEY.public_key(), BEFORE, now=NOON)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"sender": "va"},
+        {"place": Place(2, "77" * 32)},
+        {"place": Place(1, "78" * 32)},
+        {"now": datetime(2026, 11, 20, 9, 0, tzinfo=UTC)},
+        {"key": Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()},
+    ],
+)
+def test_a_letter_out_of_its_place_is_refused(wrong):
+    said: dict[str, Any] = {
+        "sender": "cleveland",
+        "key": KEY.public_key(),
+        "place": BEFORE,
+        "now": NOON,
+    }
+    said |= wrong
+
+    with pytest.raises(MessageRefused):
+        letter.read(raw("letter"), said["sender"], said["key"], said["place"], now=said["now"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": 0},
+        {"kind": "update"},
+        {"sha256": "zz"},
+        {"unheard": 1},
+        {"competence": {"labels": ["a", "a"], "units": [0, 0]}},
+        {"competence": {"labels": ["a", "b"], "units": [3, 0]}},
+        {"signature": "00" * 64},
+    ],
+)
+def test_a_card_that_breaks_a_rule_is_refused(change):
+    with pytest.raises(BadArtifact):
+        card.verify(card.from_table({**json.loads(raw("offer")), **change}), KEY.public_key())
