@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from modelward.cli import privacy, propose
+from modelward.cli import audit, privacy, propose
 
 app = typer.Typer(no_args_is_help=True, help="Write, check, try and report on studies.")
 
@@ -133,3 +133,4 @@ def report(
 
 propose.add_to(app)
 privacy.add_plan(app)
+audit.add_to(app)

@@ -53,7 +53,7 @@ def open_rows(
         if faults:
             return _nobody(study), ()
         return event_rows(path, dataset, study, faults, opt_out, today)
-    return table_rows(path, dataset, study, faults, opt_out), ()
+    return table_rows(path, dataset, study, faults, opt_out, named=False), ()
 
 
 def _nobody(study: Study) -> Rows:

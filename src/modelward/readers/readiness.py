@@ -19,6 +19,7 @@ from modelward.core.faults import Fault
 from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers.assemble import Rows, kept_rows, too_many_missing
+from modelward.readers.cells import distinct
 from modelward.readers.plausible import column_findings, look_swapped
 
 Level = Literal["error", "warning", "note"]
@@ -91,7 +92,7 @@ def judge(
         accepted: Keys whose warnings somebody has accepted.
     """
     kept, told = kept_rows(rows, study)
-    x, y = rows.x[kept], rows.y[kept]
+    x, y = (rows.x, rows.y) if kept.all() else (rows.x[kept], rows.y[kept])
     found = [Finding("error", f.key, f.says, MAP) for f in dict.fromkeys(faults)]
     broken = {f.key for f in faults}
     if not study.cohort.complete:
@@ -156,12 +157,24 @@ def _copies(
 ) -> list[tuple[Level, str, str, str]]:
     if x.shape[1] < 3:  # noqa: PLR2004 - few coarse columns repeat by themselves
         return []
-    whole = np.column_stack([np.nan_to_num(x, nan=-1e308), y])
-    copies = len(whole) - len(np.unique(whole, axis=0))
-    if copies <= COPIED * len(whole):
+    copies = len(x) - distinct(_prints(x, y))
+    if copies <= COPIED * len(x):
         return []
-    says = f"{copies} of {len(whole)} units equal another one in every feature"
+    says = f"{copies} of {len(x)} units equal another one in every feature"
     return [("warning", "patient", says, "was the export appended to itself under new ids?")]
+
+
+def _prints(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """Return 64 bits for every unit, the same for the same values.
+
+    Mixed as by splitmix64 (Steele et al. 2014), so different units meet by chance only.
+    """
+    found = np.zeros(len(y), np.uint64)
+    for column in (*x.T, y):
+        bits = np.where(np.isnan(column), -1e308, column + 0.0).view(np.uint64)
+        found = (found ^ bits) * np.uint64(0x9E3779B97F4A7C15)
+        found ^= found >> np.uint64(29)
+    return found
 
 
 def _split(line: str) -> tuple[str, str]:

@@ -42,14 +42,14 @@ def text_columns(
         DataError: If the file cannot be read or a column is not there.
     """
     try:
-        with duckdb.connect(config={"threads": 1}) as connection:
+        with quiet_connection() as connection:
             relation = open_relation(connection, path, encoding)
             require(path, wanted, relation.columns)
             chosen = ", ".join(as_text(column, missing) for column in dict.fromkeys(wanted))
             fetched = relation.project(chosen).fetchnumpy()
     except duckdb.Error as error:
         raise unreadable(path, error, encoding) from error
-    return {name: _plain(column) for name, column in fetched.items()}
+    return {name: plain(column) for name, column in fetched.items()}
 
 
 def headings(path: Path, encoding: str = "utf-8") -> list[str]:
@@ -59,7 +59,7 @@ def headings(path: Path, encoding: str = "utf-8") -> list[str]:
         DataError: If the file cannot be read.
     """
     try:
-        with duckdb.connect(config={"threads": 1}) as connection:
+        with quiet_connection() as connection:
             return list(open_relation(connection, path, encoding).columns)
     except duckdb.Error as error:
         raise unreadable(path, error, encoding) from error
@@ -166,7 +166,14 @@ def _ragged_line(path: Path, encoding: str) -> Fault | None:
     return None
 
 
-def _plain(column: NDArray[np.object_]) -> Text:
+def quiet_connection(threads: int = 2) -> duckdb.DuckDBPyConnection:
+    """Return a connection that draws no progress bar over what a command says."""
+    connection = duckdb.connect(config={"threads": threads})
+    connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
+def plain(column: NDArray[np.object_]) -> Text:
     """Return a fetched column, masked where NULL, as str and None."""
     text: Text = np.ma.getdata(column).astype(object)
     text[np.ma.getmaskarray(column)] = None

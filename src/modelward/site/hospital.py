@@ -8,6 +8,7 @@ The folder of a site:
     ledger/         what its gate decided, provably
     masks/          answers that are summed behind masks, and what was decided about them
     leakage/        what the inspector found in each offer; sent to nobody
+    told/           who was behind exact figures that left, by keyed ids; sent to nobody
     kept/           what it keeps for itself between rounds; sent to nobody
     held/           what waits until a person has released or refused it
     reviews/        what people decided about that, signed
@@ -33,6 +34,7 @@ from modelward.errors import (
     GateRefused,
     MaskingFailed,
 )
+from modelward.gate.cells import coarser
 from modelward.gate.door import Cover, Door
 from modelward.gate.hold import Holding
 from modelward.gate.policy import Policy
@@ -50,12 +52,17 @@ from modelward.site.kept import Kept
 from modelward.site.keys import signing_key
 from modelward.site.looking import Looking
 from modelward.site.masking import Masking
+from modelward.site.overlaps import Overlaps
 from modelward.site.reviews import Reviews
 from modelward.site.sent import Sent
 from modelward.site.snapshot import CohortFacts, cohort_digest, facts_of
 from modelward.site.spending import Booked, Spending, require_unit
 from modelward.site.task_model import model_of
 from modelward.study.answers import answer_to
+
+SIMULATED = Policy(min_cell=1)
+"""The policy of a simulated hospital: the standard one, but for small cells, which are shown
+to whoever holds all rows anyway."""
 
 
 def now() -> datetime:
@@ -151,7 +158,7 @@ class Hospital:
     Args:
         folder: The site's folder, with `dataset.toml` in it.
         name: The name it is registered under.
-        policy: What it allows to leave.
+        policy: What it allows to leave; `SIMULATED` if absent.
         clock: The time of ledger entries; no result depends on it.
         trainer: Who computes; in this process if absent.
         inspector: Who looks at offers with the data at hand; nobody if absent, as in a
@@ -168,7 +175,7 @@ class Hospital:
         trainer: Trainer | None = None,
         inspector: Inspector | None = None,
     ) -> None:
-        self.folder, self.name, self.policy = folder, name, policy or Policy()
+        self.folder, self.name, self.policy = folder, name, policy or SIMULATED
         key = signing_key(folder / "site.key")
         signer = Signer(f"modelward/{name}", key)
         self.ledger = Ledger.open(
@@ -186,6 +193,7 @@ class Hospital:
         self._looking = None
         if inspector is not None:
             self._looking = Looking(inspector, folder, key, self.policy.leakage)
+        self._overlaps = Overlaps(folder, self.policy.min_cell)
         self._sent = Sent(self.ledger, clock)
         self.spending = Spending(
             folder,
@@ -302,9 +310,22 @@ class Hospital:
         return self._through_the_door(
             task,
             lambda: replace(self._offer(task, study, computed(), models), privacy=privacy),
-            standard(study, self.policy),
+            self._rules(study),
             cover=None if task.phase is None else self._masking.keys,
         )
+
+    def _rules(self, study: Study) -> Rule:
+        """Return what an answer must satisfy; where data are inspected, overlaps as well."""
+        judged = standard(study, self.policy)
+        if self._looking is None:
+            return judged
+
+        def rule(offer: Offer) -> tuple[Finding, ...]:
+            return judged(offer) or self._overlaps.objections(
+                offer, study, lambda: self.trainer.facts(study)
+            )
+
+        return rule
 
     def _exchange(self, task: Task, study: Study, models: Store) -> Answer:
         """Answer one of the exchanges that follow when an answer was judged and stays here."""
@@ -346,13 +367,14 @@ class Hospital:
         self, task: Task, study: Study, computed: Computed, models: Store | None
     ) -> Offer:
         kind, schema = answer_to(study, task.kind)
+        tensors = coarser(study, computed.tensors, self.policy.min_cell)
         look = None
         if self._looking is not None and models is not None:
-            look = self._looking.at(task, study, computed.tensors, models)
+            look = self._looking.at(task, study, tensors, models)
         return Offer(
             task=task,
             kind=kind,
-            tensors=computed.tensors,
+            tensors=tensors,
             patients=computed.patients,
             schema=schema,
             sent_bytes=self._sent.for_study(task.study),

@@ -19,6 +19,7 @@ from modelward.hub.registry import Registry
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.keys import signing_key
 from modelward.site.approvals import Approvals
+from modelward.site.hospital import SIMULATED
 from modelward.study.agreement import Agreement
 
 NOBODY = "Nobody (demonstration)"
@@ -54,7 +55,8 @@ def agree(
 def _approve(agreement: Agreement, name: str, folder: Path, now: datetime) -> None:
     key, policy = signing_key(folder / "person.key"), folder / "policy.toml"
     if not policy.exists():
-        named = f'[approvers]\n"{NOBODY}" = "{fingerprint(key.public_key())}"\n'
+        named = f"[leaves]\nmin_cell = {SIMULATED.min_cell}\n\n[approvers]\n"
+        named += f'"{NOBODY}" = "{fingerprint(key.public_key())}"\n'
         durable.write_whole(policy, named.encode())
     approvals = Approvals(folder, name, read_policy(policy).approvers)
     study = agreement.study.sha256
