@@ -37,7 +37,7 @@ from modelward.core.study import (
     Sites,
     Stop,
 )
-from modelward.core.training import LocalTraining, Personal
+from modelward.core.training import LocalTraining, Personal, Uplink
 from modelward.recipes.catalogue import ANALYSES, INSTALLED
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
@@ -61,6 +61,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[plan.robust]": Robust,
     "[plan.local]": LocalTraining,
     "[plan.personal]": Personal,
+    "[plan.uplink]": Uplink,
     "[stop]": Stop,
     "[privacy]": Privacy,
     "[privacy.dp]": DifferentialPrivacy,

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from modelward.core.study import RecipeChoice
 from modelward.errors import StudyFileError
-from modelward.recipes import cnn, combat, cox, describe, glm, km, logistic, mlp
+from modelward.recipes import cnn, combat, cox, describe, glm, km, logistic, mlp, scattering
 from modelward.recipes.analysis import Analysis
 from modelward.recipes.brought import Entry, brought, versions
 from modelward.recipes.recipe import Recipe
@@ -31,6 +31,7 @@ INSTALLED = {
     ("logistic", 1): Entry(logistic.Logistic, logistic.Options, torch=False),
     ("mlp", 1): Entry(mlp.Mlp, mlp.Options, torch=True),
     ("cnn", 1): Entry(cnn.Cnn, cnn.Options, torch=True),
+    ("scattering", 1): Entry(scattering.Scattering, scattering.Options, torch=False),
 }
 """Every recipe that comes with modelward, by name and version."""
 

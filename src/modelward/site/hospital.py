@@ -8,6 +8,7 @@ The folder of a site:
     ledger/         what its gate decided, provably
     masks/          answers that are summed behind masks, and what was decided about them
     leakage/        what the inspector found in each offer; sent to nobody
+    left-out/       what coded updates have left out so far
     told/           who was behind exact figures that left, by keyed ids; sent to nobody
     kept/           what it keeps for itself between rounds; sent to nobody
     held/           what waits until a person has released or refused it
@@ -18,6 +19,7 @@ The folder of a site:
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -32,6 +34,7 @@ from modelward.errors import (
     BadUpdate,
     BudgetExceeded,
     GateRefused,
+    HeldForReview,
     MaskingFailed,
 )
 from modelward.gate.cells import coarser
@@ -39,6 +42,7 @@ from modelward.gate.door import Cover, Door
 from modelward.gate.hold import Holding
 from modelward.gate.policy import Policy
 from modelward.gate.rules import UNBOUNDED, Offer, Rule, exchanged, standard
+from modelward.gate.uplink import coded
 from modelward.ledger.circle import Circle
 from modelward.ledger.log import Ledger
 from modelward.ledger.note import Signer
@@ -59,6 +63,7 @@ from modelward.site.snapshot import CohortFacts, cohort_digest, facts_of
 from modelward.site.spending import Booked, Spending, require_unit
 from modelward.site.task_model import model_of
 from modelward.study.answers import answer_to
+from modelward.study.own import residual_schema
 
 SIMULATED = Policy(min_cell=1)
 """The policy of a simulated hospital: the standard one, but for small cells, which are shown
@@ -189,6 +194,7 @@ class Hospital:
         self._masking = Masking(folder / "masks", self.door)
         self._studies: dict[str, Study] = {}
         self.kept = Kept(folder / "kept", self.ledger)
+        self._left_out = Kept(folder / "left-out", self.ledger, residual_schema)
         self.trainer = trainer or DirectTrainer(folder, name)
         self._looking = None
         if inspector is not None:
@@ -255,6 +261,23 @@ class Hospital:
             return self.decide(task, lambda: self._compute(task, study, models), models=models)
         return self.door.decided(task) or self._answer_privately(task, study, models)
 
+    def released(self, question: Task) -> tuple[str, int] | None:
+        """Return what left here for the sum of `question`: its hash, and its units.
+
+        None if nothing did, or if it waits for a person: what waits went into no sum. Behind
+        masks it is the hash of the masked words, and no number of units.
+        """
+        if self.study_of(question).privacy.aggregation is not None:
+            sha256 = self._masking.sent(question)
+            return None if sha256 is None else (sha256, 0)
+        try:
+            answer = self.door.decided(question)
+        except HeldForReview:
+            return None
+        if not isinstance(answer, Release):
+            return None
+        return answer.artifact.card.sha256, answer.artifact.card.patients
+
     def _answer_privately(self, task: Task, study: Study, models: Store) -> Answer:
         """Book what the task does to patients, then compute; refuse what they cannot afford."""
         facts = self.trainer.facts(study)
@@ -311,7 +334,7 @@ class Hospital:
             task,
             lambda: replace(self._offer(task, study, computed(), models), privacy=privacy),
             self._rules(study),
-            cover=None if task.phase is None else self._masking.keys,
+            cover=self._cover(task, study),
         )
 
     def _rules(self, study: Study) -> Rule:
@@ -326,6 +349,16 @@ class Hospital:
             )
 
         return rule
+
+    def _cover(self, task: Task, study: Study) -> Cover | None:
+        """Return what makes an answer leave in another form than it is judged in."""
+        if task.phase is not None:
+            return self._masking.keys
+        if study.plan.uplink is None or task.kind != "train":
+            return None
+        before = self._left_out.before(study, task)
+        keep = partial(self._left_out.put, study, task)
+        return partial(coded, study, self.name, before, keep)
 
     def _exchange(self, task: Task, study: Study, models: Store) -> Answer:
         """Answer one of the exchanges that follow when an answer was judged and stays here."""

@@ -11,6 +11,7 @@ against the signed study before any data are touched:
     scaling  figures that federated statistics can give, the same in all rounds
     control  SCAFFOLD's no longer than signed updates can make it, and 0 before round 1
     step     no further from the last model seen here than the signed bound allows
+    exchange those of a masked sum follow its first one, and are about the same question
 
 What the hub has said of finished rounds is held against tasks in transcripts.py.
 Findings are recorded in the ledger and shown to the operator; the hub learns of a refusal.
@@ -41,7 +42,7 @@ from numpy.typing import NDArray
 
 from modelward.core.columns import columns
 from modelward.core.study import Study
-from modelward.core.task import Task, TaskKind
+from modelward.core.task import MASK_PHASES, Task, TaskKind
 from modelward.core.verdict import Finding
 from modelward.learn.sgd import learning_rate
 from modelward.study.explain import asked_of
@@ -108,6 +109,13 @@ def task_objections(task: Task, study: Study, seen: Seen) -> tuple[Finding, ...]
     if task.model is not None and seen.age == age(task) and seen.model != task.model:
         found.append(_finding("once", f"round {task.round_no} brings a second model"))
     return tuple(found)
+
+
+def exchange_objections(task: Task) -> tuple[Finding, ...]:
+    """Return what speaks against an exchange about a question that was never let in."""
+    if task.phase in {None, MASK_PHASES[0]}:
+        return ()
+    return (_finding("exchange", f"{task.phase} is asked, and no keys were asked for before"),)
 
 
 def model_objections(
