@@ -10,6 +10,7 @@ against the signed study before any data are touched:
     seed     the model of round 1 is the recipe's start for the signed seed, bit for bit
     scaling  figures that federated statistics can give, the same in all rounds
     control  SCAFFOLD's no longer than signed updates can make it, and 0 before round 1
+    crafted  no layer of it has a form that reads records (privacy/leakage/crafted.py)
     step     no further from the last model seen here than the signed bound allows
     exchange those of a masked sum follow its first one, and are about the same question
 
@@ -45,6 +46,7 @@ from modelward.core.study import Study
 from modelward.core.task import MASK_PHASES, Task, TaskKind
 from modelward.core.verdict import Finding
 from modelward.learn.sgd import learning_rate
+from modelward.privacy.leakage.crafted import crafted
 from modelward.study.explain import asked_of
 from modelward.study.model import Model, initial, parameter_schema
 from modelward.study.scaling import Scaling
@@ -137,6 +139,9 @@ def model_objections(
     if before is not None and not _same(before.scaling, model.scaling):
         found.append(_finding("scaling", "its scaling is not that of the rounds before"))
     found += _control_objections(task, model)
+    schema = parameter_schema(study)
+    forms = crafted(schema.split(model.parameters), schema.split(start.parameters))
+    found += [_finding("crafted", each) for each in forms]
     reference, rounds = (start, age(task)) if before is None else (before, age(task))
     if before is not None and seen.age is not None:
         rounds -= seen.age
