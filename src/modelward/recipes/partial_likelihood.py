@@ -97,7 +97,7 @@ def stratum(
     sums = PartialSums.none(len(beta))
     if not dead.any():
         return sums
-    x = x - x.mean(axis=0)  # changes no risk set, and a constant column becomes exactly that
+    x = x - x.mean(axis=0)  # risk sets stay, and a constant column becomes 0
     eta = x @ beta
     top = float(eta.max())
     w = np.exp(eta - top)
