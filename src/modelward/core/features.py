@@ -261,7 +261,10 @@ def time_of(target: str) -> str:
 
 
 def _kind(given: Any) -> str:  # noqa: ANN401 - whatever the file holds
-    kind = given.get("type", "boolean") if isinstance(given, dict) else given.type
+    if isinstance(given, dict):
+        kind = given.get("type", "boolean")
+    else:  # a target that was read before, or something that is none
+        kind = getattr(given, "type", "boolean")
     return kind if isinstance(kind, str) else "boolean"
 
 
