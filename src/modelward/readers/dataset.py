@@ -57,7 +57,7 @@ class Source(_Part):
     decimal: Literal[".", ","] = Field(
         default=".", description="Decimal mark in tables; a comma excludes '.' for thousands."
     )
-    encoding: Literal["utf-8", "latin-1", "utf-16"] = Field(
+    encoding: Literal["utf-8", "latin-1", "utf-16", "windows-1252"] = Field(
         default="utf-8", description="Of CSV files."
     )
     dates: str = Field(
