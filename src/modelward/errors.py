@@ -50,8 +50,16 @@ class ModelwardError(Exception):
         self.remedy = remedy
 
     def explain(self) -> str:
-        """Return the three sentences, one per line."""
-        return f"{self.what}\n  because {self.why}\n  try     {self.remedy}"
+        """Return the three sentences, one per line, with nothing that moves a cursor.
+
+        What was refused may be quoted in them, and it may come from anywhere.
+        """
+        said = f"{self.what}\n  because {self.why}\n  try     {self.remedy}"
+        if said.replace("\n", "").isprintable():
+            return said
+        return "".join(
+            each if each == "\n" or each.isprintable() else repr(each)[1:-1] for each in said
+        )
 
 
 class StudyFileError(ModelwardError):
