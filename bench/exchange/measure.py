@@ -117,7 +117,11 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args(arguments)
-    figures = {name: [one(name, seed) for seed in asked.seeds] for name in asked.data}
+    figures: dict[str, list[dict[str, Any]]] = {name: [] for name in asked.data}
+    for name in asked.data:
+        for seed in asked.seeds:
+            figures[name].append(one(name, seed))
+            print(f"{name} seed {seed}: {figures[name][-1]}", file=sys.stderr, flush=True)
     for name, runs in figures.items():
         print(told(name, runs))
     if asked.out:

@@ -194,9 +194,10 @@ class Privacy(_Part):
     dp: DifferentialPrivacy | None = Field(
         default=None, description="See `[privacy.dp]`; no differential privacy if absent."
     )
-    aggregation: Literal["secagg"] | None = Field(
+    aggregation: Literal["secagg", "grouped"] | None = Field(
         default=None,
-        description="The hub sees sums of three sites or more, and no answer; all if absent.",
+        description="The hub sees one sum (`secagg`), sums over groups of four sites or more "
+        "(`grouped`), or every answer if absent.",
     )
 
 

@@ -56,6 +56,14 @@ class Task:
         )
 
     @property
+    def brings(self) -> str | None:
+        """SHA-256 of the bundle that travels with it; None if none does.
+
+        An exchange after the first brings what the hub has heard, in place of the model.
+        """
+        return self.told or self.model
+
+    @property
     def question(self) -> Self:
         """The question itself, without an exchange."""
         return replace(self, phase=None, told=None)

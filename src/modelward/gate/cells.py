@@ -26,7 +26,7 @@ from modelward.privacy.disclosure.suppression import HIDDEN
 TABLE = "counts"
 """Name, or first part of the name, of a tensor that counts units."""
 
-Counting = Callable[[str, Mapping[str, NDArray[Any]]], tuple[Finding, ...]]
+Counting = Callable[[str, Mapping[str, NDArray[Any]], int], tuple[Finding, ...]]
 
 
 def coarser(study: Study, tensors: Tensors, minimum: int) -> Tensors:
@@ -42,16 +42,20 @@ def coarser(study: Study, tensors: Tensors, minimum: int) -> Tensors:
 
 
 def cells(study: Study, minimum: int) -> Counting:
-    """Object to tables in which a cell has at least one unit and fewer than `minimum`."""
+    """Object to tables in which a cell has at least one unit and fewer than `minimum`.
 
-    def rule(kind: str, tensors: Mapping[str, NDArray[Any]]) -> tuple[Finding, ...]:
+    Validation counts also have to add up to the units that the gatekeeper knows of: pixels
+    or ages in the place of counts do not.
+    """
+
+    def rule(kind: str, tensors: Mapping[str, NDArray[Any]], units: int) -> tuple[Finding, ...]:
         if study.privacy.dp is not None or kind not in {"metrics", "statistics"}:
             return ()
         found = [
             _finding(name, said)
             for name, values in tensors.items()
             if name.split(".")[0] == TABLE
-            for said in [_wrong(values, minimum, hides=kind == "statistics")]
+            for said in [_wrong(values, minimum, units if kind == "metrics" else None)]
             if said
         ]
         return tuple(found)
@@ -74,11 +78,19 @@ def differs(told: Told, apart: int) -> Finding:
     )
 
 
-def _wrong(values: NDArray[Any], minimum: int, *, hides: bool) -> str:
-    """Return what is wrong with a table of counts; '' if nothing is."""
-    shown = values[values != HIDDEN] if hides else values
+def _wrong(values: NDArray[Any], minimum: int, units: int | None) -> str:
+    """Return what is wrong with a table of counts; '' if nothing is.
+
+    Args:
+        values: The table.
+        minimum: Fewest units in a cell.
+        units: What it has to add up to; None for a table in which cells may be hidden.
+    """
+    shown = values if units is not None else values[values != HIDDEN]
     if not _whole(shown):
         return "has values that are not numbers of persons"
+    if units is not None and int(shown.sum()) != units:
+        return f"adds up to {int(shown.sum()):,}, and {units:,} units are behind it"
     few = small_cells(shown.astype(np.int64), minimum)
     return f"has {few} cells of 1 to {minimum - 1} persons" if few else ""
 

@@ -38,7 +38,7 @@ from modelward.core.artifact import ArtifactKind
 from modelward.core.faults import Fault, from_validation, lines
 from modelward.core.terms import Name
 from modelward.errors import GateRefused
-from modelward.gate.policy import Isolation, Leakage, Policy
+from modelward.gate.policy import Isolation, Lane, Leakage, Policy
 
 _STANDARD = Policy()
 
@@ -136,6 +136,9 @@ class Budget(_Part):
     delta: float = Field(
         default=_STANDARD.delta, gt=0, lt=1e-2, description="At which both are counted."
     )
+    lanes: frozenset[Lane] = Field(
+        default=_STANDARD.lanes, description="Whether studies without a bound may run."
+    )
 
 
 class PolicyFile(_Part):
@@ -192,7 +195,7 @@ def read_policy(path: Path) -> Policy:
 
 def as_toml(policy: Policy) -> str:
     """Return `policy` written out in full, as a file that reads back to it."""
-    told = policy.describe()
+    told = {**policy.describe(), "lanes": sorted(policy.lanes)}
     leakage = told["leakage"] if isinstance(told["leakage"], dict) else {}
     tables: dict[str, dict[str, Any]] = {
         "leaves": {name: told[name] for name in Leaves.model_fields},

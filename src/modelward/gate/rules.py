@@ -99,7 +99,7 @@ def standard(study: Study, policy: Policy) -> Rule:
         finite,
         update_bounds(min(policy.max_norm, study.privacy.clip)),
         form,
-        lambda offer: counted(offer.kind, offer.tensors),
+        lambda offer: counted(offer.kind, offer.tensors, offer.patients),
     )
 
     def rule(offer: Offer) -> tuple[Finding, ...]:

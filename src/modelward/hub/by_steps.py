@@ -5,6 +5,7 @@ to leave a site. Updates of equal steps are summed exactly, and the few sums are
 the order of their steps: who answered first changes no bit. Who needs it is averaging.py's.
 """
 
+from collections.abc import Mapping
 from math import ceil
 
 from modelward.aggregate.fixed_point import UpdateSum
@@ -12,7 +13,7 @@ from modelward.core.study import Study
 from modelward.core.tensors import FlatF32
 from modelward.core.verdict import Release
 from modelward.gate.uplink import plain_update
-from modelward.privacy.masks import grid
+from modelward.privacy.masks import grid, words
 from modelward.privacy.masks.grid import Words
 from modelward.privacy.plan import plan_of
 from modelward.study.answers import answer_to
@@ -42,8 +43,9 @@ class UpdatesBySteps:
         total.add(flat, patients)
         self._sums[steps] = total
 
-    def add_total(self, total: Words) -> None:
-        """Take a sum that was made behind masks, where all sites make equally many steps."""
+    def add_totals(self, totals: Mapping[str, Words]) -> None:
+        """Take sums that were made behind masks, where all sites make equally many steps."""
+        total = words.added(totals)
         self._sums = {steps_of(self._study, 1): UpdateSum.of(*grid.read_update(total))}
 
     @property

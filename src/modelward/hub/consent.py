@@ -299,7 +299,7 @@ def roster_of(study: Study, keys: dict[str, str]) -> dict[str, str]:
 
     Args:
         study: The study.
-        keys: Admitted site -> fingerprint of its signing key.
+        keys: Admitted site -> its signing key.
 
     Raises:
         NotApproved: If it names a site that was not admitted.

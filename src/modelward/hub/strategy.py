@@ -5,7 +5,7 @@ step. Memory that lasts from round to round is a dict of arrays that the registr
 nothing else survives a round.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -47,11 +47,11 @@ class Collector(Protocol):
 class Summed(Protocol):
     """What takes the sum of a round that was made behind masks."""
 
-    def add_total(self, total: Words) -> None:
-        """Take the sum over all sites, in place of their answers.
+    def add_totals(self, totals: Mapping[str, Words]) -> None:
+        """Take sums over groups of sites, by group, in place of their answers.
 
         Raises:
-            BadUpdate: If it is no sum of proper answers, as when a mask is left in it.
+            BadUpdate: If one is no sum of proper answers, as when a mask is left in it.
         """
         ...
 
@@ -133,9 +133,9 @@ class Updates:
         flat = plain_update(self._study, release.artifact.tensors)
         self._sum.add(flat, release.artifact.card.patients)
 
-    def add_total(self, total: Words) -> None:
-        """Take a sum that was made behind masks; see `Summed`."""
-        self._sum = UpdateSum.of(*grid.read_update(total))
+    def add_totals(self, totals: Mapping[str, Words]) -> None:
+        """Take sums that were made behind masks; see `Summed`."""
+        self._sum = UpdateSum.of(*grid.read_update(words.added(totals)))
 
     @property
     def patients(self) -> int:
@@ -154,12 +154,16 @@ class Updates:
 class RobustUpdates:
     """All updates of a round, until a rule has made one of them (aggregate/robust.py).
 
-    Holds one vector per site.
+    Holds one vector per site, or per group of sites where these are summed behind masks.
+
+    Attributes:
+        patients: Units behind the groups; 0 where answers are open, whose cards say it.
     """
 
     def __init__(self, study: Study, choice: Robust) -> None:
         self._study, self._choice = study, choice
         self._flats: dict[str, FlatF32] = {}
+        self.patients = 0
 
     def add(self, release: Release) -> None:
         """Add one update; how many patients are behind it makes no difference.
@@ -175,6 +179,13 @@ class RobustUpdates:
                 remedy="its gate should have refused it: ask its operator",
             )
         self._flats[release.site] = flat
+
+    def add_totals(self, totals: Mapping[str, Words]) -> None:
+        """Take the mean update of each group for that of one site; see `Summed`."""
+        for group, total in totals.items():
+            made = UpdateSum.of(*grid.read_update(total))
+            self._flats[group] = made.mean()
+            self.patients += made.weight
 
     def mean(self) -> FlatF32:
         """Return what the rule makes of the updates."""
@@ -213,9 +224,9 @@ class Sums:
         self._parts.append(release.artifact.tensors)
         self.patients += release.artifact.card.patients
 
-    def add_total(self, total: Words) -> None:
-        """Take a sum that was made behind masks; see `Summed`."""
-        self._total, self.patients = words.read_sums(total, self._schema)
+    def add_totals(self, totals: Mapping[str, Words]) -> None:
+        """Take sums that were made behind masks; see `Summed`."""
+        self._total, self.patients = words.read_sums(words.added(totals), self._schema)
 
     def totals(self) -> dict[str, NDArray[np.float64]]:
         """Return the sums over everything added."""

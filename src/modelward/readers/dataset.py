@@ -64,6 +64,9 @@ class Source(_Part):
     dates: str = Field(
         default="", description="How tables write dates, such as '%d.%m.%Y'; ISO if absent."
     )
+    view: str | None = Field(
+        default=None, min_length=1, description="FHIR: a ViewDefinition; see `[events]`."
+    )
     image: str | None = Field(
         default=None,
         min_length=1,
@@ -191,6 +194,9 @@ def _rooted(dataset: Dataset, folder: Path) -> Dataset:
     if dataset.patients is not None:
         where = str(folder / dataset.patients.path)
         changed["patients"] = dataset.patients.model_copy(update={"path": where})
+    if dataset.dataset.view is not None:
+        where = str(folder / dataset.dataset.view)
+        changed["dataset"] = dataset.dataset.model_copy(update={"view": where})
     if dataset.images is not None and dataset.images.cache is not None:
         where = str(folder / dataset.images.cache)
         changed["images"] = dataset.images.model_copy(update={"cache": where})
@@ -244,6 +250,18 @@ def _source_faults(source: Dataset) -> list[Fault]:
     return faults
 
 
+def _view_faults(dataset: Dataset) -> list[Fault]:
+    source = dataset.dataset
+    if source.view is None:
+        return []
+    faults = []
+    if source.kind != "fhir":
+        faults.append(Fault("dataset.view", "is for kind 'fhir' only"))
+    if dataset.events is None:
+        faults.append(Fault("events", "is missing: it names the columns of the view"))
+    return faults
+
+
 def _store_faults(dataset: Dataset) -> list[Fault]:
     """Return what contradicts itself in one store."""
     source, faults = dataset.dataset, []
@@ -253,7 +271,8 @@ def _store_faults(dataset: Dataset) -> list[Fault]:
         faults.append(Fault("dataset.url_env", "excludes path: data come from one place"))
     if source.kind != "omop" and source.url_env is not None:
         faults.append(Fault("dataset.url_env", "is for kind 'omop' only"))
-    if dataset.events is not None and source.kind != "table":
+    faults += _view_faults(dataset)
+    if dataset.events is not None and source.kind != "table" and source.view is None:
         faults.append(Fault("events", f"is for kind 'table'; {source.kind!r} knows its events"))
     if dataset.events is not None and source.patient is None:
         faults.append(Fault("dataset.patient", "is missing: events belong to patients"))

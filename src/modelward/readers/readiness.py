@@ -95,15 +95,18 @@ def judge(
     x, y = (rows.x, rows.y) if kept.all() else (rows.x[kept], rows.y[kept])
     found = [Finding("error", f.key, f.says, MAP) for f in dict.fromkeys(faults)]
     broken = {f.key for f in faults}
+    missing: list[Fault] = []
     if not study.cohort.complete:
         missing = [f for f in too_many_missing(x, study) if f.key not in broken]
         found += [Finding("error", f.key, f.says, _lacking(f.key, x, study)) for f in missing]
     found += _counts(y, study)
+    if rows.indexed is not None and len(rows.indexed) and not rows.indexed.any():
+        found.append(_no_index(study))
     if len(y):
         for place, column in enumerate(columns(study)):
             if column.feature not in broken:
                 found += [Finding(*each) for each in column_findings(column, x[:, place], y)]
-        if not faults:  # rows of which half could not be read look alike
+        if not faults and not missing:  # rows of which half could not be read look alike
             found += [Finding(*each) for each in _copies(x, y)]
     found += [Finding(*each) for each in (*look_swapped(rows.raw, study), *rows.told)]
     found += [Finding("note", "cohort", note) for note in (*notes, *told)]
@@ -123,6 +126,12 @@ def _lacking(key: str, x: NDArray[np.float64], study: Study) -> str:
     if np.isnan(x[:, place]).all():
         return f"is it the right column? write under [columns]: {key} = '...'"
     return "check the unit under [units], the range in the study, and `missing` in dataset.toml"
+
+
+def _no_index(study: Study) -> Finding:
+    code = " or ".join(study.cohort.index.code if study.cohort.index is not None else ())
+    says = f"no record is coded {code}, from which days are counted"
+    return Finding("error", "cohort.index", says, "map this site's code to it under [codes]")
 
 
 def _counts(y: NDArray[np.float64], study: Study) -> list[Finding]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from modelward.core.study import RecipeChoice
 from modelward.errors import StudyFileError
-from modelward.recipes import cnn, logistic, mlp
+from modelward.recipes import cnn, logistic, mlp, scattering
 from modelward.recipes.brought import Entry, brought, versions
 from modelward.recipes.recipe import Recipe
 from modelward.recipes.torch_present import require_torch
@@ -26,6 +26,7 @@ INSTALLED = {
     ("logistic", 1): Entry(logistic.Logistic, logistic.Options, torch=False),
     ("mlp", 1): Entry(mlp.Mlp, mlp.Options, torch=True),
     ("cnn", 1): Entry(cnn.Cnn, cnn.Options, torch=True),
+    ("scattering", 1): Entry(scattering.Scattering, scattering.Options, torch=False),
 }
 """Every recipe that comes with modelward, by name and version."""
 

@@ -14,7 +14,6 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -27,11 +26,10 @@ from modelward.artifact.store import Store
 from modelward.core.canonical import Json, canonical_bytes
 from modelward.core.study import Study
 from modelward.core.task import Task
-from modelward.core.verdict import Answer, Finding, Refusal, Release
+from modelward.core.verdict import Answer, Finding, Refusal
 from modelward.errors import (
     BadArtifact,
     GateRefused,
-    HeldForReview,
     ModelwardError,
     NotApproved,
     StorageError,
@@ -113,23 +111,35 @@ class Gatekeeper:
             return Refusal(self.name, task.id)
         try:
             self.settle()
-            study = self.approvals.approved(task.study, self._record).study
+            agreement = self.approvals.approved(task.study, self._record)
+            study = agreement.study
             require(study.recipe.name, self._hospital.policy.recipes)
         except NotApproved as error:
             return self._refuse(task, (Finding("approval", error.what, error.remedy),))
         except GateRefused as error:
             return self._refuse(task, (Finding("recipe", error.what, error.remedy),))
-        seen = self._seen(study)
-        known = intake.known(task, seen)
-        findings = transcripts.task_objections(task, self._told(study))
-        if not findings and not known:
-            findings = self._objections(task, study, seen, models)
+        findings = self._intake(task, study, models)
         if findings:
             return self._refuse(task, findings)
-        if not known:
-            self._let_in(task, study, seen, models)
-        self._hospital.join(study)
+        self._hospital.join(study, agreement.keys)
         return self._hospital.answer(task, models)
+
+    def _intake(self, task: Task, study: Study, models: Store) -> tuple[Finding, ...]:
+        """Return what speaks against `task`; remember it if nothing does.
+
+        The exchanges of a masked sum are about one question, which is let in once, with the
+        first of them: the others bring no model.
+        """
+        asked, seen = task.question, self._seen(study)
+        known = intake.known(asked, seen)
+        findings = transcripts.task_objections(asked, self._told(study))
+        if not findings and not known:
+            findings = intake.exchange_objections(task) or self._objections(
+                asked, study, seen, models
+            )
+        if not findings and not known:
+            self._let_in(asked, study, seen, models)
+        return findings
 
     def receive(self, envelope: Envelope) -> Agreement:
         """Keep a proposal that the wire has found to be the hub's.
@@ -155,13 +165,11 @@ class Gatekeeper:
         agreement = self.approvals.approved(envelope.study, self._record)
         study = agreement.study
         said = from_body(envelope.study, envelope.round_no, envelope.body)
-        told, own, answer = self._told(study), None, None
+        told = self._told(study)
         if told is not None and said.round_no < told.round_no:
             return  # one that came again
-        with suppress(HeldForReview):  # what waits here went into no sum
-            answer = self._hospital.door.decided(transcripts.asked(study, said))
-        if isinstance(answer, Release):
-            own = (answer.artifact.card.sha256, answer.artifact.card.patients)
+        self._hospital.join(study, agreement.keys)
+        own = self._hospital.released(transcripts.asked(study, said))
         roster = tuple(sorted(agreement.roster))
         known = Witnessed(roster=roster, seen=self._seen(study), told=told, released=own)
         wrong = transcripts.faults(self.name, study, said, known)

@@ -34,6 +34,7 @@ from modelward.errors import (
     BadUpdate,
     BudgetExceeded,
     GateRefused,
+    HeldForReview,
     MaskingFailed,
 )
 from modelward.gate.cells import coarser
@@ -259,6 +260,23 @@ class Hospital:
         if study.privacy.dp is None:
             return self.decide(task, lambda: self._compute(task, study, models), models=models)
         return self.door.decided(task) or self._answer_privately(task, study, models)
+
+    def released(self, question: Task) -> tuple[str, int] | None:
+        """Return what left here for the sum of `question`: its hash, and its units.
+
+        None if nothing did, or if it waits for a person: what waits went into no sum. Behind
+        masks it is the hash of the masked words, and no number of units.
+        """
+        if self.study_of(question).privacy.aggregation is not None:
+            sha256 = self._masking.sent(question)
+            return None if sha256 is None else (sha256, 0)
+        try:
+            answer = self.door.decided(question)
+        except HeldForReview:
+            return None
+        if not isinstance(answer, Release):
+            return None
+        return answer.artifact.card.sha256, answer.artifact.card.patients
 
     def _answer_privately(self, task: Task, study: Study, models: Store) -> Answer:
         """Book what the task does to patients, then compute; refuse what they cannot afford."""

@@ -10,7 +10,9 @@ against the signed study before any data are touched:
     seed     the model of round 1 is the recipe's start for the signed seed, bit for bit
     scaling  figures that federated statistics can give, the same in all rounds
     control  SCAFFOLD's no longer than signed updates can make it, and 0 before round 1
+    crafted  no layer of it has a form that reads records (privacy/leakage/crafted.py)
     step     no further from the last model seen here than the signed bound allows
+    exchange those of a masked sum follow its first one, and are about the same question
 
 What the hub has said of finished rounds is held against tasks in transcripts.py.
 Findings are recorded in the ledger and shown to the operator; the hub learns of a refusal.
@@ -38,10 +40,11 @@ import numpy as np
 
 from modelward.core.columns import columns
 from modelward.core.study import Study
-from modelward.core.task import Task, TaskKind
+from modelward.core.task import MASK_PHASES, Task, TaskKind
 from modelward.core.verdict import Finding
 from modelward.learn.sgd import learning_rate
-from modelward.study.model import Model, initial
+from modelward.privacy.leakage.crafted import crafted
+from modelward.study.model import Model, initial, parameter_schema
 from modelward.study.scaling import Scaling
 
 SLACK = 1.0 + 1e-3
@@ -102,6 +105,13 @@ def task_objections(task: Task, study: Study, seen: Seen) -> tuple[Finding, ...]
     return tuple(found)
 
 
+def exchange_objections(task: Task) -> tuple[Finding, ...]:
+    """Return what speaks against an exchange about a question that was never let in."""
+    if task.phase in {None, MASK_PHASES[0]}:
+        return ()
+    return (_finding("exchange", f"{task.phase} is asked, and no keys were asked for before"),)
+
+
 def model_objections(
     task: Task, model: Model, seen: Seen, before: Model | None
 ) -> tuple[Finding, ...]:
@@ -121,6 +131,9 @@ def model_objections(
     if before is not None and not _same(before.scaling, model.scaling):
         found.append(_finding("scaling", "its scaling is not that of the rounds before"))
     found += _control_objections(task, model)
+    schema = parameter_schema(study)
+    forms = crafted(schema.split(model.parameters), schema.split(start.parameters))
+    found += [_finding("crafted", each) for each in forms]
     reference, rounds = (start, age(task)) if before is None else (before, age(task))
     if before is not None and seen.age is not None:
         rounds -= seen.age

@@ -7,6 +7,7 @@ from modelward.core.tensors import Schema
 from modelward.study.agreement import Agreement
 from modelward.study.answers import answer_to
 from modelward.study.asked import cohort_lines, feature_words
+from modelward.study.groups import hub_sees, sizes
 from modelward.study.method import method, own_lines
 from modelward.study.model import parameter_schema
 
@@ -103,7 +104,7 @@ def most_bytes(study: Study, sites: int | None = None) -> tuple[int, int]:
         once = answer_to(study, "statistics")[1].nbytes
         each = sum(answer_to(study, kind)[1].nbytes for kind in asked)
         return once + study.plan.rounds * each, 1 + study.plan.rounds * len(asked)
-    number = sites or len(study.sites.names) or MOST_MASKED
+    number = max(sizes(study, sites or len(study.sites.names) or MOST_MASKED))
     once = masked_bytes(answer_to(study, "statistics")[1], number)
     each = sum(masked_bytes(answer_to(study, kind)[1], number) for kind in asked)
     exchanges = len(MASK_PHASES)
@@ -151,12 +152,11 @@ def masking_terms(study: Study) -> list[str]:
     """Return what is summed behind masks, in a paragraph; nothing where answers are open."""
     if study.privacy.aggregation is None:
         return []
+    sites = len(study.sites.names) or study.sites.minimum
     return [
-        "Summed behind masks: every answer above leaves in five exchanges. The hub sees the "
-        "sum over the sites of a round, at least three and more than two thirds of the roster, "
-        "and their patients together; it does not see the answer of one site, or how many "
-        "patients it has. What a sum tells about one patient is not bounded by masks. With "
-        "three sites, two that pool what they know see the third. Words behind masks are "
+        "Summed behind masks: every answer above leaves in five exchanges. "
+        f"{hub_sees(study, sites)} These figures are for {sites} sites. "
+        "What a sum tells about one patient is not bounded by masks. Words behind masks are "
         f"longer, and shares come on top: at most {most_bytes(study)[0]:,} bytes leave a site."
     ]
 

@@ -20,7 +20,11 @@ from modelward.core.study import Robust, Study
 from modelward.errors import StudyFileError
 from modelward.recipes.catalogue import option_faults
 from modelward.study.data_terms import data_faults
+from modelward.study.groups import FEWEST_GROUPED, SMALLEST_GROUP
 from modelward.study.plan_terms import plan_faults
+
+READ_IMAGES = frozenset({"cnn", "scattering"})
+"""Recipes that take images."""
 
 FEWEST_MASKED = 3
 """Of two sites that are summed, each sees the other."""
@@ -114,10 +118,11 @@ def _plan_faults(study: Study) -> list[Fault]:
         faults.append(
             Fault("plan.strategy", "'newton' is exact for the recipe 'logistic' only")
         )
-    if study.image is not None and study.recipe.name != "cnn":
-        faults.append(Fault("recipe.name", f"{study.recipe.name!r} reads tables, not images"))
-    if study.image is None and study.recipe.name == "cnn":
-        faults.append(Fault("recipe.name", "'cnn' reads images, the features are a table"))
+    named, of_images = study.recipe.name, study.recipe.name in READ_IMAGES
+    if study.image is not None and not of_images:
+        faults.append(Fault("recipe.name", f"{named!r} reads tables, not images"))
+    if study.image is None and of_images:
+        faults.append(Fault("recipe.name", f"{named!r} reads images, the features are a table"))
     if newton and study.stop.metric is not None:
         faults.append(Fault("stop.metric", "'newton' stops when the coefficients stand still"))
     if study.stop.metric is not None and plan.validation == 0 and study.image is None:
@@ -147,8 +152,13 @@ def _masking_faults(study: Study) -> list[Fault]:
     if study.privacy.aggregation is None:
         return []
     key, faults = "privacy.aggregation", []
+    if study.privacy.aggregation == "grouped":
+        if study.sites.minimum < FEWEST_GROUPED:
+            says = f"groups need {FEWEST_GROUPED} sites or more: raise it, or use 'secagg'"
+            faults.append(Fault("sites.minimum", says))
+        return faults
     if study.plan.robust is not None:
-        says = "a rule of [plan.robust] compares updates, and masks hide them: choose one"
+        says = "a rule of [plan.robust] compares updates, and masks hide them: use 'grouped'"
         faults.append(Fault(key, says))
     if study.sites.minimum < FEWEST_MASKED:
         says = f"a masked sum has {FEWEST_MASKED} sites or more: raise it"
@@ -162,6 +172,8 @@ def _robust_faults(study: Study, robust: Robust) -> list[Fault]:
             Fault("plan.robust", "'newton' adds sums, and a rule needs updates: use 'fedavg'")
         ]
     needed = 2 * robust.byzantine + 1
+    if study.privacy.aggregation == "grouped":
+        needed *= SMALLEST_GROUP  # one wrong site spoils its group, and groups are compared
     if study.sites.minimum < needed:
         what = f"{robust.byzantine} wrong sites can be outvoted by {needed} sites or more"
         return [Fault("plan.robust.byzantine", f"{what}: raise sites.minimum, or lower it")]

@@ -17,8 +17,16 @@ PRIVATE = parse(FEDAVG + "[privacy.dp]\nepsilon = 3\n")
 def says(
     values: Any, kind: str = "metrics", name: str = "counts", study: Study | None = None
 ) -> list[str]:
+    """Return what is said against a table, of as many units as it adds up to."""
     rule = cells(study or fedavg(), 10)
-    return [finding.says for finding in rule(kind, {name: np.asarray(values, np.float64)})]
+    table = np.asarray(values, np.float64)
+    return [finding.says for finding in rule(kind, {name: table}, int(table.sum()))]
+
+
+def test_counts_that_do_not_add_up_to_the_units_are_objected_to():
+    (finding,) = cells(fedavg(), 10)("metrics", {"counts": np.array([[12.0, 20], [0, 11]])}, 44)
+
+    assert finding.says == "counts adds up to 43, and 44 units are behind it"
 
 
 def test_a_histogram_with_a_cell_of_one_is_objected_to():

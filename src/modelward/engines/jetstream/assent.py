@@ -40,11 +40,12 @@ def agree(
     Raises:
         NotApproved: If a site has a policy in which other people decide.
     """
-    keys = {m.site: fingerprint(m.signing) for m in hub.members() if m.site in sites}
+    members = [member for member in hub.members() if member.site in sites]
+    keys = {member.site: member.signing.public_bytes_raw().hex() for member in members}
     registry = Registry(hub.path)
     try:
         for study in studies:
-            agreement = Agreement(study=study, roster=keys)
+            agreement = Agreement.of(study, keys)
             Consent(registry).submit(agreement)
             for name, folder in sites.items():
                 _approve(agreement, name, folder, now)

@@ -32,6 +32,7 @@ WINDOW = 256
 """Letters asked for at once, and at most `objects.WINDOW` bytes of them."""
 
 PATIENCE_S = 30.0
+DIAL_S = 8.0
 BEAT_S = 0.5
 _WRONG_SEQUENCE = {10071, 10077, 10164}
 
@@ -43,40 +44,53 @@ class Boxes:
         identity: How the institution dials.
         journal: Is told what happens on the line.
         patience_s: Longest time without progress.
-
-    Raises:
-        EngineFailed: If there is no connection in that time.
     """
 
     def __init__(
         self, identity: Identity, journal: Journal = silent, *, patience_s: float = PATIENCE_S
     ) -> None:
         self._own, self._patience = identity.name, patience_s
+        self._identity, self._journal = identity, journal
+        self._dialled: Line | None = None
+        self._down: EngineFailed | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="box", daemon=True)
         self._thread.start()
-        try:
-            dialled = Line.dial(identity, journal, patience_s=patience_s)
-            self._line: Line = asyncio.run_coroutine_threadsafe(dialled, self._loop).result()
-        except BaseException:
-            self._stop()
-            raise
+
+    @property
+    def _line(self) -> Line:
+        """The line, dialled when it is first needed.
+
+        A line that could not be dialled is not tried again by this object: what waits is
+        posted by the next command, and this one does not wait twice.
+        """
+        if self._down is not None:
+            raise self._down
+        if self._dialled is None:
+            patience = min(self._patience, DIAL_S)
+            work = Line.dial(self._identity, self._journal, patience_s=patience)
+            try:
+                self._dialled = asyncio.run_coroutine_threadsafe(work, self._loop).result()
+            except EngineFailed as failed:
+                self._down = failed
+                raise
+        return self._dialled
 
     def post(self, number: int, letter: bytes) -> None:
         """Put letter `number` into the own box."""
-        self._run(self._post(number, letter))
+        self._run(self._post(self._line, number, letter))
 
     def read(self, box: str, after: int) -> Iterator[tuple[int, bytes]]:
         """Yield the letters of a box that are numbered above `after`, in order."""
-        while found := self._run(self._window(box, after + 1)):
+        while found := self._run(self._window(self._line, box, after + 1)):
             yield from found
             after = found[-1][0]
 
     def put(self, digest: str, content: Path) -> None:
         """Store a file under its SHA-256 in the own box, going on after what is there."""
-        pieces = objects.FilePieces(content)
+        line, pieces = self._line, objects.FilePieces(content)
         try:
-            self._run(objects.put(self._line, f"off-{self._own}", digest, pieces))
+            self._run(objects.put(line, f"off-{self._own}", digest, pieces))
         finally:
             pieces.close()
 
@@ -84,11 +98,19 @@ class Boxes:
         """Fetch an object into `path`, whole and hashed; what was cut off goes on."""
         self._run(objects.get(self._line, f"off-{box}", digest, path, most=most))
 
+    @property
+    def received(self) -> int:
+        """Payload bytes that came over the line so far."""
+        return 0 if self._dialled is None else self._dialled.received
+
     def close(self) -> None:
         """Hang up."""
-        with suppress(EngineFailed):
-            self._run(self._line.close())
-        self._stop()
+        if self._dialled is not None:
+            with suppress(EngineFailed):
+                self._run(self._dialled.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
 
     def __enter__(self) -> Self:
         return self
@@ -96,10 +118,10 @@ class Boxes:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    async def _post(self, number: int, letter: bytes) -> None:
+    async def _post(self, line: Line, number: int, letter: bytes) -> None:
         headers = {"Nats-Expected-Last-Sequence": str(number - 1)}
         try:
-            await self._line.call(f"fl.box.{self._own}.{number}", letter, headers)
+            await line.call(f"fl.box.{self._own}.{number}", letter, headers)
         except Rejected as rejected:
             if rejected.code not in _WRONG_SEQUENCE:
                 raise EngineFailed(
@@ -107,15 +129,15 @@ class Boxes:
                     why="a box has a bound, and a full one refuses instead of forgetting",
                     remedy="ask whoever runs the server for a larger box",
                 ) from rejected
-            await self._require_same(number, letter)
+            await self._require_same(line, number, letter)
 
-    async def _require_same(self, number: int, letter: bytes) -> None:
+    async def _require_same(self, line: Line, number: int, letter: bytes) -> None:
         """Return if exactly this letter lies there already.
 
         Raises:
             MessageRefused: If another one does, or the one before is missing.
         """
-        there = await self._window(self._own, number)
+        there = await self._window(line, self._own, number)
         if there and there[0] == (number, letter):
             return
         found = "other content is there" if there else "the letter before it is missing"
@@ -125,15 +147,15 @@ class Boxes:
             remedy="check that no other copy of this institution's folder is in use",
         )
 
-    async def _window(self, box: str, start: int) -> list[tuple[int, bytes]]:
+    async def _window(self, line: Line, box: str, start: int) -> list[tuple[int, bytes]]:
         """Return letters from `start` on, as many as one request brings; empty at the end."""
         arrived: asyncio.Queue[Any] = asyncio.Queue()
-        inbox, subscription = await self._line.listen(None, arrived.put_nowait)
+        inbox, subscription = await line.listen(None, arrived.put_nowait)
 
         def changed() -> None:
             arrived.put_nowait(None)
 
-        self._line.on_return(changed)
+        line.on_return(changed)
         request = {
             "seq": start,
             "next_by_subj": f"fl.box.{box}.*",
@@ -143,13 +165,13 @@ class Boxes:
         try:
             while True:
                 subject = f"$JS.API.DIRECT.GET.BOX_{box}"
-                await self._line.say(subject, json.dumps(request).encode(), reply=inbox)
+                await line.say(subject, json.dumps(request).encode(), reply=inbox)
                 found = await self._gathered(arrived)
                 if found is not None:
                     return found
                 await asyncio.sleep(BEAT_S)
         finally:
-            self._line.off_return(changed)
+            line.off_return(changed)
             await subscription.unsubscribe()
 
     async def _gathered(self, arrived: "asyncio.Queue[Any]") -> list[tuple[int, bytes]] | None:
@@ -182,7 +204,7 @@ class Boxes:
             done, _ = await asyncio.wait({task}, timeout=BEAT_S)
             if done:
                 return task.result()
-            now = self._line.received
+            now = self.received
             if now != moved:
                 moved, since = now, clock()
             if clock() - since > self._patience:
@@ -194,8 +216,3 @@ class Boxes:
                     why="the server or the way to it is down",
                     remedy="give the same command again later; what was sent stays sent",
                 )
-
-    def _stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-        self._loop.close()

@@ -142,9 +142,9 @@ ERRORS: list[tuple[str, str, Edit, str, str]] = [
 ]  # fmt: skip
 
 WARNINGS: list[tuple[str, str, Edit, str, str]] = [
-    ("dicom", "some cut off", files(cut, 10), "images", "files of images are damaged"),
+    ("dicom", "some cut off", files(cut, 10), "images", "files are damaged"),
     ("dicom", "nothing to be seen", flat, "images", "58 of 58 images are of one shade"),
-    ("nifti", "some cut off", files(cut, 10), "images", "files of images are damaged"),
+    ("nifti", "some cut off", files(cut, 10), "images", "files are damaged"),
     ("nifti", "filed under two ids", two_ids, "patient", "equal one of another patient"),
 ]  # fmt: skip
 
