@@ -85,13 +85,18 @@ class Robust(_Part):
     )
 
 
+Strategy = Literal["fedavg", "newton", "scaffold", "fednova", "feddyn", "cyclic", "sums"]
+"""How the answers of a round become the next model."""
+
+
 class Plan(_Part):
     """`[plan]`: how training goes."""
 
-    strategy: Literal["fedavg", "newton", "scaffold", "fednova", "feddyn", "cyclic"] = Field(
+    strategy: Strategy = Field(
         default="fedavg",
         description="Averaged local training; exact Newton (logistic); averages corrected for "
-        "drift, for unequal steps, or for unequal optima; or one site after the other.",
+        "drift, for unequal steps, or for unequal optima; one site after the other; or sums, "
+        "for statistical recipes.",
     )
     rounds: Count = Field(default=20, description="At most.")
     local_epochs: Count = Field(

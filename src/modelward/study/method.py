@@ -8,6 +8,7 @@ from modelward.study.own import kept_schema
 _STRATEGIES = {
     "fedavg": "averaged local training",
     "newton": "exact Newton steps on sums over all sites",
+    "sums": "from exact sums over all sites",
     "scaffold": "averaged local training, corrected for each site's drift (SCAFFOLD)",
     "fednova": "local training, averaged as if all sites made equally many steps (FedNova)",
     "feddyn": "averaged local training towards objectives with one optimum (FedDyn)",
