@@ -1,0 +1,21 @@
+"""The measurements of the network run, and what they promise holds for one seed."""
+
+import pytest
+
+from bench.exchange import catalogue, predictions
+
+pytestmark = pytest.mark.slow
+
+
+def test_predictions_alone_help_three_institutions_with_three_families():
+    rows, nbytes, averaged = predictions.one(0)
+
+    assert all(low > 0 for _, _, low, _ in rows)
+    assert nbytes <= 50_000 < averaged
+
+
+def test_a_catalogue_is_read_and_queried(tmp_path):
+    found = catalogue.measure(tmp_path, 4, 10)
+
+    assert found["letters"] == 44
+    assert found["query by institution, all of it, s"] < 1
