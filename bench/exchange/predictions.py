@@ -43,7 +43,7 @@ def one(seed: int) -> tuple[list[tuple[float, float, float, float]], int, int]:
     ]
     sent = []
     for family, model, site in zip(families, models, made.sites, strict=True):
-        seen = np.bincount(site.y, minlength=shape.classes) * 1.0
+        seen = np.bincount(site.y, minlength=shape.classes).astype(np.float64)
         said = Opinion(log_softmax(family.logits(model, made.shared)), seen)
         sent.append(quantised(log_softmax(corrected(said))))
     taught = log_softmax(np.logaddexp.reduce([restored(levels) for levels in sent], axis=0))
@@ -74,6 +74,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     seeds = parser.parse_args(arguments).seeds
     better = dict.fromkeys(FAMILIES, 0)
+    nbytes = averaged = 0
     for seed in seeds:
         rows, nbytes, averaged = one(seed)
         for name, (local, student, low, high) in zip(FAMILIES, rows, strict=True):
