@@ -32,10 +32,6 @@ SAYS = {
         r"harbour +lies \d\d\.\d times .*, beyond 3 since round 1\n",
         r"north +lies 0\.\d times as far out as is usual\n",
     ],
-    "07": [
-        r"ash +prior-corrected|ash +masked|ash +local",
-        r"not used: wrong: (score|quarantine)",
-    ],
 }
 """What each must print, by number."""
 
