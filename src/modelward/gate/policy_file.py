@@ -28,12 +28,12 @@ Every key is in docs/formats/policy.md. `as_toml` writes a policy out in full.
 """
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from modelward.core import toml_text
 from modelward.core.artifact import ArtifactKind
 from modelward.core.faults import Fault, from_validation, lines
 from modelward.core.terms import Name
@@ -128,10 +128,16 @@ class Budget(_Part):
     """`[privacy]`: what patients can afford; a study that would pass it is refused."""
 
     epsilon_study: float = Field(
-        default=_STANDARD.epsilon_study, gt=0, description="Most that one study may cost."
+        default=_STANDARD.epsilon_study,
+        gt=0,
+        allow_inf_nan=False,
+        description="Most that one study may cost.",
     )
     epsilon_lifetime: float = Field(
-        default=_STANDARD.epsilon_lifetime, gt=0, description="Most that all studies may cost."
+        default=_STANDARD.epsilon_lifetime,
+        gt=0,
+        allow_inf_nan=False,
+        description="Most that all studies may cost.",
     )
     delta: float = Field(
         default=_STANDARD.delta, gt=0, lt=1e-2, description="At which both are counted."
@@ -167,13 +173,12 @@ def read_policy(path: Path) -> Policy:
         GateRefused: With every fault found, if the file cannot be used as written.
     """
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
-        read = PolicyFile.model_validate_json(json.dumps(table, default=str), strict=True)
+        read = PolicyFile.model_validate_json(toml_text.read(path), strict=True)
     except FileNotFoundError:
         return _STANDARD
     except OSError as error:
         raise _refuse(path, [Fault("", f"cannot be read: {error.strerror}")]) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except toml_text.NotToml as error:
         raise _refuse(path, [Fault("", f"not TOML: {error}")]) from error
     except ValidationError as error:
         raise _refuse(path, from_validation(error, PolicyFile)) from error

@@ -4,13 +4,12 @@ The file never leaves the site. Paths are relative to the file. Unknown keys are
 all faults are reported at once. docs/formats/dataset.md has an example of every kind.
 """
 
-import json
-import tomllib
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from modelward.core import toml_text
 from modelward.core.faults import Fault, from_validation, lines
 from modelward.errors import DataError
 
@@ -58,7 +57,7 @@ class Source(_Part):
     decimal: Literal[".", ","] = Field(
         default=".", description="Decimal mark in tables; a comma excludes '.' for thousands."
     )
-    encoding: Literal["utf-8", "latin-1", "utf-16"] = Field(
+    encoding: Literal["utf-8", "latin-1", "utf-16", "windows-1252"] = Field(
         default="utf-8", description="Of CSV files."
     )
     dates: str = Field(
@@ -170,11 +169,10 @@ def read(path: Path) -> tuple[Dataset, Path]:
         DataError: With every fault found, if the file cannot be used as written.
     """
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
-        dataset = Dataset.model_validate_json(json.dumps(table, default=str), strict=True)
+        dataset = Dataset.model_validate_json(toml_text.read(path), strict=True)
     except OSError as error:
         raise _refuse(path, [Fault("", f"cannot be read: {error.strerror}")]) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except toml_text.NotToml as error:
         raise _refuse(path, [Fault("", f"not TOML: {error}")]) from error
     except ValidationError as error:
         raise _refuse(path, from_validation(error, Dataset)) from error

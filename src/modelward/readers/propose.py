@@ -24,6 +24,9 @@ SAMPLE = 1 << 20
 PATIENT = re.compile(r"pat|pseudonym|subject|person|mrn|nip|case_?id", re.I)
 """What headings that name a patient look like."""
 
+WINDOWS = re.compile(rb"[\x80-\x9f]")
+"""Bytes that mean nothing in latin-1: the euro sign and typographic quotes of Windows."""
+
 COMMA = re.compile(r'(?:^|[;\t|"])-?\d+,\d+(?:[;\t|"]|$)', re.M)
 """A number with a decimal comma, between marks that are none."""
 
@@ -168,7 +171,7 @@ def _encoding(path: Path) -> str:
     try:
         raw[: raw.rfind(b"\n") + 1].decode("utf-8")
     except UnicodeDecodeError:
-        return "latin-1"
+        return "windows-1252" if WINDOWS.search(raw) else "latin-1"
     return "utf-8"
 
 
