@@ -65,8 +65,8 @@ label_skew = "logit-adjustment"
 [privacy]
 clip = 10.0
 """
-"""A network that learns in ten rounds, so that many runs fit on a small machine; of two that
-were tried, the one with the higher validation AUC at seed 100."""
+"""A network that learns in ten rounds, so that many runs fit on a small machine. Chosen by
+validation AUC at seed 100, after a first one had shown 0.80 on test at seed 0."""
 
 ALPHA = 0.3
 LEAST = 10
