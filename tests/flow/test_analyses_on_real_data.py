@@ -29,7 +29,7 @@ CENTRES = 6
 
 
 @pytest.fixture(scope="module")
-def brca(tmp_path_factory) -> Any:
+def brca(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Write TCGA-BRCA with FLamby's centres and split; return the file and its columns."""
     source = shared("tcga_brca")
     fold = {row["pid"]: row["fold2"] for row in _rows(source / "train_test_split.csv")}
@@ -83,7 +83,7 @@ def pooled(made: AnalysedRun, fold: str = "train") -> tuple[Any, Any, Any, Any]:
     chosen: Any = fold
     x = np.concatenate([c.fold(chosen)[0] for c in found.values()])
     y = np.concatenate([c.fold(chosen)[1] for c in found.values()])
-    days = np.concatenate([c.amounts(chosen) for c in found.values()])  # type: ignore[misc]
+    days = np.concatenate([c.amounts(chosen) for c in found.values()])
     where = np.repeat(np.arange(len(found)), [c.count(chosen) for c in found.values()])
     return x, y, days, where
 
@@ -126,9 +126,9 @@ def test_risks_order_patients_as_well_as_those_of_the_pooled_fit(brca, tmp_path)
     held, died, until, _ = pooled(made, "test")
     federated = np.array([row.estimate for row in made.found.coefficients]) * scaling.spread
 
-    def index(beta):
+    def index(beta: Any) -> float:
         agree, differ, tied = pairs(scaling.apply(held) @ beta, until, died)
-        return (agree + tied / 2) / (agree + differ + tied)
+        return float((agree + tied / 2) / (agree + differ + tied))
 
     assert index(federated) == pytest.approx(index(fit.x), abs=0.005)
     assert 0.82 < index(federated) < 0.86
