@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from modelward.cli import audit, privacy, propose
+from modelward.cli import shares as sharing
 
 app = typer.Typer(no_args_is_help=True, help="Write, check, try and report on studies.")
 
@@ -141,3 +142,4 @@ def report(
 propose.add_to(app)
 privacy.add_plan(app)
 audit.add_to(app)
+sharing.add_to(app)
