@@ -106,6 +106,7 @@ def test_cox_over_the_centres_of_tcga_is_the_pooled_fit(brca, tmp_path, ties):
     assert [row.error for row in rows] == pytest.approx(fit.bse, abs=1e-6)
 
 
+@pytest.mark.exhaustive
 def test_risks_order_patients_as_well_as_those_of_the_pooled_fit(brca, tmp_path):
     """All 39 columns repeat each other, so both fits have the same penalty."""
     path, own = brca
