@@ -106,6 +106,11 @@ def main() -> None:
     if asked.only:
         print(json.dumps(timed(asked.only, asked.batch, asked.repeats)))
         return
+    compare(asked.batch, asked.repeats, asked.turns)
+
+
+def compare(batch: int, repeats: int, turns: int) -> None:
+    """Measure every way in turns, and print."""
     OUT.mkdir(exist_ok=True)
     python, data = environments.python("opacus"), OUT / "private_step.npz"
     if python is None:
@@ -113,25 +118,30 @@ def main() -> None:
     work = w1(Path(str(files("modelward.simulation") / "data/pneumoniamnist.npz")))
     x, y = rows_of(work)
     np.savez(data, x=x, y=y)
-    theirs = [python, "bench/peers/opacus_step.py", data]
-    ours = [sys.executable, "-m", "bench.private_step", "--repeats", asked.repeats, "--only"]
-    commands = {way: [*ours, way, "--batch"] for way in WAYS}
-    commands |= {way: [*theirs, way, asked.repeats] for way in ("plain", "hooks", "ghost")}
-    found: dict[str, list[dict[str, float]]] = {way: [] for way in commands}
-    for _ in range(asked.turns):
-        for way, command in commands.items():
-            found[way].append(elsewhere([*command, asked.batch]))
-    plain = median(each["ms"] for each in found["plain"])
-    for way, taken in found.items():
-        ms = [each["ms"] for each in taken]
-        large = elsewhere([*commands[way], ROWS])
+
+    def measured(way: str, rows: int, times: int) -> dict[str, float]:
+        if way in WAYS:
+            ours = [sys.executable, "-m", "bench.private_step", "--repeats", times]
+            return elsewhere([*ours, "--only", way, "--batch", rows])
+        return elsewhere([python, "bench/peers/opacus_step.py", data, way, times, rows])
+
+    found: dict[str, list[float]] = {way: [] for way in ("plain", *WAYS, "hooks", "ghost")}
+    peak: dict[str, float] = {}
+    for _ in range(turns):
+        for way, ms in found.items():
+            taken = measured(way, batch, repeats)
+            ms.append(taken["ms"])
+            peak[way] = taken["peak_mib"]
+    for way, ms in found.items():
+        ratio = median(ms) / median(found["plain"])
         print(
             f"{way:9} {median(ms):7.1f} ms  [{min(ms):.1f}, {max(ms):.1f}]"
-            f"  {median(ms) / plain:5.2f} x plain"
-            f"  peak {taken[0]['peak_mib']:.0f} MiB at {asked.batch},"
-            f" {large['peak_mib']:.0f} MiB at {ROWS}",
+            f"  {ratio:5.2f} x plain  peak {peak[way]:.0f} MiB",
             flush=True,
         )
+    for way in found:
+        large = measured(way, ROWS, 1)["peak_mib"]
+        print(f"{way:9} peak {large:.0f} MiB at {ROWS} rows", flush=True)
 
 
 if __name__ == "__main__":

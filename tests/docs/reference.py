@@ -26,6 +26,7 @@ from modelward.core.features import (
     Target,
     TimeToEventTarget,
 )
+from modelward.core.sharing import Sharing
 from modelward.core.study import (
     About,
     DifferentialPrivacy,
@@ -38,7 +39,7 @@ from modelward.core.study import (
     Stop,
 )
 from modelward.core.training import LocalTraining, Personal, Uplink
-from modelward.recipes.catalogue import INSTALLED
+from modelward.recipes.catalogue import ANALYSES, INSTALLED
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 
@@ -66,6 +67,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[privacy]": Privacy,
     "[privacy.dp]": DifferentialPrivacy,
     "[sites]": Sites,
+    "[sharing]": Sharing,
 }  # fmt: skip
 """Every table of a study file, in the order of the model."""
 
@@ -99,10 +101,15 @@ def study_page() -> str:
     parts += [
         _table(title, kind.model_json_schema(), kind.__doc__) for title, kind in TABLES.items()
     ]
-    for (name, version), entry in INSTALLED.items():
+    for (name, version), options in _options():
         title = f"[recipe] options of {name}, version {version}"
-        parts.append(_table(title, entry.options.model_json_schema(), ""))
+        parts.append(_table(title, options.model_json_schema(), ""))
     return "\n".join(parts)
+
+
+def _options() -> Iterator[tuple[tuple[str, int], type[BaseModel]]]:
+    yield from ((key, entry.options) for key, entry in INSTALLED.items())
+    yield from ((key, entry.options) for key, entry in ANALYSES.items())
 
 
 def cli_page() -> str:

@@ -20,6 +20,7 @@ from pydantic import Field, model_validator
 from modelward.core.canonical import canonical_hash
 from modelward.core.cohort import Cohort
 from modelward.core.features import Feature, ImageFeature, Outcome
+from modelward.core.sharing import Sharing
 from modelward.core.terms import Count, Finite, Name, Positive
 from modelward.core.terms import Part as _Part
 from modelward.core.training import LocalTraining, Personal, Uplink
@@ -84,13 +85,18 @@ class Robust(_Part):
     )
 
 
+Strategy = Literal["fedavg", "newton", "scaffold", "fednova", "feddyn", "cyclic", "sums"]
+"""How the answers of a round become the next model."""
+
+
 class Plan(_Part):
     """`[plan]`: how training goes."""
 
-    strategy: Literal["fedavg", "newton", "scaffold", "fednova", "feddyn", "cyclic"] = Field(
+    strategy: Strategy = Field(
         default="fedavg",
         description="Averaged local training; exact Newton (logistic); averages corrected for "
-        "drift, for unequal steps, or for unequal optima; or one site after the other.",
+        "drift, for unequal steps, or for unequal optima; one site after the other; or sums, "
+        "for statistical recipes.",
     )
     rounds: Count = Field(default=20, description="At most.")
     local_epochs: Count = Field(
@@ -224,6 +230,7 @@ class Study(_Part):
     stop: Stop = Field(default_factory=Stop)
     privacy: Privacy = Field(default_factory=Privacy)
     sites: Sites = Field(default_factory=Sites)
+    sharing: Sharing | None = None
 
     @property
     def id(self) -> str:

@@ -16,6 +16,7 @@ from modelward.core.task import TaskKind
 from modelward.core.verdict import Finding
 from modelward.gate.policy import Policy
 from modelward.study.answers import answer_to
+from modelward.study.explain import asked_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,7 @@ def objections(study: Study, policy: Policy) -> tuple[Finding, ...]:
 
 def tasks_of(study: Study) -> tuple[TaskKind, ...]:
     """Return the kinds of task that follow from the study's terms, in their order."""
-    trained: TaskKind = "newton" if study.plan.strategy == "newton" else "train"
-    return ("statistics", trained, *(("evaluate",) if study.stop.metric else ()))
+    return ("statistics", asked_of(study), *(("evaluate",) if study.stop.metric else ()))
 
 
 def _kinds(study: Study, policy: Policy) -> list[Clause]:

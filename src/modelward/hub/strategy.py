@@ -28,9 +28,11 @@ from modelward.hub.by_steps import UpdatesBySteps
 from modelward.hub.round import Arrays
 from modelward.privacy.masks import grid, words
 from modelward.privacy.masks.grid import Words
-from modelward.recipes.catalogue import recipe
+from modelward.recipes.analysis import Heard
+from modelward.recipes.catalogue import analysis, recipe
 from modelward.recipes.logistic import Logistic
 from modelward.study.answers import answer_to
+from modelward.study.model import parameter_schema
 from modelward.study.own import widened
 
 Parameters = NDArray[Any]
@@ -211,6 +213,7 @@ class Sums:
     def __init__(self, study: Study, kind: TaskKind) -> None:
         self._schema = answer_to(study, kind)[1]
         self._parts: list[Tensors] = []
+        self.by_site: dict[str, Tensors] = {}
         self._total: dict[str, NDArray[np.float64]] | None = None
         self.patients = 0
 
@@ -222,6 +225,7 @@ class Sums:
         """
         exact_sum([release.artifact.tensors])
         self._parts.append(release.artifact.tensors)
+        self.by_site[release.site] = release.artifact.tensors
         self.patients += release.artifact.card.patients
 
     def add_totals(self, totals: Mapping[str, Words]) -> None:
@@ -276,6 +280,19 @@ def _newton(study: Study) -> Strategy:
     return Strategy("newton", lambda: Sums(study, "newton"), step)
 
 
+def _sums(study: Study) -> Strategy:
+    """What a statistical recipe makes of sums over all sites; its state is the model."""
+    made, schema = analysis(study.recipe), parameter_schema(study)
+
+    def step(sums: Sums, state: Parameters, memory: Arrays) -> tuple[Parameters, Arrays]:
+        heard = Heard(totals=sums.totals(), by_site=sums.by_site, units=sums.patients)
+        after = made.step(study, heard, schema.split(state))
+        moved = [np.asarray(after[spec.name], np.float64).reshape(-1) for spec in schema]
+        return np.concatenate(moved), memory
+
+    return Strategy("sums", lambda: Sums(study, "sums"), step)
+
+
 def l2_of(study: Study) -> float:
     """Return the penalty of a study that is trained by Newton steps."""
     trained = recipe(study.recipe)
@@ -291,6 +308,7 @@ def l2_of(study: Study) -> float:
 _STRATEGIES: dict[str, Callable[[Study], Strategy]] = {
     "fedavg": _fedavg,
     "newton": _newton,
+    "sums": _sums,
     "scaffold": partial(_beside_the_mean, averaging.scaffold_step),
     "fednova": partial(_beside_the_mean, averaging.fednova_step),
     "feddyn": partial(_beside_the_mean, averaging.feddyn_step),

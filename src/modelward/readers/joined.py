@@ -39,7 +39,7 @@ def joined_rows(join: Join, faults: list[Fault]) -> tuple[Rows, tuple[str, ...]]
     return (
         Rows(
             ids=main.ids, x=rows.x, y=rows.y, criteria=rows.criteria, indexed=rows.indexed,
-            folds=main.folds, out=main.out, owned=main.owned, raw=main.raw,
+            folds=main.folds, out=main.out, owned=main.owned, raw=main.raw, amount=rows.amount,
         ),
         tuple(answers.notes),
     )  # fmt: skip
@@ -78,7 +78,7 @@ def merged(
     """
     places = {column.name: place for place, column in enumerate(columns(study))}
     x = np.full((len(ids), len(places)), np.nan)
-    y, indexed = np.full(len(ids), np.nan), None
+    y, indexed, amount = np.full(len(ids), np.nan), None, None
     criteria = {name: np.zeros(len(ids)) for name in study.cohort.criteria}
     for each in answers.parts:
         part, rows = each.study, each.rows
@@ -88,12 +88,15 @@ def merged(
             x[found, places[column.name]] = rows.x[at[found], place]
         if part.target:
             y[found] = rows.y[at[found]]
+            if rows.amount is not None:
+                amount = np.full(len(ids), np.nan)
+                amount[found] = rows.amount[at[found]]
         for name in part.cohort.criteria:
             criteria[name][found] = rows.criteria[name][at[found]]
         if rows.indexed is not None:
             indexed = np.zeros(len(ids), bool)
             indexed[found] = rows.indexed[at[found]]
-    return Rows(ids=ids, x=x, y=y, criteria=criteria, indexed=indexed)
+    return Rows(ids=ids, x=x, y=y, criteria=criteria, indexed=indexed, amount=amount)
 
 
 def _where(ids: Sequence[str], known: Sequence[str]) -> NDArray[np.int64]:

@@ -6,6 +6,7 @@ several stores know become one. What is contradictory is a fault.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import duckdb
 import numpy as np
@@ -15,6 +16,7 @@ from modelward.core.study import Study
 from modelward.readers.choose import choose
 from modelward.readers.dataset import Dataset
 from modelward.readers.events import LOADERS, impossible, leave_out, rows_of
+from modelward.readers.outcomes import outcome_of
 from modelward.readers.record import listed, open_record, quoted
 from modelward.readers.shares import part_of
 from modelward.readers.sources import Join, Part, Source, link_of
@@ -56,7 +58,9 @@ def event_part(
         )
         chosen = choose(connection, part, whole, faults)
         out = None if join.opt_out is None else join.opt_out.among(chosen.ids)
-        return Part(list(chosen.ids), part, rows_of(chosen, out, whole, part, faults))
+        y, amount = outcome_of(connection, part, whole, faults)
+        rows = replace(rows_of(chosen, out, whole, part, faults), y=y, amount=amount)
+        return Part(list(chosen.ids), part, rows)
 
 
 def _load(

@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 from modelward.core import units
 from modelward.core.columns import Column, columns
 from modelward.core.faults import Fault
-from modelward.core.features import CategoryFeature, NumberFeature, Target
+from modelward.core.features import (
+    CategoryFeature,
+    NumberFeature,
+    NumberTarget,
+    Target,
+    TimeToEventTarget,
+    time_of,
+)
 from modelward.core.study import Study
 from modelward.readers import values
 from modelward.readers.assemble import Rows, assemble
@@ -77,20 +84,23 @@ def table_rows(
     ids = _ids(table, source.patient, faults, once=once)
     raw: dict[str, NDArray[np.float64]] = {}
     x = _design(table, dataset, study, faults, raw)
-    y = np.full(table.rows, np.nan)
+    y, amount = np.full(table.rows, np.nan), None
     for name in study.target:
-        y = _outcome(table, name, dataset, study, faults)
+        y, amount = _outcome(table, name, dataset, study, faults)
     criteria = {name: _yes_no(table, name, faults) for name in study.cohort.criteria}
     folds = values.folds(table.text[source.split], faults) if source.split else None
     return Rows(
         ids=ids, x=x, y=y, criteria=criteria, folds=folds, out=table.out,
-        owned=source.patient is not None, raw=raw,
+        owned=source.patient is not None, raw=raw, amount=amount,
     )  # fmt: skip
 
 
 def asked_of(study: Study) -> list[str]:
     """Return the names of what a table holds for `study`: features, target and criteria."""
-    return [*study.features, *study.target, *study.cohort.criteria]
+    times = [
+        time_of(name) for name, t in study.target.items() if isinstance(t, TimeToEventTarget)
+    ]
+    return [*study.features, *study.target, *times, *study.cohort.criteria]
 
 
 def read_features(
@@ -158,11 +168,15 @@ def _read(
 def _asks(dataset: Dataset, study: Study) -> dict[str, Ask]:
     """Return what each column of the table should hold."""
     found: dict[str, Ask] = {}
+    times = {time_of(name) for name in study.target}
     for name in asked_of(study):
         feature = study.features.get(name)
         target = study.target.get(name)
         number = (
-            isinstance(feature, NumberFeature) or getattr(target, "above", None) is not None
+            isinstance(feature, NumberFeature)
+            or isinstance(target, NumberTarget)
+            or getattr(target, "above", None) is not None
+            or (feature is None and name in times)
         )
         levels = feature.levels if isinstance(feature, CategoryFeature) else ()
         kind: Literal["number", "boolean", "level"] = "number" if number else "boolean"
@@ -255,22 +269,43 @@ def _written(
 
 def _outcome(
     table: _Table, name: str, dataset: Dataset, study: Study, faults: list[Fault]
-) -> NDArray[np.float64]:
-    """Return 1 and 0 for an outcome that is present or absent.
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return y and amount of every row, as `Rows` has them.
 
     Raises:
-        DataError: If no recipe trains such an outcome.
+        DataError: If no recipe takes such an outcome.
     """
     target = study.target[name]
-    if not isinstance(target, Target):
+    if isinstance(target, TimeToEventTarget):
+        days = _days(table, target, name, dataset, faults)
+        return values.followed(_yes_no(table, name, faults), days, target.horizon)
+    if isinstance(target, Target) and target.above is None:
+        return _yes_no(table, name, faults), None
+    if not isinstance(target, Target | NumberTarget):
         raise values.unlearnt(name, target)
-    if target.above is None:
-        return _yes_no(table, name, faults)
     written = Written(dataset.dataset.decimal)
     if target.unit is not None:
         written = _written(name, target.unit, None, dataset, faults)
     found = written.read(_number(table, name, faults, written))
-    return np.where(np.isnan(found), np.nan, (found > target.above).astype(np.float64))
+    if isinstance(target, NumberTarget):
+        low, high = target.range
+        known = (found >= low) & (found <= high)
+        return np.where(known, 0.0, np.nan), np.where(known, found, np.nan)
+    least = target.above or 0.0
+    return np.where(np.isnan(found), np.nan, (found > least).astype(np.float64)), None
+
+
+def _days(
+    table: _Table, target: TimeToEventTarget, name: str, dataset: Dataset, faults: list[Fault]
+) -> NDArray[np.float64]:
+    """Return times in days; the site's own unit comes before the study's."""
+    key = time_of(name)
+    written = _written(key, "d", None, dataset, faults)
+    if key not in dataset.units:
+        written = Written(dataset.dataset.decimal, target.days)
+    days = written.read(_number(table, key, faults, written))
+    values.not_negative(days, key, faults)
+    return days
 
 
 def _ids(

@@ -16,7 +16,7 @@ from typing import Any
 from modelward import durable
 from modelward.errors import BadPrivacyTerms, DataError, RunMismatch
 from modelward.evaluate.findings import Findings
-from modelward.privacy.leakage.membership import Membership
+from modelward.privacy.leakage.membership import Membership, by_lot
 from modelward.readers.open import open_cohort
 from modelward.report.page import write
 from modelward.simulation.auditing import Audited, audit
@@ -100,7 +100,7 @@ def card(site: str, found: Audited) -> str:
     said = [
         MARK,
         f"Audited: the training of {site}, as if alone, with {best.canaries} invented units"
-        " added by coin tosses (Steinke et al. 2023).",
+        " added by coin tosses (Steinke and others, 2023).",
         f"From {which}, {best.right} of {best.guesses} coins were guessed rightly.",
         f"So epsilon is at least {best.low:.2f} (95 % confidence; this many guesses could"
         f" have shown {best.most:.2f} at most).",
@@ -133,7 +133,8 @@ def _members(each: Membership) -> str:
         each.group, "those without the outcome"
     )
     return (
-        f"RMIA with two reference models tells {group} from held-out ones with AUC"
-        f" {each.auc:.2f} ({each.auc_low:.2f} to {each.auc_high:.2f}), and finds"
-        f" {each.found:.1%} of them at 1 % false positives (at least {each.found_low:.1%})."
+        f"RMIA with two reference models tells {each.members} {group} from {each.others}"
+        f" held-out ones with AUC {each.auc:.2f} ({each.auc_low:.2f} to {each.auc_high:.2f}),"
+        f" and finds {each.found:.1%} of them at 1 % false positives (at least"
+        f" {each.found_low:.1%}; by lot as many with probability {by_lot(each):.2g})."
     )

@@ -32,10 +32,12 @@ from modelward.errors import (
     GateRefused,
     ModelwardError,
     NotApproved,
+    NotCompared,
     StorageError,
 )
 from modelward.gate.policy import Policy
 from modelward.ledger import kinds
+from modelward.ledger.alarm import Alarm
 from modelward.recipes.brought import require
 from modelward.site import intake, transcripts
 from modelward.site.approvals import Approvals, DecisionRecord
@@ -62,6 +64,10 @@ class Gatekeeper:
         clock: The time of ledger entries.
         trainer: Who computes; isolated as the policy says if absent.
         inspector: Who looks at offers; isolated like the trainer if both are absent.
+
+    Attributes:
+        by_majority: Whether private studies wait until a majority of witnesses was heard; a
+            node on a wire sets it.
 
     Raises:
         IsolationUnavailable: If this machine cannot keep the trainer apart as asked.
@@ -92,6 +98,7 @@ class Gatekeeper:
         self._record = DecisionRecord(self._hospital.ledger)
         self.mailbag = Mailbag(self._hospital.circle)
         self._refused: set[tuple[str, str]] = set()
+        self.by_majority = False
         self.approvals = Approvals(folder, name, policy.approvers)
 
     def answer(self, task: Task, models: Store) -> Answer:
@@ -103,6 +110,7 @@ class Gatekeeper:
 
         Raises:
             HeldForReview: If the answer waits until a person has decided.
+            NotCompared: If too few witnesses were heard for a private study.
             DataError: If the site's data do not fit the study; no figures are in its words.
             TrainingFailed: If the trainer failed.
             StorageError: If a decision cannot be recorded; then nothing leaves.
@@ -122,7 +130,30 @@ class Gatekeeper:
         if findings:
             return self._refuse(task, findings)
         self._hospital.join(study, agreement.keys)
+        if self.by_majority and study.privacy.dp is not None:
+            self._require_compared()
         return self._hospital.answer(task, models)
+
+    def _require_compared(self) -> None:
+        """Raise NotCompared unless a majority of witnesses was heard; book what they missed."""
+        circle = self._hospital.circle
+        if not circle.compared:
+            said = len(circle.heard & {key.name for key in circle.witnesses})
+            raise NotCompared(
+                f"{said} of {len(circle.witnesses)} witnesses have said what they know",
+                why="a ledger that was put back does not know all that was spent",
+                remedy="wait until more than half of hub and neighbouring sites are connected",
+            )
+        for alarm in circle.witness.alarms.all():
+            self._book_gap(alarm)
+
+    def _book_gap(self, alarm: Alarm) -> None:
+        """Book what is missing since an alarm about this ledger was settled, once."""
+        ledger, own = self._hospital.ledger, self._hospital.circle.name
+        known = any(e["kind"] == "gap" and e["alarm"] == alarm.id for e in ledger)
+        if alarm.states[0].origin != own or not alarm.settled or known:
+            return
+        self._hospital.spending.miss(alarm.id, alarm.settled, alarm.spent)
 
     def _intake(self, task: Task, study: Study, models: Store) -> tuple[Finding, ...]:
         """Return what speaks against `task`; remember it if nothing does.

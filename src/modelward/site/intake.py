@@ -30,13 +30,16 @@ Every update has L2 norm at most `clip`, and so has any weighted mean of updates
     feddyn     (rounds + 1) * clip: h / alpha is the sum of all mean updates so far
     cyclic     clip, as one site's update
     newton     clip: what the study allows one site's update, taken for the whole step
+    sums       `REACH` for the coefficients that sites sum at; the rest of a state asks nothing
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import inf, sqrt
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelward.core.columns import columns
 from modelward.core.study import Study
@@ -44,11 +47,16 @@ from modelward.core.task import MASK_PHASES, Task, TaskKind
 from modelward.core.verdict import Finding
 from modelward.learn.sgd import learning_rate
 from modelward.privacy.leakage.crafted import crafted
+from modelward.study.explain import asked_of
 from modelward.study.model import Model, initial, parameter_schema
 from modelward.study.scaling import Scaling
 
 SLACK = 1.0 + 1e-3
 """Room for float32 rounding in the hub's arithmetic."""
+
+REACH = 100.0
+"""L2 norm by which coefficients of scaled columns may move in one round of sums; sums of a
+linear model are the same wherever they are asked, and have no bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,14 +139,15 @@ def model_objections(
     if before is not None and not _same(before.scaling, model.scaling):
         found.append(_finding("scaling", "its scaling is not that of the rounds before"))
     found += _control_objections(task, model)
-    schema = parameter_schema(study)
-    forms = crafted(schema.split(model.parameters), schema.split(start.parameters))
-    found += [_finding("crafted", each) for each in forms]
+    if study.plan.strategy != "sums":  # a state of sums has no layers that see a record
+        schema = parameter_schema(study)
+        forms = crafted(schema.split(model.parameters), schema.split(start.parameters))
+        found += [_finding("crafted", each) for each in forms]
     reference, rounds = (start, age(task)) if before is None else (before, age(task))
     if before is not None and seen.age is not None:
         rounds -= seen.age
     moved = float(
-        np.linalg.norm(np.subtract(model.parameters, reference.parameters, dtype="f8"))
+        np.linalg.norm(np.subtract(_asked_at(model), _asked_at(reference), dtype="f8"))
     )
     bound = rounds * largest_step(study, model.parameters.size) * SLACK
     if not moved <= bound:  # NaN fails too
@@ -158,16 +167,22 @@ def expected_kinds(study: Study) -> frozenset[TaskKind]:
 
 def trains(study: Study) -> TaskKind:
     """Return the kind of task that a study's rounds ask."""
-    return "newton" if study.plan.strategy == "newton" else "train"
+    return asked_of(study)
 
 
 def largest_step(study: Study, size: int) -> float:
     """Return the L2 norm that the model of `size` parameters may move by in one round."""
     clip, server = study.privacy.clip, study.plan.server
-    if study.plan.strategy in {"newton", "fednova", "cyclic"}:
-        return clip
-    if study.plan.strategy == "feddyn":
-        return (study.plan.rounds + 1) * clip
+    linear = study.recipe.options.get("family") == "linear"
+    plain = {
+        "newton": clip,
+        "fednova": clip,
+        "cyclic": clip,
+        "feddyn": (study.plan.rounds + 1) * clip,
+        "sums": inf if linear else REACH,
+    }
+    if study.plan.strategy in plain:
+        return plain[study.plan.strategy]
     if server.name == "momentum":
         return server.lr * clip / (1.0 - server.momentum)
     if server.name == "adam":
@@ -179,6 +194,14 @@ def largest_step(study: Study, size: int) -> float:
     if server.name in {"yogi", "adagrad"}:
         return server.lr * clip / server.epsilon
     return server.lr * clip
+
+
+def _asked_at(model: Model) -> NDArray[Any]:
+    """Return the part of a model that an answer depends on."""
+    if model.study.plan.strategy != "sums":
+        return model.parameters
+    named = parameter_schema(model.study).split(model.parameters)
+    return named.get("beta", np.zeros(0))
 
 
 def _scaling_objections(study: Study, scaling: Scaling | None) -> tuple[Finding, ...]:

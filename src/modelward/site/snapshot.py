@@ -199,11 +199,13 @@ def _tensors(cohort: Cohort) -> Tensors:
     if not len(cohort.y):
         return {}
     owner = {} if cohort.owner is None else {"owner": cohort.owner}
+    amount = {} if cohort.amount is None else {"amount": cohort.amount}
     return {
         "x": np.ascontiguousarray(cohort.x),
         "y": cohort.y.astype(np.uint8),
         "folds": cohort.folds.astype(np.uint8),
         **owner,
+        **amount,
     }
 
 
@@ -216,6 +218,7 @@ def _cohort(tensors: Tensors, study: Study) -> Cohort:
         y=tensors["y"].astype(np.int8),
         folds=tensors["folds"].astype(np.int8),
         owner=tensors.get("owner"),
+        amount=tensors.get("amount"),
     )
 
 

@@ -18,7 +18,8 @@ MOST_MASKED = 64
 def explain(study: Study) -> str:
     """Return what the study asks, computes and sends, in about twenty lines."""
     about, plan = study.study, study.plan
-    update = answer_to(study, "newton" if plan.strategy == "newton" else "train")[1]
+    exact = plan.strategy != "fedavg"
+    update = answer_to(study, asked_of(study))[1]
     parts = [
         f"{about.id} version {about.version}: {about.purpose}",
         f"hash {study.sha256}",
@@ -33,15 +34,10 @@ def explain(study: Study) -> str:
         "Features:",
         *(f"  {name}: {feature_words(feature)}" for name, feature in study.features.items()),
         "",
-        f"Trained: {study.recipe.name} with {parameter_schema(study).size:,} parameters, "
-        f"{method(study)}, at most {plan.rounds} rounds.",
+        f"{_made(study)}, {method(study)}, at most {plan.rounds} rounds.",
         f"Leaves a site each round: {update.nbytes:,} bytes of "
-        + ("sums over patients." if plan.strategy == "newton" else "parameter differences,")
-        + (
-            ""
-            if plan.strategy == "newton"
-            else f" scaled down to an L2 norm of {study.privacy.clip:g}."
-        )
+        + ("sums over patients." if exact else "parameter differences,")
+        + ("" if exact else f" scaled down to an L2 norm of {study.privacy.clip:g}.")
         + " A short header names them.",
         *own_lines(study),
         _before(study),
@@ -97,7 +93,7 @@ def most_bytes(study: Study, sites: int | None = None) -> tuple[int, int]:
         study: The study.
         sites: Sites of the roster; as many as a masked sum may have if absent.
     """
-    asked: list[TaskKind] = ["newton" if study.plan.strategy == "newton" else "train"]
+    asked: list[TaskKind] = [asked_of(study)]
     if study.stop.metric:
         asked.append("evaluate")
     if study.privacy.aggregation is None:
@@ -181,3 +177,15 @@ def _before(study: Study) -> str:
         return "Before the first round: the number of units; columns are scaled by ranges."
     noised = ", noised," if study.privacy.dp else ""
     return f"Before the first round: sums over {len(listed)} columns{noised}, for scaling."
+
+
+def asked_of(study: Study) -> TaskKind:
+    """Return the kind of task that a study's rounds ask."""
+    kinds: dict[str, TaskKind] = {"newton": "newton", "sums": "sums"}
+    return kinds.get(study.plan.strategy, "train")
+
+
+def _made(study: Study) -> str:
+    if study.plan.strategy == "sums":
+        return f"Computed: {study.recipe.name}"
+    return f"Trained: {study.recipe.name} with {parameter_schema(study).size:,} parameters"

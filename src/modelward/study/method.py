@@ -8,6 +8,7 @@ from modelward.study.own import kept_schema
 _STRATEGIES = {
     "fedavg": "averaged local training",
     "newton": "exact Newton steps on sums over all sites",
+    "sums": "from exact sums over all sites",
     "scaffold": "averaged local training, corrected for each site's drift (SCAFFOLD)",
     "fednova": "local training, averaged as if all sites made equally many steps (FedNova)",
     "feddyn": "averaged local training towards objectives with one optimum (FedDyn)",
@@ -46,6 +47,8 @@ def own_lines(study: Study) -> list[str]:
             f"Updates leave as {study.plan.uplink.codec}{packed}, in fewer bytes than stated, "
             "once the gate has judged them plain."
         )
+    if study.sharing is not None:
+        lines.append(f"What comes of the model is shared by the rule: {study.sharing.rule}.")
     if personal is not None and study.privacy.dp is not None:
         lines.append("The bound on privacy is about what leaves; a site's own model has none.")
     return lines

@@ -82,8 +82,10 @@ def residual_schema(study: Study) -> Schema | None:
 
 def kept_schema(study: Study) -> Schema | None:
     """Return the tensors that a site keeps from round to round; None if it keeps none."""
-    plan, size = study.plan, recipe(study.recipe).schema(inputs(study)).size
-    specs = []
+    plan, specs = study.plan, []
+    if plan.strategy == "sums":
+        return None
+    size = recipe(study.recipe).schema(inputs(study)).size
     if plan.strategy in {"scaffold", "feddyn"}:
         specs.append(TensorSpec("control", "F32", (size,)))
     if plan.personal is not None and plan.personal.kind in LAYERS:

@@ -18,7 +18,7 @@ from modelward.core.faults import Fault, from_validation, lines
 from modelward.core.features import ImageFeature
 from modelward.core.study import Robust, Study
 from modelward.errors import BadArtifact, StudyFileError
-from modelward.recipes.catalogue import option_faults
+from modelward.recipes.catalogue import analysis, is_analysis, option_faults
 from modelward.study.data_terms import data_faults
 from modelward.study.groups import FEWEST_GROUPED, SMALLEST_GROUP
 from modelward.study.plan_terms import plan_faults
@@ -102,7 +102,7 @@ def meaning(study: Study) -> list[Fault]:
         faults.append(Fault(f"target.{study.target_name}", "the target cannot be a feature"))
     if not images and not columns(study):
         faults.append(Fault("features", "no column is left"))
-    faults += data_faults(study) + _plan_faults(study)
+    faults += data_faults(study) + _plan_faults(study) + _sums_faults(study)
     faults += _privacy_faults(study) + _masking_faults(study)
     if study.sites.names and len(study.sites.names) < study.sites.minimum:
         faults.append(Fault("sites.minimum", f"more than the {len(study.sites.names)} names"))
@@ -133,6 +133,28 @@ def _plan_faults(study: Study) -> list[Fault]:
         faults += _robust_faults(study, plan.robust)
     if plan.validation + plan.test >= 1:
         faults.append(Fault("plan.test", "nothing would be left to train on"))
+    return faults
+
+
+def _sums_faults(study: Study) -> list[Fault]:
+    """Return the faults of a study of sums, or of a statistical recipe that is none."""
+    sums, chosen = study.plan.strategy == "sums", is_analysis(study.recipe)
+    if sums != chosen:
+        says = f"{study.recipe.name!r} is computed from sums: set plan.strategy = 'sums'"
+        if sums:
+            says = f"'sums' is for statistical recipes, and {study.recipe.name!r} is none"
+        return [Fault("plan.strategy", says)]
+    if not sums:
+        return []
+    faults = [] if option_faults(study.recipe) else analysis(study.recipe).faults(study)
+    if study.stop.metric is not None:
+        faults.append(Fault("stop.metric", "'sums' stops by itself"))
+    if study.privacy.dp is not None:
+        faults.append(Fault("privacy.dp", "exact sums have no bound: leave the table out"))
+    if study.plan.robust is not None:
+        faults.append(Fault("plan.robust", "a rule needs updates, and these are sums"))
+    if study.image is not None:
+        faults.append(Fault("recipe.name", f"{study.recipe.name!r} reads tables, not images"))
     return faults
 
 
