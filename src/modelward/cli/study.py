@@ -117,13 +117,20 @@ def run(folder: RunDir, workers: Workers = None, *, as_json: Json = False) -> No
 
 @app.command()
 def report(
-    folder: RunDir,
+    folder: Annotated[Path, typer.Argument(help="Folder of a run, or a hub.", metavar="RUN")],
     out: Annotated[Path | None, typer.Option(help="Folder for the report files.")] = None,
+    study: Annotated[
+        str, typer.Option(help="Of a hub: the study's name, or the start of its hash.")
+    ] = "",
 ) -> None:
-    """Write the report of a finished run as HTML, JSON and text."""
+    """Write the report of a finished run as HTML, JSON and text; of a hub, of sums."""
     from modelward.cli import figures
     from modelward.simulation.simulate import rewrite_report
 
+    if (folder / "hub.toml").exists():
+        for path in figures.of_hub(folder, study, out):
+            typer.echo(path)
+        return
     if figures.of_sums(folder):
         for path in figures.rewrite(folder, out):
             typer.echo(path)
