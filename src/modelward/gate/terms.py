@@ -15,6 +15,7 @@ from modelward.core.study import Study
 from modelward.core.task import TaskKind
 from modelward.core.verdict import Finding
 from modelward.gate.policy import Policy
+from modelward.recipes.catalogue import smallest_cell
 from modelward.study.answers import answer_to
 from modelward.study.explain import asked_of
 
@@ -103,6 +104,16 @@ def _lane(study: Study, policy: Policy) -> list[Clause]:
     return [_clause("lane", "exact" in policy.lanes, says, remedy)]
 
 
+def _cells(study: Study, policy: Policy) -> list[Clause]:
+    """Recipes that make tables free of small cells do so by the study's own minimum."""
+    asked = smallest_cell(study.recipe)
+    if asked is None:
+        return []
+    says = f"its tables have {asked} units in a cell at least; {policy.min_cell} are needed"
+    remedy = f"ask for a study with [recipe.options] min_cell = {policy.min_cell} or more"
+    return [_clause("cells", asked >= policy.min_cell, says, remedy)]
+
+
 def _budget(study: Study, policy: Policy) -> list[Clause]:
     """What is left for these patients is only known when the study is reserved."""
     dp, most = study.privacy.dp, min(policy.epsilon_study, policy.epsilon_lifetime)
@@ -173,7 +184,7 @@ def _review(study: Study, policy: Policy) -> list[Clause]:
 
 Check = Callable[[Study, Policy], list[Clause]]
 
-_UNSEEN: tuple[Check, ...] = (_recipe, _purpose, _lead, _lane)
+_UNSEEN: tuple[Check, ...] = (_recipe, _purpose, _lead, _lane, _cells)
 _CHECKS: tuple[Check, ...] = (
     *(_kinds, *_UNSEEN, _budget, _masks, _norm, _bytes, _leakage, _review),
 )

@@ -72,6 +72,16 @@ def is_analysis(choice: RecipeChoice) -> bool:
     return any(name == choice.name for name, _ in ANALYSES)
 
 
+def smallest_cell(choice: RecipeChoice) -> int | None:
+    """Return the fewest units that a study has in a cell of a table; None if it makes none."""
+    entry = ANALYSES.get((choice.name, choice.version))
+    if entry is None or "min_cell" not in entry.options.model_fields:
+        return None
+    standard = int(entry.options.model_fields["min_cell"].default)
+    asked = choice.options.get("min_cell", standard)
+    return asked if isinstance(asked, int) else standard
+
+
 def recipe(choice: RecipeChoice) -> Recipe:
     """Return the recipe that a study chose.
 

@@ -1,7 +1,7 @@
 """Counts in which no cell holds a few: neighbours are merged, levels are hidden.
 
 A cell of 1 to k - 1 units points at persons, so a site makes its own tables free of them
-before they reach its gate (which checks, docs/gate.md):
+before they reach its gate, which refuses studies with a k below the site's own (docs/gate.md):
 
     along a line (time, histogram)   neighbouring cells are merged until every cell holds none
                                      or at least k; the merged count stands in the middle one,

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from modelward.core.study import RecipeChoice, Study
 from modelward.core.task import Task
 from modelward.gate.policy import Policy
 from modelward.gate.rules import Offer, standard
@@ -55,6 +56,20 @@ def test_what_fails_beforehand_is_refused_at_the_door_as_well(rule):
 
     assert standard(study, Policy())(offer) == ()
     assert rule in {finding.rule for finding in standard(study, TIGHTER[rule])(offer)}
+
+
+def table_one(least: int) -> Study:
+    plan = fedavg().plan.model_copy(update={"strategy": "sums"})
+    recipe = RecipeChoice(name="describe", options={"min_cell": least})
+    return fedavg().model_copy(update={"recipe": recipe, "plan": plan})
+
+
+def test_a_study_cannot_ask_for_smaller_cells_than_the_policy_has():
+    few, enough = table_one(9), table_one(10)
+
+    assert [finding.rule for finding in objections(few, Policy())] == ["cells"]
+    assert objections(enough, Policy()) == ()
+    assert objections(few, Policy(min_cell=9)) == ()
 
 
 def test_the_smallest_byte_budgets_that_fit_are_enough():

@@ -67,7 +67,7 @@ def test_coefficients_and_errors_are_those_of_all_rows_together(ties, tied):
 
 
 def test_leukaemia_has_the_coefficient_of_the_books():
-    """R's survival 3.5 coxph: efron 1.572125 (0.412397), breslow 1.509191 (0.409564)."""
+    """As fits of these data are printed, beside the statsmodels ones of the other tests."""
     days, event, x = [], [], []
     for group, (relapsed, censored) in LEUKAEMIA.items():
         days += [*relapsed, *censored]
