@@ -73,6 +73,9 @@ class Outcome:
     seconds: float
 
 
+MAPPED = 1 << 20
+"""From this many bytes on, parameters are mapped from the stored model between rounds."""
+
 Watch = Callable[[Progress], None]
 Publish = Callable[[Study, int], None]
 
@@ -164,7 +167,9 @@ class Hub:
         if study.stop.metric is not None:
             answers, record = self._validate(study, model, record)
         state = rounds.advance(study, state, model.parameters, optimiser, record)
-        self._registry.commit(model, state, answers, seconds=self._clock() - began)
+        digest = self._registry.commit(model, state, answers, seconds=self._clock() - began)
+        if model.parameters.nbytes >= MAPPED:
+            state = replace(state, parameters=self._registry.model(study, digest).parameters)
         self._publish(study, number)
         self._watch(Progress(plan.asks, number, len(self._keys), len(self._keys), record))
         return state
@@ -302,5 +307,5 @@ def _record(
         refused=tuple(sorted(a.site for a in answers if a.decision != "released")),
         silent=tuple(sorted(set(asked) - {a.site for a in answers})),
         patients=sum(a.patients or 0 for a in released),
-        moved=float(np.max(np.abs(after - before), initial=0.0)),
+        moved=rounds.farthest(before, after),
     )

@@ -41,7 +41,7 @@ def test_adam_follows_reddi_et_al():
 
 
 @pytest.mark.parametrize("name", ["none", "momentum", "adam"])
-def test_a_step_changes_nothing_in_place_and_stays_float32(name):
+def test_a_step_changes_neither_state_nor_model_and_stays_float32(name):
     choice = ServerOptimiser(name=name)
     state, model = server_opt.init(choice, 3), np.ones(3, np.float32)
     before = {key: values.copy() for key, values in state.items()}
