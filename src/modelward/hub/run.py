@@ -120,7 +120,10 @@ class Hub:
             DataError: If no site can learn anything (no units at all).
         """
         self._registry.register(study, list(self._keys))
-        start = self._registry.start(study) or self._begin(study)
+        start = self._registry.start(study)
+        if start is None:
+            self._begin(study)
+            start = self._registry.model(study, self._registry.model_of(study, 0))
         state = self._registry.state(study)
         self._publish(study, state.round_no)
         plan = strategy(study)
@@ -137,8 +140,8 @@ class Hub:
             seconds=self._registry.seconds(study),
         )
 
-    def _begin(self, study: Study) -> Model:
-        """Add the sites' statistics into one frozen scaling, and make the first model."""
+    def _begin(self, study: Study) -> None:
+        """Add the sites' statistics into one frozen scaling, and store the first model."""
         sums = Sums(study, "statistics")
         task = Task(study=study.sha256, round_no=0, kind="statistics")
         answers = self._collect(study, task, sums)
@@ -151,9 +154,7 @@ class Hub:
                 why="there is nothing to learn from",
                 remedy="widen the cohort, or hold back less for validation and test",
             )
-        model = initial(study, frozen(study, totals))
-        self._registry.begin(model)
-        return model
+        self._registry.begin(initial(study, frozen(study, totals)))
 
     def _round(self, study: Study, state: State, start: Model, plan: Strategy) -> State:
         """Ask, collect, step, validate and commit one round."""
