@@ -105,7 +105,7 @@ class Combined(Protocol):
         ...
 
     def mean(self) -> FlatF32:
-        """Return what everything added comes to."""
+        """Return what everything added comes to, for the caller to change; ask once."""
         ...
 
     def deviations(self) -> dict[str, float]:
@@ -114,7 +114,7 @@ class Combined(Protocol):
 
 
 class Updates:
-    """Running sum of updates, weighted by patients; holds one vector, however many sites.
+    """Running sum of updates, weighted by patients; one int64 vector, however many sites.
 
     Source: McMahan et al. 2017, arXiv:1602.05629, Algorithm 1.
     """
@@ -129,8 +129,9 @@ class Updates:
         Raises:
             BadUpdate: If it is off the grid or out of range.
         """
-        flat = self._schema.join(release.artifact.tensors)
-        self._sum.add(flat, release.artifact.card.patients)
+        tensors = release.artifact.tensors
+        parts = [tensors[spec.name].reshape(-1) for spec in self._schema]
+        self._sum.add_parts(parts, release.artifact.card.patients)
 
     def add_total(self, total: Words) -> None:
         """Take a sum that was made behind masks; see `Summed`."""
@@ -142,8 +143,8 @@ class Updates:
         return self._sum.weight
 
     def mean(self) -> FlatF32:
-        """Return the mean update of everything added."""
-        return self._sum.mean()
+        """Return the mean update of everything added; the sum is used up."""
+        return self._sum.take_mean()
 
     def deviations(self) -> dict[str, float]:
         """Return nothing: only the sum is kept."""
