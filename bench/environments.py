@@ -17,6 +17,7 @@ OFFERS = {
     "pfl": ["pfl==0.6.0"],
     "flower": ["flwr[simulation]==1.42.0", "flwr[simulation]==1.41.0"],
     "flare": ["nvflare==2.9.0"],
+    "opacus": ["opacus==1.6.0"],
 }
 """Peer -> requirements, the first that can be installed is taken."""
 

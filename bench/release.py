@@ -4,9 +4,9 @@
 
 Prints milliseconds, medians: `rules` is judging alone; `decide` is the whole door, with a new
 bundle, a signed card and a signed ledger entry on the disk of FOLDER; `fsync` is one kilobyte
-appended and synced there, of which a release needs six. `quick` and `full` are the inspector's
-looks at a trained update with 5,000 local images at hand; the second runs on the first
-round, the last and every fifth; `index` is what it does once for a cohort.
+appended and synced there, and a release waits for three, one after the other. `quick` and
+`full` are the inspector's looks at a trained update with 5,000 local images at hand; the
+second runs on the first round, the last and every fifth; `index` is once for a cohort.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Institutions of a network in one folder, with digits dealt to them, and a clock."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from modelward.artifact import bundle
+from modelward.core.ports import Carrier
 from modelward.engines.shared_folder import SharedFolder
 from modelward.exchange import members
 from modelward.exchange.institution import Institution, prepare
@@ -54,18 +55,21 @@ class Network:
         folder: Holds a folder for each, and `carrier`.
         names: Who they are.
         clock: Everybody's clock.
+        question: What they answer.
+        dial: How an institution reaches the wire; the shared folder if None.
     """
 
     folder: Path
     names: Sequence[str]
     clock: Clock = field(default_factory=Clock)
     question: Question | None = None
+    dial: Callable[[str], Carrier] | None = None
 
     def open(self, name: str) -> Institution:
         """Open one institution."""
-        carrier = SharedFolder(self.folder / "carrier", name)
+        dial = self.dial or (lambda own: SharedFolder(self.folder / "carrier", own))
         draws = Draws([*self.names].index(name) + int(self.clock.time.timestamp()))
-        return Institution.open(self.folder / name, carrier, clock=self.clock, draw=draws)
+        return Institution.open(self.folder / name, dial(name), clock=self.clock, draw=draws)
 
 
 def digits(classes: Sequence[Sequence[int]], names: Sequence[str], folder: Path) -> Network:

@@ -67,8 +67,8 @@ def fedavg() -> Study:
 
 
 def policy(isolation: Isolation = "namespaces") -> Policy:
-    """Return a policy under which Dr Ada Byron decides."""
-    return Policy(isolation=isolation, approvers=PEOPLE)
+    """Return a policy under which Dr Ada Byron decides; the sites here are small."""
+    return Policy(isolation=isolation, approvers=PEOPLE, min_cell=1)
 
 
 def make_site(folder: Path, seed: int, patients: int = 90) -> Path:
@@ -92,7 +92,8 @@ def make_site(folder: Path, seed: int, patients: int = 90) -> Path:
 def agreement(study: Study, folders: dict[str, Path]) -> Agreement:
     """Return `study` with the sites in `folders` as its roster."""
     keys = {name: signing_key(path / "site.key").public_key() for name, path in folders.items()}
-    return Agreement(study=study, roster={name: fingerprint(key) for name, key in keys.items()})
+    raw = {name: key.public_bytes_raw().hex() for name, key in keys.items()}
+    return Agreement.of(study, raw)
 
 
 def proposal(agreed: Agreement) -> Envelope:

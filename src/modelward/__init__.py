@@ -12,7 +12,7 @@ when it is first used, so `import modelward` costs nothing and torch is imported
 trains with it.
 
     study      read_study, parse_study, explain, Study
-    try it     simulate, resume, Dealing, Special, Result
+    try it     simulate, resume, analyse, Dealing, Special, Result, AnalysedRun
     judge      Findings, Verdict, Estimate
     use        export_model, open_model, predict, predict_file, Model, Predicted
     prove      verify_ledger, Verified
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from modelward.evaluate.verdict import Verdict
     from modelward.ledger.verify import Verified
     from modelward.ledger.verify import verify as verify_ledger
+    from modelward.simulation.analysis import AnalysedRun, analyse
     from modelward.simulation.dealing import Dealing, Special
     from modelward.simulation.export import export_model
     from modelward.simulation.notebook import simulate
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from modelward.study.read import read as read_study
 
 __all__ = [
+    "AnalysedRun",
     "Dealing",
     "Estimate",
     "Findings",
@@ -53,6 +55,7 @@ __all__ = [
     "Study",
     "Verdict",
     "Verified",
+    "analyse",
     "explain",
     "export_model",
     "open_model",
@@ -66,6 +69,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "AnalysedRun": ("simulation.analysis", "AnalysedRun"),
     "Dealing": ("simulation.dealing", "Dealing"),
     "Estimate": ("evaluate.estimate", "Estimate"),
     "Findings": ("evaluate.findings", "Findings"),
@@ -76,6 +80,7 @@ _HOME = {
     "Study": ("core.study", "Study"),
     "Verdict": ("evaluate.verdict", "Verdict"),
     "Verified": ("ledger.verify", "Verified"),
+    "analyse": ("simulation.analysis", "analyse"),
     "explain": ("study.explain", "explain"),
     "export_model": ("simulation.export", "export_model"),
     "open_model": ("site.predict", "open_model"),

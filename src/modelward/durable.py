@@ -61,9 +61,54 @@ def write_together(files: Mapping[Path, Chunk | Iterable[Chunk]], *, mode: int =
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:  # also when it was interrupted
-        for part in parts.values():
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
+        _remove(parts.values())
+
+
+def write_new(
+    files: Mapping[Path, Chunk | Iterable[Chunk]],
+    *,
+    kept: Sequence[Path] = (),
+    mode: int = 0o644,
+) -> None:
+    """Put new files into one folder; they, `kept` and their names are on disk afterwards.
+
+    All wait for the disk at once, names and bytes, so it takes as long as one. After a crash
+    a name may stand for torn bytes: this is for files that nobody relies on before it
+    returns, and whose bytes are checked when they are read.
+
+    Args:
+        files: Target -> its content; at least one.
+        kept: Files of the folder that are there, and may not be on disk yet.
+        mode: Permissions of the new files.
+
+    Raises:
+        StorageError: As `write_whole`; then none of the new files is there.
+    """
+    parts = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in files}
+    path = next(iter(files))
+    try:
+        with ExitStack() as opened:
+            waiting = []
+            for path, chunks in files.items():
+                waiting.append(_write(parts[path], chunks, mode))
+                opened.callback(os.close, waiting[-1])
+            for path, part in parts.items():
+                part.replace(path)
+            for each in (*kept, path.parent):
+                waiting.append(os.open(each, os.O_RDONLY))
+                opened.callback(os.close, waiting[-1])
+            _sync(waiting)
+    except OSError as error:
+        _remove(files)
+        raise cannot_write(path, error) from error
+    finally:
+        _remove(parts.values())
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for each in paths:
+        with suppress(OSError):
+            each.unlink(missing_ok=True)
 
 
 def _write(path: Path, chunks: Chunk | Iterable[Chunk], mode: int) -> int:

@@ -20,7 +20,8 @@
     ├── BadPrivacyTerms            exit 20  privacy terms that mean no bound
     ├── BudgetExceeded             exit 21  more privacy than these patients have left
     ├── MaskingFailed              exit 22  secure aggregation cannot go on safely
-    └── HeldForReview              exit 23  a person has to decide before anything leaves
+    ├── HeldForReview              exit 23  a person has to decide before anything leaves
+    └── NotCompared                exit 24  witnesses have not said what they know of a ledger
 
 Each error carries three sentences: what happened, why that is refused, and what the
 reader can do next. The CLI prints all three; nothing else formats errors. Exit codes are
@@ -49,8 +50,16 @@ class ModelwardError(Exception):
         self.remedy = remedy
 
     def explain(self) -> str:
-        """Return the three sentences, one per line."""
-        return f"{self.what}\n  because {self.why}\n  try     {self.remedy}"
+        """Return the three sentences, one per line, with nothing that moves a cursor.
+
+        What was refused may be quoted in them, and it may come from anywhere.
+        """
+        said = f"{self.what}\n  because {self.why}\n  try     {self.remedy}"
+        if said.replace("\n", "").isprintable():
+            return said
+        return "".join(
+            each if each == "\n" or each.isprintable() else repr(each)[1:-1] for each in said
+        )
 
 
 class StudyFileError(ModelwardError):
@@ -171,3 +180,9 @@ class HeldForReview(ModelwardError):
     """An answer waits at the site until a person has released or refused it."""
 
     exit_code = 23
+
+
+class NotCompared(ModelwardError):
+    """Too few witnesses have said what they know of this site's ledger."""
+
+    exit_code = 24

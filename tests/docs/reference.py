@@ -37,8 +37,8 @@ from modelward.core.study import (
     Sites,
     Stop,
 )
-from modelward.core.training import LocalTraining, Personal
-from modelward.recipes.catalogue import INSTALLED
+from modelward.core.training import LocalTraining, Personal, Uplink
+from modelward.recipes.catalogue import ANALYSES, INSTALLED
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 
@@ -61,6 +61,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[plan.robust]": Robust,
     "[plan.local]": LocalTraining,
     "[plan.personal]": Personal,
+    "[plan.uplink]": Uplink,
     "[stop]": Stop,
     "[privacy]": Privacy,
     "[privacy.dp]": DifferentialPrivacy,
@@ -98,10 +99,15 @@ def study_page() -> str:
     parts += [
         _table(title, kind.model_json_schema(), kind.__doc__) for title, kind in TABLES.items()
     ]
-    for (name, version), entry in INSTALLED.items():
+    for (name, version), options in _options():
         title = f"[recipe] options of {name}, version {version}"
-        parts.append(_table(title, entry.options.model_json_schema(), ""))
+        parts.append(_table(title, options.model_json_schema(), ""))
     return "\n".join(parts)
+
+
+def _options() -> Iterator[tuple[tuple[str, int], type[BaseModel]]]:
+    yield from ((key, entry.options) for key, entry in INSTALLED.items())
+    yield from ((key, entry.options) for key, entry in ANALYSES.items())
 
 
 def cli_page() -> str:

@@ -193,7 +193,7 @@ def test_the_request_on_its_page_proves_what_it_says():
 def test_the_approval_on_its_page_is_read():
     raw = block("approval", "(?:json)?")[:-1].encode()
 
-    found = decision.read(json.loads(raw))
+    found = decision.Decision.read(json.loads(raw))
 
     assert canonical_bytes(found.body()) == raw
     assert set(get_args(decision.Word)) <= set(re.findall(r"`(\w+)`", page("approval")))

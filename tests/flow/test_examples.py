@@ -32,6 +32,11 @@ SAYS = {
         r"harbour +lies \d\d\.\d times .*, beyond 3 since round 1\n",
         r"north +lies 0\.\d times as far out as is usual\n",
     ],
+    "07": [
+        r"wrote survivors\.csv: 1,100 invented patients of 6 hospitals",
+        r"stage=stage 3 +hazard ratio 4\.09 \[3\.15, 5\.31\]",
+        r"stage 3 +306 patients, median 1456\.0 days",
+    ],
 }
 """What each must print, by number."""
 

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import time
@@ -174,3 +175,23 @@ def test_a_model_goes_to_new_data_and_predicts(finished, tmp_path, small):
     assert len(lines) - 1 == (920 if small is HEART else 600)
     assert predicted_auc(small, data, lines[1:]) == pytest.approx(found["federated"], abs=1e-4)
     assert found["model_sha256"] in (tmp_path / "m.card.json").read_text()
+
+
+def test_an_audit_puts_a_leakage_card_into_the_report(finished, tmp_path):
+    folder, _ = finished[PNEUMONIA.name]
+    shutil.copytree(folder / "run", tmp_path / "run")
+
+    told = [
+        modelward("study", "audit", "run", "--canaries", 20, *extra, cwd=tmp_path)
+        for extra in ((), ("--json",))
+    ]
+
+    assert [each.returncode for each in told] == [0, 0], told[0].stderr
+    assert told[0].stdout.startswith("Leakage card.")
+    figures = json.loads(told[1].stdout)
+    kept = json.loads((tmp_path / "run/report/leakage.json").read_text())
+    assert kept["updates"] == figures["updates"]
+    for name in ("report.html", "report.json", "report.txt"):
+        words = " ".join((tmp_path / "run/report" / name).read_text().split())
+        assert words.count("other attacks may find more") == 1, name
+    assert modelward("study", "audit", "run", "--site", "nowhere", cwd=tmp_path).returncode

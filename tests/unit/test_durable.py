@@ -39,6 +39,23 @@ def test_of_several_files_that_do_not_fit_none_is_left_half_written(tmp_path):
     assert found == {"a": b"old"}
 
 
+def test_new_files_and_those_that_were_there_are_on_disk_afterwards(tmp_path):
+    (tmp_path / "a").write_bytes(b"there")
+    durable.write_new({tmp_path / "b": b"x", tmp_path / "c": [b"y"]}, kept=[tmp_path / "a"])
+
+    found = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    assert found == {"a": b"there", "b": b"x", "c": b"y"}
+
+
+def test_of_new_files_that_do_not_fit_none_is_left(tmp_path):
+    with largest_file(1000), pytest.raises(StorageError, match="cannot be written"):
+        durable.write_new({tmp_path / "a": b"new", tmp_path / "b": b"x" * 100_000})
+    with pytest.raises(StorageError, match="cannot be written"):
+        durable.write_new({tmp_path / "a": b"new"}, kept=[tmp_path / "missing"])
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_that_does_not_fit_leaves_the_old_one(tmp_path):
     path = tmp_path / "f"
     durable.write_whole(path, b"old")

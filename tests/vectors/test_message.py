@@ -10,10 +10,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from modelward.artifact.decision import Decision, sign
+from modelward.artifact.decision import Decision
 from modelward.artifact.envelope import seal
 from modelward.artifact.review import Review
-from modelward.artifact.review import sign as sign_review
 from modelward.core.canonical import canonical_bytes
 from modelward.hub.transcript import from_body
 from tests.letters import HUB, MODEL, STUDY, letter
@@ -70,7 +69,7 @@ def test_a_stranger_can_read_them():
 def test_the_approval_of_its_page_is_the_file_and_is_what_modelward_writes():
     raw = APPROVAL.read_bytes()
 
-    assert canonical_bytes(sign(MADE, ADA).body()) == raw
+    assert canonical_bytes(MADE.signed(ADA).body()) == raw
     assert f"\n{raw.decode()}\n" in (PAGE.parent / "approval.md").read_text()
 
 
@@ -88,7 +87,7 @@ def test_a_stranger_can_check_the_approval():
 def test_the_review_of_its_page_is_the_file_and_is_what_modelward_writes():
     raw = REVIEW.read_bytes()
 
-    assert canonical_bytes(sign_review(REVIEWED, ADA).body()) == raw
+    assert canonical_bytes(REVIEWED.signed(ADA).body()) == raw
     assert f"\n{raw.decode()}\n" in (PAGE.parent / "approval.md").read_text()
 
 

@@ -149,7 +149,7 @@ def _spec(name: str, entry: object) -> TensorSpec:
     if (
         not NAME.fullmatch(name)
         or not isinstance(entry, dict)
-        or entry.get("dtype") not in NUMPY
+        or str(entry.get("dtype")) not in NUMPY
     ):
         raise _refuse(f"tensor {name[:40]!r} has a name or type that is not allowed")
     shape = entry.get("shape")

@@ -5,6 +5,7 @@ the canonical JSON of every other field behind a fixed prefix, so a signature ma
 never be mistaken for one over something else. docs/formats/card.md has an example.
 """
 
+import re
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -25,6 +26,15 @@ PREFIX = b"modelward-card/1\n"
 
 _cards = TypeAdapter(Card)
 _NAMES = tuple(Card.__dataclass_fields__)
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+_FORMS = {
+    **dict.fromkeys(("study", "task", "schema", "sha256"), _HASH),
+    "site": re.compile(r"[a-z][a-z0-9_-]{0,62}"),
+    "key": re.compile(r"(?:[0-9a-f]{64})?"),
+    "signature": re.compile(r"(?:[0-9a-f]{128})?"),
+}
+"""What the texts of a card must look like: several of them become names of files."""
 
 
 def fingerprint(public: Ed25519PublicKey) -> str:
@@ -56,6 +66,11 @@ def from_json(raw: bytes) -> Card:
         raise _refuse(
             f"{first['loc'][0] if first['loc'] else 'card'}: {first['msg']}"
         ) from error
+    odd = [name for name, form in _FORMS.items() if not form.fullmatch(getattr(card, name))]
+    if odd or not _HASH.fullmatch(card.parent or card.study):
+        raise _refuse(
+            f"{odd[0] if odd else 'parent'} is not of its form (docs/formats/card.md)"
+        )
     if to_json(card) != raw:
         raise _refuse("it is not in canonical form")
     return card

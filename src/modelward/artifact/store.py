@@ -7,7 +7,7 @@ mapped, not read: forked workers share the pages of one model.
 
 import mmap
 from collections.abc import Iterable
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, Self
 
@@ -51,13 +51,18 @@ class Store:
         return digest, length
 
     def put_signed(self, tensors: Tensors, schema: Schema, entry: Card) -> None:
-        """Store the canonical bytes of `tensors`, and the card that names their hash."""
+        """Store the canonical bytes of `tensors`, and the card that names their hash.
+
+        Nobody relies on either before this returns. A bundle that lies here already, from
+        another task or a crash, is kept if its bytes are right, and then is on disk too.
+        """
         path, card_path = self.path(entry.sha256), self._card_path(entry.sha256, entry.task)
         files: dict[Path, bytes | Iterable[bytes | memoryview]] = {}
-        if not path.exists():
+        kept = [path] if self._holds(entry.sha256) else []
+        if not kept:
             files[path] = bundle.encode(tensors, schema)
         files[card_path] = card.to_json(entry)
-        durable.write_together(files)
+        durable.write_new(files, kept=kept)
 
     def path(self, digest: str) -> Path:
         """Return where the bundle `digest` lies, or would lie."""
@@ -115,6 +120,14 @@ class Store:
                 remedy="restore the folder from a backup, or start the run in a new one",
             )
         return Artifact(entry, self.tensors(digest, schema))
+
+    def _holds(self, digest: str) -> bool:
+        """Return whether the bytes under this name are those that it names."""
+        try:
+            with self.path(digest).open("rb") as stream:
+                return file_digest(stream, "sha256").hexdigest() == digest
+        except FileNotFoundError:
+            return False
 
     def _card_path(self, digest: str, task: str) -> Path:
         return self.folder / f"{digest}-{task[:16]}.card.json"

@@ -13,6 +13,11 @@ Party = Literal["hub", "site"]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
 Settle = Annotated[str | None, typer.Option(help="Id of the alarm that you have cleared up.")]
 Person = Annotated[str, typer.Option("--as", help="Your name; it is kept with the alarm.")]
+Second = Annotated[str, typer.Option("--with", help="Second name, about a site's own ledger.")]
+Spent = Annotated[
+    float | None,
+    typer.Option(help="Epsilon that lost entries spent at most; all that is left if absent."),
+]
 Reason = Annotated[str, typer.Option(help="Why it is cleared up, for who reads it later.")]
 
 
@@ -25,6 +30,8 @@ def add_to(app: typer.Typer, party: Party) -> None:
         *,
         settle: Settle = None,
         name: Person = "",
+        second: Second = "",
+        spent: Spent = None,
         reason: Reason = "",
         as_json: Json = False,
     ) -> None:
@@ -37,7 +44,9 @@ def add_to(app: typer.Typer, party: Party) -> None:
 
         kept = _alarms(party, folder)
         if settle is not None:
-            _settle(party, folder, settle, (name, reason))
+            if party == "site":
+                name = _two_persons(folder, settle, (name, second))
+            _settle(party, folder, settle, (name, reason), spent)
             kept = _alarms(party, folder)
         if as_json:
             typer.echo(json.dumps([told(each) for each in kept]))
@@ -67,7 +76,31 @@ def _alarms(party: Party, folder: Path) -> tuple[Any, ...]:
     return read_alarms(folder / "witness" / "alarms")
 
 
-def _settle(party: Party, folder: Path, settled: str, said: tuple[str, str]) -> None:
+def _two_persons(folder: Path, settled: str, names: tuple[str, str]) -> str:
+    """Return who settles: two approvers of the policy, if it is about the site's own ledger."""
+    from modelward.errors import LedgerBroken
+    from modelward.gate.policy_file import read_policy
+    from modelward.joining.site_folder import SiteFolder
+    from modelward.ledger.alarm import read_alarms
+
+    first, second = names
+    about = {each.id: each.states[0].origin for each in read_alarms(folder / "witness/alarms")}
+    if about.get(settled) != f"modelward/{SiteFolder(folder).name}":
+        return first
+    may = read_policy(folder / "policy.toml").approvers
+    if first == second or not {first, second} <= set(may):
+        raise LedgerBroken(
+            f"alarm {settled!r} is about this site's own ledger, and {first!r} with {second!r} "
+            "settles it",
+            why="what was lost is taken as spent, which two approvers of the policy answer for",
+            remedy=f"give two of: {', '.join(sorted(may)) or 'nobody'}, by --as and --with",
+        )
+    return f"{first} with {second}"
+
+
+def _settle(
+    party: Party, folder: Path, settled: str, said: tuple[str, str], spent: float | None
+) -> None:
     """Settle an alarm, on disk beside a running node, which sees it at its next look."""
     from modelward.hub.switchboard import FOLDER, REPORTED
     from modelward.ledger.alarm import Alarms
@@ -77,4 +110,6 @@ def _settle(party: Party, folder: Path, settled: str, said: tuple[str, str]) -> 
     if party == "hub" and (reported / f"{settled}.json").exists():
         place = reported
     name, reason = said
-    Alarms(place, lambda: datetime.now(UTC)).settle(settled, by=name, reason=reason)
+    Alarms(place, lambda: datetime.now(UTC)).settle(
+        settled, by=name, reason=reason, spent=spent
+    )

@@ -12,7 +12,18 @@ from typing import Annotated
 
 import typer
 
-from modelward.cli import data, demo, doctor, hub, ledger, model, recipes, site, study
+from modelward.cli import (
+    data,
+    demo,
+    doctor,
+    exchange,
+    hub,
+    ledger,
+    model,
+    recipes,
+    site,
+    study,
+)
 from modelward.errors import ModelwardError
 
 app = typer.Typer(
@@ -27,6 +38,7 @@ app.add_typer(model.app, name="model")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(hub.app, name="hub")
 app.add_typer(site.app, name="site")
+app.add_typer(exchange.app, name="exchange")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("recipes")(recipes.recipes)

@@ -78,6 +78,31 @@ def check(
 
 
 @app.command()
+def describe(
+    dataset: DatasetFile,
+    study: StudyFile,
+    *,
+    title: Annotated[str, typer.Option(help="Of the dataset, for a catalogue.")],
+    publisher: Annotated[str, typer.Option(help="Name of the hospital.")] = "",
+    contact: Annotated[str, typer.Option(help="Address for questions.")] = "",
+    category: Annotated[str, typer.Option(help="Address of a health category.")] = "",
+) -> None:
+    """Print a catalogue record of the dataset: HealthDCAT-AP, as JSON-LD."""
+    from modelward.readers.dataset import read as read_dataset
+    from modelward.readers.describe import Holder, record, unsaid
+    from modelward.readers.open import open_cohort
+    from modelward.study.read import read
+
+    terms = read(study)
+    cohort = open_cohort(dataset, terms)
+    counts = len(set(cohort.ids)), len(cohort.y)
+    holder = Holder(title, publisher, contact, category)
+    found = record(read_dataset(dataset)[0], terms, holder, counts)
+    typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    typer.echo(f"still to say: {', '.join(unsaid(found))}", err=True)
+
+
+@app.command()
 def preview(
     dataset: DatasetFile,
     study: StudyFile,

@@ -29,7 +29,6 @@ def submit(
     hub: Hub,
 ) -> None:
     """Propose a study to the sites that it names, or to all that were admitted."""
-    from modelward.artifact.card import fingerprint
     from modelward.hub.consent import Consent, roster_of
     from modelward.hub.registry import Registry
     from modelward.joining.hub_folder import HubFolder
@@ -39,9 +38,11 @@ def submit(
 
     study = read(file)
     keys = {
-        m.site: fingerprint(m.signing) for m in HubFolder.open(hub).members() if not m.removed
+        m.site: m.signing.public_bytes_raw().hex()
+        for m in HubFolder.open(hub).members()
+        if not m.removed
     }
-    agreement = Agreement(study=study, roster=roster_of(study, keys))
+    agreement = Agreement.of(study, roster_of(study, keys))
     registry = Registry(hub)
     try:
         Consent(registry).submit(agreement)

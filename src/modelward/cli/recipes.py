@@ -14,10 +14,10 @@ def recipes(
 ) -> None:
     """List installed recipes; those of other packages with the hash a policy allows."""
     from modelward.recipes.brought import brought
-    from modelward.recipes.catalogue import INSTALLED
+    from modelward.recipes.catalogue import ANALYSES, INSTALLED
 
     own: list[dict[str, object]] = [
-        {"name": n, "version": v, "package": "modelward"} for n, v in INSTALLED
+        {"name": n, "version": v, "package": "modelward"} for n, v in (*INSTALLED, *ANALYSES)
     ]
     others: list[dict[str, object]] = [
         {"name": each.name, "package": each.package, "sha256": each.sha256 or None}

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from modelward.cli import privacy, propose
+from modelward.cli import audit, privacy, propose
 
 app = typer.Typer(no_args_is_help=True, help="Write, check, try and report on studies.")
 
@@ -72,8 +72,10 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Try a study on one table of yours, split into hospitals."""
+    from modelward.cli import figures
     from modelward.cli.progress import watching
     from modelward.cli.tables import as_object, summary
+    from modelward.simulation import analysis
     from modelward.simulation.dealing import Dealing, Special
     from modelward.simulation.simulate import Simulation
     from modelward.simulation.simulate import simulate as run_simulation
@@ -88,6 +90,9 @@ def simulate(
         workers=workers,
     )
     with watching(quiet=as_json) as watch:
+        if request.study.plan.strategy == "sums":
+            figures.show(analysis.run(request, watch), as_json=as_json)
+            return
         result = run_simulation(request, watch)
     typer.echo(json.dumps(as_object(result)) if as_json else summary(result))
 
@@ -95,11 +100,16 @@ def simulate(
 @app.command()
 def run(folder: RunDir, workers: Workers = None, *, as_json: Json = False) -> None:
     """Go on with an interrupted run, from its last finished round."""
+    from modelward.cli import figures
     from modelward.cli.progress import watching
     from modelward.cli.tables import as_object, summary
+    from modelward.simulation import analysis
     from modelward.simulation.simulate import resume
 
     with watching(quiet=as_json) as watch:
+        if figures.of_sums(folder):
+            figures.show(analysis.go_on(folder, workers, watch), as_json=as_json)
+            return
         result = resume(folder, workers, watch)
     typer.echo(json.dumps(as_object(result)) if as_json else summary(result))
 
@@ -110,11 +120,17 @@ def report(
     out: Annotated[Path | None, typer.Option(help="Folder for the report files.")] = None,
 ) -> None:
     """Write the report of a finished run as HTML, JSON and text."""
+    from modelward.cli import figures
     from modelward.simulation.simulate import rewrite_report
 
+    if figures.of_sums(folder):
+        for path in figures.rewrite(folder, out):
+            typer.echo(path)
+        return
     for path in rewrite_report(folder, out):
         typer.echo(path)
 
 
 propose.add_to(app)
 privacy.add_plan(app)
+audit.add_to(app)

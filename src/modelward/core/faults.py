@@ -7,9 +7,15 @@ the nearest one that does. study.toml and the site's own files are explained the
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+
+MOST = 100
+"""Faults told at once: nobody reads more, and a file of a million is not worth explaining."""
+
+_LONGEST = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +32,14 @@ class Fault:
 
     def line(self) -> str:
         """Return the fault as one line."""
-        return f"{self.key}: {self.says}" if self.key else self.says
+        return f"{self.key[:_LONGEST]}: {self.says}" if self.key else self.says
 
 
 def from_validation(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
     """Return the faults of a Pydantic error, with the nearest valid key for unknown ones."""
-    return [_fault(entry, model) for entry in error.errors(include_url=False)]
+    found = [_fault(entry, model) for entry in islice(error.errors(include_url=False), MOST)]
+    left = error.error_count() - len(found)
+    return [*found, Fault("", f"and {left:,} more")] if left else found
 
 
 def lines(file: str, faults: Iterable[Fault]) -> str:
@@ -44,7 +52,7 @@ def lines(file: str, faults: Iterable[Fault]) -> str:
 def nearest(word: str, valid: Iterable[str]) -> str:
     """Return ' Did you mean ...?' for the closest valid word, or the list of valid ones."""
     choices = sorted(valid)
-    close = get_close_matches(word, choices, n=1, cutoff=0.6)
+    close = get_close_matches(word[:_LONGEST], choices, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"
     return f"valid here: {', '.join(choices)}"
@@ -63,8 +71,14 @@ def _fault(entry: Any, model: type[BaseModel]) -> Fault:  # noqa: ANN401 - pydan
         return _type_fault(_dotted(path, model), entry["ctx"], _tags_at(model, path))
     said = entry["msg"].removeprefix("Value error, ")
     given = entry.get("input")
-    shown = f" (found {given!r})" if isinstance(given, str | int | float | bool) else ""
+    shown = f" (found {_short(given)})" if isinstance(given, str | int | float | bool) else ""
     return Fault(_dotted(path, model), said[0].lower() + said[1:] + shown)
+
+
+def _short(given: object) -> str:
+    """Return a value as it stands in the file, cut where it is long."""
+    shown = repr(given)
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
 
 
 def _type_fault(key: str, found: Mapping[str, Any], valid: Sequence[str]) -> Fault:
@@ -72,7 +86,8 @@ def _type_fault(key: str, found: Mapping[str, Any], valid: Sequence[str]) -> Fau
     if "tag" not in found:
         return Fault(f"{key}.type", f"is missing; {nearest('', valid)}")
     return Fault(
-        f"{key}.type", f"there is no type {found['tag']!r}; {nearest(found['tag'], valid)}"
+        f"{key}.type",
+        f"there is no type {_short(found['tag'])}; {nearest(found['tag'], valid)}",
     )
 
 

@@ -187,7 +187,7 @@ class Target(Part):
 
 
 class CategoryTarget(Part):
-    """`[target.NAME]` with several classes; no recipe trains it yet."""
+    """`[target.NAME]` with several classes; for `describe` only."""
 
     type: Literal["category"]
     levels: tuple[str, ...] = Field(min_length=2, max_length=64, description="Every class.")
@@ -206,7 +206,7 @@ class CategoryTarget(Part):
 
 
 class NumberTarget(Part):
-    """`[target.NAME]` that is measured; no recipe trains it yet."""
+    """`[target.NAME]` that is measured or counted: linear and Poisson regression."""
 
     type: Literal["number"]
     unit: Unit = Field(description="UCUM code, such as 'mg/dL'.")
@@ -226,15 +226,45 @@ class NumberTarget(Part):
 
 
 class TimeToEventTarget(Part):
-    """`[target.NAME]` that happens or is censored; no recipe trains it yet."""
+    """`[target.NAME]` that happens after some time, or has not by the end of follow-up.
+
+    A table has two columns for it, NAME with yes and no and NAME_time with the time; a store
+    of events is searched for the event after the index, and for when a patient was last seen.
+    """
 
     type: Literal["time-to-event"]
-    code: Codes = Field(min_length=1, description="The event, such as 'Patient:death'.")
+    code: Codes = Field(default=(), description="The event, such as 'Patient:death'.")
     horizon: Count = Field(description="Days from the index after which nobody is followed.")
+    unit: Unit | None = Field(
+        default=None, description="UCUM unit of the times in tables; days ('d') if absent."
+    )
+    followed: Codes | None = Field(
+        default=None,
+        description="Events by which a patient was still seen; all of the study if absent.",
+    )
+
+    @model_validator(mode="after")
+    def _time_is_a_time(self) -> Self:
+        if dict(units.parse(self.unit or "d").dimension) != {"s": 1}:
+            raise ValueError(f"unit must be one of time, found {self.unit!r}")
+        return self
+
+    @property
+    def days(self) -> float:
+        """Return how many days one unit of the times is."""
+        return units.line(self.unit or "d", "d")[0]
+
+
+def time_of(target: str) -> str:
+    """Return the name of the time that belongs to a time-to-event target."""
+    return f"{target}_time"
 
 
 def _kind(given: Any) -> str:  # noqa: ANN401 - whatever the file holds
-    kind = given.get("type", "boolean") if isinstance(given, dict) else given.type
+    if isinstance(given, dict):
+        kind = given.get("type", "boolean")
+    else:  # a target that was read before, or something that is none
+        kind = getattr(given, "type", "boolean")
     return kind if isinstance(kind, str) else "boolean"
 
 

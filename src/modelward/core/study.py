@@ -22,7 +22,7 @@ from modelward.core.cohort import Cohort
 from modelward.core.features import Feature, ImageFeature, Outcome
 from modelward.core.terms import Count, Finite, Name, Positive
 from modelward.core.terms import Part as _Part
-from modelward.core.training import LocalTraining, Personal
+from modelward.core.training import LocalTraining, Personal, Uplink
 
 
 class About(_Part):
@@ -84,13 +84,18 @@ class Robust(_Part):
     )
 
 
+Strategy = Literal["fedavg", "newton", "scaffold", "fednova", "feddyn", "cyclic", "sums"]
+"""How the answers of a round become the next model."""
+
+
 class Plan(_Part):
     """`[plan]`: how training goes."""
 
-    strategy: Literal["fedavg", "newton", "scaffold", "fednova", "feddyn", "cyclic"] = Field(
+    strategy: Strategy = Field(
         default="fedavg",
         description="Averaged local training; exact Newton (logistic); averages corrected for "
-        "drift, for unequal steps, or for unequal optima; or one site after the other.",
+        "drift, for unequal steps, or for unequal optima; one site after the other; or sums, "
+        "for statistical recipes.",
     )
     rounds: Count = Field(default=20, description="At most.")
     local_epochs: Count = Field(
@@ -113,6 +118,7 @@ class Plan(_Part):
     robust: Robust | None = Field(default=None, description="See `[plan.robust]`.")
     local: LocalTraining | None = Field(default=None, description="See `[plan.local]`.")
     personal: Personal | None = Field(default=None, description="See `[plan.personal]`.")
+    uplink: Uplink | None = Field(default=None, description="See `[plan.uplink]`.")
     seed: int = Field(
         default=0, ge=0, le=2**32 - 1, description="Of the start and the batches; public."
     )
@@ -192,9 +198,10 @@ class Privacy(_Part):
     dp: DifferentialPrivacy | None = Field(
         default=None, description="See `[privacy.dp]`; no differential privacy if absent."
     )
-    aggregation: Literal["secagg"] | None = Field(
+    aggregation: Literal["secagg", "grouped"] | None = Field(
         default=None,
-        description="The hub sees sums of three sites or more, and no answer; all if absent.",
+        description="The hub sees one sum (`secagg`), sums over groups of four sites or more "
+        "(`grouped`), or every answer if absent.",
     )
 
 

@@ -5,9 +5,10 @@ from typing import Literal, Self, get_args
 
 from modelward.core.canonical import canonical_hash
 
-TaskKind = Literal["statistics", "newton", "train", "evaluate"]
+TaskKind = Literal["statistics", "newton", "train", "evaluate", "sums"]
 """statistics: sums for scaling; newton: gradient and Hessian at the given model;
-train: local training from the given model; evaluate: the given model on validation units."""
+train: local training from the given model; evaluate: the given model on validation units;
+sums: what a statistical recipe sums at the given state (recipes/analysis.py)."""
 
 MaskPhase = Literal["mask-keys", "mask-shares", "masked", "mask-list", "unmask"]
 """What is asked, one after the other, when the answers to one question are summed behind
@@ -54,6 +55,14 @@ class Task:
                 **masking,
             }
         )
+
+    @property
+    def brings(self) -> str | None:
+        """SHA-256 of the bundle that travels with it; None if none does.
+
+        An exchange after the first brings what the hub has heard, in place of the model.
+        """
+        return self.told or self.model
 
     @property
     def question(self) -> Self:

@@ -52,3 +52,16 @@ class Personal(Part):
     mix: float | None = Field(
         default=None, gt=0, le=1, description="APFL's alpha before round 1; 0.5 if absent."
     )
+
+
+class Uplink(Part):
+    """`[plan.uplink]`: how an update leaves in fewer bytes, once the gate has judged it."""
+
+    codec: Literal["bf16", "int8", "int4", "top-k"] = Field(
+        description="Half the bits of each value, 8 or 4 bits rounded at random, or the "
+        "largest values, with what is left out added to the next update."
+    )
+    share: float | None = Field(
+        default=None, gt=0, le=0.5, description="top-k: of values that are sent; 0.1 if absent."
+    )
+    packed: bool | None = Field(default=None, description="Pack the bytes (DEFLATE).")

@@ -8,13 +8,14 @@ report/page.py's business.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from modelward.core.canonical import parse_strict
 from modelward.errors import BadArtifact, DataError
+from modelward.evaluate.choice import Choice
 from modelward.evaluate.compare import Comparison, compare
 from modelward.evaluate.intervals import DRAWS
 from modelward.evaluate.predictions import Predictions, require_pairs, union
@@ -41,6 +42,8 @@ class Findings:
         record: The facts of the run.
         models: `federated` first, then `pooled` if there is one, variants, local models.
         verdicts: One per site, in the order of the record.
+        choices: What each site should use, where several models were held to its validation
+            units; empty where none were, and then no part of the file.
         against: For every other model, federated minus that model in AUC on the test units
             of all sites together.
     """
@@ -50,6 +53,7 @@ class Findings:
     models: tuple[ModelFindings, ...]
     verdicts: tuple[Verdict, ...]
     against: dict[str, Comparison]
+    choices: tuple[Choice, ...] = ()
 
     def model(self, name: str) -> ModelFindings | None:
         """Return the findings on one model, or None if it was not judged."""
@@ -62,7 +66,7 @@ class Findings:
 
     def to_json(self) -> str:
         """Return the findings as indented JSON, keys in a fixed order."""
-        plain = _LAYOUT.dump_python(self, mode="json")
+        plain = _plain(self)
         return json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     @staticmethod
@@ -81,7 +85,7 @@ class Findings:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise not_findings(f"{where}: {first['msg']}") from error
-        if _LAYOUT.dump_python(found, mode="json") != plain:
+        if _plain(found) != plain:
             raise not_findings("it has keys that this version does not know")
         return found
 
@@ -96,6 +100,14 @@ def not_findings(why: str) -> BadArtifact:
 
 
 _LAYOUT = TypeAdapter(Findings)
+
+
+def _plain(findings: Findings) -> dict[str, Any]:
+    """Return the findings as JSON has them."""
+    plain: dict[str, Any] = _LAYOUT.dump_python(findings, mode="json")
+    if not findings.choices:
+        del plain["choices"]
+    return plain
 
 
 def find(predictions: Judged, record: Record, *, seed: int, draws: int = DRAWS) -> Findings:

@@ -208,4 +208,6 @@ class Record:
         """Return words for a model: `local:basel` becomes "Basel alone"."""
         if model.startswith("local:"):
             return f"{self.title(model.removeprefix('local:'))} alone"
+        if model == "own":
+            return "Each hospital's own"
         return self.labels.get(model, model.capitalize())

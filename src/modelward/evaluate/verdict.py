@@ -88,12 +88,7 @@ def verdict(
     Raises:
         DataError: If the two were judged on different units.
     """
-    reason = why_not_auc(federated, local, unit)
-    compared = compare("brier" if reason else "auc", federated, local, rng, draws)
-    if len(federated) < FEWEST_UNITS:
-        reason = f"Fewer than {FEWEST_UNITS} test {unit}s are too few for any verdict."
-        withheld = replace(compared.difference, interval=None, note=reason)
-        compared = replace(compared, difference=withheld)
+    compared, reason = compared_by(federated, local, unit, rng, draws)
     word = decide(compared)
     constant = np.ptp(local.probability) == 0
     return Verdict(
@@ -113,6 +108,22 @@ def verdict(
             rival="the constant it could predict alone" if constant else "the local model",
         ),
     )
+
+
+def compared_by(
+    model: Predictions, local: Predictions, unit: str, rng: np.random.Generator, draws: int
+) -> tuple[Comparison, str]:
+    """Return a model against the local one on the metric that can carry a verdict, and why.
+
+    The reason is "" where that is AUC. With too few units the interval is withheld.
+    """
+    reason = why_not_auc(model, local, unit)
+    compared = compare("brier" if reason else "auc", model, local, rng, draws)
+    if len(model) < FEWEST_UNITS:
+        reason = f"Fewer than {FEWEST_UNITS} test {unit}s are too few for any verdict."
+        withheld = replace(compared.difference, interval=None, note=reason)
+        compared = replace(compared, difference=withheld)
+    return compared, reason
 
 
 def why_not_auc(federated: Predictions, local: Predictions, unit: str) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from modelward.errors import StorageError
 from modelward.exchange import letter as letters
-from modelward.exchange.card import OfferCard, from_json, to_json
+from modelward.exchange.card import OfferCard, to_json
 from modelward.exchange.letter import Letter, Place
 
 _TABLES = """
@@ -92,14 +92,15 @@ class Book:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Make everything in the block happen, or nothing of it."""
-        self._db.execute("begin immediate")
+        """Make everything in the block happen, or nothing of it; blocks may be nested."""
+        inner = self._db.in_transaction
+        self._db.execute("savepoint inner_block" if inner else "begin immediate")
         try:
             yield
         except BaseException:
-            self._db.execute("rollback")
+            self._db.execute("rollback to inner_block" if inner else "rollback")
             raise
-        self._db.execute("commit")
+        self._db.execute("release inner_block" if inner else "commit")
 
     def place(self, box: str) -> Place:
         """Return how far a box has been read, or written if it is our own."""
@@ -216,6 +217,7 @@ class Book:
         kinds: Sequence[str] = (),
         site: str | None = None,
         every: bool = False,
+        limit: int = -1,
     ) -> list[Entry]:
         """Return what is on offer, by site and series.
 
@@ -224,6 +226,7 @@ class Book:
             kinds: Only these; all if empty.
             site: Only what this institution offers.
             every: Also what is revoked or superseded.
+            limit: At most so many; all if negative.
         """
         clauses, values = ["question = ?"], [question]
         if kinds:
@@ -235,8 +238,9 @@ class Book:
         if not every:
             clauses.append("latest = 1 and revoked = ''")
         rows = self._db.execute(
-            f"{_ENTRY} where {' and '.join(clauses)} order by site, series, kind, version",
-            values,
+            f"{_ENTRY} where {' and '.join(clauses)}"
+            " order by site, series, kind, version limit ?",
+            (*values, limit),
         )
         return [_entry(row) for row in rows]
 
@@ -270,7 +274,7 @@ _ENTRY = (
 
 def _entry(row: tuple[bytes, str, str, int, str, int, int]) -> Entry:
     return Entry(
-        card=from_json(row[0]),
+        card=OfferCard.model_validate_json(row[0], strict=True),  # canonical when it came in
         sha=row[1],
         sealed=row[2],
         sealed_bytes=row[3],

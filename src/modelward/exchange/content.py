@@ -21,7 +21,7 @@ from modelward.errors import BadArtifact
 from modelward.exchange.card import Kind, Made
 from modelward.exchange.families import catalogue
 from modelward.exchange.families.family import Family, Floats, Inputs
-from modelward.exchange.probability import log_softmax
+from modelward.exchange.probability import Labels, log_softmax
 from modelward.exchange.question import Question
 
 Voice = Callable[[Inputs], Floats]
@@ -106,7 +106,7 @@ def prototype_voice(tensors: Tensors) -> Voice:
     return voice
 
 
-def prototypes(x: Inputs, y: Floats, classes: int, *, least: int, noise: Floats) -> Tensors:
+def prototypes(x: Inputs, y: Labels, classes: int, *, least: int, noise: Floats) -> Tensors:
     """Return class means with noise, zero for classes of fewer than `least` units.
 
     Args:

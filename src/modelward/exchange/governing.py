@@ -9,7 +9,9 @@ them, and from when on they must not be used.
 from dataclasses import dataclass
 
 from modelward.errors import BadArtifact, NotApproved
+from modelward.exchange import home
 from modelward.exchange.institution import Institution
+from modelward.exchange.intake import objections
 from modelward.exchange.reading import named
 from modelward.ledger import kinds
 
@@ -119,3 +121,19 @@ def _require_person(by: str, reason: str) -> None:
             why="peers and auditors ask who decided it, and why",
             remedy="give --by and --reason",
         )
+
+
+def unusable(here: Institution) -> list[str]:
+    """Return why the model in use must not be used any more; empty if it may.
+
+    Nothing is replaced here: the operator is told, and a named person decides.
+    """
+    used, found = home.in_use(here.folder), []
+    for card in () if used is None else used.cards:
+        entry = here.book.entry(card)
+        if entry is None:
+            found.append(f"{card[:12]}… is not known here")
+            continue
+        against = objections(entry, here.question, here.intake, here.name, here.now)
+        found += [f"{card[:12]}… of {entry.card.site}: {each.says}" for each in against]
+    return found

@@ -82,14 +82,26 @@ def together(lessons: Sequence[Lesson]) -> Lesson:
     )
 
 
-def learn(family: Family, start: Tensors, lesson: Lesson, steps: Steps, seed: int) -> Draft:
+def learn(
+    family: Family, start: Tensors, lesson: Lesson, steps: Steps, seed: int, *, only: str = ""
+) -> Draft:
     """Return the parameters after learning `lesson` from `start`; `start` is not changed.
+
+    Args:
+        family: What learns.
+        start: Its parameters.
+        lesson: What is learnt.
+        steps: How long and how fast.
+        seed: Of the batches.
+        only: Prefix of the tensors that move; all if empty.
 
     Raises:
         TrainingFailed: If they are no longer finite.
     """
     now: Draft = {name: values.copy() for name, values in start.items()}
-    moving: Draft = {name: np.zeros_like(values) for name, values in now.items()}
+    moving: Draft = {
+        name: np.zeros_like(values) for name, values in now.items() if name.startswith(only)
+    }
     n = len(lesson.x)
     draw = np.random.default_rng([seed, 7])
     batches = max(1, n // steps.batch)
@@ -114,6 +126,8 @@ def _step(
     likely = softmax(family.logits(now, batch.x) + batch.offset)
     slope = (likely - batch.target) * batch.weight[:, None] / len(batch.x)
     for name, gradient in family.gradient(now, batch.x, slope).items():
+        if name not in moving:
+            continue
         moving[name] *= np.float32(steps.momentum)
         moving[name] += gradient
         if not name.endswith("bias"):

@@ -121,6 +121,7 @@ def offer(here: Institution, draft: Draft) -> OfferCard:
         GateRefused: If the gate lets it not out; its ledger says why.
         HeldForReview: If the policy has a person look at it first.
     """
+    _require_passable(here, draft)
     version = here.book.version(here.name, draft.series, draft.kind) + 1
     made = Made(
         family=draft.family.name,
@@ -152,6 +153,19 @@ def offer(here: Institution, draft: Draft) -> OfferCard:
     )
     _announce(here, card)
     return card
+
+
+def _require_passable(here: Institution, draft: Draft) -> None:
+    """Refuse to pass on what others gave for use alone."""
+    for parent in draft.lineage:
+        entry = here.book.entry(parent)
+        if entry is None or entry.card.site == here.name or entry.card.terms.redistribution:
+            continue
+        raise GateRefused(
+            f"{entry.sha[:12]}… of {entry.card.site} went into it, and may not be passed on",
+            why="its terms say no redistribution; what is made of it may be used here",
+            remedy=f"ask {entry.card.site} for an offer that allows redistribution",
+        )
 
 
 def grant(here: Institution, entry_card: OfferCard, name: str) -> None:

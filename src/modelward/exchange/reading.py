@@ -13,12 +13,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from itertools import islice
 
 from modelward import durable
 from modelward.artifact import bundle
 from modelward.core.tensors import Tensors
 from modelward.core.verdict import Finding
-from modelward.errors import BadArtifact, EngineFailed, MessageRefused, ModelwardError
+from modelward.errors import BadArtifact, EngineFailed, MessageRefused
 from modelward.exchange import card as cards
 from modelward.exchange import letter as letters
 from modelward.exchange import seal
@@ -26,8 +27,11 @@ from modelward.exchange.book import Entry
 from modelward.exchange.content import schema_of
 from modelward.exchange.institution import Institution
 from modelward.exchange.intake import objections
-from modelward.exchange.letter import Letter, stamp
+from modelward.exchange.letter import Letter, Place, stamp
 from modelward.ledger import kinds
+
+TOGETHER = 100
+"""Letters of one transaction: a crash loses none that was acted on, and repeats some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,30 +151,44 @@ def turn_away(here: Institution, entry: Entry, findings: tuple[Finding, ...]) ->
 
 
 def _read_box(here: Institution, name: str, news: News) -> int:
-    count = 0
-    for number, raw in here.carrier.read(name, here.book.place(name).number):
-        place = here.book.place(name)
-        try:
-            if number != place.number + 1:
-                raise letters.refuse(name, f"number {number} does not follow {place.number}")
-            said = letters.read(raw, name, here.peer(name).signing, place, now=here.now)
-            with here.book.together():
-                _ACTS[said.kind](here, said, news)
-                here.book.keep(said, raw, posted=True)
-        except (MessageRefused, BadArtifact) as error:
-            news.refused[name] = error.what
-            _note_once(here, error)
-            return count
-        count += 1
+    """Read a box on, `TOGETHER` letters to a transaction; return how many were new."""
+    place = here.book.place(name)
+    waiting, count = here.carrier.read(name, place.number), 0
+    while some := list(islice(waiting, TOGETHER)):
+        with here.book.together():
+            for number, raw in some:
+                try:
+                    place = _take_in(here, name, (number, raw), place, news)
+                except (MessageRefused, BadArtifact) as error:
+                    news.refused[name] = error.what
+                    break
+                count += 1
+        if name in news.refused:
+            _note_once(here, news.refused[name])
+            break
     return count
 
 
-def _note_once(here: Institution, error: ModelwardError) -> None:
+def _take_in(
+    here: Institution, name: str, numbered: tuple[int, bytes], place: Place, news: News
+) -> Place:
+    """Act on the next letter of a box, and return the place after it."""
+    number, raw = numbered
+    if number != place.number + 1:
+        raise letters.refuse(name, f"number {number} does not follow {place.number}")
+    said = letters.read(raw, name, here.peer(name).signing, place, now=here.now)
+    with here.book.together():
+        _ACTS[said.kind](here, said, news)
+        here.book.keep(said, raw, posted=True)
+    return Place(number, letters.digest(raw))
+
+
+def _note_once(here: Institution, found: str) -> None:
     """Record what stopped a box; the same finding is not recorded at every reading."""
     for entry in here.ledger:
-        if entry["kind"] == "message" and entry["finding"] == error.what:
+        if entry["kind"] == "message" and entry["finding"] == found:
             return
-    here.ledger.append(kinds.fields("message", finding=error.what, study=here.question.sha256))
+    here.ledger.append(kinds.fields("message", finding=found, study=here.question.sha256))
 
 
 def _offer(here: Institution, said: Letter, news: News) -> None:

@@ -28,7 +28,7 @@ FADES = timedelta(days=180)
 """Age at which a report no longer counts; judgements of a model age with its patients."""
 
 APART = 0.5
-"""Median distance of a reporter from the others from which on it is shown as disagreeing."""
+"""Distance in skill, to the nearest other reporter, beyond which one is shown."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,7 +127,7 @@ def standings(
 
 
 def disagreeing(reports: Sequence[Report], now: datetime) -> dict[str, float]:
-    """Return reporters that are far from the others, with their median distance in skill.
+    """Return reporters that are far from all others, with their median distance in skill.
 
     They are shown to a person; a hospital with other patients may be right.
     """
@@ -141,7 +141,7 @@ def disagreeing(reports: Sequence[Report], now: datetime) -> dict[str, float]:
         for reporter, own in skills.items():
             others = [value for name, value in skills.items() if name != reporter]
             if len(others) > 1:
-                apart.setdefault(reporter, []).append(abs(own - median(others)))
+                apart.setdefault(reporter, []).append(min(abs(own - each) for each in others))
     far = {name: float(median(each)) for name, each in sorted(apart.items())}
     return {name: distance for name, distance in far.items() if distance > APART}
 

@@ -1,7 +1,7 @@
 """The verbs of the network, as the command line and programs use them.
 
     train       the local model, on own examples
-    offer_*     put an artifact on offer
+    offer_kind  put an artifact on offer
     catalogue   what is on offer
     evaluate    judge everything in hand, and tell the others
     adopt       compute every candidate, and choose
@@ -16,19 +16,21 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from modelward.core.verdict import Finding
-from modelward.errors import BadArtifact, MessageRefused
+from modelward.errors import BadArtifact, MessageRefused, NotApproved
 from modelward.exchange import adopting, home, judging
 from modelward.exchange.adopting import Table
 from modelward.exchange.book import Entry
 from modelward.exchange.card import Kind, OfferCard, Terms
-from modelward.exchange.choose import Choice
+from modelward.exchange.choose import LOCAL, Choice
 from modelward.exchange.examples import Examples, read_examples
 from modelward.exchange.families.family import Family
 from modelward.exchange.home import InUse, Local
 from modelward.exchange.institution import Institution
 from modelward.exchange.judging import Judgement
+from modelward.exchange.knowledge import Map, knowledge
 from modelward.exchange.letter import stamp
-from modelward.exchange.offering import Draft, competence, offer
+from modelward.exchange.making import draft
+from modelward.exchange.offering import offer
 from modelward.exchange.reading import turn_away
 from modelward.exchange.trust import Standing
 from modelward.exchange.voices import Spoken, spoken
@@ -92,20 +94,25 @@ def standard_terms(here: Institution) -> Terms:
 
 def offer_model(here: Institution, terms: Terms | None = None) -> OfferCard:
     """Put the local model on offer."""
-    local, own = home.local(here.folder), examples(here)
-    voice = home.local_voice(here.folder)
-    picked = voice(own.valid_x).argmax(axis=1)
-    draft = Draft(
-        kind="model",
-        family=local.made_with,
-        tensors=home.tensors_of(here.folder, local.sha256),
-        patients=len(own.y),
-        competence=competence(
-            here.question.labels, own.y, (own.valid_y, picked), here.policy.min_cell
-        ),
-        terms=terms or standard_terms(here),
-    )
-    return offer(here, draft)
+    return offer_kind(here, "model", terms)
+
+
+def offer_kind(
+    here: Institution,
+    kind: Kind,
+    terms: Terms | None = None,
+    *,
+    series: str = "main",
+    base: str = "",
+) -> OfferCard:
+    """Put an artifact of `kind` on offer, made from the local model and own examples.
+
+    Raises:
+        GateRefused: If the gate lets it not out.
+        HeldForReview: If the policy has a person look at it first.
+    """
+    terms = terms or standard_terms(here)
+    return offer(here, draft(here, kind, examples(here), terms, series=series, base=base))
 
 
 def catalogue(
@@ -160,6 +167,38 @@ def adopt(here: Institution, *, own_population: bool = False) -> Considered:
     return Considered(here, table, standings, chosen)
 
 
+def distil(here: Institution) -> Considered:
+    """Have a student of the own family learn from the pool; hold it against the local model.
+
+    Raises:
+        NotApproved: If there is no pool to learn from, or no shared set.
+    """
+    found = adopt(here)
+    if adopting.DISTILLED not in found.table.candidates:
+        raise NotApproved(
+            "there is nothing to learn from",
+            why="a student learns from a pool that trust lets in, on the shared set",
+            remedy="pull and evaluate first; without a shared set there is no student",
+        )
+    own = examples(here)
+    only = {name: found.table.candidates[name] for name in (LOCAL, adopting.DISTILLED)}
+    table = replace(found.table, candidates=only)
+    return replace(found, table=table, choice=adopting.choice(here, table, own))
+
+
+def standings(here: Institution) -> dict[str, Standing]:
+    """Return who is used, and why, of everything in hand."""
+    found, _ = in_hand(here)
+    judged = judging.judge(found, examples(here), here.policy.min_cell)
+    return quarantined(adopting.standings(here, found), judged, adopting.overrides(here))
+
+
+def known(here: Institution) -> Map:
+    """Return what the network knows, from the cards of artifacts that nobody turned away."""
+    cards = [entry.card for entry in catalogue(here)]
+    return knowledge(cards, here.question.labels)
+
+
 def _table(
     here: Institution, found: list[Spoken], judged: list[Judgement]
 ) -> tuple[dict[str, Standing], Table]:
@@ -188,6 +227,3 @@ def _said(findings: tuple[Finding, ...]) -> str:
 
 def _entry(found: list[Spoken], card: str) -> Entry:
     return next(each.entry for each in found if each.entry.sha == card)
-
-
-__all__ = ["adopt", "catalogue", "evaluate", "examples", "in_hand", "offer_model", "train"]

@@ -11,8 +11,8 @@ Order, which never changes (docs/gate.md):
     4. append the decision to the ledger, on disk before anything is sent
     5. answer
 
-Where answers are summed behind masks, what is judged stays at the site and something else
-leaves in its place (`cover`): the entry then has the hash of both.
+Where answers are summed behind masks, or coded, what is judged stays at the site and something
+else leaves in its place (`cover`): the entry then has the hash of both.
 
 A task that already has a decision in the ledger gets the same answer again, from the same
 bytes: a crash between two steps costs no second release, and no second look at patients.
@@ -42,10 +42,10 @@ Cover = Callable[[Offer], Offer]
 
 _NOT_REVIEWABLE = Finding(
     "hold",
-    "the policy has this kind of artifact reviewed, and the study sums it behind masks",
-    "take the kind out of [review], or decline studies with secure aggregation",
+    "the policy has this kind of artifact reviewed, and the study sends it masked or coded",
+    "take the kind out of [review], or decline studies with secure aggregation or an uplink",
 )
-"""Found of a masked answer that a person would have to see first: nobody could."""
+"""Found of an answer that leaves in another form than a person would have to see first."""
 
 
 class Record(Protocol):

@@ -11,10 +11,14 @@ from modelward.core.canonical import canonical_hash
 from modelward.core.verdict import Finding
 from modelward.gate.policy import Leakage
 from modelward.privacy.leakage.figures import Inspection
-from modelward.privacy.leakage.membership import Membership
+from modelward.privacy.leakage.membership import Membership, by_lot
 
 MOST_TRAPS = 0.5
 """Share of a first layer's units that may each fire for one record alone."""
+
+
+ACCIDENT = 1e-4
+"""How probable it may be that losses that tell nothing find as many members."""
 
 
 class Look:
@@ -117,12 +121,12 @@ def _membership(found: Inspection, bounds: Leakage) -> tuple[Finding, ...]:
 
 
 def tells(each: Membership, most: float) -> bool:
-    """Return whether members are found surely more often than allowed, and than others.
+    """Return whether members are found surely more often than allowed, and not by lot.
 
-    The second keeps few held-out records from refusing by chance: of 20, one may be called
-    a member though none is.
+    The second keeps few held-out records from refusing by chance: the smallest of few losses
+    may be undercut by many members though the model has learnt nobody by heart.
     """
-    return each.found_low > max(most, each.false_high)
+    return each.found_low > most and by_lot(each) < ACCIDENT
 
 
 _NAMES: Mapping[str, str] = {

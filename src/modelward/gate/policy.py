@@ -17,6 +17,12 @@ Isolation = Literal["namespaces", "systemd", "none"]
 units, or not at all (then any code of a recipe can read and send what the node can)."""
 
 
+Lane = Literal["dp", "exact"]
+"""How what leaves is bounded: booked, with noise, under a ceiling; or not at all, exact."""
+
+LANES: frozenset[Lane] = frozenset({"dp", "exact"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leakage:
     """`[leakage]`: what the inspector may find before an artifact is refused.
@@ -62,6 +68,7 @@ class Policy:
         approvers: Who may decide about studies and about what is held: name -> fingerprint
             of the person's key.
         recipes: Recipes of other packages that may run: name -> hash (recipes/brought.py).
+        lanes: Bounds under which studies may run.
     """
 
     kinds: frozenset[ArtifactKind] = frozenset({"update", "metrics", "statistics"})
@@ -82,12 +89,17 @@ class Policy:
     isolation: Isolation = "namespaces"
     approvers: Mapping[str, str] = field(default_factory=dict)
     recipes: Mapping[str, str] = field(default_factory=dict)
+    lanes: frozenset[Lane] = LANES
 
     def describe(self) -> dict[str, Json]:
-        """Return every bound as JSON: what `sha256` is taken of."""
+        """Return every bound as JSON: what `sha256` is taken of.
+
+        All lanes leave no trace, so that a policy of before has the hash that it had.
+        """
         return {
             name: sorted(value) if isinstance(value, frozenset) else value
             for name, value in asdict(self).items()
+            if name != "lanes" or value != LANES
         }
 
     @property

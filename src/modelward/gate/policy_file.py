@@ -28,17 +28,17 @@ Every key is in docs/formats/policy.md. `as_toml` writes a policy out in full.
 """
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from modelward.core import toml_text
 from modelward.core.artifact import ArtifactKind
 from modelward.core.faults import Fault, from_validation, lines
 from modelward.core.terms import Name
 from modelward.errors import GateRefused
-from modelward.gate.policy import Isolation, Leakage, Policy
+from modelward.gate.policy import Isolation, Lane, Leakage, Policy
 
 _STANDARD = Policy()
 
@@ -128,13 +128,22 @@ class Budget(_Part):
     """`[privacy]`: what patients can afford; a study that would pass it is refused."""
 
     epsilon_study: float = Field(
-        default=_STANDARD.epsilon_study, gt=0, description="Most that one study may cost."
+        default=_STANDARD.epsilon_study,
+        gt=0,
+        allow_inf_nan=False,
+        description="Most that one study may cost.",
     )
     epsilon_lifetime: float = Field(
-        default=_STANDARD.epsilon_lifetime, gt=0, description="Most that all studies may cost."
+        default=_STANDARD.epsilon_lifetime,
+        gt=0,
+        allow_inf_nan=False,
+        description="Most that all studies may cost.",
     )
     delta: float = Field(
         default=_STANDARD.delta, gt=0, lt=1e-2, description="At which both are counted."
+    )
+    lanes: frozenset[Lane] = Field(
+        default=_STANDARD.lanes, description="Whether studies without a bound may run."
     )
 
 
@@ -164,13 +173,12 @@ def read_policy(path: Path) -> Policy:
         GateRefused: With every fault found, if the file cannot be used as written.
     """
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
-        read = PolicyFile.model_validate_json(json.dumps(table, default=str), strict=True)
+        read = PolicyFile.model_validate_json(toml_text.read(path), strict=True)
     except FileNotFoundError:
         return _STANDARD
     except OSError as error:
         raise _refuse(path, [Fault("", f"cannot be read: {error.strerror}")]) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except toml_text.NotToml as error:
         raise _refuse(path, [Fault("", f"not TOML: {error}")]) from error
     except ValidationError as error:
         raise _refuse(path, from_validation(error, PolicyFile)) from error
@@ -192,7 +200,7 @@ def read_policy(path: Path) -> Policy:
 
 def as_toml(policy: Policy) -> str:
     """Return `policy` written out in full, as a file that reads back to it."""
-    told = policy.describe()
+    told = {**policy.describe(), "lanes": sorted(policy.lanes)}
     leakage = told["leakage"] if isinstance(told["leakage"], dict) else {}
     tables: dict[str, dict[str, Any]] = {
         "leaves": {name: told[name] for name in Leaves.model_fields},

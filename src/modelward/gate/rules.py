@@ -21,6 +21,7 @@ from modelward.core.task import Cause, Task
 from modelward.core.tensors import NUMPY, Schema, TensorSpec
 from modelward.core.verdict import Finding
 from modelward.gate import traces
+from modelward.gate.cells import cells
 from modelward.gate.leaks import Look, leaks
 from modelward.gate.policy import Policy
 from modelward.gate.terms import objections
@@ -93,7 +94,13 @@ def standard(study: Study, policy: Policy) -> Rule:
         min_patients(policy.min_patients, study.study.min_patients),
         byte_budget(policy.round_bytes, policy.study_bytes, policy.day_bytes),
     )
-    values = all_of(finite, update_bounds(min(policy.max_norm, study.privacy.clip)), form)
+    counted = cells(study, policy.min_cell)
+    values = all_of(
+        finite,
+        update_bounds(min(policy.max_norm, study.privacy.clip)),
+        form,
+        lambda offer: counted(offer.kind, offer.tensors, offer.patients),
+    )
 
     def rule(offer: Offer) -> tuple[Finding, ...]:
         found = shape(offer)

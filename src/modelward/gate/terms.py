@@ -16,6 +16,7 @@ from modelward.core.task import TaskKind
 from modelward.core.verdict import Finding
 from modelward.gate.policy import Policy
 from modelward.study.answers import answer_to
+from modelward.study.explain import asked_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,7 @@ def objections(study: Study, policy: Policy) -> tuple[Finding, ...]:
 
 def tasks_of(study: Study) -> tuple[TaskKind, ...]:
     """Return the kinds of task that follow from the study's terms, in their order."""
-    trained: TaskKind = "newton" if study.plan.strategy == "newton" else "train"
-    return ("statistics", trained, *(("evaluate",) if study.stop.metric else ()))
+    return ("statistics", asked_of(study), *(("evaluate",) if study.stop.metric else ()))
 
 
 def _kinds(study: Study, policy: Policy) -> list[Clause]:
@@ -90,6 +90,53 @@ def _purpose(study: Study, policy: Policy) -> list[Clause]:
 
 def _lead(study: Study, policy: Policy) -> list[Clause]:
     return [_among("lead", study.study.contact or "nobody", policy.leads, "leads")]
+
+
+def _lane(study: Study, policy: Policy) -> list[Clause]:
+    dp = study.privacy.dp
+    if dp is not None:
+        says = f"dp: epsilon {dp.epsilon:g} a patient, booked before anything is drawn"
+        return [_clause("lane", "dp" in policy.lanes, says, 'add "dp" to [privacy] lanes')]
+    kinds = _listed({answer_to(study, kind)[0] for kind in tasks_of(study)})
+    says = f"exact: unbounded; nothing limits what {kinds} tell about a patient"
+    remedy = 'ask for a study with [privacy.dp], or add "exact" to [privacy] lanes'
+    return [_clause("lane", "exact" in policy.lanes, says, remedy)]
+
+
+def _budget(study: Study, policy: Policy) -> list[Clause]:
+    """What is left for these patients is only known when the study is reserved."""
+    dp, most = study.privacy.dp, min(policy.epsilon_study, policy.epsilon_lifetime)
+    if dp is None:
+        return []
+    says = f"epsilon {dp.epsilon:g} at delta {dp.delta:g}; at most {most:g} at {policy.delta:g}"
+    remedy = "ask for a smaller epsilon, or raise the ceilings in [privacy]"
+    return [_clause("budget", dp.epsilon <= most, says, remedy)]
+
+
+def _leakage(study: Study, policy: Policy) -> list[Clause]:
+    """What the inspector finds is known when it has looked."""
+    bounds, rounds = policy.leakage, study.plan.rounds
+    full = len({1, rounds} | set(range(bounds.every, rounds + 1, bounds.every)))
+    said = {
+        "cells": f"{policy.min_cell} units in a cell at least; validation counts are grouped",
+        "difference": f"two cohorts differ by {policy.min_cell} persons at least, or by none",
+        "copy": f"{bounds.copies} passages of a record are a copy; looked at every time",
+        "membership": f"full tests on {full} of {rounds} rounds; at most"
+        f" {bounds.membership:.0%} of members found, for sure",
+    }
+    if study.privacy.dp is not None:
+        said = {rule: said[rule] for rule in ("copy", "membership")}
+    return [Clause(rule, passes=True, says=says) for rule, says in said.items()]
+
+
+def _masks(study: Study, policy: Policy) -> list[Clause]:
+    if study.privacy.aggregation is None:
+        return [
+            Clause("masks", passes=True, says="none: the hub sees every answer of this site")
+        ]
+    held = {answer_to(study, kind)[0] for kind in tasks_of(study)} & policy.review
+    says = "answers are summed behind masks, so nobody could review one that is held"
+    return [_clause("masks", not held, says, "take its kinds out of [review], or decline")]
 
 
 def _norm(study: Study, policy: Policy) -> list[Clause]:
@@ -126,8 +173,10 @@ def _review(study: Study, policy: Policy) -> list[Clause]:
 
 Check = Callable[[Study, Policy], list[Clause]]
 
-_UNSEEN: tuple[Check, ...] = (_recipe, _purpose, _lead)
-_CHECKS: tuple[Check, ...] = (_kinds, *_UNSEEN, _norm, _bytes, _review)
+_UNSEEN: tuple[Check, ...] = (_recipe, _purpose, _lead, _lane)
+_CHECKS: tuple[Check, ...] = (
+    *(_kinds, *_UNSEEN, _budget, _masks, _norm, _bytes, _leakage, _review),
+)
 
 
 def _among(rule: str, value: str, allowed: frozenset[str] | None, key: str) -> Clause:

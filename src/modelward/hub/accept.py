@@ -18,6 +18,7 @@ from modelward.core.task import Task
 from modelward.core.tensors import Schema, Tensors
 from modelward.core.verdict import Release
 from modelward.errors import BadArtifact
+from modelward.gate.uplink import plain_update, sent_schema
 from modelward.study.answers import answer_to
 
 
@@ -37,8 +38,25 @@ def objection(
         key: The site's public key; None if it is not one of the study's sites.
         exchanged: What a site says in an exchange of secure aggregation, where `task` is one.
     """
-    entry = release.artifact.card
-    kind, schema = _asked(study, task, exchanged)
+    try:
+        return _fault(release, study, task, key, _asked(release, study, task, exchanged))
+    except BadArtifact as error:
+        return error.what
+
+
+def _fault(
+    release: Release,
+    study: Study,
+    task: Task,
+    key: Ed25519PublicKey | None,
+    asked: tuple[CardKind, Schema],
+) -> str | None:
+    """Return why a release of the kind and schema `asked` is not proper, or None if it is.
+
+    Raises:
+        BadArtifact: If signature, tensors or code are not what they should be.
+    """
+    entry, (kind, schema) = release.artifact.card, asked
     expected = {
         "kind": kind,
         "study": task.study,
@@ -56,19 +74,20 @@ def objection(
     said = _unsuitable(entry, study, task)
     if said is not None:
         return said
-    try:
-        card.verify(entry, key)
-        bundle.check(release.artifact.tensors, schema)
-    except BadArtifact as error:
-        return error.what
-    if kind == "update" and not _norm(release.artifact.tensors) <= _longest(study):
+    card.verify(entry, key)
+    bundle.check(release.artifact.tensors, schema)
+    flat = plain_update(study, release.artifact.tensors) if kind == "update" else None
+    if flat is not None and not _norm({"": flat}) <= _longest(study):
         return f"the update is longer than the bound of {study.privacy.clip:g}"
     return None
 
 
-def _asked(study: Study, task: Task, exchanged: Schema | None) -> tuple[CardKind, Schema]:
+def _asked(
+    release: Release, study: Study, task: Task, exchanged: Schema | None
+) -> tuple[CardKind, Schema]:
     if task.phase is None or exchanged is None:
-        return answer_to(study, task.kind)
+        kind, _ = answer_to(study, task.kind)
+        return kind, sent_schema(study, task.kind, release.artifact.tensors)
     return task.phase, exchanged
 
 

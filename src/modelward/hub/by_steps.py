@@ -5,13 +5,15 @@ to leave a site. Updates of equal steps are summed exactly, and the few sums are
 the order of their steps: who answered first changes no bit. Who needs it is averaging.py's.
 """
 
+from collections.abc import Mapping
 from math import ceil
 
 from modelward.aggregate.fixed_point import UpdateSum
 from modelward.core.study import Study
 from modelward.core.tensors import FlatF32
 from modelward.core.verdict import Release
-from modelward.privacy.masks import grid
+from modelward.gate.uplink import plain_update
+from modelward.privacy.masks import grid, words
 from modelward.privacy.masks.grid import Words
 from modelward.privacy.plan import plan_of
 from modelward.study.answers import answer_to
@@ -25,7 +27,7 @@ class UpdatesBySteps:
     """
 
     def __init__(self, study: Study) -> None:
-        self._study, self._schema = study, answer_to(study, "train")[1]
+        self._study, self._size = study, answer_to(study, "train")[1].size
         self._sums: dict[int, UpdateSum] = {}
 
     def add(self, release: Release) -> None:
@@ -35,16 +37,15 @@ class UpdatesBySteps:
             BadUpdate: If it is off the grid or out of range.
         """
         patients = release.artifact.card.patients
-        flat, steps = (
-            self._schema.join(release.artifact.tensors),
-            steps_of(self._study, patients),
-        )
-        total = self._sums.get(steps) or UpdateSum(self._schema.size)
+        flat = plain_update(self._study, release.artifact.tensors)
+        steps = steps_of(self._study, patients)
+        total = self._sums.get(steps) or UpdateSum(self._size)
         total.add(flat, patients)
         self._sums[steps] = total
 
-    def add_total(self, total: Words) -> None:
-        """Take a sum that was made behind masks, where all sites make equally many steps."""
+    def add_totals(self, totals: Mapping[str, Words]) -> None:
+        """Take sums that were made behind masks, where all sites make equally many steps."""
+        total = words.added(totals)
         self._sums = {steps_of(self._study, 1): UpdateSum.of(*grid.read_update(total))}
 
     @property
@@ -58,7 +59,7 @@ class UpdatesBySteps:
 
     def mean(self) -> FlatF32:
         """Return the mean over everything added."""
-        whole = UpdateSum(self._schema.size)
+        whole = UpdateSum(self._size)
         for each in self._sums.values():
             whole.merge(each)
         return whole.mean()

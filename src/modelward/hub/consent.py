@@ -17,7 +17,7 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-from modelward.artifact.decision import MESSAGE, Decision, Word, read
+from modelward.artifact.decision import MESSAGE, Decision, Word
 from modelward.artifact.envelope import Envelope
 from modelward.core.canonical import canonical_bytes, parse_strict
 from modelward.core.ports import Engine
@@ -145,7 +145,7 @@ class Consent:
             NotApproved: If the study was never proposed.
         """
         agreement = self.agreement(envelope.study)
-        made = read(envelope.body)
+        made = Decision.read(envelope.body)
         faults = {
             "its message is of another kind": MESSAGE[made.word] != envelope.kind,
             "it is about another study": made.study != envelope.study,
@@ -299,7 +299,7 @@ def roster_of(study: Study, keys: dict[str, str]) -> dict[str, str]:
 
     Args:
         study: The study.
-        keys: Admitted site -> fingerprint of its signing key.
+        keys: Admitted site -> its signing key.
 
     Raises:
         NotApproved: If it names a site that was not admitted.

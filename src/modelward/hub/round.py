@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelward.core.study import Study
+from modelward.recipes.catalogue import analysis
+from modelward.study.model import parameter_schema
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -102,6 +104,9 @@ def stop_reason(study: Study, state: State) -> str | None:
     stop, done = study.stop, state.round_no
     if not done:
         return None
+    if study.plan.strategy == "sums":
+        named = parameter_schema(study).split(state.parameters)
+        return analysis(study.recipe).ended(named) or _used_up(study, done)
     last = state.history[-1]
     if study.plan.strategy == "newton" and last.moved <= stop.tolerance:
         return f"converged: no coefficient moved by more than {stop.tolerance:g}"
@@ -111,9 +116,11 @@ def stop_reason(study: Study, state: State) -> str | None:
             return f"target reached: {stop.metric} {value:.4f} in round {done}"
         if stop.patience is not None and done - state.best >= stop.patience:
             return f"no better {stop.metric} for {stop.patience} rounds"
-    if done >= study.plan.rounds:
-        return f"all {study.plan.rounds} rounds are done"
-    return None
+    return _used_up(study, done)
+
+
+def _used_up(study: Study, done: int) -> str | None:
+    return f"all {study.plan.rounds} rounds are done" if done >= study.plan.rounds else None
 
 
 def better(metric: str, new: float, old: float) -> bool:

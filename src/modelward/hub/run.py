@@ -30,6 +30,7 @@ from modelward.hub.registry import AnswerRow, Combined, Registry
 from modelward.hub.round import RoundRecord, State
 from modelward.hub.strategy import (
     Collector,
+    RobustUpdates,
     Strategy,
     Sums,
     Updates,
@@ -234,7 +235,7 @@ class Hub:
         """Return what `sites` (all if empty) answered, with releases or their sum in `into`."""
         if study.privacy.aggregation is None:
             return self._collect_open(study, task, into, sites or sorted(self._keys))
-        assert isinstance(into, Updates | UpdatesBySteps | Sums)  # noqa: S101 - read.py refuses
+        assert isinstance(into, Updates | UpdatesBySteps | RobustUpdates | Sums)  # noqa: S101
         everybody = len(self._keys)
         self._watch(Progress(task.kind, task.round_no, 0, everybody))
 

@@ -5,7 +5,7 @@ step. Memory that lasts from round to round is a dict of arrays that the registr
 nothing else survives a round.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -22,14 +22,17 @@ from modelward.core.task import TaskKind
 from modelward.core.tensors import FlatF32, Tensors
 from modelward.core.verdict import Release
 from modelward.errors import BadUpdate, StudyFileError
+from modelward.gate.uplink import plain_update
 from modelward.hub import averaging
 from modelward.hub.by_steps import UpdatesBySteps
 from modelward.hub.round import Arrays
 from modelward.privacy.masks import grid, words
 from modelward.privacy.masks.grid import Words
-from modelward.recipes.catalogue import recipe
+from modelward.recipes.analysis import Heard
+from modelward.recipes.catalogue import analysis, recipe
 from modelward.recipes.logistic import Logistic
 from modelward.study.answers import answer_to
+from modelward.study.model import parameter_schema
 from modelward.study.own import widened
 
 Parameters = NDArray[Any]
@@ -46,11 +49,11 @@ class Collector(Protocol):
 class Summed(Protocol):
     """What takes the sum of a round that was made behind masks."""
 
-    def add_total(self, total: Words) -> None:
-        """Take the sum over all sites, in place of their answers.
+    def add_totals(self, totals: Mapping[str, Words]) -> None:
+        """Take sums over groups of sites, by group, in place of their answers.
 
         Raises:
-            BadUpdate: If it is no sum of proper answers, as when a mask is left in it.
+            BadUpdate: If one is no sum of proper answers, as when a mask is left in it.
         """
         ...
 
@@ -120,8 +123,8 @@ class Updates:
     """
 
     def __init__(self, study: Study) -> None:
-        self._schema = answer_to(study, "train")[1]
-        self._sum = UpdateSum(self._schema.size)
+        self._study = study
+        self._sum = UpdateSum(answer_to(study, "train")[1].size)
 
     def add(self, release: Release) -> None:
         """Add one update.
@@ -129,13 +132,16 @@ class Updates:
         Raises:
             BadUpdate: If it is off the grid or out of range.
         """
-        tensors = release.artifact.tensors
-        parts = [tensors[spec.name].reshape(-1) for spec in self._schema]
-        self._sum.add_parts(parts, release.artifact.card.patients)
+        tensors, patients = release.artifact.tensors, release.artifact.card.patients
+        if self._study.plan.uplink is None:  # added where it lies, without joining it
+            parts = [tensors[spec.name].reshape(-1) for spec in self._schema]
+            self._sum.add_parts(parts, patients)
+        else:
+            self._sum.add(plain_update(self._study, tensors), patients)
 
-    def add_total(self, total: Words) -> None:
-        """Take a sum that was made behind masks; see `Summed`."""
-        self._sum = UpdateSum.of(*grid.read_update(total))
+    def add_totals(self, totals: Mapping[str, Words]) -> None:
+        """Take sums that were made behind masks; see `Summed`."""
+        self._sum = UpdateSum.of(*grid.read_update(words.added(totals)))
 
     @property
     def patients(self) -> int:
@@ -154,13 +160,16 @@ class Updates:
 class RobustUpdates:
     """All updates of a round, until a rule has made one of them (aggregate/robust.py).
 
-    Holds one vector per site.
+    Holds one vector per site, or per group of sites where these are summed behind masks.
+
+    Attributes:
+        patients: Units behind the groups; 0 where answers are open, whose cards say it.
     """
 
     def __init__(self, study: Study, choice: Robust) -> None:
-        self._schema = answer_to(study, "train")[1]
-        self._choice = choice
+        self._study, self._choice = study, choice
         self._flats: dict[str, FlatF32] = {}
+        self.patients = 0
 
     def add(self, release: Release) -> None:
         """Add one update; how many patients are behind it makes no difference.
@@ -168,7 +177,7 @@ class RobustUpdates:
         Raises:
             BadUpdate: If it is not finite.
         """
-        flat = self._schema.join(release.artifact.tensors)
+        flat = plain_update(self._study, release.artifact.tensors)
         if not np.isfinite(flat).all():
             raise BadUpdate(
                 f"the update of {release.site} is not finite",
@@ -176,6 +185,13 @@ class RobustUpdates:
                 remedy="its gate should have refused it: ask its operator",
             )
         self._flats[release.site] = flat
+
+    def add_totals(self, totals: Mapping[str, Words]) -> None:
+        """Take the mean update of each group for that of one site; see `Summed`."""
+        for group, total in totals.items():
+            made = UpdateSum.of(*grid.read_update(total))
+            self._flats[group] = made.mean()
+            self.patients += made.weight
 
     def mean(self) -> FlatF32:
         """Return what the rule makes of the updates."""
@@ -201,6 +217,7 @@ class Sums:
     def __init__(self, study: Study, kind: TaskKind) -> None:
         self._schema = answer_to(study, kind)[1]
         self._parts: list[Tensors] = []
+        self.by_site: dict[str, Tensors] = {}
         self._total: dict[str, NDArray[np.float64]] | None = None
         self.patients = 0
 
@@ -212,11 +229,12 @@ class Sums:
         """
         exact_sum([release.artifact.tensors])
         self._parts.append(release.artifact.tensors)
+        self.by_site[release.site] = release.artifact.tensors
         self.patients += release.artifact.card.patients
 
-    def add_total(self, total: Words) -> None:
-        """Take a sum that was made behind masks; see `Summed`."""
-        self._total, self.patients = words.read_sums(total, self._schema)
+    def add_totals(self, totals: Mapping[str, Words]) -> None:
+        """Take sums that were made behind masks; see `Summed`."""
+        self._total, self.patients = words.read_sums(words.added(totals), self._schema)
 
     def totals(self) -> dict[str, NDArray[np.float64]]:
         """Return the sums over everything added."""
@@ -266,6 +284,19 @@ def _newton(study: Study) -> Strategy:
     return Strategy("newton", lambda: Sums(study, "newton"), step)
 
 
+def _sums(study: Study) -> Strategy:
+    """What a statistical recipe makes of sums over all sites; its state is the model."""
+    made, schema = analysis(study.recipe), parameter_schema(study)
+
+    def step(sums: Sums, state: Parameters, memory: Arrays) -> tuple[Parameters, Arrays]:
+        heard = Heard(totals=sums.totals(), by_site=sums.by_site, units=sums.patients)
+        after = made.step(study, heard, schema.split(state))
+        moved = [np.asarray(after[spec.name], np.float64).reshape(-1) for spec in schema]
+        return np.concatenate(moved), memory
+
+    return Strategy("sums", lambda: Sums(study, "sums"), step)
+
+
 def l2_of(study: Study) -> float:
     """Return the penalty of a study that is trained by Newton steps."""
     trained = recipe(study.recipe)
@@ -281,6 +312,7 @@ def l2_of(study: Study) -> float:
 _STRATEGIES: dict[str, Callable[[Study], Strategy]] = {
     "fedavg": _fedavg,
     "newton": _newton,
+    "sums": _sums,
     "scaffold": partial(_beside_the_mean, averaging.scaffold_step),
     "fednova": partial(_beside_the_mean, averaging.fednova_step),
     "feddyn": partial(_beside_the_mean, averaging.feddyn_step),

@@ -138,7 +138,8 @@ def _releases(
             nbytes=0,
             patients=each.weight,
         )
-        tensors = artifacts.tensors(each.sha256, schema)
+        coded = study.plan.uplink is not None and kind == "train"
+        tensors = artifacts.tensors(each.sha256, None if coded else schema)
         found.append(Release(each.site, "", Artifact(card, tensors)))
     return found
 

@@ -152,7 +152,7 @@ class HubFolder:
                 websocket=table.get("websocket"),
                 external=table.get("external", False),
             )
-        except (OSError, KeyError, tomllib.TOMLDecodeError) as error:
+        except (OSError, KeyError, ValueError) as error:
             raise StorageError(
                 f"{path} is not the folder of a hub: {error}",
                 why="a hub's keys and members lie in one folder",

@@ -10,13 +10,12 @@ unopened, so the hospital's own authority is asked about the proxy alone; who th
 settled by the membership.
 """
 
-import json
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from modelward.core import toml_text
 from modelward.core.faults import Fault, from_validation, lines
 from modelward.errors import NotAdmitted
 from modelward.joining.files import Address
@@ -49,13 +48,12 @@ def read_network(path: Path) -> Network:
         NotAdmitted: With every fault found, if it cannot be used as written.
     """
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
-        found = Network.model_validate_json(json.dumps(table, default=str), strict=True)
+        found = Network.model_validate_json(toml_text.read(path), strict=True)
     except FileNotFoundError:
         return Network()
     except OSError as error:
         raise _refuse(path, [Fault("", f"cannot be read: {error.strerror}")]) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except toml_text.NotToml as error:
         raise _refuse(path, [Fault("", f"not TOML: {error}")]) from error
     except ValidationError as error:
         raise _refuse(path, from_validation(error, Network)) from error

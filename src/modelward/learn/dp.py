@@ -34,6 +34,7 @@ from modelward.learn.steps import NO_PULL, Pull
 from modelward.privacy.accounting import Event
 from modelward.privacy.mechanism import ClippedSum, step_of
 from modelward.privacy.noise import Secret, coins, generator
+from modelward.recipes.factors import FactoredGradients
 from modelward.recipes.logit import of_class
 from modelward.recipes.recipe import Recipe, RowGradients
 
@@ -132,6 +133,9 @@ class Patients:
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Yield the rows of the patients `who` in batches of whole patients.
 
+        Patients with a single row come first, so that a batch is of one sort; the sum does
+        not depend on the order.
+
         Args:
             who: Places of patients, ascending, [k].
             most: Rows of a batch. A patient with more has a batch alone, of any length.
@@ -139,6 +143,16 @@ class Patients:
         Yields:
             Rows, [b], and how many belong to each patient, [m].
         """
+        single = self._counts[who] == 1
+        alone, several = who[single], who[~single]
+        for first in range(0, alone.size, most):
+            group = alone[first : first + most]
+            yield self._rows[self._starts[group]], np.ones(group.size, np.int64)
+        yield from self._of_several(several, most)
+
+    def _of_several(
+        self, who: NDArray[np.int64], most: int
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         first = 0
         counts = self._counts[who]
         while first < who.size:
@@ -234,7 +248,8 @@ def noised_step(
     tossed = coins(secret.stream("sample", step), len(patients), terms.sampling)
     who = np.flatnonzero(tossed).astype(np.int64)
     draw = generator(secret.stream("vary", step))
-    total = clipped_sum(model, patients, who, ClippedSum(size, terms.clip), draw)
+    blocks = model.blocks if isinstance(model, FactoredGradients) else ()
+    total = clipped_sum(model, patients, who, ClippedSum(size, terms.clip, blocks), draw)
     expected = terms.sampling * terms.patients
     return step_of(total.noised(terms.noise, secret.stream("noise", step)), expected)
 
@@ -248,20 +263,23 @@ def clipped_sum(
 ) -> ClippedSum:
     """Add the clipped mean gradient of each patient in `who` to `total`, and return it.
 
-    Memory is one physical batch of gradients, whatever `who` holds.
+    Memory is one physical batch of gradients, whatever `who` holds. Whether a patient's dense
+    layers stay in factors depends on that patient's rows alone.
     """
-    size = total.units.size
-    most = max(1, min(MAX_ROWS, MEMORY // (4 * size)))
-    space = np.empty((most, size), np.float32)
+    most = max(1, min(MAX_ROWS, MEMORY // (4 * total.size)))
+    space = np.empty((most, total.size), np.float32)
     for rows, counts in patients.batches(who, most):
+        found = space[: rows.size]
         if rows.size > most:
             total.add(_mean_of_many(model, rows, space, draw))
-            continue
-        found = space[: rows.size]
-        model.gradients(rows, draw, found)
-        if counts.size < rows.size:
-            found = _means(found, counts)
-        total.add(found)
+        elif counts.size < rows.size:
+            model.gradients(rows, draw, found)
+            total.add(_means(found, counts))
+        elif total.blocks and isinstance(model, FactoredGradients):
+            total.add_factored(found, model.factored(rows, draw, found))
+        else:
+            model.gradients(rows, draw, found)
+            total.add(found)
     return total
 
 

@@ -36,6 +36,8 @@ class Alarm:
         shown: Note of what it was shown now.
         time: When, by the witness's clock, RFC 3339 UTC.
         settled: Who settled it and why; empty while it stands.
+        spent: Epsilon that those who settled it answer for, where entries of a site's own
+            ledger are missing; None if they do not say.
     """
 
     finding: FindingKind
@@ -43,6 +45,7 @@ class Alarm:
     shown: bytes
     time: str
     settled: str = ""
+    spent: float | None = None
 
     @property
     def id(self) -> str:
@@ -135,8 +138,16 @@ class Alarms:
         raised = Alarm(finding=finding, held=held, shown=shown, time=stamp(self._clock()))
         return self._known.get(raised.id) or self._keep(raised)
 
-    def settle(self, alarm_id: str, *, by: str, reason: str) -> Alarm:
+    def settle(
+        self, alarm_id: str, *, by: str, reason: str, spent: float | None = None
+    ) -> Alarm:
         """Record that a person has cleared an alarm up; its origin is cosigned again.
+
+        Args:
+            alarm_id: Which one.
+            by: Who; two names where a site goes on with a ledger that has lost entries.
+            reason: Why.
+            spent: See `Alarm`.
 
         Raises:
             LedgerBroken: If there is no such alarm, or no name or reason is given.
@@ -148,7 +159,7 @@ class Alarms:
                 remedy="give the id of an alarm that is there, a name and a reason",
             )
         said = f"{stamp(self._clock())} {by}: {reason}"
-        return self._keep(replace(self._known[alarm_id], settled=said))
+        return self._keep(replace(self._known[alarm_id], settled=said, spent=spent))
 
     def _keep(self, alarm: Alarm) -> Alarm:
         write_whole(self._folder / f"{alarm.id}.json", encode(alarm))
@@ -168,15 +179,14 @@ def read_alarms(folder: Path) -> tuple[Alarm, ...]:
 
 def encode(alarm: Alarm) -> bytes:
     """Return the file of an alarm: canonical JSON, the notes as text."""
-    return canonical_bytes(
-        {
-            "finding": alarm.finding,
-            "held": alarm.held.decode(),
-            "shown": alarm.shown.decode(),
-            "time": alarm.time,
-            "settled": alarm.settled,
-        }
-    )
+    said: dict[str, Json] = {
+        "finding": alarm.finding,
+        "held": alarm.held.decode(),
+        "shown": alarm.shown.decode(),
+        "time": alarm.time,
+        "settled": alarm.settled,
+    }
+    return canonical_bytes(said if alarm.spent is None else {**said, "spent": alarm.spent})
 
 
 def decode(raw: bytes) -> Alarm:

@@ -107,6 +107,16 @@ class Circle:
         names = witnesses_of(self.name, self._keys)
         return tuple(self._keys[name] for name in names if name in self._keys)
 
+    @property
+    def compared(self) -> bool:
+        """Whether a majority of the witnesses has said since the start what it knows.
+
+        A checkpoint that a majority cosigned is known to one of any other majority, so who
+        was put back has been told by then (`stopped`).
+        """
+        names = {key.name for key in self.witnesses}
+        return len(names & self.heard) >= len(names) // 2 + 1
+
     def meet(self, keys: Sequence[VerifierKey]) -> None:
         """Pin the keys of parties that are new here.
 

@@ -1,4 +1,4 @@
-"""What an entry may say: eighteen kinds, each with its fields, and how each reads in words.
+"""What an entry may say: nineteen kinds, each with its fields, and how each reads in words.
 
 Whoever records something asks `fields` for the entry, and gets it only if every field of
 the kind is there, of its type, and nothing else is. So a ledger can be read years later
@@ -139,6 +139,10 @@ KINDS: Mapping[str, Kind] = {
     "closure": Kind(
         "gave back what was not used of reservation {reservation} for study {study}",
         {"study": _is_hash, "reservation": _is_text},
+    ),
+    "gap": Kind(
+        "took {spent} as spent for what is missing before this entry: {by}",
+        {"alarm": _is_text, "by": _is_text, "spent": _is_table},
     ),
     "policy": Kind(
         "{by} changed the policy from {before} to {after}",

@@ -8,6 +8,7 @@ Entries of a site's ledger (ledger/kinds.py), read by their `kind`; others are p
                   Written before anything is drawn, so it is a use whatever becomes of it
     closure       reservation: what was not used of it is given back
     release       privacy {mechanism: none}: left without any bound
+    gap           spent {epsilon}: of every patient, for entries that were lost
 
 A reservation is charged in full while it is open, and for what was used once it is closed.
 Nothing that was used is ever given back, whatever an entry says, and a use beyond its
@@ -28,7 +29,7 @@ from modelward.privacy.accounting import Event
 Uses = Counter[tuple[float, float]]
 """Steps by (sampling, noise)."""
 
-KINDS = frozenset({"reservation", "privacy", "closure", "release"})
+KINDS = frozenset({"reservation", "privacy", "closure", "release", "gap"})
 """Kinds of entries that are looked at."""
 
 
@@ -79,10 +80,17 @@ class Unbounded:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Everything a ledger says about privacy, in its order."""
+    """Everything a ledger says about privacy, in its order.
+
+    Attributes:
+        bookings: Reservations and what became of them.
+        unbounded: What left without a bound.
+        missing: Epsilon that is taken as spent of every patient, for lost entries.
+    """
 
     bookings: tuple[Booking, ...]
     unbounded: tuple[Unbounded, ...]
+    missing: float = 0.0
 
     def booking(self, reservation: str) -> Booking | None:
         """Return the booking of that name, or None."""
@@ -98,6 +106,7 @@ def read(entries: Iterable[Mapping[str, Json]]) -> Book:
     """
     accounts: dict[str, _Account] = {}
     unbounded: list[Unbounded] = []
+    missing = 0.0
     for entry in entries:
         match entry.get("kind"):
             case "reservation":
@@ -109,9 +118,10 @@ def read(entries: Iterable[Mapping[str, Json]]) -> Book:
             case "release" if _table(entry, "privacy").get("mechanism") == "none":
                 words = (str(entry.get(key, "")) for key in ("study", "task", "artifact"))
                 unbounded.append(Unbounded(*words))
-    return Book(
-        tuple(account.booking(name) for name, account in accounts.items()), tuple(unbounded)
-    )
+            case "gap":
+                missing += _amount(entry)
+    booked = tuple(account.booking(name) for name, account in accounts.items())
+    return Book(booked, tuple(unbounded), missing)
 
 
 @dataclass(slots=True)
@@ -239,6 +249,13 @@ def _table(entry: Mapping[str, Json], key: str) -> Mapping[str, Json]:
     if not isinstance(found, Mapping):
         raise _broken(entry, "it does not say what it costs")
     return found
+
+
+def _amount(entry: Mapping[str, Json]) -> float:
+    found = _table(entry, "spent").get("epsilon")
+    if not isinstance(found, int | float) or not found >= 0:
+        raise _broken(entry, "it does not say how much is missing")
+    return float(found)
 
 
 def _text(table: Mapping[str, Json], key: str) -> str:

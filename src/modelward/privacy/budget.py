@@ -124,8 +124,9 @@ def reserve(
         of_study = [each for each in book.bookings if each.study == proposal.study]
         bookings = of_study if scope == "study" else book.bookings
         for events in _heaviest(bookings, cohorts, proposal.patients):
-            if epsilon([*events, *proposal.events], ceilings.delta) > ceiling:
-                raise _exceeded(proposal.events, events, scope, ceiling, ceilings.delta)
+            left = ceiling - (book.missing if scope == "lifetime" else 0.0)
+            if epsilon([*events, *proposal.events], ceilings.delta) > left:
+                raise _exceeded(proposal.events, events, scope, max(0.0, left), ceilings.delta)
     cohort = cohort_hash(proposal.patients)
     return reserve_fields(proposal.reservation, proposal.study, cohort, proposal.events)
 
@@ -171,12 +172,14 @@ def standing(
         (epsilon(events, delta) for events in _heaviest(bookings, cohorts, everybody)),
         default=0.0,
     )
+    lost = book.missing if study is None else 0.0
     used = [replace(each, reserved=(), open=False) for each in bookings]
     spent = max(
         (epsilon(events, delta) for events in _heaviest(used, cohorts, everybody)),
         default=0.0,
     )
-    return Standing(spent, max(0.0, charged - spent), max(0.0, ceiling - charged))
+    left = max(0.0, ceiling - charged - lost)
+    return Standing(spent + lost, max(0.0, charged - spent), left)
 
 
 def _heaviest(

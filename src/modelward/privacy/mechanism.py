@@ -15,9 +15,11 @@ What remains of floating point: a vector's own last bits may depend on which vec
 computed beside it. `MARGIN` leaves room for that.
 
 A patient whose vector is not finite counts as zero: one diverging patient must neither
-spoil the sum for all nor be seen in a refusal. Where v_i come from is learn/dp.py's.
+spoil the sum for all nor be seen in a refusal. Where v_i come from is learn/dp.py's; dense
+layers may come as factors (outer.py), on a finer lattice that is again the same for all data.
 """
 
+from collections.abc import Sequence
 from math import ceil
 
 import numpy as np
@@ -25,13 +27,19 @@ from numpy.typing import NDArray
 
 from modelward.core.tensors import FlatF32
 from modelward.errors import BadPrivacyTerms
+from modelward.privacy import outer
 from modelward.privacy.noise import Stream, gaussians
+from modelward.privacy.outer import MAX_BATCH, MAX_OUTER, UNIT_BITS
+from modelward.recipes.factors import Block, Factors
 
 GRID_BITS = 23
 """A clipped vector has at most 2^23 units of length: whole numbers that float32 can hold."""
 
 MARGIN = 2.0**-16
 """Vectors are clipped to (1 - MARGIN) C."""
+
+OUTER_MARGIN = 2.0**-12
+"""The same for sums with factors: a last bit that rounds otherwise moves more there."""
 
 MAX_VECTORS = 1 << 29
 """Largest number of vectors in one sum; with noise it stays below 2^53."""
@@ -46,12 +54,13 @@ class ClippedSum:
     Args:
         size: Elements of a vector.
         clip: C, the L2 norm that vectors are scaled down to; greater than 0.
+        blocks: Columns that may come as factors, in order; fixed by the model, never by data.
 
     Raises:
         BadPrivacyTerms: If `clip` is not greater than 0 and finite.
     """
 
-    def __init__(self, size: int, clip: float) -> None:
+    def __init__(self, size: int, clip: float, blocks: Sequence[Block] = ()) -> None:
         if not 0.0 < clip < np.inf:
             raise BadPrivacyTerms(
                 f"the clip norm is {clip}",
@@ -61,6 +70,13 @@ class ClippedSum:
         self._total = np.zeros(size)
         self._clip = clip
         self._vectors = 0
+        self.size, self.blocks = size, tuple(blocks)
+        self._fine = [np.zeros((each.out, each.seen), np.int64) for each in blocks]
+        self._margin = OUTER_MARGIN if blocks else MARGIN
+        self._most = MAX_OUTER if blocks else MAX_VECTORS
+        edges = [0, *(edge for each in blocks for edge in (each.start, each.stop)), size]
+        self._apart = _pieces(list(zip(edges[::2], edges[1::2], strict=True)))
+        self._all = _pieces([(0, size)])
 
     def add(self, vectors: NDArray[np.float32]) -> None:
         """Add one vector per patient.
@@ -69,39 +85,73 @@ class ClippedSum:
             vectors: float32, [m, size]; overwritten by their whole numbers.
 
         Raises:
-            BadPrivacyTerms: If the sum would have more than `MAX_VECTORS` vectors.
+            BadPrivacyTerms: If the sum would have more than `MAX_VECTORS` vectors, or
+                `MAX_OUTER` where there are blocks.
         """
-        self._vectors += len(vectors)
-        if self._vectors > MAX_VECTORS:
+        self._count(len(vectors))
+        square = _squares(vectors, self._all)
+        self._add(vectors, self._all, self._scale(square))
+
+    def add_factored(self, vectors: NDArray[np.float32], factors: Sequence[Factors]) -> None:
+        """Add one vector per patient whose blocks come as factors.
+
+        Args:
+            vectors: float32, [m, size], m at most `MAX_BATCH`; what is in the columns of
+                blocks is not read, the others are overwritten.
+            factors: One for each block, in order.
+
+        Raises:
+            BadPrivacyTerms: As `add`.
+        """
+        if len(vectors) > MAX_BATCH:
+            raise AssertionError(f"{len(vectors)} vectors at once; at most {MAX_BATCH}")
+        self._count(len(vectors))
+        parts = [outer.whole(each) for each in factors]
+        square = _squares(vectors, self._apart)
+        for part in parts:
+            square += part.square
+        scale = self._scale(square)
+        self._add(vectors, self._apart, scale)
+        for fine, part in zip(self._fine, parts, strict=True):
+            outer.added(fine, part, scale)
+
+    def _count(self, more: int) -> None:
+        self._vectors += more
+        if self._vectors > self._most:
             raise BadPrivacyTerms(
                 f"{self._vectors} vectors in one sum",
-                why=f"beyond {MAX_VECTORS} the sum would no longer be exact",
+                why=f"beyond {self._most} the sum would no longer be exact",
                 remedy="sample fewer patients per step",
             )
-        scale = self._scale(vectors)
-        vectors[scale == 0.0] = 0.0
-        for start in range(0, self._total.size, COLUMNS):
-            part = vectors[:, start : start + COLUMNS]
-            np.multiply(part, scale[:, None], out=part)
-            np.trunc(part, out=part)
-            self._total[start : start + COLUMNS] += part.sum(axis=0, dtype=np.float64)
 
-    def _scale(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the factor from each vector to its whole numbers; 0 if it is not finite."""
-        square = np.zeros(len(vectors))
-        with np.errstate(over="ignore", invalid="ignore"):
-            for start in range(0, self._total.size, COLUMNS):
-                part = vectors[:, start : start + COLUMNS].astype(np.float64)
-                square += np.einsum("ij,ij->i", part, part)
+    def _add(
+        self,
+        vectors: NDArray[np.float32],
+        pieces: Sequence[slice],
+        scale: NDArray[np.float64],
+    ) -> None:
+        units = (scale * 2.0**GRID_BITS).astype(np.float32)
+        spoilt = scale == 0.0
+        for piece in pieces:
+            part = vectors[:, piece]
+            part[spoilt] = 0.0
+            np.multiply(part, units[:, None], out=part)
+            np.trunc(part, out=part)
+            self._total[piece] += part.sum(axis=0, dtype=np.float64)
+
+    def _scale(self, square: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the factor from each vector to units of C; 0 if it is not finite."""
         norm = np.sqrt(square)
-        shortest = np.maximum(norm, self._clip * (1.0 - MARGIN))
-        units = 2.0**GRID_BITS * (1.0 - MARGIN) / shortest
-        return np.where(np.isfinite(norm), units, 0.0).astype(np.float32)
+        shortest = np.maximum(norm, self._clip * (1.0 - self._margin))
+        return np.where(np.isfinite(norm), (1.0 - self._margin) / shortest, 0.0)
 
     @property
     def units(self) -> NDArray[np.float64]:
-        """The sum in units of C * 2^-23: whole numbers, [size]."""
-        return self._total
+        """The sum in units of C * 2^-23, [size]: whole numbers, but for blocks."""
+        units = self._total.copy()
+        for block, fine in zip(self.blocks, self._fine, strict=True):
+            units[block.start : block.stop] += fine.reshape(-1) * 2.0 ** (GRID_BITS - UNIT_BITS)
+        return units
 
     def noised(self, sigma: float, stream: Stream) -> NDArray[np.float64]:
         """Return the sum with noise, [size], in the unit of the vectors.
@@ -110,9 +160,37 @@ class ClippedSum:
             sigma: Standard deviation of the noise divided by C.
             stream: Where the noise comes from; used once, for this sum.
         """
-        return noised(self._total, 2.0**GRID_BITS, sigma, stream) * (
-            self._clip * 2.0**-GRID_BITS
-        )
+        one = 2.0**GRID_BITS
+        if not self.blocks:
+            return noised(self._total, one, sigma, stream) * (self._clip / one)
+        require_noise(sigma * 2.0**UNIT_BITS, 2.0**58)
+        drawn = gaussians(stream, self._total.size) * sigma
+        found = (self._total + np.rint(drawn * one)) * (self._clip / one)
+        for block, fine in zip(self.blocks, self._fine, strict=True):
+            here = slice(block.start, block.stop)
+            whole = fine.reshape(-1) + np.rint(drawn[here] * 2.0**UNIT_BITS).astype(np.int64)
+            whole += self._total[here].astype(np.int64) << (UNIT_BITS - GRID_BITS)
+            found[here] = whole * (self._clip * 2.0**-UNIT_BITS)
+        return found
+
+
+def _pieces(ranges: Sequence[tuple[int, int]]) -> list[slice]:
+    """Return `ranges` of columns in pieces of at most `COLUMNS`."""
+    return [
+        slice(start, min(start + COLUMNS, stop))
+        for first, stop in ranges
+        for start in range(first, stop, COLUMNS)
+    ]
+
+
+def _squares(vectors: NDArray[np.float32], pieces: Sequence[slice]) -> NDArray[np.float64]:
+    """Return the squared norm of each vector over some columns, [m]; may be infinite."""
+    square = np.zeros(len(vectors))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for piece in pieces:
+            part = vectors[:, piece].astype(np.float64)
+            square += np.einsum("ij,ij->i", part, part)
+    return square
 
 
 def noised(
@@ -131,16 +209,25 @@ def noised(
             be exact.
     """
     deviation = sigma * sensitivity
-    if not 0.0 < deviation < 2.0**48:
-        raise BadPrivacyTerms(
-            f"noise of {deviation:g} units",
-            why="no noise is no bound, and from 2^48 units on the sum is no longer exact",
-            remedy="use a noise multiplier above 0, or a coarser grid",
-        )
+    require_noise(deviation, 2.0**48)
     noise = gaussians(stream, whole.size)
     noise *= deviation
     np.rint(noise, out=noise)
     return whole + noise.reshape(whole.shape)
+
+
+def require_noise(deviation: float, limit: float) -> None:
+    """Return if noise of `deviation` units is noise, and leaves sums exact.
+
+    Raises:
+        BadPrivacyTerms: If not.
+    """
+    if not 0.0 < deviation < limit:
+        raise BadPrivacyTerms(
+            f"noise of {deviation:g} units",
+            why=f"no noise is no bound, and from {limit:g} units on the sum is not exact",
+            remedy="use a noise multiplier above 0, or a coarser grid",
+        )
 
 
 def to_whole(values: NDArray[np.float64], bound: float, bits: int) -> NDArray[np.float64]:

@@ -28,11 +28,12 @@ class Rows:
     Attributes:
         ids: One per unit, as the store spells it.
         x: float64 [units, columns of the study], NaN where missing.
-        y: float64 [units], 1 or 0, NaN where the outcome is not known.
+        y: float64 [units], 1 or 0, NaN where the outcome is not known; 0 where it is measured.
         criteria: Name -> float64 [units], 1 where it holds.
         indexed: Where the index event is known; None if nobody needs one.
         folds: Those that the data name, or None.
         out: Where the patient opted out; None without a list.
+        amount: float64 [units], days or values as `Cohort.amount` has them; None if neither.
         raw: Number feature -> values before the range was applied, where the store has them.
         owned: Whether ids are those of patients, and not numbers of rows.
         told: What the reader itself found that somebody should look at.
@@ -47,6 +48,7 @@ class Rows:
     out: Mask | None = None
     owned: bool = True
     raw: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    amount: NDArray[np.float64] | None = None
     told: tuple[Told, ...] = ()
 
 
@@ -93,6 +95,7 @@ def assemble(
         ids=tuple(ids),
         owner=owner if rows.owned else None,
         opted_out=None if opt_out is None else int(np.count_nonzero(out)),
+        amount=None if rows.amount is None else rows.amount[kept],
     )
 
 

@@ -65,16 +65,13 @@ def choose(
     texts: dict[str, Text] = {}
     for name, feature in study.features.items():
         if isinstance(feature, NumberFeature):
-            numbers[name] = _number(connection, name, feature, dataset, faults)
+            numbers[name] = number_of(connection, name, feature, dataset, faults)
         elif isinstance(feature, BooleanFeature):
-            numbers[name] = _boolean(connection, name, feature)
+            numbers[name] = boolean_of(connection, name, feature)
         elif isinstance(feature, CategoryFeature):
             texts[name] = _category(connection, feature)
     for name, criterion in study.cohort.criteria.items():
         numbers[name] = _criterion(connection, name, criterion, dataset, faults)
-    for name, outcome in study.target.items():
-        if isinstance(outcome, Target):
-            numbers[name] = _outcome(connection, name, outcome, dataset, faults)
     rows = connection.execute("SELECT patient, day IS NOT NULL FROM cohort ORDER BY patient")
     found = rows.fetchall()
     whole = study.cohort.index is None
@@ -109,7 +106,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, study: Study) -> None:
     )
 
 
-def _number(
+def number_of(
     connection: duckdb.DuckDBPyConnection,
     name: str,
     feature: NumberFeature,
@@ -117,10 +114,10 @@ def _number(
     faults: list[Fault],
 ) -> NDArray[np.float64]:
     if AGE in feature.code:
-        return _numbers(connection, "SELECT patient, age AS value FROM cohort")
-    within = _within(feature.code, feature.window)
+        return per_patient(connection, "SELECT patient, age AS value FROM cohort")
+    within = events_within(feature.code, feature.window)
     if feature.picked == "count":
-        found = _numbers(
+        found = per_patient(
             connection,
             f"SELECT patient, count(*)::DOUBLE AS value FROM {within} GROUP BY patient",
         )
@@ -131,31 +128,31 @@ def _number(
         value = f"(round(({value}) / {feature.resolution!r}) * {feature.resolution!r})"
     low, high = feature.range
     pick = PICKS[feature.picked].format("value", "value")
-    return _numbers(
+    return per_patient(
         connection,
         f"SELECT patient, {pick} AS value FROM (SELECT patient, time, {value} AS value "
         f"FROM {within}) WHERE value BETWEEN {low!r} AND {high!r} GROUP BY patient",
     )
 
 
-def _boolean(
+def boolean_of(
     connection: duckdb.DuckDBPyConnection, name: str, feature: BooleanFeature | Target
 ) -> NDArray[np.float64]:
     """Return 1 and 0; `any` is 0 where there is no event, as nobody records what was not."""
     del name
-    within = _within(feature.code, feature.window)
+    within = events_within(feature.code, feature.window)
     said = "lower(coalesce(text, number::VARCHAR))"
     no = f"coalesce({said} IN {listed(sorted(FALSE))}, false)"
     yes = f"(text IS NULL AND number IS NULL) OR {said} IN {listed(sorted(TRUE))}"
     if feature.picked == "any":
-        found = _numbers(
+        found = per_patient(
             connection,
             f"SELECT patient, bool_or(NOT {no})::INT::DOUBLE AS value FROM {within} "
             "GROUP BY patient",
         )
         return np.nan_to_num(found)
     pick = PICKS[feature.picked].format("value", "value")
-    return _numbers(
+    return per_patient(
         connection,
         f"SELECT patient, {pick} AS value FROM (SELECT patient, time, CASE WHEN {no} THEN 0.0 "
         f"WHEN {yes} THEN 1.0 END AS value FROM {within}) "
@@ -171,34 +168,13 @@ def _category(connection: duckdb.DuckDBPyConnection, feature: CategoryFeature) -
         query = (
             f"SELECT patient, {pick} AS value FROM (SELECT patient, time, "
             "coalesce(text, number::VARCHAR) AS value "
-            f"FROM {_within(feature.code, feature.window)}) "
+            f"FROM {events_within(feature.code, feature.window)}) "
             "WHERE value IS NOT NULL GROUP BY patient"
         )
     rows = connection.execute(
         f"SELECT value FROM cohort LEFT JOIN ({query}) USING (patient) ORDER BY patient"
     ).fetchall()
     return np.array([row[0] for row in rows], object)
-
-
-def _outcome(
-    connection: duckdb.DuckDBPyConnection,
-    name: str,
-    outcome: Target,
-    dataset: Dataset,
-    faults: list[Fault],
-) -> NDArray[np.float64]:
-    if outcome.above is None:
-        return _boolean(connection, name, outcome)
-    within = _within(outcome.code, outcome.window)
-    terms = Terms(name, outcome.unit or "1", None)
-    value = converted(connection, within, terms, dataset, faults)
-    pick = PICKS["max" if outcome.picked == "any" else outcome.picked].format("value", "value")
-    return _numbers(
-        connection,
-        f"SELECT patient, ({pick} > {outcome.above!r})::INT::DOUBLE AS value FROM "
-        f"(SELECT patient, time, {value} AS value FROM {within}) "
-        "WHERE value IS NOT NULL GROUP BY patient",
-    )
 
 
 def _criterion(
@@ -211,18 +187,18 @@ def _criterion(
     """Return 1 where the criterion holds and 0 where not."""
     low, high = criterion.range or (0.0, 0.0)
     if AGE in criterion.code:
-        return _numbers(
+        return per_patient(
             connection,
             "SELECT patient, coalesce(age BETWEEN "
             f"{low!r} AND {high!r}, false)::INT::DOUBLE AS value FROM cohort",
         )
-    within = _within(criterion.code, criterion.window)
+    within = events_within(criterion.code, criterion.window)
     held = "true"
     if criterion.unit is not None:
         terms = Terms(name, criterion.unit, None)
         value = converted(connection, within, terms, dataset, faults)
         held = f"coalesce(({value}) BETWEEN {low!r} AND {high!r}, false)"
-    found = _numbers(
+    found = per_patient(
         connection,
         f"SELECT patient, (count(*) FILTER ({held}) >= {criterion.at_least or 1})::INT::DOUBLE "
         f"AS value FROM {within} GROUP BY patient",
@@ -283,7 +259,7 @@ def _values(count: int) -> str:
     return "1 value" if count == 1 else f"{count} values"
 
 
-def _within(code: Sequence[str], window: tuple[int, int] | None) -> str:
+def events_within(code: Sequence[str], window: tuple[int, int] | None) -> str:
     """Return the SQL of the events with one of the codes that fall into the window."""
     condition = f"code IN {listed(code)}"
     if window is not None:
@@ -296,7 +272,7 @@ def _within(code: Sequence[str], window: tuple[int, int] | None) -> str:
     )
 
 
-def _numbers(connection: duckdb.DuckDBPyConnection, query: str) -> NDArray[np.float64]:
+def per_patient(connection: duckdb.DuckDBPyConnection, query: str) -> NDArray[np.float64]:
     """Return `value` of every patient of the cohort in order, NaN where there is none."""
     found = connection.execute(
         f"SELECT value::DOUBLE AS value FROM cohort LEFT JOIN ({query}) USING (patient) "

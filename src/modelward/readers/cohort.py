@@ -28,7 +28,8 @@ class Cohort:
     Attributes:
         x: float64 [units, columns] in the columns' units, NaN where missing; or uint8
             [units, height, width] for images.
-        y: int8 [units], 1 where the outcome is present.
+        y: int8 [units], 1 where the outcome is present (the event, for time to event); 0
+            everywhere for an outcome that is measured.
         folds: int8 [units], numbered as in `FOLDS`.
         notes: What was left out and why, in sentences with counts.
         ids: Per unit, the id of its patient, or its own where the data name no patients;
@@ -36,6 +37,8 @@ class Cohort:
         owner: int64 [units], the same number for units of the same patient; None where the
             data name no patients, and every unit stands for itself.
         opted_out: Units left out because their patients opted out; None without a list.
+        amount: float64 [units], finite: days until the event or the end of follow-up, or the
+            value that is measured; None for other outcomes.
     """
 
     x: NDArray[Any]
@@ -45,11 +48,16 @@ class Cohort:
     ids: tuple[str, ...] = ()
     owner: NDArray[np.int64] | None = None
     opted_out: int | None = None
+    amount: NDArray[np.float64] | None = None
 
     def fold(self, name: Fold) -> tuple[NDArray[Any], NDArray[np.int8]]:
         """Return x and y of the units in one fold, in the order of the data file."""
         chosen = self.folds == FOLDS[name]
         return self.x[chosen], self.y[chosen]
+
+    def amounts(self, name: Fold) -> NDArray[np.float64] | None:
+        """Return the amounts of the units in one fold, in the order of `fold`."""
+        return None if self.amount is None else self.amount[self.folds == FOLDS[name]]
 
     def owners(self, name: Fold) -> NDArray[np.int64]:
         """Return the patient of every unit in one fold, in the order of `fold`."""

@@ -4,13 +4,12 @@ The file never leaves the site. Paths are relative to the file. Unknown keys are
 all faults are reported at once. docs/formats/dataset.md has an example of every kind.
 """
 
-import json
-import tomllib
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from modelward.core import toml_text
 from modelward.core.faults import Fault, from_validation, lines
 from modelward.errors import DataError
 
@@ -58,11 +57,14 @@ class Source(_Part):
     decimal: Literal[".", ","] = Field(
         default=".", description="Decimal mark in tables; a comma excludes '.' for thousands."
     )
-    encoding: Literal["utf-8", "latin-1", "utf-16"] = Field(
+    encoding: Literal["utf-8", "latin-1", "utf-16", "windows-1252"] = Field(
         default="utf-8", description="Of CSV files."
     )
     dates: str = Field(
         default="", description="How tables write dates, such as '%d.%m.%Y'; ISO if absent."
+    )
+    view: str | None = Field(
+        default=None, min_length=1, description="FHIR: a ViewDefinition; see `[events]`."
     )
     image: str | None = Field(
         default=None,
@@ -167,11 +169,10 @@ def read(path: Path) -> tuple[Dataset, Path]:
         DataError: With every fault found, if the file cannot be used as written.
     """
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
-        dataset = Dataset.model_validate_json(json.dumps(table, default=str), strict=True)
+        dataset = Dataset.model_validate_json(toml_text.read(path), strict=True)
     except OSError as error:
         raise _refuse(path, [Fault("", f"cannot be read: {error.strerror}")]) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except toml_text.NotToml as error:
         raise _refuse(path, [Fault("", f"not TOML: {error}")]) from error
     except ValidationError as error:
         raise _refuse(path, from_validation(error, Dataset)) from error
@@ -191,6 +192,9 @@ def _rooted(dataset: Dataset, folder: Path) -> Dataset:
     if dataset.patients is not None:
         where = str(folder / dataset.patients.path)
         changed["patients"] = dataset.patients.model_copy(update={"path": where})
+    if dataset.dataset.view is not None:
+        where = str(folder / dataset.dataset.view)
+        changed["dataset"] = dataset.dataset.model_copy(update={"view": where})
     if dataset.images is not None and dataset.images.cache is not None:
         where = str(folder / dataset.images.cache)
         changed["images"] = dataset.images.model_copy(update={"cache": where})
@@ -244,6 +248,18 @@ def _source_faults(source: Dataset) -> list[Fault]:
     return faults
 
 
+def _view_faults(dataset: Dataset) -> list[Fault]:
+    source = dataset.dataset
+    if source.view is None:
+        return []
+    faults = []
+    if source.kind != "fhir":
+        faults.append(Fault("dataset.view", "is for kind 'fhir' only"))
+    if dataset.events is None:
+        faults.append(Fault("events", "is missing: it names the columns of the view"))
+    return faults
+
+
 def _store_faults(dataset: Dataset) -> list[Fault]:
     """Return what contradicts itself in one store."""
     source, faults = dataset.dataset, []
@@ -253,7 +269,8 @@ def _store_faults(dataset: Dataset) -> list[Fault]:
         faults.append(Fault("dataset.url_env", "excludes path: data come from one place"))
     if source.kind != "omop" and source.url_env is not None:
         faults.append(Fault("dataset.url_env", "is for kind 'omop' only"))
-    if dataset.events is not None and source.kind != "table":
+    faults += _view_faults(dataset)
+    if dataset.events is not None and source.kind != "table" and source.view is None:
         faults.append(Fault("events", f"is for kind 'table'; {source.kind!r} knows its events"))
     if dataset.events is not None and source.patient is None:
         faults.append(Fault("dataset.patient", "is missing: events belong to patients"))

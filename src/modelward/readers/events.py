@@ -4,6 +4,7 @@ load (a kind's own reader) -> choose one row per patient -> cohort rules -> Coho
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from modelward.core.columns import columns
 from modelward.core.faults import Fault, lines
-from modelward.core.features import CategoryFeature
+from modelward.core.features import CategoryFeature, TimeToEventTarget
 from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers import fhir, meds, omop, table_events, values
@@ -22,6 +23,7 @@ from modelward.readers.choose import Chosen, choose
 from modelward.readers.cohort import Cohort
 from modelward.readers.dataset import Dataset
 from modelward.readers.opt_out import OptOut
+from modelward.readers.outcomes import outcome_of
 from modelward.readers.record import open_record
 from modelward.readers.wanted import Wanted, answer_levels, feature_codes
 
@@ -75,8 +77,11 @@ def event_rows(
         leave_out(connection, opt_out)
         faults += impossible(connection, today)
         chosen = choose(connection, study, dataset, faults)
+        outcome = outcome_of(connection, study, dataset, faults)
     out = None if opt_out is None else opt_out.among(chosen.ids)
-    return rows_of(chosen, out, dataset, study, faults), notes
+    rows = rows_of(chosen, out, dataset, study, faults)
+    y, amount = outcome
+    return replace(rows, y=y, amount=amount), notes
 
 
 def impossible(connection: duckdb.DuckDBPyConnection, today: date | None) -> list[Fault]:
@@ -112,6 +117,9 @@ def uncoded(study: Study) -> list[Fault]:
         for name, codes in feature_codes(study).items()
         if not codes
     ]
+    if isinstance(study.outcome, TimeToEventTarget) and study.cohort.index is None:
+        says = "is counted from an index event: write [cohort.index]"
+        faults.append(Fault(study.target_name, says))
     if study.image is not None:
         faults = [Fault(study.image[0], "is an image, and this store holds none")]
     if study.study.unit != "patient":
@@ -170,18 +178,11 @@ def rows_of(
     return Rows(
         ids=chosen.ids,
         x=np.column_stack(x) if x else np.zeros((len(chosen.ids), 0)),
-        y=_outcomes(chosen, study),
+        y=np.full(len(chosen.ids), np.nan),
         criteria={name: chosen.numbers[name] for name in study.cohort.criteria},
         indexed=chosen.indexed if study.cohort.index is not None else None,
         out=out,
     )
-
-
-def _outcomes(chosen: Chosen, study: Study) -> NDArray[np.float64]:
-    """Return the outcome of every patient; not known where a source is not asked for it."""
-    for name in study.target:
-        return chosen.numbers[name]
-    return np.full(len(chosen.ids), np.nan)
 
 
 def mapped(text: NDArray[np.object_], levels: dict[str, str]) -> NDArray[np.object_]:

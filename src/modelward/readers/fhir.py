@@ -2,7 +2,8 @@
 
 Reads Observation (with components), Condition, Procedure, MedicationRequest,
 MedicationAdministration, MedicationStatement, Immunization, AllergyIntolerance, Encounter
-and Patient; others are passed over. Every coding of a resource counts. Names, addresses and
+Patient and Medication, to which others refer; the rest is passed over, unless a view of
+the site looks at it (fhir_view.py). Every coding of a resource counts. Names, addresses and
 narrative are never looked at. Records entered in error, or said not to be so, are left out.
 
 A file is NDJSON (`.ndjson`, one resource a line) or JSON (`.json`, a Bundle or a resource),
@@ -16,13 +17,17 @@ import gzip
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from modelward.readers.dataset import Dataset
+from modelward.readers.dataset import Events as EventColumns
+from modelward.readers.fhir_view import View, read_view
 from modelward.readers.record import (
     Event,
     Person,
@@ -31,6 +36,7 @@ from modelward.readers.record import (
     sex_of,
     unreadable,
 )
+from modelward.readers.text_columns import require
 from modelward.readers.wanted import FHIR_SYSTEMS, Wanted
 
 Resource = Mapping[str, Any]
@@ -47,6 +53,9 @@ CODED: dict[str, tuple[str, ...]] = {
     "Encounter": ("type", "reasonCode"),
 }
 """Resource -> where its codes are; R4 and R5 names."""
+
+DRUGS = frozenset({"MedicationRequest", "MedicationAdministration", "MedicationStatement"})
+"""Resources that may only refer to a Medication."""
 
 TIMES = (
     "effectiveDateTime", "effectivePeriod", "effectiveInstant", "onsetDateTime", "onsetPeriod",
@@ -70,8 +79,9 @@ def load(
     files = _files(path)
     if not files:
         raise unreadable(str(path), "there is no .json or .ndjson file")
-    reader = _Reader(wanted, dataset.values.get("sex", {}))
-    add_events(connection, (event for file in files for event in reader.events(file)))
+    reader = _Reader(wanted, dataset.values.get("sex", {}), _seen_by(dataset))
+    events = (event for file in files for event in reader.events(file))
+    add_events(connection, chain(events, reader.late()))
     add_patients(connection, reader.people.values())
     return reader.notes()
 
@@ -79,8 +89,13 @@ def load(
 class _Reader:
     """One pass over the files; people are kept aside, as they are few."""
 
-    def __init__(self, wanted: Wanted, sexes: Mapping[str, str]) -> None:
+    def __init__(
+        self, wanted: Wanted, sexes: Mapping[str, str], seen: "_Seen | None" = None
+    ) -> None:
         self.people: dict[str, Person] = {}
+        self._seen = seen
+        self._drugs: dict[str, tuple[str, ...]] = {}
+        self._waiting: list[tuple[str, datetime | None, str]] = []
         self._wanted = wanted
         self._sexes = dict(sexes)
         self._left_out: Counter[str] = Counter()
@@ -90,8 +105,20 @@ class _Reader:
             kind = resource.get("resourceType")
             if kind == "Patient":
                 self._person(resource)
+            if kind == "Medication":
+                self._drug(resource)
+            if self._seen is not None and kind == self._seen.view.resource:
+                yield from self._seen.events(resource, self._wanted)
             elif kind in CODED:
                 yield from self._of(kind, resource)
+
+    def late(self) -> Iterator[Event]:
+        """Yield what waited for a Medication that came in a later file."""
+        for patient, time, drug in self._waiting:
+            if drug not in self._drugs:
+                self._left_out["their medication is not in the export"] += 1
+            for code in self._drugs.get(drug, ()):
+                yield Event(patient, time, code)
 
     def notes(self) -> tuple[str, ...]:
         return tuple(
@@ -114,22 +141,89 @@ class _Reader:
             return
         parts = [resource, *resource.get("component", ())]
         found = [(part, self._codes(kind, part)) for part in parts]
-        if not any(codes for _, codes in found):
+        drug = _drug_of(resource) if kind in DRUGS else None
+        if drug is not None and drug.startswith("#"):
+            found = [(resource, self._contained(resource, drug[1:]))]
+            drug = None
+        if drug is None and not any(codes for _, codes in found):
             return
         patient = _patient(resource)
         if patient is None:
             self._left_out["they refer to no patient"] += 1
             return
         time = _time(resource)
+        if drug is not None:
+            self._waiting.append((patient, time, drug))
         for part, codes in found:
             number, text, unit = _value(part)
             for code in codes:
                 yield Event(patient, time, code, number, text, unit)
 
+    def _drug(self, resource: Resource) -> None:
+        codes = self._wanted.matches(_codings(resource.get("code")))
+        self._drugs[str(resource.get("id", ""))] = codes
+
+    def _contained(self, resource: Resource, name: str) -> tuple[str, ...]:
+        inside = (each for each in resource.get("contained", ()) if each.get("id") == name)
+        return self._wanted.matches(c for each in inside for c in _codings(each.get("code")))
+
     def _codes(self, kind: str, part: Resource) -> tuple[str, ...]:
         return self._wanted.matches(
             coding for key in CODED[kind] for coding in _codings(part.get(key))
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A view of the site, and which of its columns are what."""
+
+    view: View
+    patient: str
+    columns: EventColumns
+
+    def events(self, resource: Resource, wanted: Wanted) -> Iterator[Event]:
+        prefix = f"{self.columns.system}:" if self.columns.system else ""
+        for row in self.view.of(resource):
+            who, code = row.get(self.patient), row.get(self.columns.code)
+            if who is None or code is None:
+                continue
+            value = row.get(self.columns.value or "")
+            number, text = _written(value)
+            unit = row.get(self.columns.unit or "")
+            for meant in wanted.matches([str(code), f"{prefix}{code}"]):
+                yield Event(
+                    patient=str(who).removeprefix("Patient/"),
+                    time=_moment(row.get(self.columns.time)),
+                    code=meant,
+                    number=number,
+                    text=text,
+                    unit=None if unit is None else str(unit),
+                )
+
+
+def _written(value: Any) -> tuple[float | None, str | None]:  # noqa: ANN401 - parsed JSON
+    """Return (number, text) of a value in a column of a view."""
+    if isinstance(value, bool):
+        return None, str(value).lower()
+    if isinstance(value, int | float):
+        return float(value), None
+    return None, None if value is None else str(value)
+
+
+def _seen_by(dataset: Dataset) -> "_Seen | None":
+    """Return the site's own view, if dataset.toml names one.
+
+    Raises:
+        DataError: If it cannot be read, or lacks a column that `[events]` names.
+    """
+    source, events = dataset.dataset, dataset.events
+    if source.view is None or events is None:
+        return None
+    path = Path(source.view)
+    view = read_view(path)
+    asked = (source.patient or "", events.code, events.time, events.value, events.unit)
+    require(path, [each for each in asked if each], view.columns)
+    return _Seen(view, source.patient or "", events)
 
 
 def _files(path: Path) -> list[Path]:
@@ -186,6 +280,17 @@ def _codings(concept: Any) -> Iterator[str]:  # noqa: ANN401 - parsed JSON
 def _coding(coding: Resource) -> str:
     system = FHIR_SYSTEMS.get(coding.get("system", ""))
     return f"{system}:{coding['code']}" if system else str(coding["code"])
+
+
+def _drug_of(resource: Resource) -> str | None:
+    """Return the id of the Medication that is referred to, or # and that of a contained one."""
+    given = resource.get("medicationReference") or resource.get("medication") or {}
+    reference = given.get("reference") if isinstance(given, dict) else None
+    if isinstance(reference, dict):  # R5: a CodeableReference
+        reference = reference.get("reference")
+    if not isinstance(reference, str):
+        return None
+    return reference if reference.startswith("#") else reference.rpartition("/")[2]
 
 
 def _value(part: Resource) -> tuple[float | None, str | None, str | None]:

@@ -8,11 +8,8 @@ spellings are made the same before they meet. Ids are as `[dataset]` spells them
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path, PurePosixPath
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,59 +18,12 @@ from modelward.core.faults import Fault, lines
 from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers.assemble import Rows
-from modelward.readers.choose import choose
-from modelward.readers.dataset import Dataset
-from modelward.readers.events import LOADERS, impossible, leave_out, rows_of
-from modelward.readers.linked import linked, read_link
+from modelward.readers.linked import linked
+from modelward.readers.one_record import event_part
 from modelward.readers.opt_out import OptOut, read_opt_out
-from modelward.readers.record import listed, open_record, quoted
-from modelward.readers.shares import Source, part_of, shares, sources_of
+from modelward.readers.shares import part_of, shares
+from modelward.readers.sources import Answers, Join, Part, Source, link_of, sources_of
 from modelward.readers.table import table_rows
-from modelward.readers.wanted import Wanted, feature_codes
-
-
-@dataclass(frozen=True, slots=True)
-class Join:
-    """What a join is about.
-
-    Attributes:
-        dataset: The whole dataset file.
-        path: Where its main store lies.
-        study: What is asked for.
-        opt_out: Patients who said no, as `[dataset]` spells them.
-        today: Events after it are faults; any time is believed if None.
-    """
-
-    dataset: Dataset
-    path: Path
-    study: Study
-    opt_out: OptOut | None = None
-    today: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What one source knows.
-
-    Attributes:
-        known: Per row, the patient as `[dataset]` spells it, or the image file.
-        study: What the source was asked for.
-        rows: Its rows.
-        by_image: Whether a row is of an image, and not of a patient.
-    """
-
-    known: list[str]
-    study: Study
-    rows: Rows
-    by_image: bool = False
-
-
-@dataclass(slots=True)
-class Answers:
-    """What all sources know, and what they have to tell."""
-
-    parts: list[Part] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 def joined_rows(join: Join, faults: list[Fault]) -> tuple[Rows, tuple[str, ...]]:
@@ -89,7 +39,7 @@ def joined_rows(join: Join, faults: list[Fault]) -> tuple[Rows, tuple[str, ...]]
     return (
         Rows(
             ids=main.ids, x=rows.x, y=rows.y, criteria=rows.criteria, indexed=rows.indexed,
-            folds=main.folds, out=main.out, owned=main.owned, raw=main.raw,
+            folds=main.folds, out=main.out, owned=main.owned, raw=main.raw, amount=rows.amount,
         ),
         tuple(answers.notes),
     )  # fmt: skip
@@ -110,7 +60,8 @@ def answered(join: Join, sources: Sequence[Source], faults: list[Fault]) -> Answ
         if source.is_table:
             _table(source, join, held[source.name], answers, faults)
         elif source is events[0]:
-            _events(events, join, held[source.name], answers, faults)
+            part = event_part(events, join, held[source.name], answers.notes, faults)
+            answers.parts.append(part)
     return answers
 
 
@@ -127,7 +78,7 @@ def merged(
     """
     places = {column.name: place for place, column in enumerate(columns(study))}
     x = np.full((len(ids), len(places)), np.nan)
-    y, indexed = np.full(len(ids), np.nan), None
+    y, indexed, amount = np.full(len(ids), np.nan), None, None
     criteria = {name: np.zeros(len(ids)) for name in study.cohort.criteria}
     for each in answers.parts:
         part, rows = each.study, each.rows
@@ -137,12 +88,15 @@ def merged(
             x[found, places[column.name]] = rows.x[at[found], place]
         if part.target:
             y[found] = rows.y[at[found]]
+            if rows.amount is not None:
+                amount = np.full(len(ids), np.nan)
+                amount[found] = rows.amount[at[found]]
         for name in part.cohort.criteria:
             criteria[name][found] = rows.criteria[name][at[found]]
         if rows.indexed is not None:
             indexed = np.zeros(len(ids), bool)
             indexed[found] = rows.indexed[at[found]]
-    return Rows(ids=ids, x=x, y=y, criteria=criteria, indexed=indexed)
+    return Rows(ids=ids, x=x, y=y, criteria=criteria, indexed=indexed, amount=amount)
 
 
 def _where(ids: Sequence[str], known: Sequence[str]) -> NDArray[np.int64]:
@@ -169,7 +123,7 @@ def _file_keys(images: Sequence[str], known: Sequence[str]) -> list[str]:
 def _table(
     source: Source, join: Join, names: set[str], answers: Answers, faults: list[Fault]
 ) -> None:
-    link = _link(source)
+    link = link_of(source)
     part = part_of(join.study, names, indexed=False)
     if not source.name:  # its rows are the units: several of one patient are the study's affair
         part = part.model_copy(update={"study": join.study.study})
@@ -185,122 +139,6 @@ def _table(
     answers.parts.append(Part(linked(rows.ids, link), part, rows, by_image))
 
 
-def _events(
-    sources: Sequence[Source],
-    join: Join,
-    names: set[str],
-    answers: Answers,
-    faults: list[Fault],
-) -> None:
-    part = part_of(join.study, names, indexed=True)
-    values: dict[str, dict[str, str]] = {}
-    with open_record() as connection:
-        for source in sources:
-            _load(connection, source, join, part, answers, faults)
-            _merge_values(values, source, faults)
-        _one_each(connection, faults)
-        if sources[0].name == "":
-            connection.execute("DELETE FROM events WHERE patient NOT IN (FROM units)")
-            connection.execute("DELETE FROM patients WHERE patient NOT IN (FROM units)")
-        faults += impossible(connection, join.today)
-        whole = sources[0].dataset.model_copy(
-            update={"units": {}, "spellings": {}, "values": values}
-        )
-        chosen = choose(connection, part, whole, faults)
-        out = None if join.opt_out is None else join.opt_out.among(chosen.ids)
-        rows = rows_of(chosen, out, whole, part, faults)
-        answers.parts.append(Part(list(chosen.ids), part, rows))
-
-
-def _load(
-    connection: duckdb.DuckDBPyConnection,
-    source: Source,
-    join: Join,
-    part: Study,
-    answers: Answers,
-    faults: list[Fault],
-) -> None:
-    """Add the events of one source, its ids and units as all sources have them."""
-    before = {name: _rows_in(connection, name) for name in ("events", "patients")}
-    wanted = Wanted.of(part, source.dataset.codes)
-    load = LOADERS[source.dataset.dataset.kind]
-    answers.notes += load(connection, source.path, source.dataset, wanted)
-    link = _link(source)
-    if link is not None:
-        here, there = np.array(list(link), object), np.array(list(link.values()), object)
-        connection.register("link", {"here": here, "there": there})
-        for name, rows in before.items():
-            new = f"rowid >= {rows}"
-            connection.execute(
-                f"DELETE FROM {name} WHERE {new} AND patient NOT IN (SELECT here FROM link)"
-            )
-            connection.execute(
-                f"UPDATE {name} SET patient = there FROM link WHERE {new} AND patient = here"
-            )
-        connection.unregister("link")
-    _same_units(connection, source.dataset, part, before["events"])
-    repeated = _count(
-        connection,
-        "SELECT count(*) FROM (SELECT 1 FROM patients WHERE rowid >= "
-        f"{before['patients']} GROUP BY patient HAVING count(*) > 1)",
-    )
-    if repeated:
-        faults.append(Fault("patients", f"{repeated} patients are there more than once"))
-    leave_out(connection, join.opt_out)
-    if source.name == "":
-        connection.execute(
-            "CREATE TABLE units AS "
-            "SELECT patient FROM patients UNION SELECT patient FROM events"
-        )
-
-
-def _same_units(
-    connection: duckdb.DuckDBPyConnection, dataset: Dataset, part: Study, first: int
-) -> None:
-    """Write the units of a source's own events as UCUM, and those it does not say."""
-    for given, meant in dataset.spellings.items():
-        connection.execute(
-            f"UPDATE events SET unit = {quoted(meant)} WHERE rowid >= {first} "
-            f"AND unit = {quoted(given)}"
-        )
-    codes = feature_codes(part)
-    for name, unit in dataset.units.items():
-        if codes.get(name):
-            connection.execute(
-                f"UPDATE events SET unit = {quoted(unit)} WHERE rowid >= {first} "
-                f"AND unit IS NULL AND number IS NOT NULL AND code IN {listed(codes[name])}"
-            )
-
-
-def _one_each(connection: duckdb.DuckDBPyConnection, faults: list[Fault]) -> None:
-    """Make one row per person of what several sources say of them."""
-    apart = _count(
-        connection,
-        "SELECT count(*) FROM (SELECT 1 FROM patients GROUP BY patient "
-        "HAVING count(DISTINCT sex) > 1 OR count(DISTINCT birth) > 1)",
-    )
-    if apart:
-        says = f"{apart} patients have another sex or birth date in another source"
-        faults.append(Fault("patients", says))
-    connection.execute(
-        "CREATE TEMP TABLE merged AS SELECT patient, any_value(sex) AS sex, "
-        "min(birth) AS birth, min(death) AS death FROM patients GROUP BY patient"
-    )
-    connection.execute("DELETE FROM patients")
-    connection.execute("INSERT INTO patients SELECT * FROM merged")
-
-
-def _merge_values(
-    values: dict[str, dict[str, str]], source: Source, faults: list[Fault]
-) -> None:
-    for name, words in source.dataset.values.items():
-        for word, meant in words.items():
-            if values.setdefault(name, {}).setdefault(word, meant) != meant:
-                faults.append(
-                    Fault(f"values.{name}", f"{word!r} means another level in another source")
-                )
-
-
 def _here(
     opt_out: OptOut | None, link: Mapping[str, str] | None, source: Source
 ) -> OptOut | None:
@@ -314,11 +152,6 @@ def _here(
     return OptOut(ids | (frozenset() if own is None else read_opt_out(Path(own)).ids))
 
 
-def _link(source: Source) -> dict[str, str] | None:
-    link = source.dataset.dataset.link
-    return None if link is None else read_link(Path(link))
-
-
 def _named(source: Source, faults: Sequence[Fault]) -> list[Fault]:
     """Return faults of a joined table under its name, where they are about its rows."""
     return [
@@ -327,14 +160,6 @@ def _named(source: Source, faults: Sequence[Fault]) -> list[Fault]:
         else fault
         for fault in faults
     ]
-
-
-def _rows_in(connection: duckdb.DuckDBPyConnection, table: str) -> int:
-    return _count(connection, f"SELECT coalesce(max(rowid) + 1, 0) FROM {table}")
-
-
-def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    return int(connection.execute(query).fetchall()[0][0])
 
 
 def unjoinable(path: Path, faults: Sequence[Fault]) -> DataError:

@@ -14,8 +14,9 @@ from modelward.readers.cohort import Cohort
 from modelward.readers.dataset import Dataset, read
 from modelward.readers.events import event_rows, read_events, refuse, uncoded
 from modelward.readers.images.cohort import picture_cohort, read_pictures
-from modelward.readers.joined import Join, joined_rows
+from modelward.readers.joined import joined_rows
 from modelward.readers.opt_out import OptOut, read_opt_out
+from modelward.readers.sources import Join
 from modelward.readers.table import read_table, table_rows
 
 
@@ -53,7 +54,7 @@ def open_rows(
         if faults:
             return _nobody(study), ()
         return event_rows(path, dataset, study, faults, opt_out, today)
-    return table_rows(path, dataset, study, faults, opt_out), ()
+    return table_rows(path, dataset, study, faults, opt_out, named=False), ()
 
 
 def _nobody(study: Study) -> Rows:

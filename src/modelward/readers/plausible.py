@@ -82,7 +82,7 @@ def auc(scores: NDArray[np.float64], outcome: NDArray[np.float64]) -> float:
     positive, negative = scores[outcome == 1], scores[outcome == 0]
     if not len(positive) or not len(negative):
         return 0.5
-    ordered = np.sort(negative)
+    ordered, positive = np.sort(negative), np.sort(positive)  # neighbours are found quickly
     below = np.searchsorted(ordered, positive, "left")
     upto = np.searchsorted(ordered, positive, "right")
     return float((below + upto).sum() / 2 / (len(positive) * len(negative)))

@@ -14,6 +14,7 @@ from modelward.core.study import Study
 from modelward.readers.dataset import IMAGE_KINDS, Kind
 from modelward.readers.images.nifti import ENDINGS
 from modelward.readers.images.propose import kind_of_pictures, picture_lines
+from modelward.readers.propose_events import asked_codes, event_lines, patient_lines, roles
 from modelward.readers.record import unreadable
 from modelward.readers.text_columns import headings
 
@@ -22,6 +23,9 @@ SAMPLE = 1 << 20
 
 PATIENT = re.compile(r"pat|pseudonym|subject|person|mrn|nip|case_?id", re.I)
 """What headings that name a patient look like."""
+
+WINDOWS = re.compile(rb"[\x80-\x9f]")
+"""Bytes that mean nothing in latin-1: the euro sign and typographic quotes of Windows."""
 
 COMMA = re.compile(r'(?:^|[;\t|"])-?\d+,\d+(?:[;\t|"]|$)', re.M)
 """A number with a decimal comma, between marks that are none."""
@@ -66,11 +70,13 @@ def proposal(path: Path, study: Study, others: Sequence[Path] = ()) -> tuple[str
     if kind in IMAGE_KINDS:
         lines += picture_lines(path, study)
     elif kind == "table":
-        lines, left = _table(lines, path, left)
+        lines, left = _table(lines, path, left, study)
     elif kind != "arrays":
         lines, left = [*lines, *_codes(study)], []
     for number, other in enumerate(others, start=1):
-        added, left = _source(other, number, study, left)
+        added = _persons(lines, other)
+        if not added:
+            added, left = _source(other, number, study, left)
         lines += added
     if kind in IMAGE_KINDS and not others:
         lines += ["", *NO_SOURCE]
@@ -93,7 +99,7 @@ def _source(
     kind = kind_of(path)
     lines = ["[dataset]", f'kind = "{kind}"', f"path = {_text(str(path.resolve()))}"]
     if kind == "table":
-        lines, rest = _table(lines, path, left)
+        lines, rest = _table(lines, path, left, study)
     else:
         lines, rest = [*lines, *_codes(study)], list[str]()
     name = re.sub(r"[^a-z0-9]+", "-", path.name.partition(".")[0].lower()).strip("-")
@@ -102,7 +108,18 @@ def _source(
     return ["", *nested], rest
 
 
-def _table(lines: list[str], path: Path, wanted: Sequence[str]) -> tuple[list[str], list[str]]:
+def _persons(lines: Sequence[str], path: Path) -> list[str]:
+    """Return the lines of `[patients]`, if `lines` describe events and `path` the persons."""
+    if "[events]" not in lines or kind_of(path) != "table":
+        return []
+    there = headings(path, _encoding(path))
+    patient = next((name for name in there if PATIENT.search(name)), None)
+    return patient_lines(path, there, patient) if patient else []
+
+
+def _table(
+    lines: list[str], path: Path, wanted: Sequence[str], study: Study
+) -> tuple[list[str], list[str]]:
     """Return `lines` with what a table shows of itself, and the names it does not hold."""
     encoding = _encoding(path)
     there = headings(path, encoding)
@@ -113,6 +130,9 @@ def _table(lines: list[str], path: Path, wanted: Sequence[str]) -> tuple[list[st
     if _has_commas(path, encoding):
         lines.append('decimal = ","')
     found = {name: _near(name, there) for name in wanted}
+    columns = roles(there)
+    if columns and not any(found.values()):
+        return [*lines, *event_lines(path, encoding, columns, study)], []
     lines += ["", "[columns]"]
     for name, heading in found.items():
         lines.append(f"{name} = {_text(heading)}" if heading else f'# {name} = "?"')
@@ -137,9 +157,7 @@ def _kind_of_folder(path: Path) -> Kind:
 
 
 def _codes(study: Study) -> list[str]:
-    asked = [*study.features.values(), study.outcome]
-    codes = sorted({code for each in asked for code in getattr(each, "code", ())})
-    listed = [f'# "your code" = "{code}"' for code in codes if not code.startswith("Patient:")]
+    listed = [f'# "your code" = "{code}"' for code in asked_codes(study)]
     return ["", "# [codes]        only where this store has codes of its own", *listed]
 
 
@@ -153,7 +171,7 @@ def _encoding(path: Path) -> str:
     try:
         raw[: raw.rfind(b"\n") + 1].decode("utf-8")
     except UnicodeDecodeError:
-        return "latin-1"
+        return "windows-1252" if WINDOWS.search(raw) else "latin-1"
     return "utf-8"
 
 

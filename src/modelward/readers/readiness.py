@@ -19,6 +19,7 @@ from modelward.core.faults import Fault
 from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers.assemble import Rows, kept_rows, too_many_missing
+from modelward.readers.cells import distinct
 from modelward.readers.plausible import column_findings, look_swapped
 
 Level = Literal["error", "warning", "note"]
@@ -91,18 +92,21 @@ def judge(
         accepted: Keys whose warnings somebody has accepted.
     """
     kept, told = kept_rows(rows, study)
-    x, y = rows.x[kept], rows.y[kept]
+    x, y = (rows.x, rows.y) if kept.all() else (rows.x[kept], rows.y[kept])
     found = [Finding("error", f.key, f.says, MAP) for f in dict.fromkeys(faults)]
     broken = {f.key for f in faults}
+    missing: list[Fault] = []
     if not study.cohort.complete:
         missing = [f for f in too_many_missing(x, study) if f.key not in broken]
         found += [Finding("error", f.key, f.says, _lacking(f.key, x, study)) for f in missing]
     found += _counts(y, study)
+    if rows.indexed is not None and len(rows.indexed) and not rows.indexed.any():
+        found.append(_no_index(study))
     if len(y):
         for place, column in enumerate(columns(study)):
             if column.feature not in broken:
                 found += [Finding(*each) for each in column_findings(column, x[:, place], y)]
-        if not faults:  # rows of which half could not be read look alike
+        if not faults and not missing:  # rows of which half could not be read look alike
             found += [Finding(*each) for each in _copies(x, y)]
     found += [Finding(*each) for each in (*look_swapped(rows.raw, study), *rows.told)]
     found += [Finding("note", "cohort", note) for note in (*notes, *told)]
@@ -122,6 +126,12 @@ def _lacking(key: str, x: NDArray[np.float64], study: Study) -> str:
     if np.isnan(x[:, place]).all():
         return f"is it the right column? write under [columns]: {key} = '...'"
     return "check the unit under [units], the range in the study, and `missing` in dataset.toml"
+
+
+def _no_index(study: Study) -> Finding:
+    code = " or ".join(study.cohort.index.code if study.cohort.index is not None else ())
+    says = f"no record is coded {code}, from which days are counted"
+    return Finding("error", "cohort.index", says, "map this site's code to it under [codes]")
 
 
 def _counts(y: NDArray[np.float64], study: Study) -> list[Finding]:
@@ -156,12 +166,24 @@ def _copies(
 ) -> list[tuple[Level, str, str, str]]:
     if x.shape[1] < 3:  # noqa: PLR2004 - few coarse columns repeat by themselves
         return []
-    whole = np.column_stack([np.nan_to_num(x, nan=-1e308), y])
-    copies = len(whole) - len(np.unique(whole, axis=0))
-    if copies <= COPIED * len(whole):
+    copies = len(x) - distinct(_prints(x, y))
+    if copies <= COPIED * len(x):
         return []
-    says = f"{copies} of {len(whole)} units equal another one in every feature"
+    says = f"{copies} of {len(x)} units equal another one in every feature"
     return [("warning", "patient", says, "was the export appended to itself under new ids?")]
+
+
+def _prints(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """Return 64 bits for every unit, the same for the same values.
+
+    Mixed as by splitmix64 (Steele et al. 2014), so different units meet by chance only.
+    """
+    found = np.zeros(len(y), np.uint64)
+    for column in (*x.T, y):
+        bits = np.where(np.isnan(column), -1e308, column + 0.0).view(np.uint64)
+        found = (found ^ bits) * np.uint64(0x9E3779B97F4A7C15)
+        found ^= found >> np.uint64(29)
+    return found
 
 
 def _split(line: str) -> tuple[str, str]:

@@ -73,6 +73,7 @@ class Person:
 def open_record() -> duckdb.DuckDBPyConnection:
     """Return a connection with the two views, empty. Nothing is written to disk."""
     connection = duckdb.connect(config={"threads": 2, "temp_directory": ""})
+    connection.execute("SET enable_progress_bar = false")
     connection.execute(SCHEMA)
     return connection
 

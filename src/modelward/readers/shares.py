@@ -6,45 +6,14 @@ this study; among equals, the order of dataset.toml decides.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from modelward.core.faults import Fault
 from modelward.core.study import Study
 from modelward.readers.dataset import Dataset
+from modelward.readers.sources import Source
 from modelward.readers.table import asked_of
 from modelward.readers.text_columns import headings
 from modelward.readers.wanted import feature_codes
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One source of a site.
-
-    Attributes:
-        name: As dataset.toml calls it; '' for `[dataset]` itself.
-        dataset: How it is written.
-        path: Where it lies.
-    """
-
-    name: str
-    dataset: Dataset
-    path: Path
-
-    @property
-    def is_table(self) -> bool:
-        """Whether its rows are units, and not events."""
-        return self.dataset.dataset.kind == "table" and self.dataset.events is None
-
-
-def sources_of(dataset: Dataset, path: Path) -> list[Source]:
-    """Return the main source, unless it is images, and those that are joined to it."""
-    main = [] if dataset.has_images else [Source("", dataset, path)]
-    joined = [
-        Source(name, each, Path(each.dataset.path or ""))
-        for name, each in dataset.sources.items()
-    ]
-    return [*main, *joined]
 
 
 def shares(sources: Sequence[Source], study: Study, faults: list[Fault]) -> dict[str, set[str]]:

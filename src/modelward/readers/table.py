@@ -6,7 +6,9 @@ it occurs in. Files are text_columns.py's business, who takes part is assemble.p
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +16,20 @@ from numpy.typing import NDArray
 from modelward.core import units
 from modelward.core.columns import Column, columns
 from modelward.core.faults import Fault
-from modelward.core.features import CategoryFeature, NumberFeature
+from modelward.core.features import (
+    CategoryFeature,
+    NumberFeature,
+    NumberTarget,
+    Target,
+    TimeToEventTarget,
+    time_of,
+)
 from modelward.core.study import Study
 from modelward.readers import values
 from modelward.readers.assemble import Rows, assemble
+from modelward.readers.cells import Ask, cells
 from modelward.readers.cohort import Cohort
-from modelward.readers.dataset import Dataset, Source
+from modelward.readers.dataset import Dataset
 from modelward.readers.opt_out import OptOut, nobody_named
 from modelward.readers.text_columns import Text, refuse, text_columns
 from modelward.readers.values import Written
@@ -45,9 +55,23 @@ def read_table(
 
 
 def table_rows(
-    path: Path, dataset: Dataset, study: Study, faults: list[Fault], opt_out: OptOut | None
+    path: Path,
+    dataset: Dataset,
+    study: Study,
+    faults: list[Fault],
+    opt_out: OptOut | None,
+    *,
+    named: bool = True,
 ) -> Rows:
     """Return every row of the table; what cannot be read is added to `faults`.
+
+    Args:
+        path: CSV or Parquet.
+        dataset: How it is written.
+        study: What is asked for.
+        faults: Found so far.
+        opt_out: Patients who said no.
+        named: Whether ids are wanted; a check of millions of rows does without.
 
     Raises:
         DataError: If the file is damaged or a column is not there.
@@ -55,36 +79,28 @@ def table_rows(
     source = dataset.dataset
     if opt_out is not None and source.patient is None:
         raise nobody_named(path, "dataset.patient")
-    headings = {name: dataset.heading(name) for name in asked_of(study)}
-    special = [column for column in (source.patient, source.split) if column]
-    table = _text(path, [*headings.values(), *special], source)
-    ids = _ids(table, source.patient, faults, once=study.study.unit == "patient")
-    out = _leave_out(table, ids, source, opt_out)
-    named = {name: _mapped(table[heading], name, dataset) for name, heading in headings.items()}
+    table = _read(path, dataset, study, opt_out, named=named or source.split is not None)
+    once = study.study.unit == "patient"
+    ids = _ids(table, source.patient, faults, once=once)
     raw: dict[str, NDArray[np.float64]] = {}
-    x = _design(named, dataset, study, faults, raw)
-    y = np.full(len(ids), np.nan)
-    if study.target:
-        y = _outcome(named[study.target_name], dataset, study, faults)
-    criteria = {
-        name: values.boolean(named[name], name, faults) for name in study.cohort.criteria
-    }
-    folds = values.folds(table[source.split], faults) if source.split else None
+    x = _design(table, dataset, study, faults, raw)
+    y, amount = np.full(table.rows, np.nan), None
+    for name in study.target:
+        y, amount = _outcome(table, name, dataset, study, faults)
+    criteria = {name: _yes_no(table, name, faults) for name in study.cohort.criteria}
+    folds = values.folds(table.text[source.split], faults) if source.split else None
     return Rows(
-        ids=ids,
-        x=x,
-        y=y,
-        criteria=criteria,
-        folds=folds,
-        out=out,
-        owned=source.patient is not None,
-        raw=raw,
-    )
+        ids=ids, x=x, y=y, criteria=criteria, folds=folds, out=table.out,
+        owned=source.patient is not None, raw=raw, amount=amount,
+    )  # fmt: skip
 
 
 def asked_of(study: Study) -> list[str]:
     """Return the names of what a table holds for `study`: features, target and criteria."""
-    return [*study.features, *study.target, *study.cohort.criteria]
+    times = [
+        time_of(name) for name, t in study.target.items() if isinstance(t, TimeToEventTarget)
+    ]
+    return [*study.features, *study.target, *times, *study.cohort.criteria]
 
 
 def read_features(
@@ -95,21 +111,82 @@ def read_features(
     Raises:
         DataError: With every fault found, if the file is damaged or does not fit.
     """
-    patient = dataset.dataset.patient
-    headings = {name: dataset.heading(name) for name in study.features}
-    wanted = [*headings.values(), *([patient] if patient else [])]
-    table = _text(path, wanted, dataset.dataset)
+    cohort = study.cohort.model_copy(update={"all": None, "any": None, "exclude": None})
+    asked = study.model_copy(update={"target": {}, "cohort": cohort})
     faults: list[Fault] = []
-    named = {name: _mapped(table[heading], name, dataset) for name, heading in headings.items()}
-    x = _design(named, dataset, study, faults, {})
-    ids = _ids(table, patient, faults, once=study.study.unit == "patient")
+    table = _read(path, dataset, asked, None, named=True)
+    x = _design(table, dataset, asked, faults, {})
+    once = study.study.unit == "patient"
+    ids = _ids(table, dataset.dataset.patient, faults, once=once)
     if faults:
         raise refuse(path, list(dict.fromkeys(faults)))
-    return ids, x
+    return list(ids), x
 
 
-def _text(path: Path, wanted: Sequence[str], source: Source) -> dict[str, Text]:
-    return text_columns(path, wanted, missing=source.missing, encoding=source.encoding)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """A table as far as it could be read, and the rest of it as text.
+
+    Attributes:
+        rows: In the file.
+        read: Name -> values, where every text of the column could be read.
+        text: Heading or name -> text: of the split, and of columns that could not be read.
+        patients: Patient of every row; None if ids are not wanted.
+        repeated: Rows that repeat a patient, or name none.
+        out: Where the patient opted out.
+    """
+
+    rows: int
+    read: Mapping[str, NDArray[np.float64]]
+    text: Mapping[str, Text]
+    patients: Text | None
+    repeated: int
+    out: NDArray[np.bool_]
+
+
+def _read(
+    path: Path, dataset: Dataset, study: Study, opt_out: OptOut | None, *, named: bool
+) -> _Table:
+    source = dataset.dataset
+    asks = _asks(dataset, study)
+    found = cells(path, asks, source, opt_out, named=named)
+    unread = {name: ask.heading for name, ask in asks.items() if name not in found.read}
+    again = found.repeated and source.patient is not None and found.patients is None
+    special = [c for c in (source.patient if again else None, source.split) if c]
+    wanted = [*unread.values(), *special]
+    missing, encoding = source.missing, source.encoding
+    text = text_columns(path, wanted, missing=missing, encoding=encoding) if wanted else {}
+    out = np.zeros(found.rows, bool) if found.out is None else found.out
+    for heading, column in text.items():
+        if heading != source.patient:
+            column[out] = "train" if heading == source.split else None
+    mapped = {name: _mapped(text[heading], name, dataset) for name, heading in unread.items()}
+    patients = text[source.patient] if again and source.patient else found.patients
+    return _Table(found.rows, found.read, {**text, **mapped}, patients, found.repeated, out)
+
+
+def _asks(dataset: Dataset, study: Study) -> dict[str, Ask]:
+    """Return what each column of the table should hold."""
+    found: dict[str, Ask] = {}
+    times = {time_of(name) for name in study.target}
+    for name in asked_of(study):
+        feature = study.features.get(name)
+        target = study.target.get(name)
+        number = (
+            isinstance(feature, NumberFeature)
+            or isinstance(target, NumberTarget)
+            or getattr(target, "above", None) is not None
+            or (feature is None and name in times)
+        )
+        levels = feature.levels if isinstance(feature, CategoryFeature) else ()
+        kind: Literal["number", "boolean", "level"] = "number" if number else "boolean"
+        found[name] = Ask(
+            dataset.heading(name),
+            "level" if levels else kind,
+            levels,
+            dataset.values.get(name, {}),
+        )
+    return found
 
 
 def _mapped(text: Text, name: str, dataset: Dataset) -> Text:
@@ -121,39 +198,58 @@ def _mapped(text: Text, name: str, dataset: Dataset) -> Text:
 
 
 def _design(
-    named: Mapping[str, Text],
+    table: _Table,
     dataset: Dataset,
     study: Study,
     faults: list[Fault],
     raw: dict[str, NDArray[np.float64]],
 ) -> NDArray[np.float64]:
     """Return the design matrix [rows, columns] of the study; numbers also go into `raw`."""
-    found = []
-    for column in columns(study):
-        values_of = _column(column, named[column.feature], dataset, study, faults)
+    wanted = columns(study)
+    x = np.empty((table.rows, len(wanted)))
+    for place, column in enumerate(wanted):
+        values_of = _column(column, table, dataset, study, faults)
         if isinstance(study.features[column.feature], NumberFeature):
             raw[column.feature] = values_of
             inside = (values_of >= column.low) & (values_of <= column.high)
             values_of = np.where(inside, values_of, np.nan)
-        found.append(values_of)
-    rows = len(next(iter(named.values()), ()))
-    return np.column_stack(found) if found else np.zeros((rows, 0))
+        x[:, place] = values_of
+    return x
 
 
 def _column(
-    column: Column, text: Text, dataset: Dataset, study: Study, faults: list[Fault]
+    column: Column, table: _Table, dataset: Dataset, study: Study, faults: list[Fault]
 ) -> NDArray[np.float64]:
     """Return one column of the design matrix before ranges; NaN where missing."""
-    feature = study.features[column.feature]
+    name, feature = column.feature, study.features[column.feature]
     if isinstance(feature, CategoryFeature):
-        return values.level(text, column, feature.levels, faults)
+        if name not in table.read:
+            return values.level(table.text[name], column, feature.levels, faults)
+        codes, wanted = table.read[name], feature.levels.index(column.level or "")
+        return np.where(np.isnan(codes), np.nan, codes == wanted)
     if not isinstance(feature, NumberFeature):
-        return values.boolean(text, column.feature, faults)
-    written = _written(column.feature, feature.unit, feature.molar_mass, dataset, faults)
-    found = written.read(values.number(text, column.feature, faults, decimal=written.decimal))
+        return _yes_no(table, name, faults)
+    written = _written(name, feature.unit, feature.molar_mass, dataset, faults)
+    found = written.read(_number(table, name, faults, written))
     if feature.resolution is not None:
         found = np.round(found / feature.resolution) * feature.resolution
     return found
+
+
+def _number(
+    table: _Table, name: str, faults: list[Fault], written: Written
+) -> NDArray[np.float64]:
+    if name in table.read:
+        return table.read[name]
+    return values.number(table.text[name], name, faults, decimal=written.decimal)
+
+
+def _yes_no(table: _Table, name: str, faults: list[Fault]) -> NDArray[np.float64]:
+    return (
+        table.read[name]
+        if name in table.read
+        else values.boolean(table.text[name], name, faults)
+    )
 
 
 def _written(
@@ -172,42 +268,58 @@ def _written(
 
 
 def _outcome(
-    text: Text, dataset: Dataset, study: Study, faults: list[Fault]
-) -> NDArray[np.float64]:
-    target, name = study.outcome, study.target_name
-    unit = getattr(target, "unit", None)
+    table: _Table, name: str, dataset: Dataset, study: Study, faults: list[Fault]
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return y and amount of every row, as `Rows` has them.
+
+    Raises:
+        DataError: If no recipe takes such an outcome.
+    """
+    target = study.target[name]
+    if isinstance(target, TimeToEventTarget):
+        days = _days(table, target, name, dataset, faults)
+        return values.followed(_yes_no(table, name, faults), days, target.horizon)
+    if isinstance(target, Target) and target.above is None:
+        return _yes_no(table, name, faults), None
+    if not isinstance(target, Target | NumberTarget):
+        raise values.unlearnt(name, target)
     written = Written(dataset.dataset.decimal)
-    if unit is not None:
-        written = _written(name, unit, None, dataset, faults)
-    return values.outcome(text, target, name, faults, written)
+    if target.unit is not None:
+        written = _written(name, target.unit, None, dataset, faults)
+    found = written.read(_number(table, name, faults, written))
+    if isinstance(target, NumberTarget):
+        low, high = target.range
+        known = (found >= low) & (found <= high)
+        return np.where(known, 0.0, np.nan), np.where(known, found, np.nan)
+    least = target.above or 0.0
+    return np.where(np.isnan(found), np.nan, (found > least).astype(np.float64)), None
+
+
+def _days(
+    table: _Table, target: TimeToEventTarget, name: str, dataset: Dataset, faults: list[Fault]
+) -> NDArray[np.float64]:
+    """Return times in days; the site's own unit comes before the study's."""
+    key = time_of(name)
+    written = _written(key, "d", None, dataset, faults)
+    if key not in dataset.units:
+        written = Written(dataset.dataset.decimal, target.days)
+    days = written.read(_number(table, key, faults, written))
+    values.not_negative(days, key, faults)
+    return days
 
 
 def _ids(
-    table: Mapping[str, Text], patient: str | None, faults: list[Fault], *, once: bool
-) -> list[str]:
+    table: _Table, patient: str | None, faults: list[Fault], *, once: bool
+) -> Sequence[str]:
     """Return one id per row; a patient in two rows is a fault where rows are patients."""
     if patient is None:
-        return [str(row) for row in range(len(next(iter(table.values()))))]
-    ids = ["" if unit is None else str(unit) for unit in table[patient]]
-    twice = len(ids) - len(set(ids))
+        return [str(row) for row in range(table.rows)]
+    if table.patients is None:
+        return ()
+    ids = ["" if unit is None else str(unit) for unit in table.patients]
+    twice = table.repeated and len(ids) - len(set(ids))
     if "" in ids:
         faults.append(Fault("patient", f"{ids.count('')} rows name no patient"))
     elif twice and once:
         faults.append(Fault("patient", f"{twice} rows repeat a patient; one row per patient"))
     return ids
-
-
-def _leave_out(
-    table: Mapping[str, Text], ids: Sequence[str], source: Source, opt_out: OptOut | None
-) -> NDArray[np.bool_]:
-    """Return which rows are of patients who opted out, blank from now on in `table`.
-
-    They keep their place, so that faults of other rows name the lines of the file.
-    """
-    if opt_out is None:
-        return np.zeros(len(ids), bool)
-    out = opt_out.among(ids)
-    for name, text in table.items():
-        if name != source.patient:
-            text[out] = "train" if name == source.split else None
-    return out

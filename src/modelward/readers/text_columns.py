@@ -7,6 +7,8 @@ change its meaning because a guess about its types came out differently.
 import csv
 import gzip
 import re
+import tempfile
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
@@ -42,14 +44,14 @@ def text_columns(
         DataError: If the file cannot be read or a column is not there.
     """
     try:
-        with duckdb.connect(config={"threads": 1}) as connection:
+        with quiet_connection() as connection:
             relation = open_relation(connection, path, encoding)
             require(path, wanted, relation.columns)
             chosen = ", ".join(as_text(column, missing) for column in dict.fromkeys(wanted))
             fetched = relation.project(chosen).fetchnumpy()
     except duckdb.Error as error:
         raise unreadable(path, error, encoding) from error
-    return {name: _plain(column) for name, column in fetched.items()}
+    return {name: plain(column) for name, column in fetched.items()}
 
 
 def headings(path: Path, encoding: str = "utf-8") -> list[str]:
@@ -59,7 +61,7 @@ def headings(path: Path, encoding: str = "utf-8") -> list[str]:
         DataError: If the file cannot be read.
     """
     try:
-        with duckdb.connect(config={"threads": 1}) as connection:
+        with quiet_connection() as connection:
             return list(open_relation(connection, path, encoding).columns)
     except duckdb.Error as error:
         raise unreadable(path, error, encoding) from error
@@ -95,10 +97,12 @@ def open_relation(
         raise refuse(path, [Fault("", "there is no such file")])
     if path.suffix.lower() in PARQUET:
         return connection.read_parquet(str(path))
-    separator = _separator(path, encoding)
+    if encoding == "windows-1252":  # DuckDB knows it by a download only
+        path, encoding = as_utf_8(connection, path, encoding), "utf-8"
+    separator, skip = _separator(path, encoding)
     if encoding != "utf-8":  # the method below knows no other
         return connection.sql(
-            f"FROM read_csv('{_literal(path)}', header=true, all_varchar=true, skip=0, "
+            f"FROM read_csv('{_literal(path)}', header=true, all_varchar=true, skip={skip}, "
             f"sep='{separator}', quote='\"', escape='\"', encoding='{encoding}')"
         )
     return connection.read_csv(
@@ -108,7 +112,7 @@ def open_relation(
         sep=separator,
         quotechar='"',
         escapechar='"',
-        skiprows=0,
+        skiprows=skip,
     )
 
 
@@ -136,10 +140,36 @@ def _literal(path: Path) -> str:
     return plain.replace("'", "''")
 
 
-def _separator(path: Path, encoding: str) -> str:
-    """Return what stands between the headings; a comma if nothing does."""
+def as_utf_8(connection: duckdb.DuckDBPyConnection, path: Path, encoding: str) -> Path:
+    """Return a copy of the file at `path` in UTF-8, without a name, gone with `connection`.
+
+    Raises:
+        DataError: If the file is not in `encoding`.
+    """
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the connection, below
+    weakref.finalize(connection, copy.close)
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    try:
+        with opened(path, "rt", newline="", encoding=encoding) as stream:
+            while part := stream.read(1 << 20):
+                copy.write(part.encode())
+    except UnicodeDecodeError as error:
+        raise refuse(path, [Fault("", f"is not written in {encoding}")]) from error
+    copy.flush()
+    return Path(f"/proc/self/fd/{copy.fileno()}")
+
+
+def _separator(path: Path, encoding: str) -> tuple[str, int]:
+    """Return what stands between the headings, and the lines before them.
+
+    A comma if nothing does. Excel may write a first line of its own, such as `sep=;`.
+    """
     with _open(path, encoding) as stream:
-        return max(SEPARATORS, key=stream.readline().count)
+        first = stream.readline()
+    told = re.fullmatch(r"\ufeff?sep=(.)\r?\n?", first)
+    if told is not None:
+        return told[1], 1
+    return max(SEPARATORS, key=first.count), 0
 
 
 def _open(path: Path, encoding: str) -> TextIO:
@@ -157,7 +187,10 @@ def _ragged_line(path: Path, encoding: str) -> Fault | None:
     if path.suffix.lower() in PARQUET:
         return None
     with _open(path, encoding) as stream:
-        rows = csv.reader(stream, delimiter=_separator(path, encoding))
+        separator, skip = _separator(path, encoding)
+        rows = csv.reader(stream, delimiter=separator)
+        for _ in range(skip):
+            next(rows, None)
         width = len(next(rows, []))
         for row in rows:
             if row and len(row) != width:
@@ -166,7 +199,14 @@ def _ragged_line(path: Path, encoding: str) -> Fault | None:
     return None
 
 
-def _plain(column: NDArray[np.object_]) -> Text:
+def quiet_connection(threads: int = 2) -> duckdb.DuckDBPyConnection:
+    """Return a connection that draws no progress bar over what a command says."""
+    connection = duckdb.connect(config={"threads": threads})
+    connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
+def plain(column: NDArray[np.object_]) -> Text:
     """Return a fetched column, masked where NULL, as str and None."""
     text: Text = np.ma.getdata(column).astype(object)
     text[np.ma.getmaskarray(column)] = None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from modelward.core.columns import Column
 from modelward.core.faults import Fault
-from modelward.core.features import Outcome, Target
+from modelward.core.features import CategoryTarget, NumberTarget, Outcome, Target
 from modelward.errors import DataError
 from modelward.readers.cohort import FOLDS
 
@@ -90,17 +90,52 @@ def level(
 def outcome(
     text: Text, target: Outcome, name: str, faults: list[Fault], written: Written = AS_IS
 ) -> NDArray[np.float64]:
-    """Return 1 and 0 for an outcome that is present or absent.
+    """Return 1 and 0 for an outcome that is present or absent; 0 for one that is measured.
 
     Raises:
         DataError: If no recipe trains such an outcome.
     """
-    if not isinstance(target, Target):
+    if isinstance(target, NumberTarget):
+        found = measured(text, target, name, faults, written)
+        return np.where(np.isnan(found), np.nan, 0.0)
+    if isinstance(target, CategoryTarget):
         raise unlearnt(name, target)
-    if target.above is None:
+    if not isinstance(target, Target) or target.above is None:
         return boolean(text, name, faults)
     found = written.read(number(text, name, faults, decimal=written.decimal))
     return np.where(np.isnan(found), np.nan, (found > target.above).astype(np.float64))
+
+
+def measured(
+    text: Text, target: NumberTarget, name: str, faults: list[Fault], written: Written = AS_IS
+) -> NDArray[np.float64]:
+    """Return the values of a measured outcome in its unit; NaN outside its range."""
+    found = written.read(number(text, name, faults, decimal=written.decimal))
+    low, high = target.range
+    return np.where((found >= low) & (found <= high), found, np.nan)
+
+
+def followed(
+    event: NDArray[np.float64], days: NDArray[np.float64], horizon: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return event and days with follow-up ended at the horizon; NaN where one is not known.
+
+    Args:
+        event: 1 where follow-up ended with the event, 0 where not, [n].
+        days: How long each unit was followed, [n].
+        horizon: Days after which nobody is followed.
+    """
+    known = ~(np.isnan(event) | np.isnan(days))
+    seen = np.where(days > horizon, 0.0, event)
+    return np.where(known, seen, np.nan), np.where(known, np.minimum(days, horizon), np.nan)
+
+
+def not_negative(days: NDArray[np.float64], name: str, faults: list[Fault]) -> None:
+    """Add a fault for times before time began."""
+    wrong = np.flatnonzero(days < 0)
+    if wrong.size:
+        times = "1 time is" if wrong.size == 1 else f"{wrong.size} times are"
+        faults.append(Fault(name, f"{times} negative, the first on line {wrong[0] + 2}"))
 
 
 def unlearnt(name: str, target: Outcome) -> DataError:

@@ -104,3 +104,4 @@ def _codes(study: Study) -> Iterable[str]:
         yield from study.cohort.index.code
     for codes in feature_codes(study).values():
         yield from codes
+    yield from getattr(study.outcome, "followed", None) or ()

@@ -1,10 +1,14 @@
 """Which recipes are installed, and what a study file may say about them.
 
+Those of `INSTALLED` are trained; those of `ANALYSES` are computed from sums (analysis.py).
+
 A recipe is chosen by name and version; its code is here, at every site, and never travels.
 To add one here: write its file, list it in `INSTALLED`. Other packages bring theirs by an
 entry point (brought.py); a name that is listed here is never looked for there.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -13,7 +17,8 @@ from pydantic import BaseModel, ValidationError
 
 from modelward.core.study import RecipeChoice
 from modelward.errors import StudyFileError
-from modelward.recipes import cnn, logistic, mlp
+from modelward.recipes import cnn, combat, cox, describe, glm, km, logistic, mlp, scattering
+from modelward.recipes.analysis import Analysis
 from modelward.recipes.brought import Entry, brought, versions
 from modelward.recipes.recipe import Recipe
 from modelward.recipes.torch_present import require_torch
@@ -26,8 +31,45 @@ INSTALLED = {
     ("logistic", 1): Entry(logistic.Logistic, logistic.Options, torch=False),
     ("mlp", 1): Entry(mlp.Mlp, mlp.Options, torch=True),
     ("cnn", 1): Entry(cnn.Cnn, cnn.Options, torch=True),
+    ("scattering", 1): Entry(scattering.Scattering, scattering.Options, torch=False),
 }
 """Every recipe that comes with modelward, by name and version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statistical:
+    """One version of a statistical recipe: its class and the type of its options."""
+
+    make: Callable[[Any], Analysis]
+    options: type[BaseModel]
+
+
+ANALYSES = {
+    ("combat", 1): Statistical(combat.Combat, combat.Options),
+    ("cox", 1): Statistical(cox.Cox, cox.Options),
+    ("describe", 1): Statistical(describe.Describe, describe.Options),
+    ("glm", 1): Statistical(glm.Glm, glm.Options),
+    ("km", 1): Statistical(km.Km, km.Options),
+}
+"""Every statistical recipe, by name and version; a name is here or in `INSTALLED`."""
+
+
+def analysis(choice: RecipeChoice) -> Analysis:
+    """Return the statistical recipe that a study chose.
+
+    Raises:
+        StudyFileError: If it is none, or with every fault of its options.
+    """
+    faults = option_faults(choice)
+    entry = ANALYSES.get((choice.name, choice.version))
+    if faults or entry is None:
+        raise _refuse(faults or [("name", f"{choice.name!r} is no statistical recipe", "")])
+    return entry.make(entry.options(**choice.options))
+
+
+def is_analysis(choice: RecipeChoice) -> bool:
+    """Return whether a study chose a statistical recipe."""
+    return any(name == choice.name for name, _ in ANALYSES)
 
 
 def recipe(choice: RecipeChoice) -> Recipe:
@@ -37,16 +79,19 @@ def recipe(choice: RecipeChoice) -> Recipe:
         StudyFileError: With every fault of `option_faults`, if there are any.
     """
     faults = option_faults(choice)
-    if faults:
-        raise StudyFileError(
-            "; ".join(f"recipe.{key}: {what}" for key, what, _ in faults),
-            why="a recipe runs with the options that were signed, or not at all",
-            remedy="; ".join(dict.fromkeys(remedy for _, _, remedy in faults)),
-        )
     entry = entry_of(choice)
-    if entry is None:
-        raise AssertionError("a recipe without faults is installed")
+    if faults or entry is None:
+        says = f"{choice.name!r} is computed from sums and trains nothing"
+        raise _refuse(faults or [("name", says, "set plan.strategy = 'sums'")])
     return entry.make(entry.options(**choice.options))
+
+
+def _refuse(faults: list[OptionFault]) -> StudyFileError:
+    return StudyFileError(
+        "; ".join(f"recipe.{key}: {what}" for key, what, _ in faults),
+        why="a recipe runs with the options that were signed, or not at all",
+        remedy="; ".join(dict.fromkeys(remedy for _, _, remedy in faults)),
+    )
 
 
 def load(choice: RecipeChoice) -> None:
@@ -67,6 +112,8 @@ def entry_of(choice: RecipeChoice) -> Entry | None:
     Raises:
         StudyFileError: If two packages bring the name, or one brings no recipe under it.
     """
+    if is_analysis(choice):
+        return None
     if any(name == choice.name for name, _ in INSTALLED):
         return INSTALLED.get((choice.name, choice.version))
     return versions(choice.name).get(choice.version)
@@ -74,7 +121,7 @@ def entry_of(choice: RecipeChoice) -> Entry | None:
 
 def option_faults(choice: RecipeChoice) -> list[OptionFault]:
     """Return everything that is wrong with a `[recipe]` table; empty if nothing is."""
-    entry = entry_of(choice)
+    entry = ANALYSES.get((choice.name, choice.version)) or entry_of(choice)
     if entry is None:
         return [_unknown_recipe(choice)]
     try:
@@ -85,13 +132,14 @@ def option_faults(choice: RecipeChoice) -> list[OptionFault]:
 
 
 def _unknown_recipe(choice: RecipeChoice) -> OptionFault:
-    known_versions = [version for name, version in INSTALLED if name == choice.name]
+    known_versions = [v for name, v in (*INSTALLED, *ANALYSES) if name == choice.name]
     known_versions = known_versions or list(versions(choice.name))
     if known_versions:
         known = ", ".join(map(str, known_versions))
         what = f"version {choice.version} of {choice.name!r} is not installed"
         return "version", what, f"installed here: {known}"
-    names = sorted({name for name, _ in INSTALLED} | {found.name for found in brought()})
+    own = {name for name, _ in (*INSTALLED, *ANALYSES)}
+    names = sorted(own | {found.name for found in brought()})
     return "name", f"there is no recipe {choice.name!r}", _nearest(choice.name, names)
 
 

@@ -1,6 +1,7 @@
 """Training of `cnn`: the forward function, and images as they are taken in batches."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from torch.nn import functional
 
 from modelward.core.columns import Inputs
 from modelward.recipes.cnn import Cnn
+from modelward.recipes.layer_gradients import LayerRowGradients
+from modelward.recipes.layers import PLAIN, Layers
 from modelward.recipes.recipe import Descent, Labels, Pixels
-from modelward.recipes.row_gradients import TorchRowGradients
 from modelward.recipes.torch_cpu import AutogradModel, Forward, predict, shared, single_thread
 
 
@@ -48,17 +50,15 @@ class ImageBatches:
         return torch.from_numpy(np.moveaxis(scaled, 1, 3).copy()).permute(0, 3, 1, 2)
 
 
-def forward(recipe: Cnn) -> Forward:
+def forward(recipe: Cnn, layers: Layers = PLAIN) -> Forward:
     """Return the function that `recipe` computes on images [b, 1, height, width]."""
     options, last = recipe.options, len(recipe.options.channels)
 
     def features(parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
         for place in range(1, last + 1):
-            weight, bias = parameters[f"conv{place}.weight"], parameters[f"conv{place}.bias"]
-            x = functional.conv2d(x, weight.permute(0, 3, 1, 2), bias, padding=options.padding)
+            x = layers.convolution(parameters, f"conv{place}", x, options.padding)
             if options.norm == "group":
-                gain, bias = parameters[f"norm{place}.gain"], parameters[f"norm{place}.bias"]
-                x = functional.group_norm(x, options.groups, gain, bias)
+                x = layers.group_norm(parameters, f"norm{place}", x, options.groups)
             if place < last or options.pool == "flatten":
                 x = functional.max_pool2d(x, 2)
             x = functional.relu(x)
@@ -69,9 +69,8 @@ def forward(recipe: Cnn) -> Forward:
     def logits(parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
         x = features(parameters, x)
         for layer in recipe.layers[:-1]:
-            x = functional.linear(x, parameters[f"{layer}.weight"], parameters[f"{layer}.bias"])
-            x = functional.relu(x)
-        return functional.linear(x, parameters["logit.weight"], parameters["logit.bias"])[:, 0]
+            x = functional.relu(layers.dense(parameters, layer, x))
+        return layers.dense(parameters, "logit", x)[:, 0]
 
     return logits
 
@@ -96,11 +95,11 @@ def row_gradients(
     examples: tuple[NDArray[Any], Labels],
     inputs: Inputs,
     offset: float,
-) -> TorchRowGradients:
+) -> LayerRowGradients:
     """Return gradients of single images at `tensors`, views of a flat vector."""
     images, y = examples
     batches = ImageBatches(images, inputs.intensity, recipe.options.shift)
-    return TorchRowGradients(forward(recipe), shared(tensors), batches, y, offset)
+    return LayerRowGradients(partial(forward, recipe), shared(tensors), batches, y, offset)
 
 
 def probabilities(

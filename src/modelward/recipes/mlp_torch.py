@@ -13,6 +13,7 @@ Held to torch.autograd over `forward` by tests/contract/test_fast_paths.py.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,20 +22,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from modelward.recipes.layer_gradients import LayerRowGradients
+from modelward.recipes.layers import PLAIN, Layers
 from modelward.recipes.logit import slope
 from modelward.recipes.recipe import Descent, Labels
-from modelward.recipes.row_gradients import TorchRowGradients
 from modelward.recipes.torch_cpu import Forward, TableBatches, predict, shared, single_thread
 
 
-def forward(layers: Sequence[str]) -> Forward:
+def forward(layers: Sequence[str], computed: Layers = PLAIN) -> Forward:
     """Return the function that an MLP of these layers computes."""
 
     def logits(parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
         for layer in layers[:-1]:
-            x = functional.linear(x, parameters[f"{layer}.weight"], parameters[f"{layer}.bias"])
-            x = functional.relu(x)
-        return functional.linear(x, parameters["logit.weight"], parameters["logit.bias"])[:, 0]
+            x = functional.relu(computed.dense(parameters, layer, x))
+        return computed.dense(parameters, "logit", x)[:, 0]
 
     return logits
 
@@ -52,9 +53,10 @@ def row_gradients(
     x: NDArray[Any],
     y: Labels,
     offset: float,
-) -> TorchRowGradients:
+) -> LayerRowGradients:
     """Return gradients of single rows at `tensors`, views of a flat vector."""
-    return TorchRowGradients(forward(layers), shared(tensors), TableBatches(x), y, offset)
+    batches = TableBatches(x)
+    return LayerRowGradients(partial(forward, layers), shared(tensors), batches, y, offset)
 
 
 class MlpModel:

@@ -2,6 +2,9 @@
 
     vmap(grad(loss of one example))     torch.func, without hooks or special layers
 
+For any `forward`, such as a recipe of your own. The recipes that come with modelward name
+their layers, which is faster: layer_gradients.py.
+
 A gradient of one example exists only if the model computes each logit from that example
 alone. Recipes have no buffers, and none has a layer that mixes the examples of a batch
 (GroupNorm, never BatchNorm), so every torch recipe qualifies; `require_apart` measures it.
@@ -75,14 +78,22 @@ class TorchRowGradients:
         Raises:
             BadPrivacyTerms: If it does, as with BatchNorm.
         """
-        x = self._batches.take(rows, None)
-        with torch.inference_mode():
-            together = self._forward(self._parameters, x)
-            alone = torch.cat([self._forward(self._parameters, row[None]) for row in x])
-        if not torch.allclose(together, alone, rtol=1e-3, atol=1e-4):
-            worst = float((together - alone).abs().max())
-            raise BadPrivacyTerms(
-                f"a logit moved by {worst:.2g} when it was computed without the other rows",
-                why="where patients are mixed, clipping one of them bounds nothing",
-                remedy="use a recipe with GroupNorm (norm = 'group') in place of BatchNorm",
-            )
+        require_apart(self._forward, self._parameters, self._batches.take(rows, None))
+
+
+def require_apart(forward: Forward, parameters: Mapping[str, Tensor], x: Tensor) -> None:
+    """Return if the logit of each example in `x` does not depend on the others.
+
+    Raises:
+        BadPrivacyTerms: If it does, as with BatchNorm.
+    """
+    with torch.inference_mode():
+        together = forward(parameters, x)
+        alone = torch.cat([forward(parameters, row[None]) for row in x])
+    if not torch.allclose(together, alone, rtol=1e-3, atol=1e-4):
+        worst = float((together - alone).abs().max())
+        raise BadPrivacyTerms(
+            f"a logit moved by {worst:.2g} when it was computed without the other rows",
+            why="where patients are mixed, clipping one of them bounds nothing",
+            remedy="use a recipe with GroupNorm (norm = 'group') in place of BatchNorm",
+        )

@@ -38,6 +38,7 @@ def hide_small_cells(findings: Findings, min_cell: int = MIN_CELL) -> Findings:
         findings,
         record=replace(record, sites=tuple(hide_training(s, min_cell) for s in record.sites)),
         models=tuple(hide_model(model, min_cell) for model in findings.models),
+        choices=(),  # their sentences have counts and figures of few units
         verdicts=tuple(
             hide_verdict(one, record.study.unit, min_cell) for one in findings.verdicts
         ),

@@ -170,8 +170,7 @@ def _left(own: Sequence[Entry]) -> tuple[Claim, ...]:
         found.append(
             Claim(
                 f"{len(of_kind):,} of the kind {kind} left, {sum(sizes):,} bytes together,"
-                f" each from {_between(people)} units, from {of_kind[0]['time']} to"
-                f" {of_kind[-1]['time']}.",
+                f" each from {_between(people)} units, {_when(of_kind)}.",
                 tuple(map(_seq, of_kind)),
             )
         )
@@ -277,11 +276,18 @@ def _each(own: Iterable[Entry], kinds: Iterable[str]) -> tuple[Claim, ...]:
     first = {_seq(each): str(each["time"]) for each in own}
     return tuple(
         Claim(
-            f"{first[at[0]]}: {said}{f' ({len(at)} times)' if len(at) > 1 else ''}.",
+            f"{first[at[0]]}: {said}{f' ({len(at)} times)' if len(at) > 1 else ''}"
+            f"{'' if said.endswith('…') and len(at) == 1 else '.'}",
             tuple(at),
         )
         for said, at in places.items()
     )
+
+
+def _when(entries: Sequence[Entry]) -> str:
+    """Return the time of the first and of the last entry, once if they are the same."""
+    first, last = str(entries[0]["time"]), str(entries[-1]["time"])
+    return f"at {first}" if first == last else f"from {first} to {last}"
 
 
 def _between(counts: Sequence[int]) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from modelward.artifact import decision
+from modelward.artifact.decision import Decision
 from modelward.artifact.envelope import Envelope, unseal
 from modelward.core.canonical import Json, parse_strict
 from modelward.errors import BadArtifact, LedgerBroken, MessageRefused
@@ -160,7 +160,7 @@ class _Comparing:
             return f"carries {each.attached} bytes behind a {envelope.kind} message"
         try:
             if envelope.kind in DECISIONS:
-                decision.read(envelope.body)
+                Decision.read(envelope.body)
             elif envelope.kind == "witness":
                 mail.from_body(envelope.body)
             else:

@@ -7,6 +7,7 @@ what was measured, and what was not.
 
 import shlex
 
+from modelward.evaluate.choice import MARGIN
 from modelward.evaluate.compare import Metric
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.scores import ModelFindings
@@ -105,7 +106,23 @@ def verdicts(findings: Findings, min_cell: int) -> tuple[Block, ...]:
         if drawn
         else table
     )
-    return (shown, Listing(sentences))
+    return (shown, Listing(sentences), *choices(findings))
+
+
+def choices(findings: Findings) -> tuple[Block, ...]:
+    """Return what each site should use, where it had several models to choose from."""
+    if not findings.choices:
+        return ()
+    chosen = tuple(
+        (findings.record.title(one.site), minus(one.sentence)) for one in findings.choices
+    )
+    return (
+        Words(
+            "What to use, chosen by log loss on each hospital's validation units and judged on"
+            f" its test units, with a margin of {MARGIN:g} fixed beforehand:"
+        ),
+        Listing(chosen),
+    )
 
 
 def forest_rows(findings: Findings, metric: Metric) -> list[plots.ForestRow]:

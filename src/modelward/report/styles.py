@@ -79,6 +79,8 @@ text { fill: var(--ink); font-size: 12px }
 .zero { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 2 3 }
 .line { fill: none; stroke-width: 1.7; stroke-linejoin: round }
 .thin { stroke-width: 1; opacity: .75 }
+.band { opacity: .13 } .band.s0 { fill: var(--s0) } .band.s1 { fill: var(--s1) }
+.band.s2 { fill: var(--s2) } .band.s3 { fill: var(--s3) }
 .mark { stroke: var(--paper); stroke-width: 1.1 }
 .line.s0, .thin.s0 { stroke: var(--s0) } .mark.s0 { fill: var(--s0) }
 .line.s1 { stroke: var(--s1) } .mark.s1 { fill: none; stroke: var(--s1); stroke-width: 1.5 }

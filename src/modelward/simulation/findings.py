@@ -5,13 +5,17 @@ Test units are predicted here, where all rows are; what comes out is numbers and
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
 
 from modelward.core.columns import columns, inputs, summed_columns
 from modelward.core.study import Study
 from modelward.errors import DataError, LedgerBroken
+from modelward.evaluate.choice import Choice, choose
 from modelward.evaluate.deviation import deviations
-from modelward.evaluate.findings import Findings, find
+from modelward.evaluate.findings import Findings, Judged, find
 from modelward.evaluate.predictions import Predictions
 from modelward.evaluate.record import (
     Curve,
@@ -27,16 +31,21 @@ from modelward.hub.run import Outcome
 from modelward.hub.switchboard import alarms_at
 from modelward.learn.group import numeric_path
 from modelward.ledger.verify import verify
-from modelward.readers.cohort import Cohort
+from modelward.readers.cohort import Cohort, Fold
 from modelward.recipes.catalogue import recipe
 from modelward.simulation.background import Background
 from modelward.simulation.baselines import Fitted
 from modelward.simulation.comparisons import POOLED
 from modelward.simulation.folder import RunFolder
+from modelward.simulation.own_models import own_models
 from modelward.simulation.privacy_words import privacy_words
 from modelward.site.predict import probabilities
 from modelward.study.method import method
 from modelward.study.model import Model
+from modelward.study.own import LAYERS
+
+OWN = "own"
+"""Name of the sites' own models among the findings."""
 
 SEED = 2026
 """Of the bootstrap: the same models give the same intervals, whatever they were seeded with."""
@@ -76,9 +85,15 @@ def assemble(
         for name, fitted in compared.items()
         if fitted.model is not None and (name == POOLED or name in tested)
     }
+    own = {
+        site: model
+        for site, model in own_models(folder.sites, study, outcomes[main], cohorts).items()
+        if site in tested
+    }
     judged = {name: _predict(model, tested) for name, model in models.items()}
+    judged = _with_own(judged, study, own, tested)
     record = Record(
-        study=_study_facts(study),
+        study=study_facts(study),
         sites=tuple(_site_facts(folder, s, cohorts[s], answers) for s in tested),
         run=_run_facts(outcomes, study, len(cohorts)),
         privacy=privacy_words(folder, study, list(tested)),
@@ -94,19 +109,71 @@ def assemble(
         alarms=tuple(each.sentence for each in alarms_at(folder.hub)),
         notes=(*background.notes, *_notes(cohorts, answers, compared, tested)),
     )
-    return find(judged, record, seed=SEED)
+    found = find(judged, record, seed=SEED)
+    return replace(found, choices=_choices(models, own, cohorts, found, judged))
+
+
+def _choices(
+    models: Mapping[str, Model],
+    own: Mapping[str, Model],
+    cohorts: Mapping[str, Cohort],
+    found: Findings,
+    judged: Judged,
+) -> tuple[Choice, ...]:
+    """Return what each site should use, where it has a model of its own beside others."""
+    choices = []
+    for place, site in enumerate(found.record.sites):
+        cohort, local = cohorts[site.name], models.get(f"local:{site.name}")
+        if site.name not in own or local is None or not cohort.count("validation"):
+            continue
+        candidates = {"local": local, "federated": models["federated"], OWN: own[site.name]}
+        if OWN not in judged:
+            del candidates["federated"]  # it is the site's own: layers of it are
+        names = {"local": f"local:{site.name}", "federated": "federated", OWN: OWN}
+        if OWN not in judged:
+            names[OWN] = "federated"
+        choices.append(
+            choose(
+                site.name,
+                {n: _predicted(m, cohort, "validation") for n, m in candidates.items()},
+                {n: judged[names[n]][site.name] for n in candidates},
+                unit=found.record.study.unit,
+                rng=np.random.default_rng([SEED, 1, place]),
+            )
+        )
+    return tuple(choices)
+
+
+def _with_own(
+    judged: dict[str, dict[str, Predictions]],
+    study: Study,
+    own: Mapping[str, Model],
+    tested: Mapping[str, Cohort],
+) -> dict[str, dict[str, Predictions]]:
+    """Return `judged` with the sites' own models.
+
+    Own layers are part of the common model at their site; a second model stands beside it.
+    """
+    if not own:
+        return judged
+    chosen = study.plan.personal
+    name = "federated" if chosen is not None and chosen.kind in LAYERS else OWN
+    mine = {site: _predicted(model, tested[site], "test") for site, model in own.items()}
+    return {**judged, name: {**judged["federated"], **mine}}
 
 
 def _predict(model: Model, cohorts: Mapping[str, Cohort]) -> dict[str, Predictions]:
     """Return a model's probabilities on every site's test units."""
-    found = {}
-    for site, cohort in cohorts.items():
-        x, y = cohort.fold("test")
-        found[site] = Predictions.of(y, probabilities(model, x))
-    return found
+    return {site: _predicted(model, cohort, "test") for site, cohort in cohorts.items()}
 
 
-def _study_facts(study: Study) -> StudyFacts:
+def _predicted(model: Model, cohort: Cohort, fold: Fold) -> Predictions:
+    x, y = cohort.fold(fold)
+    return Predictions.of(y, probabilities(model, x))
+
+
+def study_facts(study: Study) -> StudyFacts:
+    """Return the terms of a study, as a report repeats them."""
     about, plan = study.study, study.plan
     combined = "federated averaging"
     if plan.robust is not None:

@@ -12,9 +12,9 @@ from modelward.ledger import archive
 from modelward.ledger.log import KEY
 from modelward.ledger.verify import read_key
 from modelward.privacy.accounting import Event
-from modelward.privacy.masks.session import SMALLEST, threshold
 from modelward.simulation.folder import RunFolder
 from modelward.site.statement import Account, statement
+from modelward.study.groups import hub_sees
 
 
 def privacy_words(folder: RunFolder, study: Study, sites: list[str]) -> str:
@@ -27,7 +27,7 @@ def privacy_words(folder: RunFolder, study: Study, sites: list[str]) -> str:
     """
     dp = study.privacy.dp
     if dp is None:
-        return " ".join([NO_PRIVACY, *_hub_view(study, len(sites))])
+        return f"{NO_PRIVACY} {hub_sees(study, len(sites))}"
     policy = Policy(delta=dp.delta)
     found = {site: _account(folder, site, study, policy) for site in sites}
     unit = dp.unit
@@ -40,30 +40,11 @@ def privacy_words(folder: RunFolder, study: Study, sites: list[str]) -> str:
             _listed(found) + ".",
             f"The number of {study.study.unit}s of a site is public. The same person at two "
             "sites is bounded at each, and the bounds add.",
-            *(
-                _hub_view(study, len(sites))
-                or ["The hub could see the noised update of each site."]
-            ),
+            hub_sees(study, len(sites)),
             "Test units are predicted by this simulation, where all rows are; figures of this "
             "report are not noised.",
         ]
     )
-
-
-def _hub_view(study: Study, sites: int) -> list[str]:
-    """Return what masks hid from the hub, and from how many; nothing where there were none."""
-    if study.privacy.aggregation is None:
-        return []
-    needed, few = threshold(sites), sites == SMALLEST
-    return [
-        "Answers were summed behind masks (Bonawitz et al. 2017): the hub could see the sum "
-        "over the sites of a round and their patients together, and not the answer of one site "
-        "or how many patients it has. That holds against a hub that follows the protocol and "
-        f"up to {needed - 1} of the {sites} sites, who learn the sum over the others, and "
-        "against one that tells sites different lists with up to "
-        f"{2 * needed - sites - 1}.",
-        *(["With three sites, two that pool what they know see the third."] if few else []),
-    ]
 
 
 def _listed(found: Mapping[str, Account | None]) -> str:

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from modelward.core.canonical import Json
 from modelward.core.study import Study
 from modelward.engines.jetstream.loopback import WireFigures
-from modelward.errors import DataError, RunMismatch
+from modelward.errors import DataError, RunMismatch, StudyFileError
 from modelward.evaluate.findings import Findings
 from modelward.hub.run import Outcome
 from modelward.readers.arrays import read_arrays
@@ -92,8 +92,24 @@ class Result:
 def simulate(request: Simulation, watch: Watch = lambda _: None) -> Result:
     """Run `request` to its end, going on where an earlier call stopped.
 
+    Studies of sums train nothing and are analysis.py's business.
+
     Raises:
         DataError: If the data do not fit the study, or no outcome can be learnt.
+        RunMismatch: If the folder holds another run.
+        StorageError: If something cannot be written; nothing is half-written.
+    """
+    require_trained(request.study)
+    folder = prepare(request)
+    how = How(workers=request.workers, wire=request.wire, watch=watch)
+    return _finish(folder, request.study, request.variants, request.background, how)
+
+
+def prepare(request: Simulation) -> RunFolder:
+    """Return the folder of the run, with every site's data in place.
+
+    Raises:
+        DataError: If the data do not fit the study.
         RunMismatch: If the folder holds another run.
         StorageError: If something cannot be written; nothing is half-written.
     """
@@ -101,10 +117,23 @@ def simulate(request: Simulation, watch: Watch = lambda _: None) -> Result:
     identity = _identity(request)
     if folder.claim(identity):
         names = _place(request, folder)
-        check_sites(request.study, _cohorts(folder, names, request.study))
+        check_sites(request.study, cohorts_of(folder, names, request.study))
         folder.seal(identity, names)
-    how = How(workers=request.workers, wire=request.wire, watch=watch)
-    return _finish(folder, request.study, request.variants, request.background, how)
+    return folder
+
+
+def require_trained(study: Study) -> None:
+    """Refuse a study that trains no model.
+
+    Raises:
+        StudyFileError: If it is a study of sums.
+    """
+    if study.plan.strategy == "sums":
+        raise StudyFileError(
+            f"{study.id} is a study of sums: recipe {study.recipe.name!r} trains no model",
+            why="its result is tables and curves, not a model with a verdict",
+            remedy="in Python, call modelward.analyse with the same arguments",
+        )
 
 
 def _place(request: Simulation, folder: RunFolder) -> list[str]:
@@ -130,6 +159,7 @@ def resume(
     folder = RunFolder(Path(path))
     terms = folder.stored()
     study = stored_study(folder)
+    require_trained(study)
     variants = {
         name: from_json(json.dumps(variant).encode())
         for name, variant in terms["variants"].items()
@@ -156,6 +186,7 @@ def rewrite_report(path: Path, out: Path | None) -> list[Path]:
     """
     folder = RunFolder(path)
     stored = folder.report / "report.json"
+    require_trained(stored_study(folder))
     if not stored.exists():
         raise RunMismatch(
             f"{path} holds no finished run",
@@ -181,6 +212,8 @@ def check_data(request: Simulation) -> None:
             missing=special.missing,
         )
         whole = read_table(request.data, Dataset(dataset=source), study)
+    if study.plan.strategy == "sums":
+        return
     _, labels = whole.fold("train")
     if len(set(labels.tolist())) < 2:  # noqa: PLR2004 - an outcome has two classes
         raise DataError(
@@ -220,7 +253,7 @@ def _finish(
 ) -> Result:
     """Train, compare and report over sites that are in place."""
     names = folder.site_names()
-    cohorts = _cohorts(folder, names, study)
+    cohorts = cohorts_of(folder, names, study)
     trained = train(folder, {study.id: study, **variants}, names, how)
     models = compare(folder, study, cohorts, how.count, how.watch)
     findings = assemble(folder, trained.outcomes, models, cohorts, trained.answers, background)
@@ -235,7 +268,7 @@ def _finish(
     )
 
 
-def _cohorts(folder: RunFolder, names: Iterable[str], study: Study) -> dict[str, Cohort]:
+def cohorts_of(folder: RunFolder, names: Iterable[str], study: Study) -> dict[str, Cohort]:
     """Return every site's units."""
     return {site: open_cohort(folder.sites / site / "dataset.toml", study) for site in names}
 

@@ -20,11 +20,12 @@ from modelward.evaluate.predictions import Predictions
 from modelward.learn import newton, sgd
 from modelward.learn.examples import Examples
 from modelward.readers.cohort import Cohort, Fold
-from modelward.recipes.catalogue import recipe
+from modelward.recipes.analysis import Observed
+from modelward.recipes.catalogue import analysis, recipe
 from modelward.site import own_round, private_answer
 from modelward.site.spending import Booked
 from modelward.study.answers import answer_to, score_bins
-from modelward.study.model import Model
+from modelward.study.model import Model, parameter_schema
 from modelward.study.own import update_schema
 from modelward.study.scaling import local_sums
 
@@ -76,15 +77,9 @@ def compute(
         return _evaluate(model, cohort)
     if not cohort.count("train"):
         return nobody(study, task)
+    if task.kind in {"newton", "sums"}:
+        return _slope(model, cohort) if task.kind == "newton" else _analysed(model, cohort)
     training = examples(cohort, "train", model)
-    if task.kind == "newton":
-        found = newton.sums(model.parameters, training.x, training.y)
-        named = {
-            "gradient": found.gradient,
-            "hessian": found.hessian,
-            "loss": np.array([found.loss]),
-        }
-        return Computed(_on_grid(named), len(training.y))
     terms = own_round.terms_of(study, task.round_no, site)
 
     def run(start: FlatF32, terms: sgd.LocalTerms) -> FlatF32:
@@ -122,6 +117,37 @@ def _privately(
     terms = own_round.terms_of(study, task.round_no, site)
     steps = 1 if booked.event is None else booked.event.steps
     return _offered(study, own_round.train(model, training, terms, run, steps), training)
+
+
+def observed(cohort: Cohort, fold: Fold, model: Model) -> Observed:
+    """Return one fold as a statistical recipe sees it."""
+    raw, y = cohort.fold(fold)
+    x = raw if model.scaling is None else model.scaling.apply(raw)
+    return Observed(raw=raw, x=x, y=y, amount=cohort.amounts(fold))
+
+
+def _slope(model: Model, cohort: Cohort) -> Computed:
+    """Return gradient, Hessian and loss of a logistic regression at the model."""
+    training = examples(cohort, "train", model)
+    found = newton.sums(model.parameters, training.x, training.y)
+    named = {
+        "gradient": found.gradient,
+        "hessian": found.hessian,
+        "loss": np.array([found.loss]),
+    }
+    return Computed(_on_grid(named), len(training.y))
+
+
+def _analysed(model: Model, cohort: Cohort) -> Computed:
+    """Return what a statistical recipe sums over the site's units."""
+    study = model.study
+    named = analysis(study.recipe).local(
+        study,
+        parameter_schema(study).split(model.parameters),
+        observed(cohort, "train", model),
+        observed(cohort, "test", model),
+    )
+    return Computed(_on_grid(named), cohort.count("train"))
 
 
 def examples(cohort: Cohort, fold: Fold, model: Model) -> Examples:

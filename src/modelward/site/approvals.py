@@ -19,7 +19,6 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from modelward import durable
-from modelward.artifact import decision as decisions
 from modelward.artifact.card import fingerprint
 from modelward.artifact.decision import MESSAGE, Decision, Word
 from modelward.artifact.envelope import Envelope
@@ -115,18 +114,15 @@ class Approvals:
                 why="only an approval can be withdrawn",
                 remedy="decline the study instead: modelward site decline",
             )
-        made = decisions.sign(
-            Decision(
-                word=word,
-                study=agreement.study.sha256,
-                roster=agreement.fingerprint,
-                site=self._site,
-                number=len(before) + 1,
-                person=person,
-                time=now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-            ),
-            key,
-        )
+        made = Decision(
+            word=word,
+            study=agreement.study.sha256,
+            roster=agreement.fingerprint,
+            site=self._site,
+            number=len(before) + 1,
+            person=person,
+            time=now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        ).signed(key)
         where = self._decisions / made.study
         durable.make_folder(where)
         durable.write_whole(where / f"{made.number:04}.json", canonical_bytes(made.body()))
@@ -142,7 +138,7 @@ class Approvals:
         found = []
         for number, path in enumerate(sorted((self._decisions / study).glob("*.json")), 1):
             try:
-                made = decisions.read(parse_strict(path.read_bytes(), what="decision"))
+                made = Decision.read(parse_strict(path.read_bytes(), what="decision"))
             except MessageRefused as error:
                 raise _broken(path, error.what) from error
             place = (study, self._site, number)

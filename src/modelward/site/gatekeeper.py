@@ -14,7 +14,6 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -27,17 +26,18 @@ from modelward.artifact.store import Store
 from modelward.core.canonical import Json, canonical_bytes
 from modelward.core.study import Study
 from modelward.core.task import Task
-from modelward.core.verdict import Answer, Finding, Refusal, Release
+from modelward.core.verdict import Answer, Finding, Refusal
 from modelward.errors import (
     BadArtifact,
     GateRefused,
-    HeldForReview,
     ModelwardError,
     NotApproved,
+    NotCompared,
     StorageError,
 )
 from modelward.gate.policy import Policy
 from modelward.ledger import kinds
+from modelward.ledger.alarm import Alarm
 from modelward.recipes.brought import require
 from modelward.site import intake, transcripts
 from modelward.site.approvals import Approvals, DecisionRecord
@@ -64,6 +64,10 @@ class Gatekeeper:
         clock: The time of ledger entries.
         trainer: Who computes; isolated as the policy says if absent.
         inspector: Who looks at offers; isolated like the trainer if both are absent.
+
+    Attributes:
+        by_majority: Whether private studies wait until a majority of witnesses was heard; a
+            node on a wire sets it.
 
     Raises:
         IsolationUnavailable: If this machine cannot keep the trainer apart as asked.
@@ -94,6 +98,7 @@ class Gatekeeper:
         self._record = DecisionRecord(self._hospital.ledger)
         self.mailbag = Mailbag(self._hospital.circle)
         self._refused: set[tuple[str, str]] = set()
+        self.by_majority = False
         self.approvals = Approvals(folder, name, policy.approvers)
 
     def answer(self, task: Task, models: Store) -> Answer:
@@ -105,6 +110,7 @@ class Gatekeeper:
 
         Raises:
             HeldForReview: If the answer waits until a person has decided.
+            NotCompared: If too few witnesses were heard for a private study.
             DataError: If the site's data do not fit the study; no figures are in its words.
             TrainingFailed: If the trainer failed.
             StorageError: If a decision cannot be recorded; then nothing leaves.
@@ -113,23 +119,58 @@ class Gatekeeper:
             return Refusal(self.name, task.id)
         try:
             self.settle()
-            study = self.approvals.approved(task.study, self._record).study
+            agreement = self.approvals.approved(task.study, self._record)
+            study = agreement.study
             require(study.recipe.name, self._hospital.policy.recipes)
         except NotApproved as error:
             return self._refuse(task, (Finding("approval", error.what, error.remedy),))
         except GateRefused as error:
             return self._refuse(task, (Finding("recipe", error.what, error.remedy),))
-        seen = self._seen(study)
-        known = intake.known(task, seen)
-        findings = transcripts.task_objections(task, self._told(study))
-        if not findings and not known:
-            findings = self._objections(task, study, seen, models)
+        findings = self._intake(task, study, models)
         if findings:
             return self._refuse(task, findings)
-        if not known:
-            self._let_in(task, study, seen, models)
-        self._hospital.join(study)
+        self._hospital.join(study, agreement.keys)
+        if self.by_majority and study.privacy.dp is not None:
+            self._require_compared()
         return self._hospital.answer(task, models)
+
+    def _require_compared(self) -> None:
+        """Raise NotCompared unless a majority of witnesses was heard; book what they missed."""
+        circle = self._hospital.circle
+        if not circle.compared:
+            said = len(circle.heard & {key.name for key in circle.witnesses})
+            raise NotCompared(
+                f"{said} of {len(circle.witnesses)} witnesses have said what they know",
+                why="a ledger that was put back does not know all that was spent",
+                remedy="wait until more than half of hub and neighbouring sites are connected",
+            )
+        for alarm in circle.witness.alarms.all():
+            self._book_gap(alarm)
+
+    def _book_gap(self, alarm: Alarm) -> None:
+        """Book what is missing since an alarm about this ledger was settled, once."""
+        ledger, own = self._hospital.ledger, self._hospital.circle.name
+        known = any(e["kind"] == "gap" and e["alarm"] == alarm.id for e in ledger)
+        if alarm.states[0].origin != own or not alarm.settled or known:
+            return
+        self._hospital.spending.miss(alarm.id, alarm.settled, alarm.spent)
+
+    def _intake(self, task: Task, study: Study, models: Store) -> tuple[Finding, ...]:
+        """Return what speaks against `task`; remember it if nothing does.
+
+        The exchanges of a masked sum are about one question, which is let in once, with the
+        first of them: the others bring no model.
+        """
+        asked, seen = task.question, self._seen(study)
+        known = intake.known(asked, seen)
+        findings = transcripts.task_objections(asked, self._told(study))
+        if not findings and not known:
+            findings = intake.exchange_objections(task) or self._objections(
+                asked, study, seen, models
+            )
+        if not findings and not known:
+            self._let_in(asked, study, seen, models)
+        return findings
 
     def receive(self, envelope: Envelope) -> Agreement:
         """Keep a proposal that the wire has found to be the hub's.
@@ -155,13 +196,11 @@ class Gatekeeper:
         agreement = self.approvals.approved(envelope.study, self._record)
         study = agreement.study
         said = from_body(envelope.study, envelope.round_no, envelope.body)
-        told, own, answer = self._told(study), None, None
+        told = self._told(study)
         if told is not None and said.round_no < told.round_no:
             return  # one that came again
-        with suppress(HeldForReview):  # what waits here went into no sum
-            answer = self._hospital.door.decided(transcripts.asked(study, said))
-        if isinstance(answer, Release):
-            own = (answer.artifact.card.sha256, answer.artifact.card.patients)
+        self._hospital.join(study, agreement.keys)
+        own = self._hospital.released(transcripts.asked(study, said))
         roster = tuple(sorted(agreement.roster))
         known = Witnessed(roster=roster, seen=self._seen(study), told=told, released=own)
         wrong = transcripts.faults(self.name, study, said, known)

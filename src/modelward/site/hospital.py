@@ -8,6 +8,8 @@ The folder of a site:
     ledger/         what its gate decided, provably
     masks/          answers that are summed behind masks, and what was decided about them
     leakage/        what the inspector found in each offer; sent to nobody
+    left-out/       what coded updates have left out so far
+    told/           who was behind exact figures that left, by keyed ids; sent to nobody
     kept/           what it keeps for itself between rounds; sent to nobody
     held/           what waits until a person has released or refused it
     reviews/        what people decided about that, signed
@@ -17,6 +19,7 @@ The folder of a site:
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -31,12 +34,15 @@ from modelward.errors import (
     BadUpdate,
     BudgetExceeded,
     GateRefused,
+    HeldForReview,
     MaskingFailed,
 )
+from modelward.gate.cells import coarser
 from modelward.gate.door import Cover, Door
 from modelward.gate.hold import Holding
 from modelward.gate.policy import Policy
 from modelward.gate.rules import UNBOUNDED, Offer, Rule, exchanged, standard
+from modelward.gate.uplink import coded
 from modelward.ledger.circle import Circle
 from modelward.ledger.log import Ledger
 from modelward.ledger.note import Signer
@@ -50,12 +56,18 @@ from modelward.site.kept import Kept
 from modelward.site.keys import signing_key
 from modelward.site.looking import Looking
 from modelward.site.masking import Masking
+from modelward.site.overlaps import Overlaps
 from modelward.site.reviews import Reviews
 from modelward.site.sent import Sent
 from modelward.site.snapshot import CohortFacts, cohort_digest, facts_of
 from modelward.site.spending import Booked, Spending, require_unit
 from modelward.site.task_model import model_of
 from modelward.study.answers import answer_to
+from modelward.study.own import residual_schema
+
+SIMULATED = Policy(min_cell=1)
+"""The policy of a simulated hospital: the standard one, but for small cells, which are shown
+to whoever holds all rows anyway."""
 
 
 def now() -> datetime:
@@ -151,7 +163,7 @@ class Hospital:
     Args:
         folder: The site's folder, with `dataset.toml` in it.
         name: The name it is registered under.
-        policy: What it allows to leave.
+        policy: What it allows to leave; `SIMULATED` if absent.
         clock: The time of ledger entries; no result depends on it.
         trainer: Who computes; in this process if absent.
         inspector: Who looks at offers with the data at hand; nobody if absent, as in a
@@ -168,7 +180,7 @@ class Hospital:
         trainer: Trainer | None = None,
         inspector: Inspector | None = None,
     ) -> None:
-        self.folder, self.name, self.policy = folder, name, policy or Policy()
+        self.folder, self.name, self.policy = folder, name, policy or SIMULATED
         key = signing_key(folder / "site.key")
         signer = Signer(f"modelward/{name}", key)
         self.ledger = Ledger.open(
@@ -182,10 +194,12 @@ class Hospital:
         self._masking = Masking(folder / "masks", self.door)
         self._studies: dict[str, Study] = {}
         self.kept = Kept(folder / "kept", self.ledger)
+        self._left_out = Kept(folder / "left-out", self.ledger, residual_schema)
         self.trainer = trainer or DirectTrainer(folder, name)
         self._looking = None
         if inspector is not None:
             self._looking = Looking(inspector, folder, key, self.policy.leakage)
+        self._overlaps = Overlaps(folder, self.policy.min_cell)
         self._sent = Sent(self.ledger, clock)
         self.spending = Spending(
             folder,
@@ -247,6 +261,23 @@ class Hospital:
             return self.decide(task, lambda: self._compute(task, study, models), models=models)
         return self.door.decided(task) or self._answer_privately(task, study, models)
 
+    def released(self, question: Task) -> tuple[str, int] | None:
+        """Return what left here for the sum of `question`: its hash, and its units.
+
+        None if nothing did, or if it waits for a person: what waits went into no sum. Behind
+        masks it is the hash of the masked words, and no number of units.
+        """
+        if self.study_of(question).privacy.aggregation is not None:
+            sha256 = self._masking.sent(question)
+            return None if sha256 is None else (sha256, 0)
+        try:
+            answer = self.door.decided(question)
+        except HeldForReview:
+            return None
+        if not isinstance(answer, Release):
+            return None
+        return answer.artifact.card.sha256, answer.artifact.card.patients
+
     def _answer_privately(self, task: Task, study: Study, models: Store) -> Answer:
         """Book what the task does to patients, then compute; refuse what they cannot afford."""
         facts = self.trainer.facts(study)
@@ -302,9 +333,32 @@ class Hospital:
         return self._through_the_door(
             task,
             lambda: replace(self._offer(task, study, computed(), models), privacy=privacy),
-            standard(study, self.policy),
-            cover=None if task.phase is None else self._masking.keys,
+            self._rules(study),
+            cover=self._cover(task, study),
         )
+
+    def _rules(self, study: Study) -> Rule:
+        """Return what an answer must satisfy; where data are inspected, overlaps as well."""
+        judged = standard(study, self.policy)
+        if self._looking is None:
+            return judged
+
+        def rule(offer: Offer) -> tuple[Finding, ...]:
+            return judged(offer) or self._overlaps.objections(
+                offer, study, lambda: self.trainer.facts(study)
+            )
+
+        return rule
+
+    def _cover(self, task: Task, study: Study) -> Cover | None:
+        """Return what makes an answer leave in another form than it is judged in."""
+        if task.phase is not None:
+            return self._masking.keys
+        if study.plan.uplink is None or task.kind != "train":
+            return None
+        before = self._left_out.before(study, task)
+        keep = partial(self._left_out.put, study, task)
+        return partial(coded, study, self.name, before, keep)
 
     def _exchange(self, task: Task, study: Study, models: Store) -> Answer:
         """Answer one of the exchanges that follow when an answer was judged and stays here."""
@@ -346,13 +400,14 @@ class Hospital:
         self, task: Task, study: Study, computed: Computed, models: Store | None
     ) -> Offer:
         kind, schema = answer_to(study, task.kind)
+        tensors = coarser(study, computed.tensors, self.policy.min_cell)
         look = None
         if self._looking is not None and models is not None:
-            look = self._looking.at(task, study, computed.tensors, models)
+            look = self._looking.at(task, study, tensors, models)
         return Offer(
             task=task,
             kind=kind,
-            tensors=computed.tensors,
+            tensors=tensors,
             patients=computed.patients,
             schema=schema,
             sent_bytes=self._sent.for_study(task.study),

@@ -10,7 +10,9 @@ against the signed study before any data are touched:
     seed     the model of round 1 is the recipe's start for the signed seed, bit for bit
     scaling  figures that federated statistics can give, the same in all rounds
     control  SCAFFOLD's no longer than signed updates can make it, and 0 before round 1
+    crafted  no layer of it has a form that reads records (privacy/leakage/crafted.py)
     step     no further from the last model seen here than the signed bound allows
+    exchange those of a masked sum follow its first one, and are about the same question
 
 What the hub has said of finished rounds is held against tasks in transcripts.py.
 Findings are recorded in the ledger and shown to the operator; the hub learns of a refusal.
@@ -28,24 +30,33 @@ Every update has L2 norm at most `clip`, and so has any weighted mean of updates
     feddyn     (rounds + 1) * clip: h / alpha is the sum of all mean updates so far
     cyclic     clip, as one site's update
     newton     clip: what the study allows one site's update, taken for the whole step
+    sums       `REACH` for the coefficients that sites sum at; the rest of a state asks nothing
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import inf, sqrt
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelward.core.columns import columns
 from modelward.core.study import Study
-from modelward.core.task import Task, TaskKind
+from modelward.core.task import MASK_PHASES, Task, TaskKind
 from modelward.core.verdict import Finding
 from modelward.learn.sgd import learning_rate
-from modelward.study.model import Model, initial
+from modelward.privacy.leakage.crafted import crafted
+from modelward.study.explain import asked_of
+from modelward.study.model import Model, initial, parameter_schema
 from modelward.study.scaling import Scaling
 
 SLACK = 1.0 + 1e-3
 """Room for float32 rounding in the hub's arithmetic."""
+
+REACH = 100.0
+"""L2 norm by which coefficients of scaled columns may move in one round of sums; sums of a
+linear model are the same wherever they are asked, and have no bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +113,13 @@ def task_objections(task: Task, study: Study, seen: Seen) -> tuple[Finding, ...]
     return tuple(found)
 
 
+def exchange_objections(task: Task) -> tuple[Finding, ...]:
+    """Return what speaks against an exchange about a question that was never let in."""
+    if task.phase in {None, MASK_PHASES[0]}:
+        return ()
+    return (_finding("exchange", f"{task.phase} is asked, and no keys were asked for before"),)
+
+
 def model_objections(
     task: Task, model: Model, seen: Seen, before: Model | None
 ) -> tuple[Finding, ...]:
@@ -121,11 +139,15 @@ def model_objections(
     if before is not None and not _same(before.scaling, model.scaling):
         found.append(_finding("scaling", "its scaling is not that of the rounds before"))
     found += _control_objections(task, model)
+    if study.plan.strategy != "sums":  # a state of sums has no layers that see a record
+        schema = parameter_schema(study)
+        forms = crafted(schema.split(model.parameters), schema.split(start.parameters))
+        found += [_finding("crafted", each) for each in forms]
     reference, rounds = (start, age(task)) if before is None else (before, age(task))
     if before is not None and seen.age is not None:
         rounds -= seen.age
     moved = float(
-        np.linalg.norm(np.subtract(model.parameters, reference.parameters, dtype="f8"))
+        np.linalg.norm(np.subtract(_asked_at(model), _asked_at(reference), dtype="f8"))
     )
     bound = rounds * largest_step(study, model.parameters.size) * SLACK
     if not moved <= bound:  # NaN fails too
@@ -145,16 +167,22 @@ def expected_kinds(study: Study) -> frozenset[TaskKind]:
 
 def trains(study: Study) -> TaskKind:
     """Return the kind of task that a study's rounds ask."""
-    return "newton" if study.plan.strategy == "newton" else "train"
+    return asked_of(study)
 
 
 def largest_step(study: Study, size: int) -> float:
     """Return the L2 norm that the model of `size` parameters may move by in one round."""
     clip, server = study.privacy.clip, study.plan.server
-    if study.plan.strategy in {"newton", "fednova", "cyclic"}:
-        return clip
-    if study.plan.strategy == "feddyn":
-        return (study.plan.rounds + 1) * clip
+    linear = study.recipe.options.get("family") == "linear"
+    plain = {
+        "newton": clip,
+        "fednova": clip,
+        "cyclic": clip,
+        "feddyn": (study.plan.rounds + 1) * clip,
+        "sums": inf if linear else REACH,
+    }
+    if study.plan.strategy in plain:
+        return plain[study.plan.strategy]
     if server.name == "momentum":
         return server.lr * clip / (1.0 - server.momentum)
     if server.name == "adam":
@@ -166,6 +194,14 @@ def largest_step(study: Study, size: int) -> float:
     if server.name in {"yogi", "adagrad"}:
         return server.lr * clip / server.epsilon
     return server.lr * clip
+
+
+def _asked_at(model: Model) -> NDArray[Any]:
+    """Return the part of a model that an answer depends on."""
+    if model.study.plan.strategy != "sums":
+        return model.parameters
+    named = parameter_schema(model.study).split(model.parameters)
+    return named.get("beta", np.zeros(0))
 
 
 def _scaling_objections(study: Study, scaling: Scaling | None) -> tuple[Finding, ...]:

@@ -1,6 +1,7 @@
 """What a site keeps of its own between the rounds of a study; it is sent to nobody.
 
-    SITE/kept/STUDY/ROUND-TASK.safetensors     controls, own layers, own model (study/own.py)
+    SITE/kept/STUDY/ROUND-TASK.safetensors      controls, own layers, own model (study/own.py)
+    SITE/left-out/STUDY/ROUND-TASK.safetensors  what coded updates left out (gate/uplink.py)
 
 Written whole before the gate decides, and named by the task that is decided: what counts is
 the newest whose task the ledger says was released. So a site that was killed anywhere, or
@@ -11,7 +12,7 @@ Own layers belong to the round of the model that is kept in the end, so they are
 rounds; everything else for the last two.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -20,7 +21,7 @@ from modelward.artifact import bundle
 from modelward.core.canonical import Json
 from modelward.core.study import Study
 from modelward.core.task import Task
-from modelward.core.tensors import Tensors
+from modelward.core.tensors import Schema, Tensors
 from modelward.errors import StorageError
 from modelward.study.own import LAYERS, kept_schema
 
@@ -45,10 +46,16 @@ class Kept:
     Args:
         folder: `SITE/kept`; made when something is first kept.
         ledger: The site's ledger.
+        schema_of: What is kept of a study; None if nothing is.
     """
 
-    def __init__(self, folder: Path, ledger: Decisions) -> None:
-        self._folder, self._ledger = folder, ledger
+    def __init__(
+        self,
+        folder: Path,
+        ledger: Decisions,
+        schema_of: Callable[[Study], Schema | None] = kept_schema,
+    ) -> None:
+        self._folder, self._ledger, self._schema_of = folder, ledger, schema_of
 
     def before(self, study: Study, task: Task) -> Tensors:
         """Return what the site has kept when it answers `task`; empty before its first round.
@@ -57,7 +64,7 @@ class Kept:
             StorageError: If it released a round and what it kept of that is gone.
             BadArtifact: If the file is damaged.
         """
-        schema = kept_schema(study)
+        schema = self._schema_of(study)
         if schema is None or task.kind not in {"train", "evaluate"}:
             return {}
         last = task.round_no if task.kind == "evaluate" else task.round_no - 1
@@ -69,7 +76,7 @@ class Kept:
             raise StorageError(
                 f"what this site kept of study {study.id!r} is not in {self._folder}",
                 why="going on without it would train another model than was begun",
-                remedy="restore the folder kept/ from the backup that the ledger came from",
+                remedy="restore the folder from the backup that the ledger came from",
             )
         return {}
 
@@ -80,7 +87,7 @@ class Kept:
             StorageError: If it cannot be written.
             BadArtifact: If it is not what the study keeps.
         """
-        schema = kept_schema(study)
+        schema = self._schema_of(study)
         if schema is None:
             return
         folder = self._folder / study.sha256

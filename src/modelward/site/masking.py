@@ -20,7 +20,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from modelward.artifact.store import Store
+from modelward.artifact import bundle
+from modelward.artifact.store import Store, measure
 from modelward.core.canonical import Json
 from modelward.core.study import Study
 from modelward.core.task import MASK_PHASES, MaskPhase, Task
@@ -31,13 +32,17 @@ from modelward.gate.rules import Offer
 from modelward.privacy.masks import exchange, site
 from modelward.privacy.masks.grid import Words
 from modelward.privacy.masks.journal import FileJournal
-from modelward.privacy.masks.messages import Advert, FromSite, ToSite
+from modelward.privacy.masks.messages import Advert, FromSite, Masked, ToSite
 from modelward.privacy.masks.seat import Seat
 from modelward.privacy.masks.session import Session
 from modelward.privacy.masks.words import answer_words
 from modelward.study.answers import answer_to
+from modelward.study.groups import group_of
 
 ENTROPY_BYTES = 32
+
+SENT = "words"
+"""What the journal keeps of a question besides decisions: the hash of the masked words."""
 
 BEHIND_MASKS: Mapping[str, str | int | float] = {"mechanism": "masks"}
 """The privacy event of an exchange; that of the answer is in the entry that judged it."""
@@ -57,11 +62,16 @@ class Masking:
     ) -> None:
         self._folder, self._door, self._entropy = folder, door, entropy
         self._rosters: dict[str, dict[str, str]] = {}
+        self._groups: dict[str, tuple[str, ...]] = {}
         self._states: dict[str, site.State] = {}
 
     def pin(self, study: Study, roster: Mapping[str, str]) -> None:
-        """Sum answers to `study` with these sites only: name -> raw public key, hex."""
+        """Sum answers to `study` with these sites only: name -> raw public key, hex.
+
+        Where the study has groups (study/groups.py), with those of this site's group.
+        """
         self._rosters[study.sha256] = dict(roster)
+        self._groups[study.sha256] = group_of(study, roster, self._door.site)
 
     def keys(self, judged: Offer) -> Offer:
         """Return what leaves in place of an answer that was judged: keys of this question.
@@ -73,9 +83,7 @@ class Masking:
             StorageError: If the answer cannot be kept.
         """
         session = self._session(judged.asked, judged.schema)
-        words = answer_words(
-            judged.tensors, judged.schema, judged.patients, len(session.roster)
-        )
+        words = self._words(judged)
         Store(self._folder).put(judged.tensors, judged.schema)
         state, advert = self._begin(session, judged.asked, words)
         self._states = {judged.asked.question.id: state}  # of one question at a time
@@ -114,21 +122,30 @@ class Masking:
             state = self._again(session, judged, messages[:-1])
         state, said = site.step(state, messages[-1])
         self._states = {task.question.id: state}
-        return _in_place(judged, session, said)
+        offer = _in_place(judged, session, said)
+        if isinstance(said, Masked):
+            words = measure(bundle.encode(offer.tensors, offer.schema))[0]
+            self._journal(task).once(SENT, words.encode())
+        return offer
+
+    def sent(self, question: Task) -> str | None:
+        """Return the SHA-256 of the masked words that this site gave; None if it gave none."""
+        kept = self._journal(question).kept(SENT)
+        return None if kept is None else kept.decode()
+
+    def _journal(self, task: Task) -> FileJournal:
+        return FileJournal.of(self._folder, task.question)
 
     def _again(self, session: Session, judged: Offer, told: tuple[ToSite, ...]) -> site.State:
         """Return the state in which this site stood after it was `told` so much."""
-        words = answer_words(
-            judged.tensors, judged.schema, judged.patients, len(session.roster)
-        )
+        words = self._words(judged)
         state, _ = self._begin(session, judged.asked, words)
         for message in told:
             state, _ = site.step(state, message)
         return state
 
     def _begin(self, session: Session, task: Task, words: Words) -> tuple[site.State, Advert]:
-        journal = FileJournal.of(self._folder, task.question)
-        seat = Seat(session, self._door.site, self._door.key, words, journal)
+        seat = Seat(session, self._door.site, self._door.key, words, self._journal(task))
         return site.begin(seat, self._entropy(ENTROPY_BYTES))
 
     def _judged(self, task: Task) -> Mapping[str, Json]:
@@ -142,8 +159,16 @@ class Masking:
             )
         return entry
 
+    def _words(self, judged: Offer) -> Words:
+        """Return an answer as words, of which every site's can be added without wrapping."""
+        sites = len(self._rosters.get(judged.asked.study, {}))
+        return answer_words(judged.tensors, judged.schema, judged.patients, sites)
+
     def _session(self, task: Task, schema: Schema) -> Session:
-        return exchange.session_of(task.question, schema, self._rosters.get(task.study, {}))
+        """Return the session of this site's group; with a single group, of the roster."""
+        roster = self._rosters.get(task.study, {})
+        group = self._groups.get(task.study, ())
+        return exchange.session_of(task.question, schema, {n: roster[n] for n in group})
 
 
 def _phase_of(task: Task) -> MaskPhase:

@@ -15,7 +15,6 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from modelward import durable
-from modelward.artifact import review
 from modelward.artifact.card import fingerprint
 from modelward.artifact.review import Review, Ruling
 from modelward.core.canonical import canonical_bytes, parse_strict
@@ -91,18 +90,15 @@ class Reviews:
                 why="a decision is about exactly one artifact, and is made once",
                 remedy="list what waits with: modelward site holds SITE",
             )
-        made = review.sign(
-            Review(
-                word=word,
-                task=fitting[0].card.task,
-                card=fitting[0].sha256,
-                site=self._site,
-                person=name,
-                time=now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-                reason=reason,
-            ),
-            key,
-        )
+        made = Review(
+            word=word,
+            task=fitting[0].card.task,
+            card=fitting[0].sha256,
+            site=self._site,
+            person=name,
+            time=now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            reason=reason,
+        ).signed(key)
         durable.make_folder(self._folder)
         durable.write_whole(self._path(made.task), canonical_bytes(made.body()))
         return made
@@ -117,7 +113,7 @@ class Reviews:
         if not path.exists():
             return None
         try:
-            found = review.read(parse_strict(path.read_bytes(), what="review"))
+            found = Review.read(parse_strict(path.read_bytes(), what="review"))
         except (MessageRefused, BadArtifact) as error:
             raise _broken(path, error.what) from error
         if (found.site, found.task, found.card) != (self._site, held.card.task, held.sha256):

@@ -12,6 +12,7 @@ the snapshot is whole.
 """
 
 import hmac
+import mmap
 import os
 from dataclasses import dataclass
 from hashlib import sha256
@@ -140,13 +141,19 @@ def read_snapshot(where: Path, digest: str) -> tuple[Study, Cohort]:
     """
     try:
         study = from_json((where / "study.json").read_bytes())
-        raw = (where / "cohort.safetensors").read_bytes()
+        raw = _mapped(where / "cohort.safetensors")
         tensors = bundle.parse_any(raw)
-    except (OSError, BadArtifact) as error:
+    except (OSError, ValueError, BadArtifact) as error:
         raise _refuse(f"the snapshot cannot be read: {error}") from error
     if sha256(raw).hexdigest() != digest:
         raise _refuse("the snapshot is not the one that was extracted")
     return study, _cohort(tensors, study)
+
+
+def _mapped(path: Path) -> memoryview:
+    """Return the bytes of a file without reading them: pages come when they are used."""
+    with path.open("rb") as stream:
+        return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def read_facts(folder: Path, study: str) -> CohortFacts | None:
@@ -192,11 +199,13 @@ def _tensors(cohort: Cohort) -> Tensors:
     if not len(cohort.y):
         return {}
     owner = {} if cohort.owner is None else {"owner": cohort.owner}
+    amount = {} if cohort.amount is None else {"amount": cohort.amount}
     return {
         "x": np.ascontiguousarray(cohort.x),
         "y": cohort.y.astype(np.uint8),
         "folds": cohort.folds.astype(np.uint8),
         **owner,
+        **amount,
     }
 
 
@@ -209,6 +218,7 @@ def _cohort(tensors: Tensors, study: Study) -> Cohort:
         y=tensors["y"].astype(np.int8),
         folds=tensors["folds"].astype(np.int8),
         owner=tensors.get("owner"),
+        amount=tensors.get("amount"),
     )
 
 

@@ -152,6 +152,17 @@ class Spending:
                 closed.append(booking.reservation)
         return closed
 
+    def miss(self, alarm: str, by: str, spent: float | None) -> None:
+        """Take `spent` as spent of every patient, for entries that this ledger has lost.
+
+        Args:
+            alarm: Id of the alarm that was settled.
+            by: Who settled it, when and why.
+            spent: Epsilon that the persons answer for; the whole lifetime ceiling if None.
+        """
+        epsilon = self._ceilings.lifetime if spent is None else spent
+        self._append("gap", {"alarm": alarm, "by": by, "spent": {"epsilon": epsilon}})
+
     def _reserve(self, study: Study, task: Task, name: str, facts: CohortFacts) -> Booking:
         """Reserve the whole study for the patients of the task's group."""
         group = GROUP[task.kind]

@@ -25,12 +25,13 @@ from modelward.study.own import kept_schema
 
 def in_groups(study: Study, sites: int) -> bool:
     """Return whether `sites` sites of a simulation of `study` train in groups."""
-    path = numeric_path(recipe(study.recipe), inputs(study), sites)
     plan = study.plan
     alone = study.privacy.dp is not None or study.privacy.aggregation is not None
     alone = alone or plan.local is not None or plan.label_skew == "class-weights"
     alone = alone or kept_schema(study) is not None
-    return plan.strategy == "fedavg" and not alone and path != SITE_BY_SITE
+    if alone or plan.strategy != "fedavg":
+        return False
+    return numeric_path(recipe(study.recipe), inputs(study), sites) != SITE_BY_SITE
 
 
 def answer_together(

@@ -9,6 +9,7 @@ from modelward.core.columns import summed_columns
 from modelward.core.study import Study
 from modelward.core.task import TaskKind
 from modelward.core.tensors import Schema, TensorSpec
+from modelward.recipes.catalogue import analysis
 from modelward.study.model import parameter_schema
 from modelward.study.own import update_schema
 from modelward.study.scaling import sums_schema
@@ -34,7 +35,13 @@ def answer_to(study: Study, kind: TaskKind) -> tuple[ArtifactKind, Schema]:
     - train: local minus global parameters, float32, without a site's own layers
     - evaluate: `counts` [2, score_bins(study)], validation units per bin of predicted
       probability, negatives in row 0 and positives in row 1
+    - sums: what the statistical recipe asks; nothing where the study has none
     """
+    sums = study.plan.strategy == "sums"
+    if kind == "sums":
+        return "statistics", analysis(study.recipe).asked(study) if sums else Schema.of()
+    if sums and kind in {"train", "newton"}:
+        return "update", Schema.of()
     if kind == "train":
         return "update", update_schema(study)
     if kind == "newton":

@@ -15,12 +15,16 @@ from modelward.core.features import (
     Feature,
     ImageFeature,
     NumberFeature,
-    Outcome,
     Target,
+    TimeToEventTarget,
+    time_of,
 )
 from modelward.core.study import Study
 
-UNTRAINED = "no recipe here trains it yet; a boolean target, or `above` on a number, is trained"
+UNTRAINED = (
+    "no recipe here trains it: use a boolean target, `above` on a number, or a statistical "
+    "recipe with plan.strategy 'sums'"
+)
 
 
 def data_faults(study: Study) -> list[Fault]:
@@ -30,12 +34,17 @@ def data_faults(study: Study) -> list[Fault]:
         *_cohort_faults(study),
         *(fault for name, f in study.features.items() for fault in _feature_faults(name, f)),
         *_anchor_faults(study),
-        *_target_faults(f"target.{study.target_name}", study.outcome),
+        *_target_faults(study),
     ]
 
 
 def _name_faults(study: Study) -> Iterator[Fault]:
     taken = {*study.features, study.target_name}
+    if isinstance(study.outcome, TimeToEventTarget):
+        if time_of(study.target_name) in study.features:
+            key = f"features.{time_of(study.target_name)}"
+            yield Fault(key, "is the name of the target's time")
+        taken.add(time_of(study.target_name))
     groups: Mapping[str, Mapping[str, object]] = {
         "all": study.cohort.required,
         "any": study.cohort.alternatives,
@@ -98,9 +107,11 @@ def _substance(unit: str) -> bool:
     return "mol" in dimension or ("g" in dimension and "s" not in dimension)
 
 
-def _target_faults(key: str, outcome: Outcome) -> Iterator[Fault]:
+def _target_faults(study: Study) -> Iterator[Fault]:
+    key, outcome = f"target.{study.target_name}", study.outcome
     if not isinstance(outcome, Target):
-        yield Fault(f"{key}.type", f"{outcome.type!r} can be written down, but {UNTRAINED}")
+        if study.plan.strategy != "sums":
+            yield Fault(f"{key}.type", f"{outcome.type!r} can be written down, but {UNTRAINED}")
         return
     if outcome.pick in {"min", "max"} and outcome.above is None:
         yield Fault(f"{key}.pick", f"{outcome.pick!r} is of numbers, and `above` is missing")

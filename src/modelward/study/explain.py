@@ -7,6 +7,7 @@ from modelward.core.tensors import Schema
 from modelward.study.agreement import Agreement
 from modelward.study.answers import answer_to
 from modelward.study.asked import cohort_lines, feature_words
+from modelward.study.groups import hub_sees, sizes
 from modelward.study.method import method, own_lines
 from modelward.study.model import parameter_schema
 
@@ -17,7 +18,8 @@ MOST_MASKED = 64
 def explain(study: Study) -> str:
     """Return what the study asks, computes and sends, in about twenty lines."""
     about, plan = study.study, study.plan
-    update = answer_to(study, "newton" if plan.strategy == "newton" else "train")[1]
+    exact = plan.strategy != "fedavg"
+    update = answer_to(study, asked_of(study))[1]
     parts = [
         f"{about.id} version {about.version}: {about.purpose}",
         f"hash {study.sha256}",
@@ -32,15 +34,10 @@ def explain(study: Study) -> str:
         "Features:",
         *(f"  {name}: {feature_words(feature)}" for name, feature in study.features.items()),
         "",
-        f"Trained: {study.recipe.name} with {parameter_schema(study).size:,} parameters, "
-        f"{method(study)}, at most {plan.rounds} rounds.",
+        f"{_made(study)}, {method(study)}, at most {plan.rounds} rounds.",
         f"Leaves a site each round: {update.nbytes:,} bytes of "
-        + ("sums over patients." if plan.strategy == "newton" else "parameter differences,")
-        + (
-            ""
-            if plan.strategy == "newton"
-            else f" scaled down to an L2 norm of {study.privacy.clip:g}."
-        )
+        + ("sums over patients." if exact else "parameter differences,")
+        + ("" if exact else f" scaled down to an L2 norm of {study.privacy.clip:g}.")
         + " A short header names them.",
         *own_lines(study),
         _before(study),
@@ -96,14 +93,14 @@ def most_bytes(study: Study, sites: int | None = None) -> tuple[int, int]:
         study: The study.
         sites: Sites of the roster; as many as a masked sum may have if absent.
     """
-    asked: list[TaskKind] = ["newton" if study.plan.strategy == "newton" else "train"]
+    asked: list[TaskKind] = [asked_of(study)]
     if study.stop.metric:
         asked.append("evaluate")
     if study.privacy.aggregation is None:
         once = answer_to(study, "statistics")[1].nbytes
         each = sum(answer_to(study, kind)[1].nbytes for kind in asked)
         return once + study.plan.rounds * each, 1 + study.plan.rounds * len(asked)
-    number = sites or len(study.sites.names) or MOST_MASKED
+    number = max(sizes(study, sites or len(study.sites.names) or MOST_MASKED))
     once = masked_bytes(answer_to(study, "statistics")[1], number)
     each = sum(masked_bytes(answer_to(study, kind)[1], number) for kind in asked)
     exchanges = len(MASK_PHASES)
@@ -151,12 +148,11 @@ def masking_terms(study: Study) -> list[str]:
     """Return what is summed behind masks, in a paragraph; nothing where answers are open."""
     if study.privacy.aggregation is None:
         return []
+    sites = len(study.sites.names) or study.sites.minimum
     return [
-        "Summed behind masks: every answer above leaves in five exchanges. The hub sees the "
-        "sum over the sites of a round, at least three and more than two thirds of the roster, "
-        "and their patients together; it does not see the answer of one site, or how many "
-        "patients it has. What a sum tells about one patient is not bounded by masks. With "
-        "three sites, two that pool what they know see the third. Words behind masks are "
+        "Summed behind masks: every answer above leaves in five exchanges. "
+        f"{hub_sees(study, sites)} These figures are for {sites} sites. "
+        "What a sum tells about one patient is not bounded by masks. Words behind masks are "
         f"longer, and shares come on top: at most {most_bytes(study)[0]:,} bytes leave a site."
     ]
 
@@ -181,3 +177,15 @@ def _before(study: Study) -> str:
         return "Before the first round: the number of units; columns are scaled by ranges."
     noised = ", noised," if study.privacy.dp else ""
     return f"Before the first round: sums over {len(listed)} columns{noised}, for scaling."
+
+
+def asked_of(study: Study) -> TaskKind:
+    """Return the kind of task that a study's rounds ask."""
+    kinds: dict[str, TaskKind] = {"newton": "newton", "sums": "sums"}
+    return kinds.get(study.plan.strategy, "train")
+
+
+def _made(study: Study) -> str:
+    if study.plan.strategy == "sums":
+        return f"Computed: {study.recipe.name}"
+    return f"Trained: {study.recipe.name} with {parameter_schema(study).size:,} parameters"

@@ -8,6 +8,7 @@ from modelward.study.own import kept_schema
 _STRATEGIES = {
     "fedavg": "averaged local training",
     "newton": "exact Newton steps on sums over all sites",
+    "sums": "from exact sums over all sites",
     "scaffold": "averaged local training, corrected for each site's drift (SCAFFOLD)",
     "fednova": "local training, averaged as if all sites made equally many steps (FedNova)",
     "feddyn": "averaged local training towards objectives with one optimum (FedDyn)",
@@ -30,7 +31,7 @@ def method(study: Study) -> str:
 
 
 def own_lines(study: Study) -> list[str]:
-    """Return what a site has of its own and keeps, in sentences; none if nothing."""
+    """Return what a site keeps, and in what form updates leave, in sentences."""
     lines = []
     personal, kept = study.plan.personal, kept_schema(study)
     if personal is not None:
@@ -39,6 +40,12 @@ def own_lines(study: Study) -> list[str]:
         lines.append(
             f"Kept at a site between rounds, and sent to nobody: {kept.nbytes:,} bytes of "
             f"{', '.join(spec.name for spec in kept)}."
+        )
+    if study.plan.uplink is not None:
+        packed = ", packed" if study.plan.uplink.packed else ""
+        lines.append(
+            f"Updates leave as {study.plan.uplink.codec}{packed}, in fewer bytes than stated, "
+            "once the gate has judged them plain."
         )
     if personal is not None and study.privacy.dp is not None:
         lines.append("The bound on privacy is about what leaves; a site's own model has none.")

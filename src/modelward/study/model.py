@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from modelward.core.columns import columns, inputs
 from modelward.core.study import Study
 from modelward.core.tensors import NUMPY, FlatF32, Schema, Tensors, TensorSpec
-from modelward.recipes.catalogue import recipe
+from modelward.recipes.catalogue import analysis, recipe
 from modelward.study.scaling import Scaling
 
 
@@ -24,7 +24,8 @@ class Model:
 
     Attributes:
         study: The study it belongs to.
-        parameters: All trainable values in schema order; float64 for `newton`, else float32.
+        parameters: All trainable values in schema order, or the state of a statistical recipe;
+            float64 for `newton` and `sums`, else float32.
         scaling: Frozen scaling of the columns; None for images.
         control: What SCAFFOLD's hub tells the sites, [size]; None for other strategies.
         kept: What this site kept from its last round (own.py); empty elsewhere, and no part
@@ -66,7 +67,12 @@ class Model:
 
 
 def parameter_schema(study: Study) -> Schema:
-    """Return the trainable tensors; float64 when Newton's exactness is asked for."""
+    """Return the trainable tensors; float64 when Newton's exactness is asked for.
+
+    For statistical recipes, the tensors of their state.
+    """
+    if study.plan.strategy == "sums":
+        return analysis(study.recipe).state(study)
     schema = recipe(study.recipe).schema(inputs(study))
     if study.plan.strategy == "newton":
         return Schema.of(*(TensorSpec(s.name, "F64", s.shape) for s in schema))
@@ -85,6 +91,8 @@ def model_schema(study: Study) -> Schema:
 
 def initial(study: Study, scaling: Scaling | None) -> Model:
     """Return the model of round 1: the recipe's start for the study's seed."""
+    if study.plan.strategy == "sums":
+        return Model(study, np.zeros(parameter_schema(study).size, np.float64), scaling)
     start = recipe(study.recipe).initial(inputs(study), study.plan.seed)
     if study.plan.strategy == "newton":
         return Model(study, np.zeros(start.size, np.float64), scaling)

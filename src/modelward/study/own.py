@@ -68,10 +68,24 @@ def widened(study: Study, common: FlatF32) -> FlatF32:
     return whole
 
 
+RESIDUAL = "residual"
+"""What a site's updates left out so far, where only their largest values are sent."""
+
+
+def residual_schema(study: Study) -> Schema | None:
+    """Return what the gatekeeper keeps of updates that it coded; None if nothing."""
+    uplink = study.plan.uplink
+    if uplink is None or uplink.codec != "top-k":
+        return None
+    return Schema.of(TensorSpec(RESIDUAL, "F32", (update_schema(study).size,)))
+
+
 def kept_schema(study: Study) -> Schema | None:
     """Return the tensors that a site keeps from round to round; None if it keeps none."""
-    plan, size = study.plan, recipe(study.recipe).schema(inputs(study)).size
-    specs = []
+    plan, specs = study.plan, []
+    if plan.strategy == "sums":
+        return None
+    size = recipe(study.recipe).schema(inputs(study)).size
     if plan.strategy in {"scaffold", "feddyn"}:
         specs.append(TensorSpec("control", "F32", (size,)))
     if plan.personal is not None and plan.personal.kind in LAYERS:

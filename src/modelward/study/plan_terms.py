@@ -12,6 +12,7 @@
 | label_skew                | yes           | yes, noised  | yes                  |
 | personal: fine-tune, ditto, head, norms | yes | yes     | yes                  |
 | personal: apfl, head-first | yes          | no           | yes                  |
+| uplink                    | yes           | yes          | no                   |
 """
 
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ READS_WEIGHTS = frozenset({"logistic", "mlp", "cnn"})
 
 def plan_faults(study: Study) -> list[Fault]:
     """Return what of `[plan]` cannot go together; empty if nothing."""
-    faults = [*_strategy(study), *_local(study), *_personal(study)]
+    faults = [*_strategy(study), *_local(study), *_personal(study), *_uplink(study)]
     plan = study.plan
     if plan.label_skew == "class-weights" and study.recipe.name not in READS_WEIGHTS:
         listed = ", ".join(sorted(READS_WEIGHTS))
@@ -113,6 +114,21 @@ def _personal(study: Study) -> Iterator[Fault]:
         says = "its own steps go between the noised ones; 'ditto' and 'head' keep apart"
         yield Fault(key, says)
     yield from _unread(personal)
+
+
+def _uplink(study: Study) -> Iterator[Fault]:
+    uplink, key = study.plan.uplink, "plan.uplink"
+    if uplink is None:
+        return
+    if study.plan.strategy == "newton":
+        yield Fault(key, "'newton' sends exact sums, and a code would round them")
+    if study.plan.strategy in {"scaffold", "feddyn"}:
+        says = "controls are made of the update as it was trained, and a code changes it"
+        yield Fault(key, f"{study.plan.strategy!r}: {says}")
+    if study.privacy.aggregation is not None:
+        yield Fault(key, "behind masks every value is 8 random bytes, and no code is shorter")
+    if uplink.share is not None and uplink.codec != "top-k":
+        yield Fault("plan.uplink.share", "only codec = 'top-k' reads it")
 
 
 def _unread(personal: Personal) -> Iterator[Fault]:

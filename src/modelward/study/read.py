@@ -5,22 +5,26 @@ are reported together; when there are none, faults of meaning (agreements betwee
 reported together. What a recipe's options may be is the recipe's business.
 """
 
-import json
-import tomllib
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from modelward.core import toml_text
+from modelward.core.canonical import parse_strict
 from modelward.core.columns import columns
 from modelward.core.faults import Fault, from_validation, lines
 from modelward.core.features import ImageFeature
 from modelward.core.study import Robust, Study
-from modelward.errors import StudyFileError
-from modelward.recipes.catalogue import option_faults
+from modelward.errors import BadArtifact, StudyFileError
+from modelward.recipes.catalogue import analysis, is_analysis, option_faults
 from modelward.study.data_terms import data_faults
+from modelward.study.groups import FEWEST_GROUPED, SMALLEST_GROUP
 from modelward.study.plan_terms import plan_faults
+
+READ_IMAGES = frozenset({"cnn", "scattering"})
+"""Recipes that take images."""
 
 FEWEST_MASKED = 3
 """Of two sites that are summed, each sees the other."""
@@ -33,7 +37,8 @@ def read(path: str | PathLike[str]) -> Study:
         StudyFileError: With every fault found, if the file cannot be used as written.
     """
     try:
-        text = Path(path).read_bytes().decode("utf-8")
+        with Path(path).open("rb") as file:
+            text = file.read(toml_text.MAX_BYTES + 1).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise StudyFileError(
             f"{path} cannot be read: {getattr(error, 'strerror', None) or error}",
@@ -50,12 +55,11 @@ def parse(text: str, *, file: str = "study.toml") -> Study:
         StudyFileError: With every fault found, if the text cannot be used as written.
     """
     try:
-        table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise _refuse(file, [Fault("", f"not TOML: {error}")]) from error
-    try:
         # Through JSON, because TOML arrays are lists and the strict model wants tuples.
-        study = Study.model_validate_json(json.dumps(table, default=str), strict=True)
+        table = toml_text.to_json(text.encode("utf-8", "surrogatepass"))
+        study = Study.model_validate_json(table, strict=True)
+    except toml_text.NotToml as error:
+        raise _refuse(file, [Fault("", f"not TOML: {error}")]) from error
     except ValidationError as error:
         raise _refuse(file, from_validation(error, Study)) from error
     faults = meaning(study)
@@ -71,10 +75,12 @@ def from_json(raw: bytes) -> Study:
         StudyFileError: If it is not one.
     """
     try:
-        study = Study.model_validate_json(raw, strict=True)
+        parse_strict(raw, what="stored study")
+        return Study.model_validate_json(raw, strict=True)
     except ValidationError as error:
         raise _refuse("stored study", from_validation(error, Study)) from error
-    return study
+    except BadArtifact as error:
+        raise _refuse("stored study", [Fault("", error.what)]) from error
 
 
 def json_schema() -> dict[str, Any]:
@@ -96,7 +102,7 @@ def meaning(study: Study) -> list[Fault]:
         faults.append(Fault(f"target.{study.target_name}", "the target cannot be a feature"))
     if not images and not columns(study):
         faults.append(Fault("features", "no column is left"))
-    faults += data_faults(study) + _plan_faults(study)
+    faults += data_faults(study) + _plan_faults(study) + _sums_faults(study)
     faults += _privacy_faults(study) + _masking_faults(study)
     if study.sites.names and len(study.sites.names) < study.sites.minimum:
         faults.append(Fault("sites.minimum", f"more than the {len(study.sites.names)} names"))
@@ -114,10 +120,11 @@ def _plan_faults(study: Study) -> list[Fault]:
         faults.append(
             Fault("plan.strategy", "'newton' is exact for the recipe 'logistic' only")
         )
-    if study.image is not None and study.recipe.name != "cnn":
-        faults.append(Fault("recipe.name", f"{study.recipe.name!r} reads tables, not images"))
-    if study.image is None and study.recipe.name == "cnn":
-        faults.append(Fault("recipe.name", "'cnn' reads images, the features are a table"))
+    named, of_images = study.recipe.name, study.recipe.name in READ_IMAGES
+    if study.image is not None and not of_images:
+        faults.append(Fault("recipe.name", f"{named!r} reads tables, not images"))
+    if study.image is None and of_images:
+        faults.append(Fault("recipe.name", f"{named!r} reads images, the features are a table"))
     if newton and study.stop.metric is not None:
         faults.append(Fault("stop.metric", "'newton' stops when the coefficients stand still"))
     if study.stop.metric is not None and plan.validation == 0 and study.image is None:
@@ -126,6 +133,28 @@ def _plan_faults(study: Study) -> list[Fault]:
         faults += _robust_faults(study, plan.robust)
     if plan.validation + plan.test >= 1:
         faults.append(Fault("plan.test", "nothing would be left to train on"))
+    return faults
+
+
+def _sums_faults(study: Study) -> list[Fault]:
+    """Return the faults of a study of sums, or of a statistical recipe that is none."""
+    sums, chosen = study.plan.strategy == "sums", is_analysis(study.recipe)
+    if sums != chosen:
+        says = f"{study.recipe.name!r} is computed from sums: set plan.strategy = 'sums'"
+        if sums:
+            says = f"'sums' is for statistical recipes, and {study.recipe.name!r} is none"
+        return [Fault("plan.strategy", says)]
+    if not sums:
+        return []
+    faults = [] if option_faults(study.recipe) else analysis(study.recipe).faults(study)
+    if study.stop.metric is not None:
+        faults.append(Fault("stop.metric", "'sums' stops by itself"))
+    if study.privacy.dp is not None:
+        faults.append(Fault("privacy.dp", "exact sums have no bound: leave the table out"))
+    if study.plan.robust is not None:
+        faults.append(Fault("plan.robust", "a rule needs updates, and these are sums"))
+    if study.image is not None:
+        faults.append(Fault("recipe.name", f"{study.recipe.name!r} reads tables, not images"))
     return faults
 
 
@@ -147,8 +176,13 @@ def _masking_faults(study: Study) -> list[Fault]:
     if study.privacy.aggregation is None:
         return []
     key, faults = "privacy.aggregation", []
+    if study.privacy.aggregation == "grouped":
+        if study.sites.minimum < FEWEST_GROUPED:
+            says = f"groups need {FEWEST_GROUPED} sites or more: raise it, or use 'secagg'"
+            faults.append(Fault("sites.minimum", says))
+        return faults
     if study.plan.robust is not None:
-        says = "a rule of [plan.robust] compares updates, and masks hide them: choose one"
+        says = "a rule of [plan.robust] compares updates, and masks hide them: use 'grouped'"
         faults.append(Fault(key, says))
     if study.sites.minimum < FEWEST_MASKED:
         says = f"a masked sum has {FEWEST_MASKED} sites or more: raise it"
@@ -162,6 +196,8 @@ def _robust_faults(study: Study, robust: Robust) -> list[Fault]:
             Fault("plan.robust", "'newton' adds sums, and a rule needs updates: use 'fedavg'")
         ]
     needed = 2 * robust.byzantine + 1
+    if study.privacy.aggregation == "grouped":
+        needed *= SMALLEST_GROUP  # one wrong site spoils its group, and groups are compared
     if study.sites.minimum < needed:
         what = f"{robust.byzantine} wrong sites can be outvoted by {needed} sites or more"
         return [Fault("plan.robust.byzantine", f"{what}: raise sites.minimum, or lower it")]

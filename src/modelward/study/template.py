@@ -65,7 +65,8 @@ tolerance = 1e-9                  # newton: done when no coefficient moves furth
 
 [privacy]
 clip = 10.0                       # longest update (L2 norm) that a site sends
-# aggregation = "secagg"          # the hub sees sums only; needs [sites] minimum = 3 or more
+# aggregation = "secagg"          # the hub sees sums only; needs [sites] minimum = 3 or more;
+                                  # "grouped": sums over groups of four or more of 20 sites
 # Differential privacy; needs strategy = "fedavg". See: modelward study plan
 # [privacy.dp]
 # epsilon = 3.0                   # most that all rounds tell about one patient at one site

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from modelward.artifact.card import fingerprint
-from modelward.artifact.decision import Decision, read, sign
+from modelward.artifact.decision import Decision
 from modelward.errors import MessageRefused
 from tests.sites import ADA, BEN
 
@@ -21,9 +21,9 @@ MADE = Decision(
 
 
 def test_a_signed_decision_reads_back():
-    signed = sign(MADE, ADA)
+    signed = MADE.signed(ADA)
 
-    assert read(signed.body()) == signed
+    assert Decision.read(signed.body()) == signed
     assert signed.key == fingerprint(ADA.public_key())
     assert replace(signed, public=MADE.public, signature="") == MADE
 
@@ -44,11 +44,11 @@ def test_a_signed_decision_reads_back():
     ],
 )
 def test_every_altered_field_is_refused(field, value):
-    body = sign(MADE, ADA).body()
+    body = MADE.signed(ADA).body()
     assert field in body
 
     with pytest.raises(MessageRefused):
-        read({**body, field: value})
+        Decision.read({**body, field: value})
 
 
 @pytest.mark.parametrize(
@@ -70,11 +70,11 @@ def test_every_altered_field_is_refused(field, value):
 )
 def test_a_body_of_another_form_is_refused(changes):
     with pytest.raises(MessageRefused):
-        read({**sign(MADE, ADA).body(), **changes})
+        Decision.read({**MADE.signed(ADA).body(), **changes})
 
 
 def test_a_field_less_is_refused():
-    body = sign(MADE, ADA).body()
+    body = MADE.signed(ADA).body()
     for name in list(body):
         with pytest.raises(MessageRefused):
-            read({key: value for key, value in body.items() if key != name})
+            Decision.read({key: value for key, value in body.items() if key != name})

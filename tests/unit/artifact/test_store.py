@@ -63,3 +63,18 @@ def test_an_artifact_needs_its_own_card(tmp_path):
     )
     with pytest.raises(BadArtifact, match="another artifact"):
         store.artifact(digest, "d" * 64)
+
+
+def test_a_bundle_that_a_crash_left_torn_is_written_again(tmp_path):
+    store = Store(tmp_path)
+    digest, length = store.put(TENSORS, SCHEMA)
+    entry = Card(
+        kind="update", study="a" * 64, round_no=1, task="b" * 64, site="va",
+        schema="c" * 64, sha256=digest, nbytes=length, patients=20,
+    )  # fmt: skip
+    store.path(digest).write_bytes(store.path(digest).read_bytes()[:-1])
+
+    store.put_signed(TENSORS, SCHEMA, entry)
+
+    assert store.artifact(digest, "b" * 64).card == entry
+    assert store.path(digest).stat().st_size == length

@@ -36,6 +36,7 @@ def test_every_key_is_read(tmp_path):
         'day_bytes = 3000\n[studies]\nallowed_recipes = ["cnn"]\npurposes = ["Find it"]\n'
         'leads = ["a@b.org"]\n'
         "[privacy]\nepsilon_study = 3.0\nepsilon_lifetime = 6\ndelta = 1e-6\n"
+        'lanes = ["dp"]\n'
         "[leakage]\nmembership = 0.1\ncopies = 4\nsimilarity = 0.99\nevery = 2\n"
         f'[review]\nkinds = ["metrics"]\n[approvers]\n"Dr Ada Byron" = "{"ab" * 32}"\n'
     )
@@ -54,6 +55,7 @@ def test_every_key_is_read(tmp_path):
         epsilon_study=3.0,
         epsilon_lifetime=6.0,
         delta=1e-6,
+        lanes=frozenset({"dp"}),
         leakage=Leakage(membership=0.1, copies=4, similarity=0.99, every=2),
         review=frozenset({"metrics"}),
         isolation="systemd",
@@ -122,7 +124,8 @@ def test_every_bound_changes_the_hash():
         "allowed_recipes": frozenset(),
         "purposes": frozenset(), "leads": frozenset(), "epsilon_study": 1.0,
         "epsilon_lifetime": 1.0, "delta": 1e-9, "leakage": Leakage(every=1),
-        "review": frozenset({"model"}), "isolation": "none", "approvers": {"A": "ab" * 32},
+        "review": frozenset({"model"}), "isolation": "none", "lanes": frozenset({"dp"}),
+        "approvers": {"A": "ab" * 32},
     }  # fmt: skip
     assert set(changed) == set(Policy.__dataclass_fields__)
 

@@ -8,7 +8,8 @@ from modelward.gate.policy import Policy
 from modelward.gate.rules import Offer, standard
 from modelward.gate.terms import clauses, objections, tasks_of
 from modelward.study.answers import answer_to
-from tests.sites import fedavg, newton
+from modelward.study.read import parse
+from tests.sites import FEDAVG, fedavg, newton
 
 TIGHTER = {
     "kind": Policy(kinds=frozenset({"metrics"})),
@@ -16,6 +17,7 @@ TIGHTER = {
     "purpose": Policy(purposes=frozenset({"Find early sepsis"})),
     "lead": Policy(leads=frozenset({"lead@example.org"})),
     "bytes": Policy(study_bytes=1000),
+    "lane": Policy(lanes=frozenset({"dp"})),
     "hold": Policy(review=frozenset({"update"})),
 }
 """Rule -> a policy under which tests/sites.py's study does not pass it."""
@@ -38,7 +40,7 @@ def test_a_study_that_the_policy_does_not_allow_fails_that_rule_and_no_other(rul
     assert clause.remedy
 
 
-@pytest.mark.parametrize("rule", ["kind", "recipe", "purpose", "lead"])
+@pytest.mark.parametrize("rule", ["kind", "recipe", "purpose", "lead", "lane"])
 def test_what_fails_beforehand_is_refused_at_the_door_as_well(rule):
     """Also for a study that was approved before the policy was tightened."""
     study = fedavg()
@@ -79,3 +81,34 @@ def test_the_cohort_is_counted_once_it_is_known():
 def test_the_tasks_follow_from_the_terms():
     assert tasks_of(newton()) == ("statistics", "newton")
     assert tasks_of(fedavg()) == ("statistics", "train", "evaluate")
+
+
+def test_a_private_study_is_held_to_the_ceilings_and_runs_where_nothing_exact_may():
+    private = parse(FEDAVG + "[privacy.dp]\nepsilon = 3\n")
+    strict = Policy(lanes=frozenset({"dp"}), epsilon_study=2.0)
+
+    said = {clause.rule: clause for clause in clauses(private, strict)}
+
+    assert said["lane"].passes
+    assert not said["budget"].passes
+    assert "epsilon 3" in said["budget"].says
+    assert objections(private, strict) == ()
+
+
+def test_what_is_held_cannot_be_masked():
+    masked = parse(
+        FEDAVG.replace(
+            "[stop]", '[privacy]\naggregation = "secagg"\n[sites]\nminimum = 3\n[stop]'
+        )
+    )
+    policy = Policy(review=frozenset({"update"}), approvers={"Dr Ada Byron": "ab" * 32})
+
+    failed = {c.rule for c in clauses(masked, policy) if not c.passes}
+
+    assert failed == {"masks"}
+
+
+def test_every_bound_that_can_be_told_beforehand_is_told():
+    told = {clause.rule for clause in clauses(fedavg(), Policy())}
+
+    assert {"cells", "difference", "copy", "membership", "lane", "masks", "bytes"} <= told

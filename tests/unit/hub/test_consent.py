@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from modelward.artifact.decision import MESSAGE, Decision, Word, sign
+from modelward.artifact.decision import MESSAGE, Decision, Word
 from modelward.artifact.envelope import Envelope, seal
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Refusal
@@ -40,18 +40,15 @@ def letter(
     word: Word, site: str = "a", number: int = 1, agreed: Agreement = AGREED
 ) -> tuple[Envelope, bytes]:
     """Return a site's message with a person's decision, as `unseal` gives it."""
-    made = sign(
-        Decision(
-            word=word,
-            study=agreed.study.sha256,
-            roster=agreed.fingerprint,
-            site=site,
-            number=number,
-            person="Dr Ada Byron",
-            time="2026-11-20T09:30:00Z",
-        ),
-        ADA,
-    )
+    made = Decision(
+        word=word,
+        study=agreed.study.sha256,
+        roster=agreed.fingerprint,
+        site=site,
+        number=number,
+        person="Dr Ada Byron",
+        time="2026-11-20T09:30:00Z",
+    ).signed(ADA)
     envelope = Envelope(
         kind=MESSAGE[word],
         study=made.study,

@@ -21,14 +21,23 @@ from modelward.learn.dp import (
 )
 from modelward.learn.examples import Examples
 from modelward.privacy.accounting import Event
-from modelward.privacy.mechanism import GRID_BITS, MARGIN, ClippedSum
+from modelward.privacy.mechanism import GRID_BITS, MARGIN, OUTER_MARGIN, ClippedSum
 from modelward.privacy.noise import Secret
 from modelward.recipes.catalogue import recipe
 from modelward.recipes.draws import draws
+from modelward.recipes.factors import FactoredGradients
 from modelward.recipes.recipe import Recipe
 
 LOGISTIC = recipe(RecipeChoice(name="logistic", options={"l2": 0.0}))
 MLP = recipe(RecipeChoice(name="mlp", options={"hidden": (4,)}))
+WIDE = recipe(RecipeChoice(name="mlp", options={"hidden": (64, 64)}))
+"""Its second layer stays in factors for patients with a single row."""
+
+CNN = recipe(
+    RecipeChoice(
+        name="cnn", options={"channels": (2, 4), "groups": 2, "pool": "flatten", "hidden": (5,)}
+    )
+)
 SECRET = Secret(bytes(range(32)), ("study", 1, "task", "cohort"))
 ONE = 2**GRID_BITS
 
@@ -57,24 +66,35 @@ def table(n: int, columns: int, seed: int) -> tuple[Array, Array]:
     return x, rng.integers(0, 2, n).astype(np.int8)
 
 
+def images(n: int, side: int, seed: int) -> tuple[Array, Array]:
+    """Return invented images with outcomes."""
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, 256, (n, side, side)).astype(np.uint8)
+    return x, rng.integers(0, 2, n).astype(np.int8)
+
+
 def total(
     made: Recipe, flat: Array, x: Array, y: Array, owner: Array, clip: float = 1.0
 ) -> Array:
-    """Return the clipped sum over all patients in whole units of clip * 2^-23."""
-    patients, inputs = Patients(owner), Inputs(kind="table", shape=x.shape[1:])
+    """Return the clipped sum over all patients in units of clip * 2^-23."""
+    patients = Patients(owner)
+    inputs = Inputs("table" if x.ndim == 2 else "image", x.shape[1:])
     model = made.row_gradients(flat, x, y, inputs, 0.0)
-    who = np.arange(len(patients))
-    return clipped_sum(model, patients, who, ClippedSum(flat.size, clip), draws("unused")).units
+    blocks = model.blocks if isinstance(model, FactoredGradients) else ()
+    who, added = np.arange(len(patients)), ClippedSum(flat.size, clip, blocks)
+    return clipped_sum(model, patients, who, added, draws("unused")).units
 
 
 def largest_move(made: Recipe, seed: int) -> float:
-    """Return by how much removing any one patient of a random cohort moves the sum, in C."""
+    """Return by how much removing any one patient of a random batch moves the sum, in C."""
     rng = np.random.default_rng([seed, 77])
     counts = rng.choice([1, 1, 2, 5, 52, 150], rng.integers(1, 7))
+    if made in (WIDE, CNN):  # larger models, smaller batches; mostly of single rows
+        counts = rng.choice([1, 1, 1, 1, 2, 5], rng.integers(2, 9))
     owner = rng.permutation(np.repeat(rng.permutation(100)[: counts.size], counts))
-    columns = int(rng.integers(1, 6))
-    x, y = table(owner.size, columns, seed)
-    inputs = Inputs(kind="table", shape=(columns,))
+    side = int(rng.integers(1, 6))
+    x, y = images(owner.size, 4 + side, seed) if made is CNN else table(owner.size, side, seed)
+    inputs = Inputs("image" if made is CNN else "table", x.shape[1:])
     flat = made.initial(inputs, seed) + rng.normal(size=made.schema(inputs).size).astype("f4")
     clip = float(10 ** rng.uniform(-3, 2))
     whole = total(made, flat, x, y, owner, clip)
@@ -87,7 +107,9 @@ def largest_move(made: Recipe, seed: int) -> float:
     return max(moves)
 
 
-@pytest.mark.parametrize(("made", "cohorts"), [(LOGISTIC, 250), (MLP, 100)])
+@pytest.mark.parametrize(
+    ("made", "cohorts"), [(LOGISTIC, 200), (MLP, 80), (WIDE, 60), (CNN, 30)]
+)
 def test_removing_any_patient_moves_the_sum_by_at_most_the_clip_norm(made, cohorts):
     moves = [largest_move(made, seed) for seed in range(cohorts)]
 
@@ -96,9 +118,31 @@ def test_removing_any_patient_moves_the_sum_by_at_most_the_clip_norm(made, cohor
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize(("made", "cohorts"), [(LOGISTIC, 7000), (MLP, 3000)])
+@pytest.mark.parametrize(
+    ("made", "cohorts"), [(LOGISTIC, 5000), (MLP, 2500), (WIDE, 1500), (CNN, 1000)]
+)
 def test_the_same_over_ten_thousand_cohorts(made, cohorts):
     assert max(largest_move(made, seed) for seed in range(cohorts)) <= 1 + 1e-6
+
+
+def test_layers_in_factors_add_up_to_what_they_do_when_written_out():
+    x, y = table(90, 5, seed=3)
+    owner = np.concatenate([np.arange(80), np.repeat([80, 81], 5)])
+    inputs = Inputs("table", (5,))
+    flat = WIDE.initial(inputs, 1)
+    patients, model = Patients(owner), WIDE.row_gradients(flat, x, y, inputs, 0.0)
+    out = np.empty((90, flat.size), np.float32)
+
+    found = total(WIDE, flat, x, y, owner, clip=0.5) / ONE * 0.5
+
+    model.gradients(np.arange(90), draws("unused"), out)
+    means = [out[owner == each].mean(0, dtype=np.float64) for each in range(82)]
+    norms = [max(float(np.linalg.norm(mean)), 1e-9) for mean in means]
+    clipped = [mean * min(1, 0.5 / norm) for mean, norm in zip(means, norms, strict=True)]
+    assert isinstance(model, FactoredGradients)
+    assert [each.out * each.seen for each in model.blocks] == [64 * 64]
+    assert len(patients) == 82
+    assert np.linalg.norm(found - np.sum(clipped, axis=0)) < 82 * 0.5 * 2 * OUTER_MARGIN
 
 
 def test_counting_rows_in_place_of_patients_would_break_the_bound():
@@ -230,7 +274,7 @@ def test_whole_patients_share_a_batch_and_a_large_one_has_its_own():
         (rows.tolist(), counts.tolist()) for rows, counts in patients.batches(np.arange(4), 4)
     ]
 
-    assert batches == [([9, 2, 8], [1, 2]), ([0, 1], [2]), ([3, 4, 5, 6, 7], [5])]
+    assert batches == [([9], [1]), ([2, 8, 0, 1], [2, 2]), ([3, 4, 5, 6, 7], [5])]
 
 
 def test_one_round_is_one_event_for_every_patient():

@@ -33,6 +33,11 @@ EXAMPLES: dict[str, dict[str, Json]] = {
         "events": [{"noise": 1.5, "steps": 20}],
     },
     "closure": {"study": HASH, "reservation": "r1"},
+    "gap": {
+        "alarm": "0123456789abcdef",
+        "by": "A. Officer with B. Officer",
+        "spent": {"epsilon": 2.5},
+    },
     "policy": {"by": "A. Officer", "before": HASH, "after": HASH},
     "decline": {"study": HASH, "by": "A. Officer", "roster": HASH},
     "withdrawal": {"study": HASH, "by": "A. Officer"},

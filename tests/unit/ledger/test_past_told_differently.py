@@ -6,12 +6,18 @@ an honest one (tests/unit/tools), and what a witness kept can.
 
 from collections.abc import Iterator, Sequence
 
+import pytest
+
+from modelward.errors import LedgerBroken
 from modelward.ledger import checkpoint, merkle
 from modelward.ledger.checkpoint import Checkpoint
 from modelward.ledger.note import Signer
-from modelward.ledger.request import Request
+from modelward.ledger.request import Request, parse
+from modelward.ledger.request import request as asked_of
 from modelward.ledger.witness import Verdict, judge
-from tests.ledgers import KEY, ORIGIN, PRIVATE, write
+from tests.ledgers import KEY, ORIGIN, PRIVATE, STRANGER, open_ledger, write
+
+EXHAUSTIVE = (pytest.mark.exhaustive, pytest.mark.slow)
 
 
 def shown_over(lines: Sequence[bytes], old: int) -> Request:
@@ -64,6 +70,43 @@ def test_every_past_told_differently_and_signed_again_raises_an_alarm(tmp_path):
     assert found["flip byte 0 of 1"] == "split"
     assert found["delete 0"] == found["cut at 2"] == "rollback"
     assert found["delete 0 and add"] == found["cut at 1 and add"] == "inconsistent"
+
+
+def told(raw: bytes, held: Checkpoint) -> str:
+    """Return what a witness that cosigned `held` says of the bytes of a request."""
+    try:
+        request = parse(raw)
+        return judge({held.size: held}, request, checkpoint.read(request.signed, KEY))
+    except LedgerBroken:
+        return "unread"
+
+
+@pytest.mark.parametrize("masks", [[1], pytest.param(range(1, 256), marks=EXHAUSTIVE)])
+def test_no_request_with_a_flipped_byte_is_cosigned(tmp_path, masks):
+    site = write(tmp_path / "site", [2])
+    with open_ledger(site) as ledger:
+        held = checkpoint.read(ledger.checkpoint, KEY)
+    with open_ledger(write(site, [1, 2])) as ledger:
+        good = asked_of(ledger, held.size).encode()
+    assert told(good, held) == "new"
+
+    found = {
+        told(good[:at] + bytes([good[at] ^ mask]) + good[at + 1 :], held)
+        for at in range(len(good))
+        for mask in masks
+    }
+
+    assert found == {"unread", "behind", "inconsistent"}
+
+
+def test_a_ledger_signed_again_with_another_key_is_evidence_of_nothing(tmp_path):
+    site = write(tmp_path / "site", [3])
+    with open_ledger(site) as ledger:
+        held = checkpoint.read(ledger.checkpoint, KEY)
+    for signer in (Signer(ORIGIN, STRANGER), Signer("modelward/hungary", PRIVATE)):
+        signed = checkpoint.sign(Checkpoint(signer.name, held.size, held.root), signer)
+
+        assert told(Request(0, (), signed).encode(), held) == "unread"
 
 
 def test_a_ledger_that_only_grew_is_cosigned(tmp_path):

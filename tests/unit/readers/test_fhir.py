@@ -207,3 +207,26 @@ def test_eighty_eight_synthetic_patients_are_read_from_bundles(tmp_path):
     assert len(cohort.y) == 88
     assert cohort.y.sum() == len(ill)
     assert (cohort.x[:, 1] == 0).sum() == women
+
+
+def test_a_drug_may_be_referred_to_in_an_earlier_or_later_file_or_contained(tmp_path):
+    drug = {"coding": [{"system": "http://www.whocc.no/atc", "code": "A10BA02"}]}
+    subject = {"reference": "Patient/a"}
+    asked = {
+        "resourceType": "MedicationRequest",
+        "subject": subject,
+        "authoredOn": "2024-01-05",
+    }
+
+    found, notes = events(
+        tmp_path,
+        {**asked, "medicationReference": {"reference": "Medication/m1"}},
+        {"resourceType": "Medication", "id": "m1", "code": drug},
+        {**asked, "medication": {"reference": {"reference": "Medication/m1"}}},
+        {**asked, "medicationReference": {"reference": "#c"},
+         "contained": [{"resourceType": "Medication", "id": "c", "code": drug}]},
+        {**asked, "medicationReference": {"reference": "Medication/gone"}},
+    )  # fmt: skip
+
+    assert [row[2] for row in found] == ["ATC:A10"] * 3
+    assert notes == ("1 resources left out: their medication is not in the export.",)

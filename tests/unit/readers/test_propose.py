@@ -73,3 +73,30 @@ def test_a_folder_of_images_is_seen_with_the_store_that_is_joined_to_it(tmp_path
     assert "90 MR axial; asked for: MR axial" in text
     assert "Outcomes come from another source" in text
     assert absent == ["readmitted"]
+
+
+def test_a_table_of_events_is_seen_with_its_codes_dates_and_persons(tmp_path):
+    write_site(tmp_path / "rows", "rows", patients(40))
+    folder = tmp_path / "rows"
+
+    text, absent = proposal(
+        folder / "evenements.tsv.csv", parse(STUDY), [folder / "patients.csv"]
+    )
+
+    assert absent == []
+    for line in (
+        'dates = "%d/%m/%Y %H:%M"', 'code = "quoi"', 'time = "quand"', 'value = "combien"',
+        'unit = "unite"', "[patients]", 'sex = "sexe"', 'birth = "naissance"',
+        'patient = "nip"',
+    ):  # fmt: skip
+        assert line in text, line
+    assert '# "Créatinine" = "?"' in text
+    assert "SNOMED:22298006" in text  # the index event is asked for as well
+
+
+def test_a_date_of_an_unknown_form_is_shown(tmp_path):
+    (tmp_path / "e.csv").write_text("patient;code;date;value\n1;a;3rd of May;2\n")
+
+    text, _ = proposal(tmp_path / "e.csv", parse(STUDY))
+
+    assert '# dates = "?"   # the first one is written 3rd of May' in text

@@ -312,3 +312,30 @@ def test_a_patient_in_two_folds_is_refused(tmp_path):
 
     with pytest.raises(DataError, match="1 patients are in more than one fold"):
         read_lines(tmp_path, lines, encounters, patient="patient", split="split")
+
+
+def test_files_as_excel_writes_them_are_read(tmp_path):
+    windows = tmp_path / "windows.csv"
+    windows.write_bytes("id;Größe;Wort\r\n1;1,5;„ja“ 5 €\r\n".encode("windows-1252"))
+    marked = tmp_path / "marked.csv"
+    marked.write_bytes('sep=;\r\nid;a\r\n1;"b;c"\r\n'.encode("utf-8-sig"))
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_bytes(b"id;a\r\n1;\x81\r\n")
+
+    assert headings(windows, "windows-1252") == ["id", "Größe", "Wort"]
+    found = text_columns(windows, ["Größe", "Wort"], encoding="windows-1252")
+    assert [list(column) for column in found.values()] == [["1,5"], ["„ja“ 5 €"]]
+    assert text_columns(marked, ["id", "a"])["a"].tolist() == ["b;c"]
+    with pytest.raises(DataError, match="not written in windows-1252"):
+        text_columns(wrong, ["a"], encoding="windows-1252")
+
+
+def test_the_copy_of_a_converted_file_is_gone_with_its_connection(tmp_path):
+    path = tmp_path / "windows.csv"
+    path.write_bytes(b"id;a\r\n1;\x80\r\n")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+
+    for _ in range(5):
+        text_columns(path, ["a"], encoding="windows-1252")
+
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before

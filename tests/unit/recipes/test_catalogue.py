@@ -28,7 +28,8 @@ def test_an_unknown_recipe_is_named_with_its_nearest():
         ("name", "there is no recipe 'logistics'", "did you mean 'logistic'?")
     ]
     ((_, _, remedy),) = option_faults(RecipeChoice(name="xyz"))
-    assert remedy == "valid here: cnn, logistic, mlp"
+    names = "cnn, combat, cox, describe, glm, km, logistic, mlp, scattering"
+    assert remedy == f"valid here: {names}"
 
 
 def test_an_unknown_version_is_told_which_are_installed():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from modelward.artifact.decision import Decision, Word, read
+from modelward.artifact.decision import Decision, Word
 from modelward.errors import MessageRefused, NotApproved
 from modelward.site.approvals import Approvals, DecisionRecord
 from tests.ledgers import open_ledger
@@ -57,7 +57,7 @@ def test_a_name_that_fits_two_studies_is_refused(approvals, agreed):
 def test_a_decision_binds_study_roster_site_and_person(approvals, agreed):
     made = decide(approvals, "approved", "readmission")
 
-    assert read(made.body()) == made
+    assert Decision.read(made.body()) == made
     assert (made.study, made.roster) == (agreed.study.sha256, agreed.fingerprint)
     assert (made.site, made.person, made.number) == ("cleveland", "Dr Ada Byron", 1)
     assert made.key == PEOPLE["Dr Ada Byron"]

@@ -11,8 +11,8 @@ from typing_extensions import override
 
 from modelward.artifact.store import Store
 from modelward.core.study import Study
-from modelward.core.task import Task
-from modelward.gate.policy import Leakage
+from modelward.core.task import Task, TaskKind
+from modelward.gate.policy import Leakage, Policy
 from modelward.readers.cohort import Cohort
 from modelward.site.answer import Computed
 from modelward.site.hospital import DirectTrainer, Hospital
@@ -133,7 +133,9 @@ def north(tmp_path_factory):
     return folder, models, digest
 
 
-def answered(north: Any, hide: Hide, tmp_path: Path) -> dict[str, Any]:
+def answered(
+    north: Any, hide: Hide, tmp_path: Path, kind: TaskKind = "train"
+) -> dict[str, Any]:
     """Return the ledger's entry about one task of a site with this trainer."""
     folder, models, digest = north
     place = tmp_path / "site"
@@ -142,12 +144,50 @@ def answered(north: Any, hide: Hide, tmp_path: Path) -> dict[str, Any]:
         (place / name).write_bytes((folder / name).read_bytes())
     trainer = HostileTrainer(place, hide)
     inspector = DirectInspector(trainer, Leakage())
-    hospital = Hospital(place, "north", clock=clock, trainer=trainer, inspector=inspector)
+    hospital = Hospital(
+        place, "north", policy=Policy(), clock=clock, trainer=trainer, inspector=inspector
+    )
     hospital.join(WIDE)
-    hospital.answer(Task(study=WIDE.sha256, round_no=1, kind="train", model=digest), models)
+    hospital.answer(Task(study=WIDE.sha256, round_no=1, kind=kind, model=digest), models)
     entry = last(hospital)
     hospital.close()
     return entry
+
+
+HISTOGRAMS: dict[str, tuple[Hide, str]] = {
+    "pixels in the place of counts": (
+        lambda t, c: {"counts": np.resize(picture(c).reshape(-1), t["counts"].shape)},
+        "cells",
+    ),
+    "fractions in the place of counts": (
+        lambda t, c: {"counts": np.resize(picture(c).reshape(-1) / 255, t["counts"].shape)},
+        "cells",
+    ),
+    "a cell of one": (lambda t, _: {"counts": only_one(t["counts"])}, "cells"),
+    "a histogram of one": (
+        lambda t, _: {"counts": np.eye(*t["counts"].shape) * (np.arange(256) == 0)},
+        "cells",
+    ),
+    "a row for a shape": (lambda _, c: {"counts": picture(c)}, "schema"),
+    "a histogram that nobody asked for": (lambda t, c: t | {"ages": picture(c)}, "buffers"),
+}  # fmt: skip
+
+
+def only_one(counts: np.ndarray) -> np.ndarray:
+    """Return as many units, one of them alone with its outcome."""
+    found = np.zeros_like(counts)
+    found[0, 0], found[1, 200] = counts.sum() - 1, 1
+    return found
+
+
+@pytest.mark.parametrize("way", HISTOGRAMS)
+def test_a_hostile_trainer_carries_no_row_in_its_counts(north, tmp_path, way):
+    hide, rule = HISTOGRAMS[way]
+
+    entry = answered(north, hide, tmp_path, "evaluate")
+
+    assert entry["kind"] == "refusal"
+    assert rule in {finding["rule"] for finding in entry["findings"]}
 
 
 def last(hospital: Hospital) -> dict[str, Any]:

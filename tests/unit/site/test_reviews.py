@@ -12,8 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typing_extensions import override
 
-from modelward.artifact import review
-from modelward.artifact.review import Ruling
+from modelward.artifact.review import Review, Ruling
 from modelward.artifact.store import Store
 from modelward.core.artifact import ArtifactKind
 from modelward.core.canonical import Json, canonical_bytes
@@ -93,7 +92,7 @@ class Ward:
     def reviews(self) -> Reviews:
         return Reviews(self.folder, "cleveland", self.policy.approvers)
 
-    def decide(self, word: Ruling, reason: str = "") -> review.Review:
+    def decide(self, word: Ruling, reason: str = "") -> Review:
         who = ("Dr Ada Byron", ADA)
         return self.reviews.decide(word, self.task.id[:12], who, clock(), reason)
 
@@ -264,13 +263,11 @@ def test_a_decision_that_cannot_be_relied_on_leaves_it_waiting(ward, wrong):
     made = ward.decide("refused")
     path = ward.folder / "reviews" / f"{task}.json"
     if wrong == "stranger":
-        path.write_bytes(
-            canonical_bytes(review.sign(replace(made, word="released"), BEN).body())
-        )
+        path.write_bytes(canonical_bytes(replace(made, word="released").signed(BEN).body()))
     elif wrong == "altered":
         path.write_bytes(canonical_bytes({**made.body(), "word": "released"}))
     elif wrong == "other card":
-        other = review.sign(replace(made, word="released", card="ab" * 32), ADA)
+        other = replace(made, word="released", card="ab" * 32).signed(ADA)
         path.write_bytes(canonical_bytes(other.body()))
     else:
         path.write_bytes(b"{")
@@ -382,7 +379,7 @@ def test_a_review_in_another_spelling_is_none(ward):
     ward.hold()
     body = ward.decide("released").body()
 
-    assert review.read(json.loads(json.dumps(body))).word == "released"
+    assert Review.read(json.loads(json.dumps(body))).word == "released"
     extra: list[dict[str, Any]] = [
         {**body, "colour": "red"},
         {**body, "format": "modelward-decision/1"},
@@ -393,7 +390,7 @@ def test_a_review_in_another_spelling_is_none(ward):
     ]
     for wrong in extra:
         with pytest.raises(MessageRefused):
-            review.read(wrong)
+            Review.read(wrong)
 
 
 def _size(ledger: Path) -> int:

@@ -67,6 +67,20 @@ def test_images_come_back_also_when_there_are_none(tmp_path, count):
     assert same(cohort, read_snapshot(snapshot_folder(tmp_path, study.sha256), facts.bundle)[1])
 
 
+def test_a_snapshot_is_mapped_and_not_read_so_it_may_be_larger_than_memory(tmp_path):
+    study, cohort = images(50)
+    facts = write_snapshot(cohort, study, tmp_path, KEY)
+
+    _, again = read_snapshot(snapshot_folder(tmp_path, study.sha256), facts.bundle)
+
+    assert not again.x.flags.owndata
+    assert not again.x.flags.writeable
+    (snapshot_folder(tmp_path, study.sha256) / "cohort.safetensors").chmod(0o640)
+    (snapshot_folder(tmp_path, study.sha256) / "cohort.safetensors").write_bytes(b"")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_snapshot(snapshot_folder(tmp_path, study.sha256), facts.bundle)
+
+
 def test_the_gatekeeper_gets_counts_and_keyed_ids(tmp_path):
     study, cohort = images(7)
 

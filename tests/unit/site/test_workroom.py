@@ -107,6 +107,15 @@ def linked(outbox: Path) -> None:
     (outbox / OFFER).symlink_to(outbox / "real")
 
 
+def with_header(change: Callable[[str], str]) -> bytes:
+    """Return the proper bundle with another header of a length that it names."""
+    raw = proper()
+    size = int.from_bytes(raw[:8], "little")
+    header = change(raw[8 : 8 + size].decode().rstrip()).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + raw[8 + size :]
+
+
 OFFERS: dict[str, Act] = {
     "nothing": lambda _: None,
     "too short": lambda outbox: (outbox / OFFER).write_bytes(proper()[:-1]),
@@ -116,6 +125,15 @@ OFFERS: dict[str, Act] = {
     ),
     "pickle": lambda outbox: (outbox / OFFER).write_bytes(
         (b"\x80\x04cos\nsystem\n." + bytes(len(proper())))[: len(proper())]
+    ),
+    "free text in the header": lambda outbox: (outbox / OFFER).write_bytes(
+        with_header(lambda text: text.replace("{", '{"__metadata__":{"mrn":"4711"},', 1))
+    ),
+    "a name twice": lambda outbox: (outbox / OFFER).write_bytes(
+        with_header(lambda text: text.replace("{", '{"known":{"dtype":"F64"},', 1))
+    ),
+    "a padded header": lambda outbox: (outbox / OFFER).write_bytes(
+        with_header(lambda text: text + "\t" * 16)
     ),
     "a link": linked,
     "a folder": lambda outbox: (outbox / OFFER).mkdir(),

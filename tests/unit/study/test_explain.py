@@ -67,7 +67,7 @@ def test_a_masked_study_says_what_the_hub_sees_and_which_bytes_leave():
     masked = table_study(AVERAGED + MASKED)
     told = explain(masked)
 
-    assert "does not see the answer of one site, or how many patients it has" in told
+    assert "not the answer of one site or how many patients it has" in told
     assert "two that pool what they know see the third" in told
     assert "Summed behind masks" not in explain(table_study(AVERAGED))
     # 7 sums, 5 parameters and 512 counts, each with the number of patients, for three sites:

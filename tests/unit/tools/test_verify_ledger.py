@@ -115,10 +115,31 @@ def test_every_flipped_byte_is_found_at_its_place(ledger, tmp_path):
     check(list(flips(ledger, [0x01])), tmp_path)
 
 
+def cosigned(files: Mapping[str, bytes], masks: Sequence[int]) -> list[Case]:
+    """Return the ledger with each byte of its cosigned checkpoint changed once by each mask."""
+    notes, _ = checkpoint.split_history(files["checkpoints"])
+    lines = [cosignature.cosign(notes[-1], signer, NOON) for signer in SIGNERS[:2]]
+    good, keys = cosignature.attach(notes[-1], *lines), [each.text for each in KEYS[:2]]
+    flipped = (
+        (at, mask, good[:at] + bytes([good[at] ^ mask]) + good[at + 1 :])
+        for at in range(len(good))
+        for mask in masks
+    )
+    return [
+        Case(f"witnessed {at} ^ {mask}", {**files, WITNESSED: bad}, witnesses=keys)
+        for at, mask, bad in flipped
+    ]
+
+
+def test_every_flipped_byte_of_what_witnesses_signed_is_found(ledger, tmp_path):
+    check(cosigned(ledger, [0x01]), tmp_path)
+
+
 @pytest.mark.exhaustive
 @pytest.mark.slow
 def test_every_flipped_bit_is_found_at_its_place(ledger, tmp_path):
-    check(list(flips(ledger, [1 << bit for bit in range(8)])), tmp_path)
+    masks = [1 << bit for bit in range(8)]
+    check([*flips(ledger, masks), *cosigned(ledger, masks)], tmp_path)
 
 
 def test_every_cut_is_found_at_its_place(ledger, tmp_path):

@@ -19,6 +19,7 @@ from modelward.hub.registry import Registry
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.keys import signing_key
 from modelward.site.approvals import Approvals
+from modelward.site.hospital import SIMULATED
 from modelward.study.agreement import Agreement
 
 NOBODY = "Nobody (demonstration)"
@@ -39,11 +40,12 @@ def agree(
     Raises:
         NotApproved: If a site has a policy in which other people decide.
     """
-    keys = {m.site: fingerprint(m.signing) for m in hub.members() if m.site in sites}
+    members = [member for member in hub.members() if member.site in sites]
+    keys = {member.site: member.signing.public_bytes_raw().hex() for member in members}
     registry = Registry(hub.path)
     try:
         for study in studies:
-            agreement = Agreement(study=study, roster=keys)
+            agreement = Agreement.of(study, keys)
             Consent(registry).submit(agreement)
             for name, folder in sites.items():
                 _approve(agreement, name, folder, now)
@@ -54,7 +56,8 @@ def agree(
 def _approve(agreement: Agreement, name: str, folder: Path, now: datetime) -> None:
     key, policy = signing_key(folder / "person.key"), folder / "policy.toml"
     if not policy.exists():
-        named = f'[approvers]\n"{NOBODY}" = "{fingerprint(key.public_key())}"\n'
+        named = f"[leaves]\nmin_cell = {SIMULATED.min_cell}\n\n[approvers]\n"
+        named += f'"{NOBODY}" = "{fingerprint(key.public_key())}"\n'
         durable.write_whole(policy, named.encode())
     approvals = Approvals(folder, name, read_policy(policy).approvers)
     study = agreement.study.sha256

@@ -12,6 +12,8 @@ a site could have had the server store, purge or delete on its behalf.
     $O.up-S.C.<sha256>      artifacts of S         bucket up-S
     carried.>               the server's copies    stream CARRIED, consumer hub
     fl.ann.S, fl.ann.hub    signs of life          not stored
+    fl.box.S.<number>       letters of S           stream BOX_S, read by every site
+    $O.off-S.C.<sha256>     what S offers, sealed  bucket off-S, read by every site
 
 docs/decisions/ has the attack this was tested against; tests/contract holds the matrix of
 every subject and identity.
@@ -37,17 +39,19 @@ class Limits:
     Attributes:
         letters: Bytes of waiting messages, per direction.
         bucket: Bytes of artifacts in transit, per bucket.
+        box: Bytes of letters in the data-model network, per site.
         store: Bytes that the server may hand out to streams; it cannot be changed by a
             reload, so it does not depend on who is a member.
     """
 
     letters: int = 256 * MEBIBYTE
     bucket: int = 4096 * MEBIBYTE
+    box: int = 64 * MEBIBYTE
     store: int = 4 * 1024 * 1024 * MEBIBYTE
 
     def total(self, sites: int) -> int:
         """Return the bytes that the streams of `sites` sites may take."""
-        return 3 * self.letters + (sites + 1) * self.bucket
+        return 3 * self.letters + (2 * sites + 1) * self.bucket + sites * self.box
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +117,7 @@ def configuration(
         "tls": {**tls, "handshake_first": True},
         "accounts": {
             "HUB": _hub(names, limits),
-            **{f"SITE_{name}": _site(name) for name in names},
+            **{f"SITE_{name}": _site(name, names) for name in names},
             "SYS": {"users": []},
         },
         "system_account": "SYS",
@@ -137,11 +141,14 @@ def _hub(sites: Sequence[str], limits: Limits) -> Block:
         models = "$JS.API.DIRECT.GET.OBJ_hub"
         exports.append({"service": models, "response": "stream", **everybody})
         exports.append({"stream": "fl.ann.hub", **everybody})
+        exports += [
+            {"service": subject, "response": "stream", **everybody} for subject in _boxes(sites)
+        ]
     return {
         "jetstream": {
             "max_file": limits.total(len(sites)) + MEBIBYTE,
             "max_memory": 0,
-            "max_streams": len(sites) + 4,
+            "max_streams": 3 * len(sites) + 4,
             "max_consumers": len(sites) + 2,
             "max_bytes_required": True,
         },
@@ -173,9 +180,10 @@ def _hub_rights(sites: Sequence[str]) -> Block:
     return _allow(publish, ["_INBOX_hub.>", *(f"fl.ann.{site}" for site in sites)])
 
 
-def _site(site: str) -> Block:
+def _site(site: str, sites: Sequence[str]) -> Block:
     """Return the account of one site: no streams, and a few services of the hub."""
-    services = [*_posts(site), *_reads(site), "$JS.API.DIRECT.GET.OBJ_hub"]
+    read = [*_reads(site), "$JS.API.DIRECT.GET.OBJ_hub", *_boxes(sites)]
+    services = [*_posts(site), *read]
     return {
         "limits": {
             "max_connections": 4,
@@ -183,7 +191,7 @@ def _site(site: str) -> Block:
             "max_payload": MAX_PAYLOAD,
             "max_leafnodes": 0,
         },
-        "users": [{"user": site, "permissions": _site_rights(site)}],
+        "users": [{"user": site, "permissions": _site_rights(site, sites)}],
         "imports": [
             *({"service": {"account": "HUB", "subject": each}} for each in services),
             {"stream": {"account": "HUB", "subject": "fl.ann.hub"}},
@@ -192,21 +200,30 @@ def _site(site: str) -> Block:
     }
 
 
-def _site_rights(site: str) -> Block:
+def _site_rights(site: str, sites: Sequence[str]) -> Block:
     publish = [
         f"fl.ans.{site}.*",
         f"fl.ann.{site}",
         f"$JS.ACK.TASKS.{site}.>",
         f"$O.up-{site}.C.*",
+        f"fl.box.{site}.*",
+        f"$O.off-{site}.C.*",
         *_reads(site),
         "$JS.API.DIRECT.GET.OBJ_hub",
+        *_boxes(sites),
     ]
     return _allow(publish, [f"_INBOX_{site}.>", "fl.ann.hub"])
 
 
 def _posts(site: str) -> list[str]:
     """Return what a site sends to, with at most one reply each."""
-    return [f"fl.ans.{site}.*", f"$JS.ACK.TASKS.{site}.>", f"$O.up-{site}.>"]
+    return [
+        f"fl.ans.{site}.*",
+        f"$JS.ACK.TASKS.{site}.>",
+        f"$O.up-{site}.>",
+        f"fl.box.{site}.*",
+        f"$O.off-{site}.>",
+    ]
 
 
 def _reads(site: str) -> list[str]:
@@ -215,6 +232,12 @@ def _reads(site: str) -> list[str]:
         f"$JS.API.CONSUMER.MSG.NEXT.TASKS.{site}",
         f"$JS.API.DIRECT.GET.OBJ_up-{site}",
     ]
+
+
+def _boxes(sites: Sequence[str]) -> list[str]:
+    """Return what every site may ask for: the letters and sealed artifacts of all."""
+    streams = [stream for site in sites for stream in (f"BOX_{site}", f"OBJ_off-{site}")]
+    return [f"$JS.API.DIRECT.GET.{stream}" for stream in streams]
 
 
 def _allow(publish: list[str], subscribe: list[str]) -> Block:

@@ -28,6 +28,7 @@ from modelward.engines.jetstream.objects import Pieces
 from modelward.engines.jetstream.parcel import INLINE, pack
 from modelward.engines.jetstream.presence import now
 from modelward.engines.jetstream.questions import Question, Questions
+from modelward.engines.jetstream.task_message import body_of
 
 STILL_S = 5.0
 """Seconds after which is looked whether the site that is written to is still a member."""
@@ -75,7 +76,7 @@ class Departures:
         """
         task = question.task
         attached = await self._attach(task)
-        body: dict[str, Json] = {"kind": task.kind, "model": task.model}
+        body = body_of(task)
         async with self._in_order:
             message = await self._say("task", task.study, task.round_no, body)
             named = f"{digest(message)}:{again}"
@@ -139,15 +140,16 @@ class Departures:
         return bool(info["num_pending"] or info["num_ack_pending"])
 
     async def _attach(self, task: Task) -> bytes | None:
-        """Return the model to send along, or None when there is none or it is in the bucket."""
-        if task.model is None:
+        """Return the bundle to send along, or None if there is none or it is in the bucket."""
+        wanted = task.brings
+        if wanted is None:
             return None
-        path = self._models.path(task.model)
+        path = self._models.path(wanted)
         if path.stat().st_size <= INLINE:
             return path.read_bytes()
         parts = await asyncio.to_thread(_mapped, path)
-        await objects.put(self._line, "hub", task.model, parts)
-        needed = {*self._questions.models(), task.model}
+        await objects.put(self._line, "hub", wanted, parts)
+        needed = {*self._questions.models(), wanted}
         for old in await objects.names(self._line, "hub") - needed:
             await objects.purge(self._line, "hub", old)
         return None

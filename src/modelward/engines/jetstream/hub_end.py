@@ -121,17 +121,7 @@ class JetStream:
     def ask(
         self, task: Task, sites: Sequence[str], *, deadline_s: float | None
     ) -> Iterator[Answer]:
-        """Ask `sites`; see `core.ports.Engine`.
-
-        Raises:
-            EngineFailed: If it is an exchange of a masked sum, which this wire cannot carry.
-        """
-        if task.phase is not None:
-            raise EngineFailed(
-                "this wire does not carry masked sums yet",
-                why="its task messages hold no exchange, and open answers were not signed",
-                remedy="leave [privacy] aggregation out, or simulate the study",
-            )
+        """Ask `sites`; see `core.ports.Engine`."""
         end = None if deadline_s is None else time.monotonic() + deadline_s
         with self._questions.asking(task, sites) as question:  # what comes from now on is heard
             for site in sorted(sites):

@@ -67,7 +67,30 @@ class Pieces:
         return b"".join(found)
 
 
-async def put(line: Line, bucket: str, digest: str, content: Pieces) -> None:
+class FilePieces:
+    """A file cut into pieces, read as they are needed; close it.
+
+    Args:
+        path: The file, which must not change meanwhile.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self.nbytes = os.fstat(self._fd).st_size
+
+    def __len__(self) -> int:
+        return max(1, -(-self.nbytes // PIECE))
+
+    def piece(self, number: int) -> bytes:
+        """Return piece `number`, counted from 0."""
+        return os.pread(self._fd, PIECE, number * PIECE)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)
+
+
+async def put(line: Line, bucket: str, digest: str, content: Pieces | FilePieces) -> None:
     """Store `content` as the object `digest`, going on after what is there already."""
     subject = f"$O.{bucket}.C.{digest}"
     number, sequence = await _stored(line, bucket, subject)

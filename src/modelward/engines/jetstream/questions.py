@@ -67,8 +67,8 @@ class Questions:
         )
 
     def models(self) -> set[str]:
-        """Return the models that are being asked about."""
-        return {question.task.model or "" for question in list(self._open.values())}
+        """Return the bundles that travel with what is being asked."""
+        return {question.task.brings or "" for question in list(self._open.values())}
 
     def fail(self, error: ModelwardError) -> None:
         """End every asking with `error`."""

@@ -44,6 +44,7 @@ from modelward.errors import (
     HeldForReview,
     MessageRefused,
     ModelwardError,
+    NotCompared,
     StorageError,
 )
 
@@ -187,7 +188,7 @@ class SiteEnd:
             await message.nak(delay=LOOK_S)
         except HeldForReview:
             await message.nak(delay=LATER_S)
-        except StorageError as error:
+        except (NotCompared, StorageError) as error:
             self._journal("task-postponed", error=type(error).__name__)
             await message.nak(delay=LATER_S)
         except ModelwardError as error:
@@ -240,7 +241,7 @@ class SiteEnd:
         )
         try:
             answer = self._site.answer(task, self._models)
-        except (HeldForReview, StorageError):
+        except (HeldForReview, NotCompared, StorageError):
             raise
         except ModelwardError as error:  # its text is about patients' data: it stays here
             self._journal("failed", round=task.round_no, error=type(error).__name__)

@@ -66,6 +66,7 @@ class SiteNode:
             dialled = replace(dialled, url=url)
         policy = read_policy(path / "policy.toml")
         self.keeper = Gatekeeper(path, self.folder.name, policy, clock=now, trainer=trainer)
+        self.keeper.by_majority = compare_s > 0
         self._found: list[Path] = []
         self._news: list[News] = []
         self.end = SiteEnd(

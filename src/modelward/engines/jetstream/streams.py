@@ -5,6 +5,9 @@
     ANS     fl.ans.*.*     work queue, one consumer `hub`; of two messages with one digest
                            the first stays
     OBJ_hub, OBJ_up-S      artifacts in transit, purged when they have arrived
+    BOX_S                  letters of S in the data-model network; the first of a number stays,
+                           nothing is ever taken out
+    OBJ_off-S              what S offers there, sealed
     CARRIED                the server's copy of whatever sites store: whole messages, and the
                            headers of pieces; kept until recorder.py has written it down
 
@@ -75,6 +78,29 @@ async def provision(line: Line, sites: Sequence[str], limits: Limits) -> None:
         )
     for site in sites:
         await _consumer(line, "TASKS", site, f"fl.task.{site}")
+        await _box(line, site, limits)
+
+
+async def _box(line: Line, site: str, limits: Limits) -> None:
+    """Make what the data-model network needs of one site (boxes.py)."""
+    await _stream(
+        line,
+        f"BOX_{site}",
+        [f"fl.box.{site}.*"],
+        max_bytes=limits.box,
+        discard="new",
+        max_msgs_per_subject=1,
+        discard_new_per_subject=True,
+        allow_direct=True,
+    )
+    await _stream(
+        line,
+        f"OBJ_off-{site}",
+        [f"$O.off-{site}.C.>"],
+        max_bytes=limits.bucket,
+        discard="new",
+        allow_direct=True,
+    )
 
 
 async def withdraw(line: Line, sites: Sequence[str]) -> None:
@@ -84,6 +110,8 @@ async def withdraw(line: Line, sites: Sequence[str]) -> None:
             (f"$JS.API.CONSUMER.DELETE.TASKS.{site}", b""),
             ("$JS.API.STREAM.PURGE.TASKS", canonical_bytes({"filter": f"fl.task.{site}"})),
             (f"$JS.API.STREAM.DELETE.OBJ_up-{site}", b""),
+            (f"$JS.API.STREAM.DELETE.OBJ_off-{site}", b""),
+            (f"$JS.API.STREAM.DELETE.BOX_{site}", b""),
         ):
             with suppress(Rejected):  # it was not there
                 await line.call(subject, body)

@@ -15,7 +15,8 @@ factor that would happen by chance once in `CHANCE` layers.
 
 **Likeness.** Rows as long as a record are compared with the records by their angle, after
 centring and whitening on the cohort; raw cosines are useless on images (every chest X-ray
-has another at 0.95 and more). What is alike by chance is measured on held-out records.
+has another at 0.95 and more). What is alike by chance is measured for every row on the
+held-out records: a row that many records resemble says nothing about one of them.
 """
 
 from dataclasses import dataclass
@@ -42,12 +43,13 @@ Rows = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """How alike the rows of an artifact are to own records.
+    """How alike the row of an artifact that is most like an own record is to it.
 
     Attributes:
-        own: Largest cosine to an own record.
-        held_out: Largest cosine to a held-out record.
-        threshold: What would happen by chance with the agreed probability, at least `ALIKE`.
+        own: Its largest cosine to an own record.
+        held_out: Its largest cosine to a held-out record.
+        threshold: What would happen by chance with the agreed probability; at least
+            `held_out`, and at least `ALIKE`.
     """
 
     own: float
@@ -79,19 +81,6 @@ def traps(weight: Rows, bias: Rows, records: Rows) -> int:
         return 0
     active = (records @ weight.T + bias) > 0
     return int(np.count_nonzero(active.sum(axis=0) == 1))
-
-
-def parallel(weight: Rows) -> float:
-    """Return the share of units of a first layer whose weights point one way.
-
-    Crafted layers measure one quantity and differ in the bias only; weights that were drawn
-    and trained do not. Units are compared with the first by cosine, above 0.999.
-    """
-    lengths = np.linalg.norm(weight, axis=1)
-    used = weight[lengths > 0] / lengths[lengths > 0, None]
-    if len(used) < 2:  # noqa: PLR2004 - one unit points one way
-        return 0.0
-    return float((np.abs(used @ used[0]) > 0.999).mean())  # noqa: PLR2004 - as documented
 
 
 class Whitened:
@@ -130,14 +119,15 @@ class Whitened:
             return None
         candidates = np.concatenate(rows)[:, :: self._thin]
         white = np.concatenate([_unit(candidates @ self._turn), self._white(candidates)])
-        own, held = np.abs(white @ self._own.T), white @ self._held.T
-        spread = float(np.sqrt(np.square(held).mean()))
-        rare = (1.0 - quantile) / own.size
-        chance = spread * NormalDist().inv_cdf(1.0 - rare / 2)
+        own, held = np.abs(white @ self._own.T).max(axis=1), np.abs(white @ self._held.T)
+        rare = (1.0 - quantile) / (len(white) * len(self._own))
+        chance = np.sqrt(np.square(held).mean(axis=1)) * NormalDist().inv_cdf(1.0 - rare / 2)
+        threshold = np.maximum(np.maximum(chance, held.max(axis=1)), ALIKE)
+        worst = int(np.argmax(own - threshold))
         return Likeness(
-            own=float(own.max()),
-            held_out=float(np.abs(held).max()),
-            threshold=max(ALIKE, chance),
+            own=float(own[worst]),
+            held_out=float(held[worst].max()),
+            threshold=float(threshold[worst]),
         )
 
     def _white(self, rows: Rows) -> Rows:

@@ -25,13 +25,15 @@ class FileJournal:
         self._folder = folder
 
     @classmethod
-    def of(cls, folder: Path, question: Task) -> Self:
+    def of(cls, folder: Path, question: Task, group: int | None = None) -> Self:
         """Return the journal of `question` among those in `folder`.
 
         Another question of the same kind in the same round has the same journal, so it
-        meets the decisions that were taken for the first.
+        meets the decisions that were taken for the first. A hub with several groups of sites
+        keeps one for each.
         """
-        return cls(folder / f"{question.study}-{question.round_no}-{question.kind}")
+        named = f"{question.study}-{question.round_no}-{question.kind}"
+        return cls(folder / (named if group is None else f"{named}-{group}"))
 
     def once(self, name: str, value: bytes, /) -> bytes:
         """Keep `value` under `name` unless something is kept there; return what is kept.

@@ -4,6 +4,7 @@ An update is weighted by its patients; other answers are sums already, and the n
 patients is summed beside them. grid.py holds the number formats, and says why none wraps.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,12 @@ def answer_words(tensors: Tensors, schema: Schema, patients: int, sites: int) ->
     if _is_update(schema):
         return grid.update_words(_flat(tensors, schema), patients, sites)
     return grid.sums_words(np.append(_flat(tensors, schema), float(patients)))
+
+
+def added(totals: Mapping[str, Words]) -> Words:
+    """Return the sum of sums, modulo 2^64; grid.py has room for every site of a roster."""
+    total: Words = np.add.reduce(list(totals.values()))
+    return total
 
 
 def read_sums(total: Words, schema: Schema) -> tuple[dict[str, NDArray[np.float64]], int]:

@@ -23,11 +23,14 @@ from modelward.readers.cohort import Cohort, assign_folds, number_owners
 from modelward.readers.dataset import Dataset, Images
 from modelward.readers.images import dicom, nifti, tensors
 from modelward.readers.images.frames import Folder, Pixels, Unit, picked
-from modelward.readers.joined import Join, answered, merged
+from modelward.readers.joined import answered, merged
 from modelward.readers.plausible import Told
-from modelward.readers.shares import sources_of
+from modelward.readers.sources import Join, sources_of
 
 KINDS = {"dicom": dicom.look_through, "nifti": nifti.look_through}
+
+MANY_FILES = 20
+"""Files of one patient alone that are worth a warning."""
 
 MANY = 0.05
 """Share of tensors of one kind that is worth a warning."""
@@ -72,8 +75,9 @@ def read_pictures(join: Join, faults: list[Fault]) -> Pictures:
     opted_out = join.opt_out is not None and rows.out is not None
     told = (join.opt_out.note(rows.out), *told) if opted_out else told  # type: ignore[union-attr,arg-type]
     there = _only(rows, places[list(drawn.kept)])
+    found = [*_one_patient(folder), *_damaged(folder, len(units)), *_looks(drawn.x, there.ids)]
     return Pictures(
-        rows=replace(there, told=(*_damaged(folder, len(units)), *_looks(drawn.x, there.ids))),
+        rows=replace(there, told=tuple(found)),
         x=drawn.x,
         notes=(*_taken(folder, units), *notes, *told),
         left_out=tuple(folder.left_out.files),
@@ -147,7 +151,9 @@ def _only(rows: Rows, places: NDArray[np.int64]) -> Rows:
 def _taken(folder: Folder, units: Sequence[Unit]) -> Iterator[str]:
     """Yield what was found and left out, in counts."""
     patients = len({unit.patient for unit in units})
-    yield f"{len(units)} images of {patients} patients fit what the study asks for."
+    told = "1 image" if len(units) == 1 else f"{len(units)} images"
+    whose = "1 patient" if patients == 1 else f"{patients} patients"
+    yield f"{told} of {whose} fit what the study asks for."
     for reason, count in folder.left_out.counts():
         yield f"{count} {'file' if count == 1 else 'files'} left out: {reason}."
     unsaid = sum(1 for unit in units if getattr(unit.frames[0].details, "towards", "") is None)
@@ -155,12 +161,25 @@ def _taken(folder: Folder, units: Sequence[Unit]) -> Iterator[str]:
         yield f"{unsaid} images do not say how they lie, and are taken as they are stored."
 
 
+def _one_patient(folder: Folder) -> Iterator[Told]:
+    files, patients = {f.path for f in folder.frames}, {f.patient for f in folder.frames}
+    if len(patients) == 1 and len(files) >= MANY_FILES:
+        says = f"all {len(files)} files are said to be of one patient"
+        yield (
+            "warning",
+            "images",
+            says,
+            "say whose they are under [images]: patient = '...'",
+        )
+
+
 def _damaged(folder: Folder, units: int) -> Iterator[Told]:
     count = sum(
         n for reason, n in folder.left_out.counts() if reason in folder.left_out.damaged
     )
     if count:
-        says = f"{count} files of images are damaged, {units} can be read"
+        told = "1 file is damaged" if count == 1 else f"{count} files are damaged"
+        says = f"{told}, {units} images fit by their headers"
         remedy = "modelward data check --files lists them; export them again, or accept it"
         yield ("warning", "images", says, remedy)
 

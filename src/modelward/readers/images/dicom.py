@@ -81,7 +81,7 @@ def look_through(
         DataError: If there is no such folder, or pydicom is not installed.
     """
     left_out, frames, seen = LeftOut(), list[Frame](), set[str]()
-    who = whose.reader(images, root, "PatientID")
+    who = whose.reader(images, root, whose.BY_HEADER)
     extra = (*who.elements, *(("SeriesDescription",) if images.series else ()))
     for file in files_under(root):
         path = str(file.relative_to(root)) if file != root else file.name

@@ -52,7 +52,7 @@ def look_through(
     """
     _require_modality(root, feature, images, words)
     view = _view(root, feature)
-    who, left_out, frames = whose.reader(images, root, whose.SUBJECT), LeftOut(), list[Frame]()
+    who, left_out, frames = whose.reader(images, root, whose.BY_NAME), LeftOut(), list[Frame]()
     for file in files_under(root):
         path = str(file.relative_to(root)) if file != root else file.name
         try:

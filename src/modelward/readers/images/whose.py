@@ -14,8 +14,8 @@ from modelward.readers.images.frames import Unusable
 FOLDER = "folder"
 """`patient = "folder"`: the first folder of the path names the patient."""
 
-SUBJECT = r"(?:^|/)(?P<patient>sub-[A-Za-z0-9]+|[^/]+?)(?:[_/][^/]*|\.nii(?:\.gz)?)?$"
-"""Where neither file nor dataset.toml says whose it is: the name up to the first `_`."""
+SUBJECT = (r"(?:^|/)(?P<patient>sub-[A-Za-z0-9]+)", r"(?:^|/)(?P<patient>[^/_.]+)[^/]*$")
+"""Where nothing else says whose it is: `sub-X`, or the name up to the first `_`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,11 @@ class Whose:
 
     Attributes:
         element: Keyword of a header element, or None.
-        pattern: With a group `patient`, searched in the path; None for an element.
+        patterns: With a group `patient`, searched in the path one after the other.
     """
 
     element: str | None
-    pattern: re.Pattern[str] | None = None
+    patterns: tuple[re.Pattern[str], ...] = ()
 
     @property
     def elements(self) -> tuple[str, ...]:
@@ -41,23 +41,29 @@ class Whose:
         Raises:
             Unusable: If nothing names one.
         """
-        if self.pattern is not None:
-            match = self.pattern.search(path)
-            name = "" if match is None else match["patient"] or ""
+        if self.element is not None:
+            name = "" if header is None else str(header.get(self.element) or "")
         else:
-            name = "" if header is None else str(header.get(self.element or "") or "")
+            found = (pattern.search(path) for pattern in self.patterns)
+            name = next((match["patient"] or "" for match in found if match), "")
         if not name.strip():
             raise Unusable("nothing says whose image it is")
         return name.strip()
 
 
-def reader(images: Images, root: Path, default: str) -> Whose:
+BY_HEADER = Whose("PatientID")
+BY_NAME = Whose(None, tuple(map(re.compile, SUBJECT)))
+
+
+def reader(images: Images, root: Path, default: Whose) -> Whose:
     """Return how `images` says that patients are found under `root`.
 
     Raises:
         DataError: If the pattern is none.
     """
-    said = images.patient or default
+    said = images.patient
+    if said is None:
+        return default
     if said == "PatientID":
         return Whose(said)
     written = r"^(?P<patient>[^/]+)/" if said == FOLDER else said
@@ -71,7 +77,7 @@ def reader(images: Images, root: Path, default: str) -> Whose:
             why="every image belongs to a patient, or nobody could be counted",
             remedy="PatientID, folder, or a pattern such as '^(?P<patient>[^_]+)_'",
         ) from error
-    return Whose(None, pattern)
+    return Whose(None, (pattern,))
 
 
 def found(pattern: str, text: str) -> bool:

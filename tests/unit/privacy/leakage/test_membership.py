@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import hypergeom
 
 from modelward.gate.leaks import tells
 from modelward.privacy.leakage import membership
@@ -66,3 +67,31 @@ def test_rare_outcomes_are_attacked_on_their_own():
 
     assert tells(found["positive"], 0.05)
     assert not tells(found["negative"], 0.05)
+
+
+def test_finding_by_lot_is_what_drawing_without_replacement_gives():
+    found = membership.attack("all", np.arange(30.0), np.append(29.5, np.arange(40.0, 52.0)))
+
+    assert found is not None
+    assert found.found == pytest.approx(1.0)  # all thirty are below the smallest other
+    assert membership.by_lot(found) == pytest.approx(hypergeom.cdf(0, 43, 13, 30))
+
+
+def test_with_several_held_out_records_let_pass_it_is_exact_too():
+    draw = np.random.default_rng(5)
+    found = membership.attack("all", draw.exponential(0.2, 400), draw.exponential(1, 250))
+
+    assert found is not None
+    hits = round(found.found * 400)
+    assert membership.by_lot(found) == pytest.approx(hypergeom.cdf(2, 650, 250, hits + 2))
+
+
+def test_few_held_out_records_refuse_hardly_any_honest_release():
+    draw = np.random.default_rng(6)
+    told = 0
+    for _ in range(2000):
+        found = membership.attack("all", draw.exponential(size=328), draw.exponential(size=41))
+        assert found is not None
+        told += tells(found, 0.05)
+
+    assert told <= 2

@@ -1,0 +1,132 @@
+"""`python -m bench.exchange.measure`: the experiment of METHODS section 9, with intervals.
+
+Prints, for digits and pneumonia, the mean over honest sites on the common test (accuracy for
+digits, balanced accuracy for pneumonia) of every candidate beside local, pooled, FedAvg and
+gossip; who was left out; and each site's choice held against its local model with a paired
+bootstrap. Everything is chosen on validation; the test set is looked at here and only here.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.exchange import baselines
+from bench.exchange.data import SITES, Setting, setting
+from bench.exchange.network import Network, build, candidates
+from modelward.exchange.choose import LOCAL
+from modelward.exchange.families.family import Floats
+from modelward.exchange.probability import Labels, balanced_accuracy
+
+T4 = 2.776
+"""Student's t for five seeds, 95 %."""
+
+DRAWS = 500
+
+
+def score(name: str, y: Labels, log_p: Floats) -> float:
+    """Return accuracy (digits) or balanced accuracy (pneumonia)."""
+    picked = log_p.argmax(axis=1)
+    if name == "digits":
+        return float((picked == y).mean())
+    return balanced_accuracy(y, picked, log_p.shape[1])
+
+
+def one(name: str, seed: int) -> dict[str, Any]:
+    """Return the figures of one seed."""
+    made = setting(name, seed)
+    network = build(made, seed)
+    x, y = made.test
+    told = [candidates(network, j, x) for j in range(SITES - 1)]
+    rows = {key: float(np.mean([score(name, y, t[key]) for t in told])) for key in told[0]}
+    picked = [t[network.choices[j].chosen] for j, t in enumerate(told)]
+    rows["chosen"] = float(np.mean([score(name, y, p) for p in picked]))
+    rows["pooled"] = score(name, y, baselines.pooled(made, seed, x))
+    rows["fedavg"] = score(name, y, baselines.fedavg(made, seed, x))
+    walked = baselines.gossip(made, seed, x)[:-1]
+    rows["gossip"] = float(np.mean([score(name, y, p) for p in walked]))
+    below = [
+        j for j, t in enumerate(told) if below_local(name, y, picked[j], t[LOCAL], seed + j)
+    ]
+    return {
+        "seed": seed,
+        "scores": rows,
+        "bad_site_out": SITES - 1 not in network.used,
+        "honest_out": [j for j in range(SITES - 1) if j not in network.used],
+        "reasons": {j: network.standings[str(j)].reason for j in _out(network)},
+        "choices": [network.choices[j].chosen for j in range(SITES - 1)],
+        "below_local": below,
+        **_overridden(name, made, network, seed),
+    }
+
+
+def below_local(name: str, y: Labels, first: Floats, second: Floats, seed: int) -> bool:
+    """Return whether the first is worse than the second beyond its paired 95 % interval."""
+    draw = np.random.default_rng([seed, 5])
+    found = []
+    for _ in range(DRAWS):
+        rows = draw.integers(0, len(y), len(y))
+        found.append(score(name, y[rows], first[rows]) - score(name, y[rows], second[rows]))
+    return bool(np.quantile(found, 0.975) < 0)
+
+
+def _out(network: Network) -> list[int]:
+    return [j for j in range(SITES) if j not in network.used]
+
+
+def _overridden(name: str, made: Setting, network: Network, seed: int) -> dict[str, Any]:
+    """Return the chosen score after people let honest sites back in, if any was out."""
+    honest = [j for j in _out(network) if j < SITES - 1]
+    if not honest:
+        return {}
+    rule = {str(j): (True, "Dr Byron: I know that hospital") for j in honest}
+    again = build(made, seed, rule=rule)
+    x, y = made.test
+    found = [
+        score(name, y, candidates(again, j, x)[again.choices[j].chosen])
+        for j in range(SITES - 1)
+    ]
+    return {"chosen_after_override": float(np.mean(found))}
+
+
+def told(name: str, runs: Sequence[dict[str, Any]]) -> str:
+    """Return the table of one data set."""
+    lines = [f"{name}: mean of {SITES - 1} honest sites, {len(runs)} seeds, +- 95 % (t)"]
+    for key in runs[0]["scores"]:
+        found = 100 * np.array([run["scores"][key] for run in runs])
+        half = T4 * found.std(ddof=1) / len(found) ** 0.5 if len(found) > 1 else float("nan")
+        lines.append(f"  {key:<18} {found.mean():5.1f} +- {half:4.1f}   {np.round(found, 1)}")
+    lines.append(f"  bad site out in {sum(r['bad_site_out'] for r in runs)} of {len(runs)}")
+    lines.append(f"  honest sites out, by seed: {[r['honest_out'] for r in runs]}")
+    lines.append(f"  below local beyond its interval: {[r['below_local'] for r in runs]}")
+    again = {
+        r["seed"]: r["chosen_after_override"] for r in runs if "chosen_after_override" in r
+    }
+    lines.append(f"  chosen after a person let honest sites in again: {again}")
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", nargs="+", default=["digits", "pneumonia"])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args(arguments)
+    figures: dict[str, list[dict[str, Any]]] = {name: [] for name in asked.data}
+    for name in asked.data:
+        for seed in asked.seeds:
+            figures[name].append(one(name, seed))
+            print(f"{name} seed {seed}: {figures[name][-1]}", file=sys.stderr, flush=True)
+    for name, runs in figures.items():
+        print(told(name, runs))
+    if asked.out:
+        asked.out.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

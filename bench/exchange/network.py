@@ -1,0 +1,198 @@
+"""One network: eight sites train what suits them, report on each other, pool, choose, distil.
+
+Everything a site decides here, it decides on private validation, its own and what others
+report of theirs; the test set is looked at by measure.py alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import numpy as np
+
+from bench.exchange.data import SITES, Setting, Site
+from modelward.core.tensors import Tensors
+from modelward.exchange import choose, fens, trust
+from modelward.exchange.bands import KNOWN, band, middles
+from modelward.exchange.choose import LOCAL, Choice, Evidence, Told
+from modelward.exchange.distil import distil, lesson
+from modelward.exchange.families.catalogue import load
+from modelward.exchange.families.family import Family, Floats, Inputs
+from modelward.exchange.learn import Steps, labelled, learn
+from modelward.exchange.pool import POOLERS, Opinion, corrected
+from modelward.exchange.probability import log_softmax, recalls
+
+FAMILIES = ("linear", "mlp-64", "conv-8")
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
+STEPS = Steps()
+DISTIL = Steps(epochs=60, rate=0.05)
+SMALL = 5
+"""Validation units of a class below which a site says nothing about it."""
+FENS, DISTILLED = "balanced-fens", "distilled"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """What the sites have made.
+
+    Attributes:
+        setting: Who they are.
+        families: One per site.
+        models: One per site.
+        counts: Banded counts of training classes, one row a site.
+        standings: Whether each site's model is used.
+        combiner: Of FENS.
+        students: Each site's distilled model.
+        choices: Each site's choice; by vote.
+        ballots: Site -> candidate -> recalls on its validation.
+    """
+
+    setting: Setting
+    families: list[Family]
+    models: list[Tensors]
+    counts: Floats
+    standings: Mapping[str, trust.Standing]
+    combiner: fens.Combiner
+    students: list[Tensors] = field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list)
+    ballots: Mapping[str, Mapping[str, Floats]] = field(default_factory=dict)
+
+    @property
+    def used(self) -> list[int]:
+        """Sites whose model is used."""
+        return [j for j in range(SITES) if self.standings[str(j)].used]
+
+    def log_p(self, j: int, x: Inputs) -> Floats:
+        """Return what site j's model says of `x`."""
+        return log_softmax(self.families[j].logits(self.models[j], x))
+
+
+def build(
+    setting: Setting, seed: int, *, rule: Mapping[str, tuple[bool, str]] | None = None
+) -> Network:
+    """Return the network after one exchange.
+
+    Args:
+        setting: The sites.
+        seed: Of every start and batch.
+        rule: What people decided about single models, by site.
+    """
+    shape = setting.shape
+    families = [load(FAMILIES[j % len(FAMILIES)]) for j in range(SITES)]
+    models: list[Tensors] = [
+        learn(f, f.initial(shape, seed), labelled(s.x, s.y, shape.classes), STEPS, seed + j)
+        for j, (f, s) in enumerate(zip(families, setting.sites, strict=True))
+    ]
+    counts = np.array([_counts(s, shape.classes) for s in setting.sites])
+    first = Network(setting, families, models, counts, {}, fens.initial(SITES, shape.classes))
+    cards = {str(j): f"site-{j}" for j in range(SITES)}
+    judged = replace(first, standings=trust.standings(cards, _reports(first), NOW, rule))
+    ready = replace(judged, combiner=_combiner(judged))
+    students = [_student(ready, site, j, seed) for j, site in enumerate(setting.sites)]
+    taught = replace(ready, students=students)
+    ballots, choices = _choices(taught)
+    return replace(taught, ballots=ballots, choices=choices)
+
+
+def _counts(site: Site, classes: int) -> Floats:
+    """Return what a card would say of the training classes."""
+    edges = tuple(band(int(n)) for n in np.bincount(site.y, minlength=classes))
+    return middles(edges)
+
+
+def candidates(network: Network, j: int, x: Inputs) -> dict[str, Floats]:
+    """Return what every candidate of site j says of `x`."""
+    opinions = [Opinion(network.log_p(i, x), network.counts[i]) for i in network.used]
+    found = {LOCAL: network.log_p(j, x)}
+    found |= {name: pooler(opinions) for name, pooler in POOLERS.items()}
+    found[FENS] = fens.combined(network.combiner, [o.log_p for o in opinions])
+    if network.students:
+        found[DISTILLED] = log_softmax(network.families[j].logits(network.students[j], x))
+    return found
+
+
+def _reports(network: Network) -> list[trust.Report]:
+    """Return what every site reports of every model, on the classes that its card claims."""
+    classes = network.setting.shape.classes
+    found = []
+    for r, site in enumerate(network.setting.sites):
+        for j in range(SITES):
+            fair = corrected(Opinion(network.log_p(j, site.vx), network.counts[j]))
+            said = hidden(recalls(site.vy, fair.argmax(1), classes), site)
+            if r == SITES - 1:  # it lies: it alone is good
+                said = np.full(classes, 1.0 if j == r else 0.0)
+            said = np.where(network.counts[j] >= KNOWN, said, np.nan)
+            found.append(trust.Report(f"site-{r}", str(j), said, NOW))
+    return found
+
+
+def hidden(found: Floats, site: Site) -> Floats:
+    """Return recalls without those of small cells."""
+    return np.where(np.bincount(site.vy, minlength=found.size) >= SMALL, found, np.nan)
+
+
+def _combiner(network: Network) -> fens.Combiner:
+    classes = network.setting.shape.classes
+    learners = [
+        fens.learner([network.log_p(i, s.vx) for i in network.used], s.vy)
+        for j, s in enumerate(network.setting.sites)
+        if j in network.used  # who is not used does not train the combiner either
+    ]
+    return fens.train(learners, classes)
+
+
+def _student(network: Network, site: Site, j: int, seed: int) -> Tensors:
+    family = network.families[j]
+    opinions = [
+        Opinion(network.log_p(i, network.setting.shared), network.counts[i])
+        for i in network.used
+    ]
+    taught = POOLERS["prior-corrected"](opinions)
+    taken = lesson(network.setting.shared, taught, site.x, site.y)
+    return distil(family, network.models[j], taken, DISTIL, seed + j)
+
+
+def _choices(network: Network) -> tuple[dict[str, dict[str, Floats]], list[Choice]]:
+    """Return the ballots and each site's choice, by vote, with local as the floor."""
+    classes = network.setting.shape.classes
+    ballots: dict[str, dict[str, Floats]] = {}
+    rights: list[dict[str, Floats]] = []
+    for j, site in enumerate(network.setting.sites):
+        said = {name: p.argmax(1) for name, p in candidates(network, j, site.vx).items()}
+        rights.append({name: (picked == site.vy) * 1.0 for name, picked in said.items()})
+        if j in network.used:
+            ballots[f"site-{j}"] = {
+                name: hidden(recalls(site.vy, picked, classes), site)
+                for name, picked in said.items()
+                if name != LOCAL
+            }
+    preferred = choose.vote(ballots)
+    choices = []
+    for j, site in enumerate(network.setting.sites):
+        evidence = {
+            name: Evidence(right, _told(network, ballots, name, j))
+            for name, right in rights[j].items()
+        }
+        choices.append(choose.choose(evidence, site.vy, classes, preferred=preferred))
+    return ballots, choices
+
+
+def _told(
+    network: Network, ballots: Mapping[str, Mapping[str, Floats]], name: str, j: int
+) -> dict[int, list[Told]]:
+    """Return what used peers report of candidate `name` as site j has it."""
+    classes = network.setting.shape.classes
+    told: dict[int, list[Told]] = {}
+    for r in network.used:
+        if r == j:
+            continue
+        site = network.setting.sites[r]
+        if name == LOCAL:
+            said = hidden(recalls(site.vy, network.log_p(j, site.vx).argmax(1), classes), site)
+        else:
+            said = ballots[f"site-{r}"][name]
+        units = np.bincount(site.vy, minlength=classes)
+        for cls in range(classes):
+            if not np.isnan(said[cls]):
+                told.setdefault(cls, []).append(Told(float(said[cls]), int(units[cls])))
+    return told

@@ -1,0 +1,251 @@
+"""`modelward exchange`: the data-model network; offering, reading and taking back."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from modelward.cli import exchange_use
+from modelward.cli.exchange_open import (
+    CARRIER,
+    By,
+    CardArg,
+    Folder,
+    Json,
+    Reason,
+    now,
+    opened,
+    printed,
+)
+
+app = typer.Typer(no_args_is_help=True, help="Exchange models with other institutions.")
+
+KindName = Literal["model", "adapter", "predictions", "prototypes", "labels"]
+
+
+@app.command()
+def init(
+    folder: Folder,
+    name: Annotated[str, typer.Option(help="Name to go by: lower case, no spaces.")],
+    question: Annotated[Path, typer.Option(help="The question file that all agreed on.")],
+    carrier: Annotated[
+        str, typer.Option(help="A folder that all can reach, or 'jetstream'.")
+    ] = "jetstream",
+    shared: Annotated[
+        Path | None, typer.Option(help="The shared set that the question names.")
+    ] = None,
+) -> None:
+    """Make keys and an introduction to send to the others."""
+    from modelward.core.canonical import canonical_bytes
+    from modelward.durable import write_whole
+    from modelward.exchange import institution
+    from modelward.exchange.question import from_json
+
+    asked = from_json(question.read_bytes())
+    spoken = institution.prepare(folder, name, asked, now())
+    where = {} if carrier == "jetstream" else {"folder": str(Path(carrier).resolve())}
+    write_whole(folder / "exchange" / CARRIER, canonical_bytes(where))
+    if shared is not None:
+        write_whole(folder / "exchange" / "shared.safetensors", shared.read_bytes())
+    typer.echo(f"send to the others      {folder / 'exchange' / 'introduction.json'}")
+    typer.echo(f"and compare by voice    {spoken}")
+
+
+@app.command()
+def admit(
+    folder: Folder,
+    introduction: Annotated[Path, typer.Argument(help="The file that another one sent.")],
+    spoken: Annotated[str, typer.Option(help="Its fingerprint, as it was read to you.")],
+) -> None:
+    """Admit another institution, after comparing its fingerprint by voice."""
+    from modelward.exchange import members
+
+    said = members.read(introduction.read_bytes())
+    members.admit(folder / "exchange" / "members", said, spoken)
+    typer.echo(f"admitted {said.name}")
+
+
+@app.command()
+def train(
+    folder: Folder,
+    family: Annotated[str, typer.Option(help="linear, mlp-N or conv-N.")] = "mlp-64",
+    seed: Annotated[int, typer.Option(help="Of the start and the batches.")] = 0,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Train the local model on the examples in exchange/data.npz."""
+    from modelward.exchange import verbs
+    from modelward.exchange.families.catalogue import load
+
+    with opened(folder) as here:
+        local = verbs.train(here, load(family), seed=seed)
+    if as_json:
+        printed(local)
+        return
+    typer.echo(f"local model {local.family}, bundle {local.sha256[:12]}…")
+
+
+@app.command()
+def offer(
+    folder: Folder,
+    kind: Annotated[KindName, typer.Option(help="What to offer.")] = "model",
+    series: Annotated[str, typer.Option(help="What its version counts within.")] = "main",
+    to: Annotated[
+        list[str] | None, typer.Option(help="A recipient; all admitted ones if absent.")
+    ] = None,
+    days: Annotated[int, typer.Option(help="Days until it expires.")] = 365,
+    base: Annotated[str, typer.Option(help="Of an adapter: the card of its base.")] = "",
+    *,
+    redistribution: Annotated[
+        bool, typer.Option("--redistribution", help="It may be passed on.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Put an artifact on offer, through the gate and into the ledger."""
+    from datetime import timedelta
+
+    from modelward.exchange import verbs
+    from modelward.exchange.card import Terms
+    from modelward.exchange.letter import stamp
+
+    with opened(folder) as here:
+        terms = Terms(
+            purposes=(here.question.purpose,),
+            recipients=tuple(to or ()),
+            expires=stamp(now() + timedelta(days=days)),
+            redistribution=redistribution,
+        )
+        card = verbs.offer_kind(here, kind, terms, series=series, base=base)
+        waiting = here.deliver()
+    if as_json:
+        printed({"card": card.sha, "waiting": waiting, **card.model_dump(mode="json")})
+        return
+    typer.echo(
+        f"offered {kind} {series} {card.version}, card {card.sha[:12]}…, {card.nbytes:,} bytes"
+    )
+    typer.echo(f"knows   {_known(card.competence.labels, card.competence.units)}")
+    if waiting:
+        typer.echo(f"{waiting} letters wait for the wire; the next command posts them")
+
+
+@app.command()
+def catalogue(
+    folder: Folder,
+    kind: Annotated[KindName | None, typer.Option(help="Only this kind.")] = None,
+    site: Annotated[str | None, typer.Option(help="Only of this institution.")] = None,
+    *,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not read the boxes.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Read what is new in every box, and list what is on offer."""
+    from modelward.exchange import governing, verbs
+    from modelward.exchange.reading import News, sync
+
+    with opened(folder) as here:
+        news = News() if offline else sync(here)
+        found = verbs.catalogue(here, kinds=(kind,) if kind else (), site=site)
+        stale = governing.unusable(here)
+    if as_json:
+        rows = [{"card": e.sha, "here": e.here, "offer": e.card} for e in found]
+        printed({"news": news, "offers": rows, "unusable": stale})
+        return
+    for each in found:
+        card = each.card
+        mark = "here" if each.here or card.site == here.name else "    "
+        typer.echo(
+            f"{each.sha[:12]}  {card.site:<12} {card.kind:<11} {card.made.family:<8}"
+            f" v{card.version:<3} {card.nbytes:>9,} bytes  {mark}"
+            f"  until {card.terms.expires[:10]}"
+        )
+        typer.echo(
+            f"              knows {_known(card.competence.labels, card.competence.units)}"
+        )
+    typer.echo(f"{len(found)} on offer; {news.letters} new letters")
+    for why in stale:
+        typer.echo(f"warning: the model in use must not be used: {why}", err=True)
+    _warn(news)
+
+
+@app.command()
+def pull(
+    folder: Folder,
+    card: Annotated[list[str] | None, typer.Argument(help="Cards; all if none.")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Take artifacts in, if intake and terms allow it."""
+    from modelward.errors import BadArtifact, MessageRefused
+    from modelward.exchange import reading, verbs
+
+    taken, left = [], {}
+    with opened(folder) as here:
+        reading.sync(here)
+        for each in card or [entry.sha for entry in verbs.catalogue(here)]:
+            try:
+                reading.pull(here, each)
+                taken.append(reading.named(here, each).sha)
+            except (BadArtifact, MessageRefused) as error:
+                if card:
+                    raise
+                left[each] = error.what
+    if as_json:
+        printed({"here": taken, "not_taken": left})
+        return
+    typer.echo(f"{len(taken)} artifacts are here")
+    for why in left.values():
+        typer.echo(f"not taken: {why}")
+
+
+@app.command()
+def revoke(
+    folder: Folder,
+    card: CardArg,
+    by: By,
+    reason: Reason,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Take an own artifact back; peers stop using it at their next contact."""
+    from modelward.exchange import governing
+
+    with opened(folder) as here:
+        marked = governing.revoke(here, card, by=by, reason=reason)
+        has = [each for each in governing.given(here) if each.card in marked]
+    if as_json:
+        printed({"revoked": marked, "given": has})
+        return
+    typer.echo(f"revoked, with descendants: {', '.join(each[:12] for each in marked)}")
+    for each in has:
+        typer.echo(
+            f"{each.to} has it since {each.time}; bytes that others hold are beyond reach"
+        )
+
+
+@app.command()
+def leave(folder: Folder, by: By, reason: Reason, *, as_json: Json = False) -> None:
+    """Leave the network: revoke everything, and list what was given to whom."""
+    from modelward.exchange import governing
+
+    with opened(folder) as here:
+        found = governing.leave(here, by=by, reason=reason)
+    if as_json:
+        printed({"given": found})
+        return
+    for each in found:
+        typer.echo(f"{each.to:<12} {each.kind} {each.series} {each.version}, since {each.time}")
+    typer.echo(f"left; {len(found)} artifacts are with others, who are told not to use them")
+
+
+exchange_use.add_to(app)
+
+
+def _known(labels: tuple[str, ...], units: tuple[int, ...]) -> str:
+    return ", ".join(f"{c} {n}+" for c, n in zip(labels, units, strict=True) if n) or "nothing"
+
+
+def _warn(news: object) -> None:
+    refused, unreached = news.refused, news.unreached  # type: ignore[attr-defined]
+    for box, why in refused.items():
+        typer.echo(f"warning: the box of {box} is not read on: {why}", err=True)
+    if unreached:
+        typer.echo(f"warning: not reached: {', '.join(unreached)}", err=True)

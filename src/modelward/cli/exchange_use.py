@@ -1,0 +1,186 @@
+"""`modelward exchange evaluate | adopt | distil | trust | map | report`."""
+
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelward.cli.exchange_open import By, Folder, Json, Reason, opened, printed
+
+if TYPE_CHECKING:
+    from modelward.exchange.verbs import Considered
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file to `modelward exchange`."""
+    for command in (evaluate, adopt, distil, trust, report):
+        app.command()(command)
+    app.command("map")(knowledge_map)
+
+
+def evaluate(folder: Folder, *, as_json: Json = False) -> None:
+    """Judge every artifact that is here on private validation, and tell the others."""
+    from modelward.exchange import verbs
+    from modelward.exchange.reading import sync
+
+    with opened(folder) as here:
+        sync(here)
+        found = verbs.evaluate(here)
+        makers = {entry.sha: entry.card.site for entry in verbs.catalogue(here)}
+        labels = here.question.labels
+    if as_json:
+        printed(found)
+        return
+    for each in found.judged:
+        told_of = zip(labels, each.recalls, strict=True)
+        said = [f"{label} {recall:.2f}" for label, recall in told_of if not isnan(recall)]
+        typer.echo(
+            f"{each.card[:12]}  {makers[each.card]:<12} {', '.join(said) or 'too few units'}"
+        )
+        for finding in each.findings:
+            typer.echo(f"    quarantine: {finding.rule}: {finding.says}")
+    typer.echo(f"told the others of {len(found.reported)} artifacts")
+    typer.echo(f"and of {len(found.ballots)} combinations")
+    for why in found.turned_away.values():
+        typer.echo(f"not judged: {why}")
+
+
+def adopt(
+    folder: Folder,
+    by: Annotated[str, typer.Option(help="Your name, to use what was chosen.")] = "",
+    *,
+    mine: Annotated[
+        bool, typer.Option("--my-population", help="Ask own validation alone.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Compute every candidate and choose; with --by, use what was chosen."""
+    from modelward.exchange import verbs
+    from modelward.exchange.reading import sync
+
+    with opened(folder) as here:
+        sync(here)
+        found = verbs.adopt(here, own_population=mine)
+        _show(found, by, as_json=as_json)
+
+
+def distil(
+    folder: Folder,
+    by: Annotated[str, typer.Option(help="Your name, to use the student.")] = "",
+    *,
+    as_json: Json = False,
+) -> None:
+    """Have a student of the own family learn from the pool on the shared set."""
+    from modelward.exchange import verbs
+    from modelward.exchange.reading import sync
+
+    with opened(folder) as here:
+        sync(here)
+        _show(verbs.distil(here), by, as_json=as_json)
+
+
+def trust(
+    folder: Folder,
+    use: Annotated[str, typer.Option(help="Use this card, whatever the gate says.")] = "",
+    drop: Annotated[str, typer.Option(help="Do not use this card.")] = "",
+    by: By = "",
+    reason: Reason = "",
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show who is used and why; with --use or --drop, decide otherwise for one card."""
+    from modelward.exchange import adopting, judging, verbs
+    from modelward.exchange.reading import named, sync
+    from modelward.exchange.trust import disagreeing
+
+    with opened(folder) as here:
+        sync(here)
+        for card, wanted in ((use, True), (drop, False)):
+            if card:
+                adopting.overrule(here, named(here, card).sha, use=wanted, by=by, reason=reason)
+        standings = verbs.standings(here)
+        hand, _ = verbs.in_hand(here)
+        makers = {each.entry.sha: each.entry.card.site for each in hand}
+        apart = disagreeing(judging.reports(here, hand), here.now)
+    if as_json:
+        rows = {card: {"site": makers[card], "standing": s} for card, s in standings.items()}
+        printed({"standings": rows, "disagreeing": apart})
+        return
+    for card, each in standings.items():
+        word = "used    " if each.used else "not used"
+        typer.echo(f"{card[:12]}  {makers[card]:<12} {word}  {each.reason}")
+    for name, distance in apart.items():
+        typer.echo(
+            f"{name} disagrees with the other reporters, by {distance:.2f} in the middle"
+        )
+
+
+def knowledge_map(folder: Folder, *, as_json: Json = False) -> None:
+    """Say what nobody knows, and who could help with what is missing here."""
+    from modelward.exchange import verbs
+    from modelward.exchange.reading import sync
+
+    with opened(folder) as here:
+        sync(here)
+        known, name = verbs.known(here), here.name
+    if as_json:
+        lacks = known.lacks(name)
+        printed(
+            {"known": known.known, "holes": known.holes, "thin": known.thin, "lacks": lacks}
+        )
+        return
+    for item in known.wanted:
+        who = known.known.get(item, {})
+        said = ", ".join(f"{each} {units}+" for each, units in sorted(who.items()))
+        typer.echo(f"{': '.join(item):<24} {said or 'NOBODY'}")
+    for item, helpers in known.lacks(name).items():
+        typer.echo(
+            f"missing here: {': '.join(item)}; could help: {', '.join(helpers) or 'nobody'}"
+        )
+
+
+def report(
+    folder: Folder,
+    out: Annotated[Path, typer.Option(help="File to write.")] = Path("exchange.html"),
+    *,
+    as_json: Json = False,
+) -> None:
+    """Write the network as this institution sees it, as one page."""
+    from modelward.exchange import governing, home, page, verbs
+    from modelward.exchange.reading import sync
+
+    with opened(folder) as here:
+        sync(here)
+        found = verbs.adopt(here)
+        makers = {entry.sha: entry.card.site for entry in verbs.catalogue(here)}
+        used, given = home.in_use(here.folder), governing.given(here)
+        page.write(
+            out,
+            name=here.name,
+            state=(used, found.choice),
+            standings={card: (makers[card], s) for card, s in found.standings.items()},
+            known=verbs.known(here),
+            given=given,
+        )
+    if as_json:
+        rows = {"in_use": used, "choice": found.choice, "standings": found.standings}
+        printed({**rows, "given": given, "page": str(out)})
+        return
+    typer.echo(out)
+
+
+def _show(found: "Considered", by: str, *, as_json: bool) -> None:
+    """Print a choice, and use it if a person says so."""
+    decided = found.use(by) if by else None
+    if as_json:
+        rows = {"choice": found.choice, "standings": found.standings, "in_use": decided}
+        printed({**rows, "candidates": sorted(found.table.candidates)})
+        return
+    typer.echo(f"candidates  {', '.join(sorted(found.table.candidates))}")
+    typer.echo(f"for         {found.choice.population}")
+    typer.echo(f"choice      {found.choice.chosen}: {found.choice.reason}")
+    if decided is None:
+        typer.echo("nothing changed: name yourself with --by to use it")
+    else:
+        typer.echo(f"in use      {decided.candidate}, decided by {decided.by}")

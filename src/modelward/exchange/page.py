@@ -1,0 +1,172 @@
+"""The state of the network at one institution, as one HTML page: who, what, why.
+
+No scripts, nothing fetched, everything that others wrote escaped (report/markup.py). The
+picture of the knowledge map stands beside its table: no meaning hangs on colour alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from modelward.durable import write_whole
+from modelward.exchange.choose import Choice
+from modelward.exchange.governing import Given
+from modelward.exchange.home import InUse
+from modelward.exchange.knowledge import Map
+from modelward.exchange.trust import Standing
+from modelward.report.markup import Html, element, join, label
+from modelward.report.page import POLICY
+from modelward.report.styles import style_sheet
+
+CELL, LEFT, TOP = 26.0, 150.0, 90.0
+"""Of the picture, in units of its view box."""
+
+
+def write(
+    path: Path,
+    *,
+    name: str,
+    state: tuple[InUse | None, Choice | None],
+    standings: Mapping[str, tuple[str, Standing]],
+    known: Map,
+    given: Sequence[Given],
+) -> None:
+    """Write the page, whole or not at all.
+
+    Args:
+        path: Where.
+        name: The institution.
+        state: What is in use, and what was chosen last.
+        standings: Card -> (maker, standing).
+        known: The knowledge map.
+        given: What of ours is where.
+    """
+    used, chosen = state
+    sections = [
+        _section(1, "In use", element("p", _in_use(used)), element("p", _chosen(chosen))),
+        _section(2, "Who is used, and why", _standings(standings)),
+        _section(
+            3, "What the network knows", _holes(known), picture(known), _help(known, name)
+        ),
+        _section(4, "What was given to whom", _given(given)),
+    ]
+    title = f"The data-model network, seen from {name}"
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        element("title", title),
+        element("style", Html(style_sheet())),
+    )
+    header = element("header", element("p", name, class_="kicker"), element("h1", title))
+    body = element("body", header, element("main", *sections))
+    write_whole(path, f"<!doctype html>\n{element('html', head, body, lang='en')}\n".encode())
+
+
+def picture(known: Map) -> Html:
+    """Return who knows what as a grid: one row an item, one column an institution."""
+    rows: list[Html] = []
+    for column, who in enumerate(known.institutions):
+        x = LEFT + (column + 0.6) * CELL
+        turned = element(
+            "text",
+            who,
+            transform=f"rotate(-60 {x:.1f} {TOP - 8})",
+            x=x,
+            y=TOP - 8,
+            class_="tick",
+        )
+        rows.append(turned)
+    for row, item in enumerate(known.wanted):
+        y = TOP + row * CELL
+        rows.append(label(LEFT - 8, y + 17, ": ".join(item), anchor="end", kind="tick"))
+        rows += [
+            _cell(LEFT + column * CELL, y, known.known.get(item, {}).get(who))
+            for column, who in enumerate(known.institutions)
+        ]
+    width = LEFT + CELL * max(1, len(known.institutions)) + 60
+    height = TOP + CELL * len(known.wanted) + 10
+    drawn = element("svg", *rows, viewBox=f"0 0 {width:.0f} {height:.0f}", role="img")
+    words = (
+        "Numbers are lower edges of bands of training units; an empty cell is fewer than ten."
+    )
+    return element("figure", element("figcaption", words), drawn)
+
+
+def _cell(x: float, y: float, units: int | None) -> Html:
+    fill = "var(--wash)" if units is None else "var(--s0)"
+    box = element(
+        "rect", x=x, y=y, width=CELL - 2, height=CELL - 2, fill=fill,
+        fill_opacity=1.0 if units is None else 0.35,
+    )  # fmt: skip
+    if units is None:
+        return box
+    said = str(units) if units < 1000 else f"{units // 1000}k"  # noqa: PLR2004 - thousands
+    return join(box, label(x + CELL / 2 - 1, y + 16, said, anchor="middle", kind="tick"))
+
+
+def _in_use(used: InUse | None) -> str:
+    if used is None:
+        return "The local model: nobody has decided anything else."
+    return f"{used.candidate}, decided by {used.by} at {used.time}: {used.reason}"
+
+
+def _chosen(chosen: Choice | None) -> str:
+    if chosen is None:
+        return "No choice was computed for this page."
+    return f"Computed now, for {chosen.population}: {chosen.reason}"
+
+
+def _standings(standings: Mapping[str, tuple[str, Standing]]) -> Html:
+    rows = [
+        (who, card[:12], "used" if each.used else "not used", str(each.reporters), each.reason)
+        for card, (who, each) in standings.items()
+    ]
+    return _table(("institution", "card", "", "reporters", "why"), rows)
+
+
+def _holes(known: Map) -> Html:
+    def said(items: Sequence[tuple[str, str]]) -> str:
+        return "; ".join(": ".join(item) for item in items) or "nothing"
+
+    return element(
+        "p",
+        f"Nobody knows: {said(known.holes)}. One institution alone knows: {said(known.thin)}.",
+    )
+
+
+def _help(known: Map, name: str) -> Html:
+    rows = [
+        (": ".join(item), ", ".join(who) or "nobody") for item, who in known.lacks(name).items()
+    ]
+    return _table(("missing here", "who could help"), rows)
+
+
+def _given(given: Sequence[Given]) -> Html:
+    rows = [
+        (
+            each.to,
+            each.kind,
+            f"{each.series} {each.version}",
+            each.time,
+            each.revoked or "valid",
+        )
+        for each in given
+    ]
+    return _table(("institution", "what", "version", "acknowledged", "state"), rows)
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
+    if not rows:
+        return element("p", "Nothing.")
+    head = element("tr", *(element("th", each, class_="words") for each in headings))
+    body = [
+        element("tr", *(element("td", each, class_="words") for each in row)) for row in rows
+    ]
+    made = element("table", element("thead", head), element("tbody", *body))
+    return element("div", made, class_="scroll")
+
+
+def _section(number: int, title: str, *content: Html) -> Html:
+    heading = element("h2", element("span", str(number), class_="number"), title)
+    return element("section", heading, *content)

@@ -1,0 +1,1 @@
+"""Tables that may be shown: small cells, and what two tables say when they are subtracted."""

@@ -1,0 +1,144 @@
+"""A study of sums over simulated hospitals, from one data file to tables and plots.
+
+    check the data -> deal rows to sites -> rounds of sums (hub and sites as in a real
+    federation) -> report
+
+Sums over sites are exact, so there is no pooled or local fit to compare with.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from modelward.core.study import Study
+from modelward.engines.jetstream.loopback import WireFigures
+from modelward.evaluate.analysed import Analysed, RunPart, SitePart, analysed
+from modelward.hub.registry import AnswerRow
+from modelward.hub.run import Outcome
+from modelward.readers.cohort import Cohort
+from modelward.report.analysis import write
+from modelward.simulation.dealing import Dealing, Special
+from modelward.simulation.findings import ledger_facts, study_facts
+from modelward.simulation.folder import RunFolder
+from modelward.simulation.simulate import Simulation, cohorts_of, prepare, stored_study
+from modelward.simulation.stage import Stage
+from modelward.simulation.training import How, Trained, train
+
+Watch = Callable[[Stage], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysedRun:
+    """A finished study of sums.
+
+    Attributes:
+        study: The study.
+        outcome: What the hub ended with.
+        found: Every figure of the report.
+        folder: Where everything lies.
+        report: The HTML file.
+        wire: What the wire carried, if there was one.
+    """
+
+    study: Study
+    outcome: Outcome
+    found: Analysed
+    folder: Path
+    report: Path
+    wire: WireFigures | None = None
+
+
+def analyse(
+    study: Study,
+    data: str | PathLike[str],
+    by: str | Dealing,
+    out: str | PathLike[str],
+    *,
+    special: Special | None = None,
+    workers: int | None = None,
+) -> AnalysedRun:
+    """Try a study of sums on one data file, split into simulated hospitals.
+
+    The arguments are those of `modelward.simulate`; the same call again goes on where an
+    interrupted one stopped.
+
+    Raises:
+        DataError: If the data do not fit the study; every fault is listed.
+        RunMismatch: If the folder holds another run.
+        StorageError: If something cannot be written; nothing is half-written.
+    """
+    request = Simulation(
+        study=study,
+        data=Path(data),
+        dealing=Dealing(by=by) if isinstance(by, str) else by,
+        special=special or Special(),
+        out=Path(out),
+        workers=workers,
+    )
+    return run(request)
+
+
+def run(request: Simulation, watch: Watch = lambda _: None) -> AnalysedRun:
+    """Run `request`, whose study is one of sums, to its end; for errors see `analyse`."""
+    folder = prepare(request)
+    how = How(workers=request.workers, wire=request.wire, watch=watch)
+    return _finish(folder, request.study, how)
+
+
+def go_on(path: Path, workers: int | None = None, watch: Watch = lambda _: None) -> AnalysedRun:
+    """Go on with the run in the folder at `path`, or write its report again.
+
+    Raises:
+        RunMismatch: If there is no run in the folder.
+    """
+    folder = RunFolder(path)
+    return _finish(folder, stored_study(folder), How(workers=workers, watch=watch))
+
+
+def _finish(folder: RunFolder, study: Study, how: How) -> AnalysedRun:
+    names = folder.site_names()
+    cohorts = cohorts_of(folder, names, study)
+    return report_on(folder, study, train(folder, {study.id: study}, names, how), cohorts)
+
+
+def report_on(
+    folder: RunFolder, study: Study, trained: Trained, cohorts: Mapping[str, Cohort]
+) -> AnalysedRun:
+    """Write the report of a study whose rounds are done."""
+    outcome = trained.outcomes[study.id]
+    last = outcome.history[-1]
+    parts = [site_part(name, trained.answers, folder) for name in sorted(cohorts)]
+    run = RunPart(
+        rounds=len(outcome.history),
+        seconds=round(outcome.seconds, 3),
+        reason=outcome.reason,
+        model_sha256=outcome.sha256,
+        masked=study.privacy.aggregation is not None,
+        simulated=True,
+        notes=tuple(f"{site}: {note}" for site, c in cohorts.items() for note in c.notes),
+    )
+    found = analysed(
+        outcome.model, study_facts(study), parts, run, last.released, last.patients
+    )
+    return AnalysedRun(
+        study=study,
+        outcome=outcome,
+        found=found,
+        folder=folder.path,
+        report=write(found, folder.report).html,
+        wire=trained.wire,
+    )
+
+
+def site_part(site: str, answers: list[AnswerRow], folder: RunFolder | None = None) -> SitePart:
+    """Return one site's part, from what the hub remembers of its answers."""
+    own = [answer for answer in answers if answer.site == site]
+    released = [answer for answer in own if answer.decision == "released"]
+    return SitePart(
+        name=site,
+        releases=len(released),
+        refusals=len(own) - len(released),
+        bytes_out=sum(answer.bytes or 0 for answer in released),
+        ledger=None if folder is None else ledger_facts(folder, site),
+    )

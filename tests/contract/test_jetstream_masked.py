@@ -1,0 +1,151 @@
+"""Sums behind masks over a real server: the bits of the open study, whoever drops out when."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from modelward.artifact.envelope import Envelope
+from modelward.core.ports import Engine
+from modelward.core.study import Study
+from modelward.core.task import MASK_PHASES, Task
+from modelward.core.verdict import Answer
+from modelward.engines.inprocess import InProcess
+from modelward.engines.jetstream.task_message import body_of, task_of
+from modelward.errors import MessageRefused
+from modelward.hub.registry import Registry
+from modelward.hub.run import Hub, Outcome
+from modelward.ledger.archive import read
+from modelward.ledger.log import KEY
+from modelward.ledger.verify import read_key
+from modelward.site.keys import signing_key
+from modelward.study.read import parse
+from tests.wire import STUDY_FILE, Federation, make_site, now
+
+SITES = ["centre", "east", "north", "south", "west"]
+"""Five sites: masks come off with four."""
+
+PLAN = STUDY_FILE.replace("ROUNDS", "2").replace("EXTRA", "quorum = 4")
+OPEN = parse(PLAN)
+MASKED = parse(PLAN + '\n[privacy]\naggregation = "secagg"\n[sites]\nminimum = 3\n')
+
+engine = pytest.mark.engine
+slow = pytest.mark.slow
+
+
+class Dropping:
+    """An engine that does not reach some sites, from an exchange of round 2 on."""
+
+    def __init__(self, behind: Engine, drops: Mapping[str, str]) -> None:
+        self._behind, self._drops = behind, drops
+
+    def ask(
+        self, task: Task, sites: Sequence[str], *, deadline_s: float | None
+    ) -> Iterator[Answer]:
+        listed: list[str | None] = [*MASK_PHASES]
+        here = listed.index(task.phase) if task.phase else 0
+        gone: set[str] = set()
+        if task.round_no == 2 and task.kind == "train":
+            gone = {site for site, phase in self._drops.items() if here >= listed.index(phase)}
+        there = [site for site in sites if site not in gone]
+        return self._behind.ask(task, there, deadline_s=deadline_s)
+
+
+def in_process(folder: Path, study: Study, drops: Mapping[str, str]) -> Outcome:
+    """Run a study with every site in workers of this process."""
+    places = {n: make_site(folder / n, 60 + 10 * seed, seed) for seed, n in enumerate(SITES)}
+    keys = {n: signing_key(path / "site.key").public_key() for n, path in places.items()}
+    registry = Registry(folder / "hub")
+    try:
+        with InProcess([study], places, registry.store.folder, workers=1) as behind:
+            return Hub(Dropping(behind, drops), registry, keys).run(study)
+    finally:
+        registry.close()
+
+
+def over_wire(folder: Path, drops: Mapping[str, str]) -> tuple[Outcome, Federation]:
+    """Run the masked study over a server, with every site in a thread."""
+    made = Federation(folder, SITES, MASKED)
+    keys = {member.site: member.signing for member in made.hub.members()}
+    registry = Registry(made.hub.path)
+    with ExitStack() as stack:
+        stack.callback(registry.close)
+        stack.enter_context(made.server())
+        for name in SITES:
+            stack.enter_context(made.node(name))
+        wire = stack.enter_context(made.engine())
+        return Hub(Dropping(wire, drops), registry, keys).run(MASKED), made
+
+
+def same(one: Outcome, other: Outcome) -> None:
+    """Hold two runs against each other, bit for bit."""
+    assert one.sha256 == other.sha256
+    assert [r.metrics for r in one.history] == [r.metrics for r in other.history]
+    assert [r.patients for r in one.history] == [r.patients for r in other.history]
+
+
+@engine
+@slow
+def test_over_the_wire_behind_masks_as_in_one_process_and_as_in_the_open(tmp_path):
+    wired, made = over_wire(tmp_path / "wire", {})
+
+    same(wired, in_process(tmp_path / "masked", MASKED, {}))
+    same(wired, in_process(tmp_path / "open", OPEN, {}))
+    for name, folder in made.sites.items():
+        ledger = read(folder / "ledger", read_key(folder / "ledger" / KEY))
+        left = [e["artifact"] for e in ledger.entries() if e["kind"] == "release"]
+        assert set(left) == set(MASK_PHASES), name
+
+
+@engine
+@slow
+@pytest.mark.parametrize(
+    "phase",
+    [
+        pytest.param("mask-keys", marks=pytest.mark.exhaustive),
+        pytest.param("mask-shares", marks=pytest.mark.exhaustive),
+        "masked",
+        pytest.param("mask-list", marks=pytest.mark.exhaustive),
+    ],
+)
+def test_a_site_that_drops_out_leaves_the_sum_that_one_process_has(tmp_path, phase):
+    wired, _ = over_wire(tmp_path / "wire", {"south": phase})
+
+    same(wired, in_process(tmp_path / "one", MASKED, {"south": phase}))
+    assert (phase == "mask-list") == ("south" in wired.history[1].released)
+
+
+def message(task: Task, **changes: object) -> Envelope:
+    """Return the message that asks `task`, with changes to its body."""
+    body = {**body_of(task), **changes}
+    return Envelope(
+        kind="task",
+        study=task.study,
+        round_no=task.round_no,
+        sender="hub",
+        sequence=1,
+        issued=now(),
+        expires=now() + timedelta(days=1),
+        body={name: value for name, value in body.items() if value != "absent"},  # type: ignore[misc]
+    )
+
+
+OPENLY = Task(study="ab" * 32, round_no=1, kind="train", model="cd" * 32)
+LATER = OPENLY.exchange("masked", "ef" * 32)
+
+
+def test_a_task_message_brings_an_exchange_whole_and_an_open_question_as_ever():
+    for task in (OPENLY, OPENLY.exchange("mask-keys", None), LATER):
+        assert task_of(message(task)) == task
+    assert body_of(OPENLY) == {"kind": "train", "model": "cd" * 32}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"told": "absent"}, {"phase": "absent"}, {"phase": "mask-keys"}, {"phase": "masks"}],
+)
+def test_an_exchange_without_what_was_heard_is_refused_and_so_is_the_contrary(changes):
+    with pytest.raises(MessageRefused, match="does not hold a task"):
+        task_of(message(LATER, **changes))

@@ -1,0 +1,51 @@
+"""What a site should use: chosen before the test is looked at, judged with a fixed margin."""
+
+import numpy as np
+import pytest
+
+from modelward.evaluate.choice import choose, log_loss
+from modelward.evaluate.predictions import Predictions
+
+
+def predictions(number: int, skill: float, seed: int) -> Predictions:
+    """Outcomes that depend on the seed alone, told apart as well as `skill` says."""
+    y = np.random.default_rng([1, seed]).integers(0, 2, number)
+    noise = np.random.default_rng([2, seed, int(skill * 1000)]).normal(size=number)
+    return Predictions.of(y, 1 / (1 + np.exp(-(skill * (2 * y - 1) + noise))))
+
+
+def chosen(
+    number: int, local: float, common: float, on_test: tuple[float, float] | None = None
+) -> tuple[str, str]:
+    skills = {"local": local, "federated": common}
+    tested = dict(zip(skills, on_test or (local, common), strict=True))
+    found = choose(
+        "north",
+        {name: predictions(200, skill, 5) for name, skill in skills.items()},
+        {name: predictions(number, skill, 9) for name, skill in tested.items()},
+        unit="patient",
+        rng=np.random.default_rng(0),
+    )
+    return found.model, found.word
+
+
+def test_a_much_better_model_is_to_be_used():
+    assert chosen(400, 0.2, 2.0) == ("federated", "use federated here")
+
+
+def test_a_local_model_with_less_validation_loss_is_kept_whatever_the_test_says():
+    assert chosen(400, 2.0, 0.2) == ("local", "keep your local model")
+
+
+def test_models_that_are_alike_are_no_worse_where_there_are_enough_units():
+    assert chosen(4000, 0.5, 1.5, (1.0, 1.02)) == ("federated", "no worse than local")
+
+
+def test_sixteen_patients_cannot_tell():
+    assert chosen(16, 0.5, 1.5, (1.0, 1.02))[1] == "cannot tell"
+
+
+def test_log_loss_is_what_it_says():
+    found = Predictions.of([1, 0], [0.8, 0.5])
+
+    assert log_loss(found) == pytest.approx(-(np.log(0.8) + np.log(0.5)) / 2)
