@@ -123,8 +123,8 @@ class Updates:
     """
 
     def __init__(self, study: Study) -> None:
-        self._study = study
-        self._sum = UpdateSum(answer_to(study, "train")[1].size)
+        self._study, self._schema = study, answer_to(study, "train")[1]
+        self._sum = UpdateSum(self._schema.size)
 
     def add(self, release: Release) -> None:
         """Add one update.
