@@ -1,20 +1,27 @@
 """A federation without wire, gate or disk: what strategies compute, and nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelward.core.artifact import Artifact, Card
+from modelward.core.columns import inputs
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import Tensors
 from modelward.core.verdict import Release
+from modelward.evaluate.contribution import Round, Worth, inner_products
 from modelward.hub.round import Arrays
 from modelward.hub.strategy import asked, strategy, told
+from modelward.learn.examples import Examples
+from modelward.learn.personal import loss
 from modelward.readers.cohort import FOLDS, Cohort
+from modelward.recipes.catalogue import recipe
 from modelward.site.answer import compute
 from modelward.study.model import Model, initial
+from modelward.study.own import update_schema
 from modelward.study.read import parse
 from modelward.study.scaling import Scaling
 
@@ -103,6 +110,41 @@ def federate(study: Study, sites: Mapping[str, Cohort], rounds: int) -> Ran:
         parameters, memory = plan.step(collected, model.parameters, memory)
         models.append(replace(model, parameters=parameters, control=told(study, memory)))
     return Ran(models=models, memory=memory, kept=kept)
+
+
+def federate_updates(
+    study: Study,
+    sites: Mapping[str, Cohort],
+    rounds: int,
+    *,
+    measured_on: Cohort | None = None,
+) -> list[Round]:
+    """Return rounds to be divided, measured by the fall of the loss on a cohort if given."""
+    ran, found = federate(study, sites, rounds), []
+    for number, model in enumerate(ran.models[:-1], 1):
+        task = Task(study=study.sha256, round_no=number, kind="train", model="0" * 64)
+        names = tuple(sorted(sites))
+        updates = [
+            update_schema(study).join(compute(task, study, model, sites[n], n).tensors)
+            for n in names
+        ]
+        rows = np.stack(updates)
+        worth = None if measured_on is None else _fall(model, rows, measured_on)
+        found.append(Round(names, inner_products(rows), worth))
+    return found
+
+
+def _fall(model: Model, rows: NDArray[np.float32], held: Cohort) -> Worth:
+    """Return how far the mean log loss on `held` falls when some updates are taken."""
+    examples = Examples(x=held.x, y=held.y, patients=len(held.y))
+    trained, shape = recipe(model.study.recipe), inputs(model.study)
+    before = loss(trained, model.parameters, examples, shape)
+
+    def worth(members: Sequence[int]) -> float:
+        after = model.parameters + rows[list(members)].mean(axis=0)
+        return before - loss(trained, after, examples, shape)
+
+    return worth
 
 
 def release(tensors: Tensors, patients: int, site: str) -> Release:

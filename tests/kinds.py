@@ -476,6 +476,8 @@ def write_omop(folder: Path, people: Sequence[Patient]) -> str:
     """A CDM as a folder of CSV files, named in capitals."""
     (folder / "cdm").mkdir()
     for name, rows in omop_tables(people).items():
+        if not rows:
+            continue
         heading = ",".join(rows[0])
         lines = [",".join("" if v is None else str(v) for v in row.values()) for row in rows]
         (folder / "cdm" / f"{name.upper()}.csv").write_text("\n".join([heading, *lines]) + "\n")

@@ -55,7 +55,7 @@ class Peer:
         """Write one offer, without the artifact: only letters are measured here."""
         number = self.place.number + 1
         card = OfferCard(
-            kind=("model", "predictions")[number % 2],  # type: ignore[arg-type]
+            kind=("model", "predictions")[number % 2],
             site=self.name,
             version=version,
             series=f"s{number}",

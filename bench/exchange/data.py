@@ -56,19 +56,26 @@ class Setting:
     test: tuple[Inputs, Labels]
 
 
-def setting(name: str, seed: int) -> Setting:
-    """Return the setting `digits` or `pneumonia`, dealt with `seed`."""
+def setting(name: str, seed: int, *, sites: int = SITES, wrong: bool = True) -> Setting:
+    """Return the setting `digits` or `pneumonia`, dealt with `seed`.
+
+    Args:
+        name: Which data.
+        seed: Of the dealing.
+        sites: How many there are.
+        wrong: Whether the last one has wrong labels.
+    """
     draw = np.random.default_rng([seed, 1])
     x, y, shared, test = _digits(draw) if name == "digits" else _pneumonia()
     classes = int(y.max()) + 1
-    parts = _dealt(y, classes, draw)
-    sites = []
+    parts = _dealt(y, sites, draw)
+    found = []
     for number, rows in enumerate(parts):
         labels = y[rows]
-        if number == SITES - 1:
+        if wrong and number == sites - 1:
             labels = _wronged(labels, classes, draw)
-        sites.append(_split(x[rows], labels, draw))
-    return Setting(Shape(x.shape[1:], classes), sites, shared, test)
+        found.append(_split(x[rows], labels, draw))
+    return Setting(Shape(x.shape[1:], classes), found, shared, test)
 
 
 def _digits(draw: np.random.Generator) -> tuple[Inputs, Labels, Inputs, tuple[Inputs, Labels]]:
@@ -92,13 +99,13 @@ def _pneumonia() -> tuple[Inputs, Labels, Inputs, tuple[Inputs, Labels]]:
     return *parts["train"], parts["val"][0], parts["test"]
 
 
-def _dealt(y: Labels, classes: int, draw: np.random.Generator) -> list[Labels]:
+def _dealt(y: Labels, sites: int, draw: np.random.Generator) -> list[Labels]:
     """Return the rows of each site; dealt again until every site has enough to train."""
     while True:
-        parts: list[list[int]] = [[] for _ in range(SITES)]
-        for cls in range(classes):
+        parts: list[list[int]] = [[] for _ in range(sites)]
+        for cls in range(int(y.max()) + 1):
             rows = draw.permutation(np.flatnonzero(y == cls))
-            shares = np.cumsum(draw.dirichlet([ALPHA] * SITES))[:-1]
+            shares = np.cumsum(draw.dirichlet([ALPHA] * sites))[:-1]
             for part, some in zip(
                 parts, np.split(rows, (shares * len(rows)).astype(int)), strict=True
             ):

@@ -16,6 +16,7 @@ trains with it.
     judge      Findings, Verdict, Estimate
     use        export_model, open_model, predict, predict_file, Model, Predicted
     prove      verify_ledger, Verified
+    exchange   Institution, Question, SharedFolder; the verbs are modelward.exchange.verbs
     errors     ModelwardError; one class per exit code in modelward.errors
 """
 
@@ -26,9 +27,12 @@ from modelward.errors import ModelwardError
 
 if TYPE_CHECKING:
     from modelward.core.study import Study
+    from modelward.engines.shared_folder import SharedFolder
     from modelward.evaluate.estimate import Estimate
     from modelward.evaluate.findings import Findings
     from modelward.evaluate.verdict import Verdict
+    from modelward.exchange.institution import Institution
+    from modelward.exchange.question import Question
     from modelward.ledger.verify import Verified
     from modelward.ledger.verify import verify as verify_ledger
     from modelward.simulation.analysis import AnalysedRun, analyse
@@ -47,10 +51,13 @@ __all__ = [
     "Dealing",
     "Estimate",
     "Findings",
+    "Institution",
     "Model",
     "ModelwardError",
     "Predicted",
+    "Question",
     "Result",
+    "SharedFolder",
     "Special",
     "Study",
     "Verdict",
@@ -72,8 +79,11 @@ _HOME = {
     "AnalysedRun": ("simulation.analysis", "AnalysedRun"),
     "Dealing": ("simulation.dealing", "Dealing"),
     "Estimate": ("evaluate.estimate", "Estimate"),
+    "Institution": ("exchange.institution", "Institution"),
     "Findings": ("evaluate.findings", "Findings"),
     "Model": ("study.model", "Model"),
+    "Question": ("exchange.question", "Question"),
+    "SharedFolder": ("engines.shared_folder", "SharedFolder"),
     "Predicted": ("site.predict", "Predicted"),
     "Result": ("simulation.simulate", "Result"),
     "Special": ("simulation.dealing", "Special"),

@@ -26,6 +26,7 @@ from modelward.core.features import (
     Target,
     TimeToEventTarget,
 )
+from modelward.core.sharing import Sharing
 from modelward.core.study import (
     About,
     DifferentialPrivacy,
@@ -66,6 +67,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[privacy]": Privacy,
     "[privacy.dp]": DifferentialPrivacy,
     "[sites]": Sites,
+    "[sharing]": Sharing,
 }  # fmt: skip
 """Every table of a study file, in the order of the model."""
 

@@ -37,9 +37,9 @@ def test_a_study_runs_over_six_kinds_of_data_and_over_one_kind_to_the_same_model
 
 
 @pytest.mark.slow
-def test_six_kinds_run_together_and_no_identifier_of_a_header_reaches_a_file(tmp_path):
+def test_no_identifier_of_a_header_reaches_a_file_of_a_run(tmp_path):
     (tmp_path / "study.toml").write_text(STUDY.replace("rounds = 2", "rounds = 1"))
-    for seed, (kind, labels) in enumerate(PAIRS, start=1):
+    for seed, (kind, labels) in enumerate((PAIRS[0], PAIRS[-1]), start=1):
         write_site(tmp_path / "data" / f"s{seed}", kind, labels, patients(24, seed))
 
     ended = modelward(
@@ -48,7 +48,6 @@ def test_six_kinds_run_together_and_no_identifier_of_a_header_reaches_a_file(tmp
     )  # fmt: skip
 
     assert ended.returncode == 0, ended.stderr
-    assert len(json.loads(ended.stdout)["sites"]) == 6
     written = [ended.stdout.encode(), ended.stderr.encode()]
     written += [
         file.read_bytes()

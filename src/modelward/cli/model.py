@@ -68,3 +68,20 @@ def predict(
     typer.echo(f"{rows:,} predictions in {out}; {signed}")
     if filled:
         typer.echo(f"{filled:,} rows had a missing feature, filled with the study's mean")
+
+
+@app.command()
+def harmonise(
+    file: Annotated[Path, typer.Argument(help="The model.safetensors of a ComBat study.")],
+    data: Annotated[Path, typer.Option(help="CSV or Parquet of this site's units.")],
+    out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("harmonised.csv"),
+    patient: Annotated[str | None, typer.Option(help="Column that names the unit.")] = None,
+) -> None:
+    """Take this site's own shift and spread out of its measurements (recipe combat)."""
+    from modelward.site.harmonise import harmonise_file
+    from modelward.site.predict import open_model
+
+    found = harmonise_file(open_model(file, hub_key=None), data, out, patient=patient)
+    typer.echo(f"{len(found.values):,} units in {out}; they stay here")
+    for name, shift, spread in zip(found.names, found.shift, found.spread, strict=True):
+        typer.echo(f"  {name:<24}shift {shift:+.3f}   spread {spread**0.5:.3f}")

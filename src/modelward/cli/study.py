@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from modelward.cli import audit, privacy, propose
+from modelward.cli import shares as sharing
 
 app = typer.Typer(no_args_is_help=True, help="Write, check, try and report on studies.")
 
@@ -116,13 +117,20 @@ def run(folder: RunDir, workers: Workers = None, *, as_json: Json = False) -> No
 
 @app.command()
 def report(
-    folder: RunDir,
+    folder: Annotated[Path, typer.Argument(help="Folder of a run, or a hub.", metavar="RUN")],
     out: Annotated[Path | None, typer.Option(help="Folder for the report files.")] = None,
+    study: Annotated[
+        str, typer.Option(help="Of a hub: the study's name, or the start of its hash.")
+    ] = "",
 ) -> None:
-    """Write the report of a finished run as HTML, JSON and text."""
+    """Write the report of a finished run as HTML, JSON and text; of a hub, of sums."""
     from modelward.cli import figures
     from modelward.simulation.simulate import rewrite_report
 
+    if (folder / "hub.toml").exists():
+        for path in figures.of_hub(folder, study, out):
+            typer.echo(path)
+        return
     if figures.of_sums(folder):
         for path in figures.rewrite(folder, out):
             typer.echo(path)
@@ -134,3 +142,4 @@ def report(
 propose.add_to(app)
 privacy.add_plan(app)
 audit.add_to(app)
+sharing.add_to(app)

@@ -6,9 +6,12 @@
     evaluate    judge everything in hand, and tell the others
     adopt       compute every candidate, and choose
 
-Each takes an open `Institution` and returns values; nothing is printed. Reading and pulling
-are in reading.py, what a person decides about single artifacts in adopting.py, revocation in
-governing.py.
+    sync, pull  read every box; take an artifact in (reading.py)
+    standings   who is used, and why
+    known       what the network knows
+
+Each takes an open `Institution` and returns values; nothing is printed. What a person decides
+about single artifacts is in adopting.py, revocation in governing.py.
 """
 
 from collections.abc import Mapping
@@ -31,9 +34,23 @@ from modelward.exchange.knowledge import Map, knowledge
 from modelward.exchange.letter import stamp
 from modelward.exchange.making import draft
 from modelward.exchange.offering import offer
-from modelward.exchange.reading import turn_away
+from modelward.exchange.reading import pull, sync, turn_away
 from modelward.exchange.trust import Standing
 from modelward.exchange.voices import Spoken, spoken
+
+__all__ = [
+    "adopt",
+    "catalogue",
+    "distil",
+    "evaluate",
+    "known",
+    "offer_kind",
+    "offer_model",
+    "pull",
+    "standings",
+    "sync",
+    "train",
+]
 
 LIFE = timedelta(days=365)
 """How long an offer is good for, unless its terms say otherwise."""

@@ -104,4 +104,5 @@ def _codes(study: Study) -> Iterable[str]:
         yield from study.cohort.index.code
     for codes in feature_codes(study).values():
         yield from codes
-    yield from getattr(study.outcome, "followed", None) or ()
+    for outcome in study.target.values():
+        yield from getattr(outcome, "followed", None) or ()

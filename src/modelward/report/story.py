@@ -37,12 +37,16 @@ from modelward.report.run_tables import (
     training_table,
 )
 from modelward.report.tables import (
+    cross_table,
     local_table,
     model_table,
     published_table,
     site_table,
     verdict_table,
 )
+
+MOST_CROSSED = 12
+"""Hospitals up to which every model is shown in every hospital."""
 
 MOST_CURVES = 4
 """Lines in one picture; more cannot be told apart in print."""
@@ -149,6 +153,8 @@ def comparison(findings: Findings) -> tuple[Block, ...]:
         tables.append(published_table(findings))
     if any(model.name.startswith("local:") for model in findings.models):
         tables.append(local_table(findings))
+        if len(findings.record.sites) <= MOST_CROSSED:
+            tables.append(cross_table(findings))
     return tuple(tables)
 
 

@@ -138,6 +138,25 @@ def local_table(findings: Findings) -> Table:
     )
 
 
+def cross_table(findings: Findings) -> Table:
+    """Return the AUC of every model in every hospital; the worst hospital of each in a note."""
+    record = findings.record
+    rows, worst = [], []
+    for model in findings.models:
+        found = [(site.name, model.at(site.name).auc) for site in record.sites]
+        rows.append((Cell(record.label(model.name)), *(estimate(auc) for _, auc in found)))
+        known = [(auc.value, site) for site, auc in found if auc.value is not None]
+        if known and not model.name.startswith("local:"):
+            least, site = min(known)
+            worst.append(f"{record.label(model.name)}: {record.title(site)}, {decimal(least)}")
+    return Table(
+        caption=f"AUC of every model on the test {record.study.unit}s of every hospital",
+        head=("Model", *(record.title(site.name) for site in record.sites)),
+        rows=tuple(rows),
+        notes=(f"Lowest of a hospital: {'; '.join(worst)}.",) if worst else (),
+    )
+
+
 def verdict_table(findings: Findings, fewest: int) -> Table:
     """Return the numbers behind each verdict; counts below `fewest` are hidden already."""
     unit = findings.record.study.unit

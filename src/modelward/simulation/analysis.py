@@ -7,19 +7,21 @@ Sums over sites are exact, so there is no pooled or local fit to compare with.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 from modelward.core.study import Study
 from modelward.engines.jetstream.loopback import WireFigures
-from modelward.evaluate.analysed import Analysed, RunPart, SitePart, analysed
-from modelward.hub.registry import AnswerRow
+from modelward.evaluate.analysed import Analysed
+from modelward.hub.analysed import found
+from modelward.hub.registry import Registry
 from modelward.hub.run import Outcome
 from modelward.readers.cohort import Cohort
 from modelward.report.analysis import write
 from modelward.simulation.dealing import Dealing, Special
-from modelward.simulation.findings import ledger_facts, study_facts
+from modelward.simulation.findings import ledger_facts
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.simulate import Simulation, cohorts_of, prepare, stored_study
 from modelward.simulation.stage import Stage
@@ -106,39 +108,20 @@ def report_on(
     folder: RunFolder, study: Study, trained: Trained, cohorts: Mapping[str, Cohort]
 ) -> AnalysedRun:
     """Write the report of a study whose rounds are done."""
-    outcome = trained.outcomes[study.id]
-    last = outcome.history[-1]
-    parts = [site_part(name, trained.answers, folder) for name in sorted(cohorts)]
-    run = RunPart(
-        rounds=len(outcome.history),
-        seconds=round(outcome.seconds, 3),
-        reason=outcome.reason,
-        model_sha256=outcome.sha256,
-        masked=study.privacy.aggregation is not None,
-        simulated=True,
-        notes=tuple(f"{site}: {note}" for site, c in cohorts.items() for note in c.notes),
-    )
-    found = analysed(
-        outcome.model, study_facts(study), parts, run, last.released, last.patients
-    )
+    notes = [f"{site}: {note}" for site, cohort in cohorts.items() for note in cohort.notes]
+    with closing(Registry(folder.hub)) as registry:
+        told = found(
+            registry,
+            study,
+            ledgers=lambda site: ledger_facts(folder, site),
+            simulated=True,
+            notes=notes,
+        )
     return AnalysedRun(
         study=study,
-        outcome=outcome,
-        found=found,
+        outcome=trained.outcomes[study.id],
+        found=told,
         folder=folder.path,
-        report=write(found, folder.report).html,
+        report=write(told, folder.report).html,
         wire=trained.wire,
-    )
-
-
-def site_part(site: str, answers: list[AnswerRow], folder: RunFolder | None = None) -> SitePart:
-    """Return one site's part, from what the hub remembers of its answers."""
-    own = [answer for answer in answers if answer.site == site]
-    released = [answer for answer in own if answer.decision == "released"]
-    return SitePart(
-        name=site,
-        releases=len(released),
-        refusals=len(own) - len(released),
-        bytes_out=sum(answer.bytes or 0 for answer in released),
-        ledger=None if folder is None else ledger_facts(folder, site),
     )

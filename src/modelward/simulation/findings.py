@@ -93,7 +93,7 @@ def assemble(
     judged = {name: _predict(model, tested) for name, model in models.items()}
     judged = _with_own(judged, study, own, tested)
     record = Record(
-        study=study_facts(study),
+        study=_study_facts(study),
         sites=tuple(_site_facts(folder, s, cohorts[s], answers) for s in tested),
         run=_run_facts(outcomes, study, len(cohorts)),
         privacy=privacy_words(folder, study, list(tested)),
@@ -172,8 +172,7 @@ def _predicted(model: Model, cohort: Cohort, fold: Fold) -> Predictions:
     return Predictions.of(y, probabilities(model, x))
 
 
-def study_facts(study: Study) -> StudyFacts:
-    """Return the terms of a study, as a report repeats them."""
+def _study_facts(study: Study) -> StudyFacts:
     about, plan = study.study, study.plan
     combined = "federated averaging"
     if plan.robust is not None:

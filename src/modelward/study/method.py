@@ -47,6 +47,8 @@ def own_lines(study: Study) -> list[str]:
             f"Updates leave as {study.plan.uplink.codec}{packed}, in fewer bytes than stated, "
             "once the gate has judged them plain."
         )
+    if study.sharing is not None:
+        lines.append(f"What comes of the model is shared by the rule: {study.sharing.rule}.")
     if personal is not None and study.privacy.dp is not None:
         lines.append("The bound on privacy is about what leaves; a site's own model has none.")
     return lines

@@ -29,6 +29,7 @@ READS_WEIGHTS = frozenset({"logistic", "mlp", "cnn"})
 def plan_faults(study: Study) -> list[Fault]:
     """Return what of `[plan]` cannot go together; empty if nothing."""
     faults = [*_strategy(study), *_local(study), *_personal(study), *_uplink(study)]
+    faults += _sharing(study)
     plan = study.plan
     if plan.label_skew == "class-weights" and study.recipe.name not in READS_WEIGHTS:
         listed = ", ".join(sorted(READS_WEIGHTS))
@@ -129,6 +130,17 @@ def _uplink(study: Study) -> Iterator[Fault]:
         yield Fault(key, "behind masks every value is 8 random bytes, and no code is shorter")
     if uplink.share is not None and uplink.codec != "top-k":
         yield Fault("plan.uplink.share", "only codec = 'top-k' reads it")
+
+
+def _sharing(study: Study) -> Iterator[Fault]:
+    if study.sharing is None or study.sharing.rule == "equal":
+        return
+    key, rule = "sharing.rule", study.sharing.rule
+    if study.privacy.aggregation is not None:
+        yield Fault(key, f"masks hide what {rule!r} needs of each site: use 'equal'")
+    if rule == "contribution" and study.plan.strategy in {"newton", "cyclic"}:
+        says = f"{study.plan.strategy!r} combines no updates of one round: use 'patients'"
+        yield Fault(key, says)
 
 
 def _unread(personal: Personal) -> Iterator[Fault]:

@@ -23,6 +23,7 @@ def every_table() -> list[Table]:
         tables.model_table(FOUND),
         tables.published_table(FOUND),
         tables.local_table(FOUND),
+        tables.cross_table(FOUND),
         tables.verdict_table(FOUND, 10),
         tables.site_table(FOUND, 10),
         run_tables.round_table(FOUND),
@@ -59,6 +60,16 @@ def test_a_site_without_model_of_its_own_is_said_to_have_none():
     row = tables.local_table(FOUND).rows[2]
 
     assert (row[1].main, row[1].small) == (MISSING, "no model")
+
+
+def test_every_model_stands_in_every_hospital_and_the_worst_is_named():
+    table = tables.cross_table(FOUND)
+
+    assert len(table.rows) == len(FOUND.models)
+    places = [site.name for site in FOUND.record.sites]
+    known = {s: v for s in places if (v := FOUND.federated.at(s).auc.value) is not None}
+    least = min(known, key=lambda site: known[site])
+    assert f"Federated: {FOUND.record.title(least)}, {decimal(known[least])}" in table.notes[0]
 
 
 def test_verdicts_are_words_with_a_sign():

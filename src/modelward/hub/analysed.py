@@ -1,0 +1,90 @@
+"""What a finished study of sums found, from the hub's registry alone.
+
+A deployed hub and a simulation report on the same: the state that the study ended with, and
+what each site answered. Where ledgers lie is known to whoever has the sites' folders.
+"""
+
+from collections.abc import Callable, Sequence
+
+from modelward.core.study import Study
+from modelward.errors import RunMismatch
+from modelward.evaluate.analysed import Analysed, RunPart, SitePart, analysed
+from modelward.evaluate.record import LedgerFacts, StudyFacts
+from modelward.hub.registry import AnswerRow, Registry
+
+Ledgers = Callable[[str], LedgerFacts | None]
+"""Where a site's ledger lies, by its name."""
+
+
+def found(
+    registry: Registry,
+    study: Study,
+    *,
+    ledgers: Ledgers = lambda _: None,
+    simulated: bool = False,
+    notes: Sequence[str] = (),
+) -> Analysed:
+    """Return what `study` found.
+
+    Args:
+        registry: Of the hub that ran it.
+        study: A study of sums.
+        ledgers: Where ledgers lie, if that is known here.
+        simulated: Whether the sites are simulated on one machine.
+        notes: What happened at single sites, in sentences.
+
+    Raises:
+        RunMismatch: If the study has not been finished there.
+    """
+    reason = registry.finished(study)
+    if reason is None:
+        raise RunMismatch(
+            f"study {study.id} is not finished in {registry.folder}",
+            why="figures are told once a study has stopped",
+            remedy="look how far it is: modelward study status --hub HUB",
+        )
+    state, answers = registry.state(study), registry.answers(study)
+    digest = registry.model_of(study, state.best)
+    run = RunPart(
+        rounds=len(state.history),
+        seconds=round(registry.seconds(study), 3),
+        reason=reason,
+        model_sha256=digest,
+        masked=study.privacy.aggregation is not None,
+        simulated=simulated,
+        notes=tuple(notes),
+    )
+    parts = [_part(site, answers, ledgers(site)) for site in registry.roster(study)]
+    last = state.history[-1]
+    model = registry.model(study, digest)
+    return analysed(model, facts_of(study), parts, run, last.released, last.patients)
+
+
+def facts_of(study: Study) -> StudyFacts:
+    """Return the terms of a study of sums, as a report repeats them."""
+    about = study.study
+    return StudyFacts(
+        id=about.id,
+        version=about.version,
+        purpose=about.purpose,
+        outcome=study.target_name,
+        unit=about.unit,
+        sha256=study.sha256,
+        recipe=f"{study.recipe.name} {study.recipe.version}",
+        strategy="exact sums over all sites",
+        seed=study.plan.seed,
+        legal_basis=about.legal_basis,
+        contact=about.contact,
+    )
+
+
+def _part(site: str, answers: list[AnswerRow], ledger: LedgerFacts | None) -> SitePart:
+    own = [answer for answer in answers if answer.site == site]
+    released = [answer for answer in own if answer.decision == "released"]
+    return SitePart(
+        name=site,
+        releases=len(released),
+        refusals=len(own) - len(released),
+        bytes_out=sum(answer.bytes or 0 for answer in released),
+        ledger=ledger,
+    )

@@ -1,0 +1,257 @@
+"""The share statement of a finished study: who is due what, and how anyone computes it again.
+
+Computed from the registry and the released updates: the rule is in the signed study, the
+inputs are named by hash with their weights, and every draw is named by the study. The hub
+signs it; whoever has the same registry and artifacts makes the same statement and compares
+(`check`). A simulation, which has them, measures contributions on validation units.
+docs/contribution.md has an example.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
+from numpy.typing import NDArray
+
+from modelward.artifact.store import Store
+from modelward.core.canonical import Json, canonical_bytes, canonical_hash, parse_strict
+from modelward.core.study import Study
+from modelward.core.task import Task
+from modelward.core.tensors import FlatF32, Schema
+from modelward.errors import BadArtifact, RunMismatch, StudyFileError
+from modelward.evaluate.contribution import (
+    Contribution,
+    Round,
+    Worth,
+    contributions,
+    inner_products,
+    shares,
+)
+from modelward.gate.uplink import plain_update
+from modelward.hub.registry import AnswerRow, Registry
+from modelward.hub.strategy import strategy
+from modelward.hub.transcript import of_round, rebuild
+from modelward.recipes.draws import draws
+from modelward.study.model import Model
+from modelward.study.own import widened
+
+FORMAT = "modelward-shares/1"
+Judge = Callable[[Model], float]
+"""What a model is worth; higher is better."""
+
+_WORTH = {True: "fall of the log loss on validation units", False: "direction of updates"}
+
+DIGITS = 6
+"""Digits of a figure in a statement; what is recomputed on another machine agrees to these."""
+
+
+def statement(
+    registry: Registry, study: Study, stores: Mapping[str, Path], judge: Judge | None = None
+) -> dict[str, Json]:
+    """Return the statement of a finished study, without a signature.
+
+    Args:
+        registry: Of the hub that ran it.
+        study: The study.
+        stores: Site -> folder with the artifacts that it released.
+        judge: What a model is worth, where there are units to measure on, as in a simulation;
+            by the direction of updates if absent.
+
+    Raises:
+        RunMismatch: If the study is not finished there.
+        StudyFileError: If the study agreed on no rule.
+        StorageError: If an update is missing.
+    """
+    if study.sharing is None:
+        raise StudyFileError(
+            f"study {study.id!r} has agreed on no rule of sharing",
+            why="a rule that is chosen when the result is known pleases whoever chooses",
+            remedy='write [sharing] rule = "patients" into its next version, and signed',
+        )
+    if registry.finished(study) is None:
+        raise RunMismatch(
+            f"study {study.id} is not finished in {registry.folder}",
+            why="shares are of all rounds",
+            remedy="finish it first: modelward study run RUN, or modelward hub up HUB",
+        )
+    rows = _combined(registry, study)
+    patients = _patients(rows)
+    found: dict[str, Contribution] = {}
+    if study.sharing.rule == "contribution":
+        found = _contributions(registry, study, rows, stores, judge)
+    due = _due(study.sharing.rule, patients, found)
+    return {
+        "format": FORMAT,
+        "study": study.sha256,
+        "rule": study.sharing.rule,
+        "worth": _WORTH[judge is not None] if study.sharing.rule == "contribution" else None,
+        "rounds": len({row.round_no for row in rows}),
+        "inputs": canonical_hash([[r.round_no, r.site, r.sha256, r.patients] for r in rows]),
+        "sites": {site: _site(site, due, patients, found) for site in sorted(patients)},
+    }
+
+
+def signed(said: Mapping[str, Json], key: Ed25519PrivateKey) -> bytes:
+    """Return a statement as a file, signed by the hub."""
+    public = key.public_key().public_bytes_raw().hex()
+    body = {**said, "key": public}
+    signature = key.sign(canonical_bytes(body)).hex()
+    return canonical_bytes({**body, "signature": signature})
+
+
+def check(raw: bytes, again: Mapping[str, Json]) -> str:
+    """Return the public key under which a statement was signed, if it is what `again` says.
+
+    Args:
+        raw: The file.
+        again: What `statement` makes of the registry and artifacts at hand.
+
+    Raises:
+        BadArtifact: If it is no statement, its signature does not hold, or it says otherwise.
+    """
+    said: dict[str, Any] = dict(parse_strict(raw, what="share statement"))
+    signature, key = str(said.pop("signature", "")), str(said.get("key", ""))
+    try:
+        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
+        public.verify(bytes.fromhex(signature), canonical_bytes(said))
+    except (ValueError, InvalidSignature) as error:
+        raise _refuse("its signature does not hold") from error
+    del said["key"]
+    wrong = sorted(name for name in {*said, *again} if said.get(name) != again.get(name))
+    if wrong:
+        raise _refuse(f"computed again, {', '.join(wrong)} come out differently")
+    return key
+
+
+def _combined(registry: Registry, study: Study) -> list[AnswerRow]:
+    """Return the answers that went into training rounds, in order."""
+    kind = strategy(study).asks
+    tasks = {
+        number: Task(
+            study=study.sha256,
+            round_no=number,
+            kind=kind,
+            model=registry.model_of(study, number - 1),
+        ).id
+        for number in range(1, len(registry.state(study).history) + 1)
+    }
+    rows = [
+        row
+        for row in registry.answers(study)
+        if row.decision == "released" and tasks.get(row.round_no) == row.task
+    ]
+    return sorted(rows, key=lambda row: (row.round_no, row.site))
+
+
+def _patients(rows: list[AnswerRow]) -> dict[str, int]:
+    """Return the most patients that each site had behind a combined answer."""
+    found: dict[str, int] = {}
+    for row in rows:
+        found[row.site] = max(found.get(row.site, 0), row.patients or 0)
+    return found
+
+
+def _contributions(
+    registry: Registry,
+    study: Study,
+    rows: list[AnswerRow],
+    stores: Mapping[str, Path],
+    judge: Judge | None,
+) -> dict[str, Contribution]:
+    rounds: list[Round] = []
+    known = _Known(registry, stores)
+    for number in sorted({row.round_no for row in rows}):
+        here = [row for row in rows if row.round_no == number]
+        updates: list[FlatF32] = [
+            plain_update(study, known.tensors(str(row.sha256))) for row in here
+        ]
+        flat, worth = np.stack(updates), None
+        if judge is not None:
+            said = of_round(registry, study, number)
+            before = Model.from_tensors(study, known.tensors(str(said.before)))
+            worth = _measured(before, flat, judge)
+            model, memory = rebuild(said, study, known)
+            known.made[said.output] = dict(model.tensors)
+            known.made[str(said.memory_after)] = dict(memory)
+        rounds.append(Round(tuple(r.site for r in here), inner_products(flat), worth))
+    return contributions(rounds, draws("shares", study.sha256))
+
+
+class _Known:
+    """Every bundle of a study: what sites released, and models rebuilt round by round.
+
+    A hub keeps few models; who goes through the rounds in their order has them all.
+    """
+
+    def __init__(self, registry: Registry, stores: Mapping[str, Path]) -> None:
+        self.made: dict[str, dict[str, Any]] = {}
+        self._stores = [registry.store, *map(Store.reading, stores.values())]
+
+    def tensors(self, digest: str, schema: Schema | None = None) -> dict[str, Any]:
+        """Return the tensors of a bundle.
+
+        Raises:
+            StorageError: If it is nowhere.
+        """
+        if digest in self.made:
+            return self.made[digest]
+        for store in self._stores:
+            if store.path(digest).exists():
+                return store.tensors(digest, schema)
+        return self._stores[0].tensors(digest, schema)  # says that it is missing
+
+
+def _measured(before: Model, rows: NDArray[np.float32], judge: Judge) -> Worth:
+    """Return the worth of moving a model by the mean of some updates."""
+    base = judge(before)
+
+    def worth(members: Sequence[int]) -> float:
+        mean = widened(before.study, rows[list(members)].mean(axis=0))
+        return judge(replace(before, parameters=before.parameters + mean)) - base
+
+    return worth
+
+
+def _due(
+    rule: str, patients: Mapping[str, int], found: Mapping[str, Contribution]
+) -> dict[str, float]:
+    if rule == "equal":
+        return shares(dict.fromkeys(patients, 1.0))
+    if rule == "patients":
+        return shares({site: float(count) for site, count in patients.items()})
+    return shares({site: each.shapley for site, each in found.items()})
+
+
+def _site(
+    site: str,
+    due: Mapping[str, float],
+    patients: Mapping[str, int],
+    found: Mapping[str, Contribution],
+) -> dict[str, Json]:
+    said: dict[str, Json] = {"share": round(due[site], DIGITS), "patients": patients[site]}
+    each = found.get(site)
+    if each is not None:
+        said["contribution"] = {
+            "shapley": round(each.shapley, DIGITS),
+            "low": None if each.low is None else round(each.low, DIGITS),
+            "high": None if each.high is None else round(each.high, DIGITS),
+            "leave_one_out": round(each.leave_one_out, DIGITS),
+            "cosine": round(each.cosine, DIGITS),
+            "same_as": list(each.same_as),
+        }
+    return said
+
+
+def _refuse(found: str) -> BadArtifact:
+    return BadArtifact(
+        f"a share statement is refused: {found}",
+        why="a share is what the signed rule makes of the released updates",
+        remedy="ask the hub for its registry and artifacts, and compute it again",
+    )

@@ -1,0 +1,143 @@
+"""Contributions: known answers, then what was planted is found in its order."""
+
+from itertools import permutations
+from math import sqrt
+
+import numpy as np
+import pytest
+
+from modelward.evaluate import contribution
+from modelward.evaluate.contribution import (
+    Round,
+    contributions,
+    direction,
+    inner_products,
+    shapley,
+    shares,
+)
+from modelward.readers.cohort import Cohort
+from tests.federations import cohort, federate_updates, toy
+
+RNG = np.random.default_rng(0)
+
+
+def gram(*rows: list[float]) -> np.ndarray:
+    return inner_products(np.array(rows, np.float32))
+
+
+def found(*rows: list[float], rounds: int = 1) -> dict[str, contribution.Contribution]:
+    names = tuple("abcdefghijkl"[: len(rows)])
+    return contributions([Round(names, gram(*rows))] * rounds, np.random.default_rng(0))
+
+
+def test_two_sites_at_right_angles_by_hand():
+    # v(a) = v(b) = cos 45 degrees, v(ab) = 1
+    for each in found([1, 0], [0, 2]).values():
+        assert each.shapley == pytest.approx(0.5)
+        assert each.leave_one_out == pytest.approx(1 - 1 / sqrt(2))
+        assert each.cosine == pytest.approx(1 / sqrt(2))
+
+
+def test_exact_values_are_the_mean_over_all_orders():
+    rows = np.random.default_rng(3).normal(size=(4, 6)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    unit = inner_products(rows)
+
+    def worth(members: list[int]) -> float:
+        return direction(unit)(members)
+
+    expected = np.zeros(4)
+    for order in permutations(range(4)):
+        for place, player in enumerate(order):
+            expected[player] += worth([*order[: place + 1]]) - worth([*order[:place]])
+
+    np.testing.assert_allclose(
+        shapley(direction(unit), len(unit), RNG), expected / 24, atol=1e-12
+    )
+    assert shapley(direction(unit), len(unit), RNG).sum() == pytest.approx(1.0)
+
+
+def test_permutations_come_near_the_exact_values(monkeypatch):
+    rows = np.random.default_rng(4).normal(size=(7, 9)) + 1.0
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    unit = inner_products(rows.astype(np.float32))
+    exact = shapley(direction(unit), len(unit), RNG)
+
+    monkeypatch.setattr(contribution, "EXACT", 2)
+
+    np.testing.assert_allclose(
+        shapley(direction(unit), len(unit), np.random.default_rng(1)), exact, atol=0.03
+    )
+
+
+def test_a_longer_update_gains_nothing():
+    assert found([1, 0], [0, 1])["a"] == found([50, 0], [0, 1])["a"]
+
+
+def test_a_copy_of_another_site_gains_nothing_for_the_two_together():
+    alone = found([1, 0, 0], [0, 1, 0], [0, 0, 1])
+    copied = found([1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 3])
+
+    assert copied["c"].same_as == ("d",)
+    assert copied["c"].shapley + copied["d"].shapley == pytest.approx(alone["c"].shapley)
+    assert copied["a"].shapley == pytest.approx(alone["a"].shapley)
+
+
+def test_a_free_rider_has_nothing():
+    free = found([1, 0.2], [0.2, 1], [0, 0])["c"]
+
+    assert (free.shapley, free.leave_one_out, free.cosine) == (0.0, 0.0, 0.0)
+
+
+def test_shares_are_of_what_is_positive_and_sum_to_one():
+    assert shares({"a": 3.0, "b": 1.0, "c": -5.0}) == {"a": 0.75, "b": 0.25, "c": 0.0}
+    assert shares({"a": -1.0, "b": 0.0}) == {"a": 0.5, "b": 0.5}
+
+
+def test_intervals_need_three_rounds():
+    assert found([1, 0], [0, 1], rounds=2)["a"].low is None
+    assert found([1, 0], [0, 1], rounds=3)["a"].low == pytest.approx(0.5)
+
+
+def test_planted_contributions_are_recovered_in_their_order():
+    sites = {
+        name: wrong(cohort(240, seed), share)
+        for seed, (name, share) in enumerate(
+            {"none": 0.0, "some": 0.25, "many": 0.45, "most": 0.65}.items()
+        )
+    }
+    study = toy(("batch = 8\nlocal_epochs = 2", "batch = 400\nlocal_epochs = 3"))
+
+    rounds = federate_updates(study, sites, 6, measured_on=cohort(400, 50))
+    added = contributions(rounds, np.random.default_rng(0))
+
+    order = sorted(sites, key=lambda name: -added[name].shapley)
+    assert order == ["none", "some", "many", "most"]
+
+
+def test_a_site_that_counts_its_patients_twice_gains_nothing():
+    study = toy(("batch = 8\nlocal_epochs = 2", "batch = 1000\nlocal_epochs = 3"))
+    honest = {name: cohort(120, seed) for seed, name in enumerate("abc")}
+    twice = {**honest, "c": doubled(honest["c"])}
+
+    before = contributions(federate_updates(study, honest, 4), np.random.default_rng(0))
+    after = contributions(federate_updates(study, twice, 4), np.random.default_rng(0))
+
+    assert after["c"].shapley == pytest.approx(before["c"].shapley, abs=0.02)
+
+
+def wrong(held: Cohort, share: float) -> Cohort:
+    """Return a site with this share of its outcomes turned around."""
+    y = held.y.copy()
+    turned = np.random.default_rng(9).permutation(len(y))[: round(share * len(y))]
+    y[turned] = 1 - y[turned]
+    return Cohort(x=held.x, y=y, folds=held.folds)
+
+
+def doubled(held: Cohort) -> Cohort:
+    """Return a site that has every patient twice."""
+    return Cohort(
+        x=np.concatenate([held.x, held.x]),
+        y=np.concatenate([held.y, held.y]),
+        folds=np.concatenate([held.folds, held.folds]),
+    )

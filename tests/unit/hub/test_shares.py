@@ -1,0 +1,99 @@
+"""The share statement: computed from registry and updates, signed, and computed again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelward.core.canonical import canonical_bytes
+from modelward.core.study import Study
+from modelward.errors import BadArtifact, StudyFileError
+from modelward.hub import shares
+from modelward.hub.registry import Registry
+from modelward.simulation.dealing import Dealing, Special
+from modelward.simulation.simulate import Simulation, simulate
+from tests.command import modelward
+from tests.studies import AVERAGED, key_of, rows, table_study, write_csv
+
+
+def ran(tmp_path: Path, rule: str | None) -> tuple[Study, Path]:
+    text = AVERAGED + (f'\n[sharing]\nrule = "{rule}"\n' if rule else "")
+    study = table_study(text)
+    simulate(
+        Simulation(
+            study=study,
+            data=write_csv(tmp_path / "patients.csv", rows(400)),
+            dealing=Dealing(by="hospital"),
+            special=Special(patient="patient"),
+            out=tmp_path / "run",
+            workers=1,
+        )
+    )
+    return study, tmp_path / "run"
+
+
+def said(study: Study, run: Path) -> dict[str, Any]:
+    stores = {path.name: path / "outbox" for path in (run / "sites").iterdir()}
+    registry = Registry(run / "hub")
+    try:
+        return dict(shares.statement(registry, study, stores))
+    finally:
+        registry.close()
+
+
+def test_a_statement_is_signed_and_comes_out_the_same_again(tmp_path):
+    study, run = ran(tmp_path, "contribution")
+    first = said(study, run)
+
+    raw = shares.signed(first, key_of(3))
+
+    assert (
+        shares.check(raw, said(study, run)) == key_of(3).public_key().public_bytes_raw().hex()
+    )
+    sites = first["sites"]
+    assert isinstance(sites, dict)
+    assert sum(each["share"] for each in sites.values()) == pytest.approx(1.0, abs=1e-5)
+    assert all(0.2 < each["share"] < 0.5 for each in sites.values())
+    for change in ({"rule": "equal"}, {"inputs": "0" * 64}, {"extra": 1}):
+        other = {**json.loads(raw), **change}
+        with pytest.raises(BadArtifact, match="signature"):
+            shares.check(canonical_bytes(other), first)
+    lie = {**first, "rounds": 7}
+    with pytest.raises(BadArtifact, match="rounds come out differently"):
+        shares.check(shares.signed(lie, key_of(3)), first)
+
+
+def test_by_patients_a_share_is_the_part_of_the_patients(tmp_path):
+    study, run = ran(tmp_path, "patients")
+    sites = said(study, run)["sites"]
+    assert isinstance(sites, dict)
+
+    total = sum(each["patients"] for each in sites.values())
+
+    for each in sites.values():
+        assert each["share"] == pytest.approx(each["patients"] / total, abs=1e-6)
+
+
+def test_a_rule_is_not_chosen_afterwards(tmp_path):
+    study, run = ran(tmp_path, None)
+
+    with pytest.raises(StudyFileError, match="has agreed on no rule"):
+        said(study, run)
+
+
+def test_the_command_writes_and_checks(tmp_path):
+    _, run = ran(tmp_path, "contribution")
+    out = tmp_path / "shares.json"
+
+    written = modelward("study", "shares", run, "--out", out, cwd=tmp_path)
+    assert written.returncode == 0, written.stderr
+    checked = modelward("study", "shares", run, "--check", out, cwd=tmp_path)
+    out.write_bytes(out.read_bytes().replace(b'"contribution"', b'"contributiom"', 1))
+    refused = modelward("study", "shares", run, "--check", out, cwd=tmp_path)
+
+    assert written.returncode == 0, written.stderr
+    assert "rule: contribution, over 3 rounds" in written.stdout
+    assert "is what the registry and the updates give" in checked.stdout
+    assert refused.returncode != 0
+    assert "signature does not hold" in refused.stderr
