@@ -1,12 +1,12 @@
 """The wire: round time, large models, many sites. Loopback, mutual TLS, everything on disk.
 
     python -m bench.wire                 a tiny round, 5 sites, 100 kB each way
-    python -m bench.wire --large         200 MB to 4 sites and back
+    python -m bench.wire --large         a study of 200 MB over 4 sites, two rounds
     python -m bench.wire --many          40 site processes, 20 rounds of a small study
 
 Sites are processes of their own; each answer is judged, stored, signed and in a ledger
-before it is sent. The time of one fsync on the same disk is printed beside the figures,
-because a round is made of them.
+before it is sent. A large round includes training and the hub's sum. The time of one fsync
+on the same disk is printed beside the figures, because a round is made of them.
 """
 
 import argparse
@@ -16,8 +16,10 @@ import resource
 import signal
 import statistics
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
@@ -38,7 +40,9 @@ from modelward.gate.door import Door
 from modelward.gate.rules import Offer
 from modelward.joining.site_folder import SiteFolder
 from modelward.ledger.log import Ledger
-from tests.wire import Federation, make_site, study
+from modelward.study.model import parameter_schema
+from modelward.study.read import parse
+from tests.wire import STUDY_FILE, Federation, make_site, study
 
 STUDY = "ab" * 32
 
@@ -100,7 +104,7 @@ def rounds(folder: Path, sites: int, floats: int, count: int) -> dict[str, objec
     took = []
     models = Store(made.hub.path / "models")
     with made.server(), made.engine() as engine:
-        before = memory()
+        before = memory(os.getpid())
         for number in range(1, count + 2):
             values = np.random.default_rng(number).normal(size=floats).astype(np.float32)
             digest, _ = models.put({"w": values}, Schema.from_tensors({"w": values}))
@@ -110,7 +114,7 @@ def rounds(folder: Path, sites: int, floats: int, count: int) -> dict[str, objec
             answered = sum(1 for _ in engine.ask(task, names, deadline_s=None))
             took.append(time.perf_counter() - began)
             assert answered == sites
-        grown = memory() - before
+        grown = memory(os.getpid()) - before
     for ward in wards:
         ward.terminate()
         ward.join()
@@ -126,12 +130,66 @@ def rounds(folder: Path, sites: int, floats: int, count: int) -> dict[str, objec
     }
 
 
-def memory() -> int:
-    """Return the bytes of this process's own memory, mapped files left out."""
-    for line in Path("/proc/self/status").read_text().splitlines():
+def memory(process: int) -> int:
+    """Return the bytes of a process's own memory, mapped files left out."""
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
         if line.startswith("RssAnon"):
             return int(line.split()[1]) * 1024
-    return 0
+    raise ValueError(f"process {process} does not say")
+
+
+def large(folder: Path, sites: int, width: int, count: int) -> dict[str, object]:
+    """Return what rounds of a whole study of a large network take, training included.
+
+    Sites fetch the model, train one pass, and send theirs; the hub adds, commits, and sends
+    the result to be validated, from which the next round starts.
+
+    Args:
+        folder: Where to work; about 4 GB for 200 MB and 4 sites.
+        sites: How many.
+        width: Units in each of the two hidden layers; 7070 make 50 million parameters.
+        count: Rounds.
+    """
+    asked = parse(
+        STUDY_FILE.replace("ROUNDS", str(count))
+        .replace("EXTRA", "local_epochs = 1\nbatch = 64\nlr = 0.01")
+        .replace('name = "logistic"', 'name = "mlp"')
+        .replace("l2 = 1.0", f"hidden = [{width}, {width}]")
+    )
+    nbytes = parameter_schema(asked).nbytes
+    places = {f"site{n}": make_site(folder / f"site{n}", 60, n) for n in range(sites)}
+    with sampling(folder / "hub" / "health.json") as memory_of_hub:
+        figures = federate(folder / "hub", places, [asked])
+    return {
+        "sites": sites,
+        "model_mb": round(nbytes / 1e6, 1),
+        "round_ms": [round(each) for each in figures.round_ms],
+        "bytes_up": figures.bytes_up,
+        "bytes_down": figures.bytes_down,
+        "hub_growth_in_models": round(
+            (max(memory_of_hub) - memory_of_hub[0]) / nbytes if memory_of_hub else 0.0, 2
+        ),
+    }
+
+
+@contextmanager
+def sampling(health: Path) -> Iterator[list[int]]:
+    """Give the own memory of the process that writes `health`, measured all the time."""
+    found: list[int] = []
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.02):
+            with suppress(OSError, ValueError):
+                found.append(memory(int(json.loads(health.read_bytes())["pid"])))
+
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    try:
+        yield found
+    finally:
+        over.set()
+        looking.join()
 
 
 def many(folder: Path, sites: int, count: int) -> dict[str, object]:
@@ -173,7 +231,7 @@ def main() -> None:
     asked = parser.parse_args()
     measure: Callable[[Path], dict[str, object]]
     if asked.large:
-        measure = lambda folder: rounds(folder, 4, 50_000_000, 2)  # noqa: E731
+        measure = lambda folder: large(folder, 4, 7070, 2)  # noqa: E731
     elif asked.many:
         measure = lambda folder: many(folder, 40, 20)  # noqa: E731
     else:

@@ -16,7 +16,7 @@ Decision record: docs/decisions/0005-sums-are-integers-on-a-grid.md. Who weighs 
 mean.py's business.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from operator import add
 from typing import Any, Self
@@ -124,17 +124,37 @@ class UpdateSum:
             BadUpdate: If the update is not finite, out of range, off the grid or of another
                 size, or the total weight would pass `MAX_WEIGHT`. The sum is then as before.
         """
+        self.add_parts([flat], weight)
+
+    def add_parts(self, parts: Sequence[FlatF32], weight: int) -> None:
+        """Add an update that lies in several vectors, such as its tensors, without joining it.
+
+        Args:
+            parts: float32; together [size], in order.
+            weight: Patients behind it, at least 1.
+
+        Raises:
+            BadUpdate: As `add`.
+        """
         self._check_weight(weight)
-        if flat.shape != self._sum.shape or flat.dtype != np.float32:
+        sizes = sum(part.size for part in parts)
+        if sizes != self._sum.size or any(part.dtype != np.float32 for part in parts):
+            kinds = ", ".join(sorted({str(part.dtype) for part in parts}))
             raise BadUpdate(
-                f"an update of {flat.size} {flat.dtype} values for {self._sum.size} parameters",
+                f"an update of {sizes} {kinds} values for {self._sum.size} parameters",
                 why="every update of a study has the schema of its model",
                 remedy="check that the site runs the recipe and options that were signed",
             )
-        fault_at = self._accumulate(flat, weight)
-        if fault_at is not None:
-            self._accumulate(flat[:fault_at], -weight)
-            raise _not_on_grid(flat[fault_at : fault_at + CHUNK], fault_at)
+        start, added = 0, []
+        for part in parts:
+            added.append((start, part))
+            fault_at = self._accumulate(part, weight, start)
+            if fault_at is not None:
+                added[-1] = (start, part[:fault_at])
+                for first, done in added:
+                    self._accumulate(done, -weight, first)
+                raise _not_on_grid(part[fault_at : fault_at + CHUNK], start + fault_at)
+            start += part.size
         self._weight += weight
 
     def merge(self, other: "UpdateSum") -> None:
@@ -174,8 +194,20 @@ class UpdateSum:
             )
         return mean
 
-    def _accumulate(self, flat: FlatF32, weight: int) -> int | None:
-        """Add chunk by chunk; return where the first chunk at fault starts, if one is."""
+    def take_mean(self) -> FlatF32:
+        """Return `mean`, written over the sum: no memory is added. Only `weight` is left.
+
+        Each chunk is written where chunks lay that were read before it.
+
+        Raises:
+            BadUpdate: If nothing was added.
+        """
+        mean = self.mean(self._sum.view(np.float32)[: self._sum.size])
+        self._sum = np.zeros(0, np.int64)
+        return mean
+
+    def _accumulate(self, flat: FlatF32, weight: int, first: int = 0) -> int | None:
+        """Add `flat` from parameter `first` on; return where a chunk at fault starts."""
         scaled = np.empty(CHUNK, np.float32)
         whole, back = np.empty(CHUNK, np.int32), np.empty(CHUNK, np.float32)
         wide = np.empty(CHUNK, np.int64)
@@ -191,7 +223,7 @@ class UpdateSum:
                 return start
             np.copyto(w, i)
             w *= weight
-            self._sum[start : start + CHUNK] += w
+            self._sum[first + start : first + start + part.size] += w
         return None
 
     def _check_weight(self, weight: int) -> None:

@@ -45,13 +45,16 @@ def init(choice: ServerOptimiser, size: int) -> State:
 def step(
     choice: ServerOptimiser, state: State, model: FlatF32, delta: FlatF32
 ) -> tuple[State, FlatF32]:
-    """Return the state and the model after a round; nothing is changed in place.
+    """Return the state and the model after a round.
+
+    Without an optimiser the model is written over `delta`, so that a large one is not there
+    twice; `state` and `model` are never changed.
 
     Args:
         choice: The study's `[plan.server]`.
         state: From `init` or the last `step`.
         model: Global parameters, [size].
-        delta: Mean update of the round, [size].
+        delta: Mean update of the round, [size]; used up.
     """
     lr = np.float32(choice.lr)
     if choice.name == "momentum":
@@ -64,7 +67,8 @@ def step(
         root: FlatF32 = np.sqrt(second) + np.float32(choice.epsilon)
         moved: FlatF32 = model + lr * first / root
         return {"first": first, "second": second}, moved
-    return {}, model + lr * delta
+    np.multiply(lr, delta, out=delta)
+    return {}, np.add(model, delta, out=delta)
 
 
 def _second(choice: ServerOptimiser, second: FlatF32, square: FlatF32) -> FlatF32:

@@ -13,6 +13,7 @@ writes those with `encode`.
 import re
 import struct
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -160,14 +161,15 @@ def _spec(name: str, entry: object) -> TensorSpec:
 
 
 def _views(values: memoryview, schema: Schema) -> dict[str, NDArray[Any]]:
-    """Cut the value section into named read-only arrays."""
+    """Cut the value section into named read-only arrays; those of one type share a base."""
     tensors: dict[str, NDArray[Any]] = {}
     start = 0
-    for spec in schema:
-        array = np.frombuffer(values[start : start + spec.nbytes], NUMPY[spec.dtype])
-        array.flags.writeable = False
-        tensors[spec.name] = array.reshape(spec.shape)
-        start += spec.nbytes
+    for dtype, specs in groupby(schema, key=lambda spec: spec.dtype):
+        alike = Schema(tuple(specs))
+        block = np.frombuffer(values[start : start + alike.nbytes], NUMPY[dtype])
+        block.flags.writeable = False
+        tensors |= alike.split(block)
+        start += alike.nbytes
     return tensors
 
 

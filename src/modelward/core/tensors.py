@@ -115,6 +115,17 @@ class Schema:
             [np.asarray(tensors[spec.name], np.float32).reshape(-1) for spec in self.specs]
         )
 
+    def whole(self, tensors: Tensors) -> NDArray[Any] | None:
+        """Return the vector that `tensors` are the views of, as `split` makes them, or None.
+
+        So a model that is mapped from its file is not copied to be one vector.
+        """
+        parts = [tensors[spec.name] for spec in self.specs]
+        base = parts[0].base if parts else None
+        if not isinstance(base, np.ndarray) or base.shape != (self.size,):
+            return None
+        return base if all(part.base is base for part in parts) else None
+
     def describe(self) -> list[dict[str, Any]]:
         """Return the schema as JSON, for hashing into a card."""
         return [

@@ -131,7 +131,7 @@ class Registry(Database):
 
     def commit(
         self, model: Model, state: State, answers: Sequence[AnswerRow], *, seconds: float
-    ) -> None:
+    ) -> str:
         """Remember one finished round and the answers behind it, all or nothing.
 
         Args:
@@ -139,6 +139,9 @@ class Registry(Database):
             state: The state after the round.
             answers: What the sites answered to the round's tasks.
             seconds: How long the round took.
+
+        Returns:
+            SHA-256 of the stored model.
         """
         study = model.study
         digest, _ = self.store.put(model.tensors, model.schema)
@@ -156,6 +159,7 @@ class Registry(Database):
             connection.execute(sa.delete(_combined).where(_combined.c.study == study.sha256))
             self._insert_answers(connection, study, answers)
         self._forget(study, state)
+        return digest
 
     def combine(
         self, model: Model, optimiser: Arrays, record: RoundRecord, answers: Sequence[AnswerRow]

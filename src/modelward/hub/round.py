@@ -18,6 +18,10 @@ from modelward.study.model import parameter_schema
 Arrays = dict[str, NDArray[Any]]
 
 
+PART = 1 << 16
+"""Parameters compared at once."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundRecord:
     """What is remembered of one finished round.
@@ -86,6 +90,13 @@ def advance(
         history=(*state.history, record),
         best=kept,
     )
+
+
+def farthest(before: NDArray[Any], after: NDArray[Any]) -> float:
+    """Return the largest change of a parameter, found a part at a time."""
+    parts = (slice(start, start + PART) for start in range(0, before.size, PART))
+    changes = [float(np.max(np.abs(after[part] - before[part]))) for part in parts]
+    return float(np.max(changes, initial=0.0))
 
 
 def stop_reason(study: Study, state: State) -> str | None:

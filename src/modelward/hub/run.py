@@ -83,6 +83,9 @@ class Outcome:
     seconds: float
 
 
+MAPPED = 1 << 20
+"""From this many bytes on, parameters are mapped from the stored model between rounds."""
+
 Watch = Callable[[Progress], None]
 Publish = Callable[[Study, int], None]
 
@@ -127,7 +130,10 @@ class Hub:
             DataError: If no site can learn anything (no units at all).
         """
         self._registry.register(study, list(self._keys))
-        start = self._registry.start(study) or self._begin(study)
+        start = self._registry.start(study)
+        if start is None:
+            self._begin(study)
+            start = self._registry.model(study, self._registry.model_of(study, 0))
         state = self._registry.state(study)
         self._publish(study, state.round_no)
         plan = strategy(study)
@@ -144,8 +150,8 @@ class Hub:
             seconds=self._registry.seconds(study),
         )
 
-    def _begin(self, study: Study) -> Model:
-        """Add the sites' statistics into one frozen scaling, and make the first model."""
+    def _begin(self, study: Study) -> None:
+        """Add the sites' statistics into one frozen scaling, and store the first model."""
         sums = Sums(study, "statistics")
         task = Task(study=study.sha256, round_no=0, kind="statistics")
         answers = self._collect(study, task, sums)
@@ -158,9 +164,7 @@ class Hub:
                 why="there is nothing to learn from",
                 remedy="widen the cohort, or hold back less for validation and test",
             )
-        model = initial(study, frozen(study, totals))
-        self._registry.begin(model)
-        return model
+        self._registry.begin(initial(study, frozen(study, totals)))
 
     def _round(self, study: Study, state: State, start: Model, plan: Strategy) -> State:
         """Ask, collect, step, validate and commit one round."""
@@ -174,7 +178,9 @@ class Hub:
         if study.stop.metric is not None:
             answers, record = self._validate(study, model, record)
         state = rounds.advance(study, state, model.parameters, optimiser, record)
-        self._registry.commit(model, state, answers, seconds=self._clock() - began)
+        digest = self._registry.commit(model, state, answers, seconds=self._clock() - began)
+        if model.parameters.nbytes >= MAPPED:
+            state = replace(state, parameters=self._registry.model(study, digest).parameters)
         self._publish(study, number)
         self._watch(Progress(plan.asks, number, len(self._keys), len(self._keys), record))
         return state
@@ -319,5 +325,5 @@ def _record(
         refused=tuple(sorted(a.site for a in answers if a.decision != "released")),
         silent=tuple(sorted(set(asked) - {a.site for a in answers})),
         patients=sum(a.patients or 0 for a in released),
-        moved=float(np.max(np.abs(after - before), initial=0.0)),
+        moved=rounds.farthest(before, after),
     )

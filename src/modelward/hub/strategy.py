@@ -108,7 +108,7 @@ class Combined(Protocol):
         ...
 
     def mean(self) -> FlatF32:
-        """Return what everything added comes to."""
+        """Return what everything added comes to, for the caller to change; ask once."""
         ...
 
     def deviations(self) -> dict[str, float]:
@@ -117,14 +117,14 @@ class Combined(Protocol):
 
 
 class Updates:
-    """Running sum of updates, weighted by patients; holds one vector, however many sites.
+    """Running sum of updates, weighted by patients; one int64 vector, however many sites.
 
     Source: McMahan et al. 2017, arXiv:1602.05629, Algorithm 1.
     """
 
     def __init__(self, study: Study) -> None:
-        self._study = study
-        self._sum = UpdateSum(answer_to(study, "train")[1].size)
+        self._study, self._schema = study, answer_to(study, "train")[1]
+        self._sum = UpdateSum(self._schema.size)
 
     def add(self, release: Release) -> None:
         """Add one update.
@@ -132,8 +132,12 @@ class Updates:
         Raises:
             BadUpdate: If it is off the grid or out of range.
         """
-        flat = plain_update(self._study, release.artifact.tensors)
-        self._sum.add(flat, release.artifact.card.patients)
+        tensors, patients = release.artifact.tensors, release.artifact.card.patients
+        if self._study.plan.uplink is None:  # added where it lies, without joining it
+            parts = [tensors[spec.name].reshape(-1) for spec in self._schema]
+            self._sum.add_parts(parts, patients)
+        else:
+            self._sum.add(plain_update(self._study, tensors), patients)
 
     def add_totals(self, totals: Mapping[str, Words]) -> None:
         """Take sums that were made behind masks; see `Summed`."""
@@ -145,8 +149,8 @@ class Updates:
         return self._sum.weight
 
     def mean(self) -> FlatF32:
-        """Return the mean update of everything added."""
-        return self._sum.mean()
+        """Return the mean update of everything added; the sum is used up."""
+        return self._sum.take_mean()
 
     def deviations(self) -> dict[str, float]:
         """Return nothing: only the sum is kept."""

@@ -55,10 +55,13 @@ class Model:
 
     @classmethod
     def from_tensors(cls, study: Study, tensors: Tensors) -> "Model":
-        """Return the model held by a bundle of `model_schema(study)`."""
+        """Return the model held by a bundle of `model_schema(study)`, mapped if that is."""
         schema = parameter_schema(study)
         dtype = NUMPY[schema.specs[0].dtype]
-        flat = np.concatenate([np.asarray(tensors[s.name], dtype).reshape(-1) for s in schema])
+        flat = schema.whole(tensors)
+        if flat is None or flat.dtype != dtype:
+            parts = [np.asarray(tensors[spec.name], dtype).reshape(-1) for spec in schema]
+            flat = np.concatenate(parts)
         scaling = Scaling.from_tensors(tensors) if "scale.center" in tensors else None
         return cls(study, flat, scaling, tensors.get("control"))
 

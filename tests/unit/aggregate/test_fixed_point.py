@@ -183,6 +183,30 @@ def test_a_cleared_sum_starts_again_and_a_mean_can_be_written_anywhere():
     assert slot.tolist() == [3.0, -1.0]
 
 
+@pytest.mark.parametrize("size", [1, CHUNK, CHUNK + 1, 3 * CHUNK - 5])
+def test_a_mean_written_over_its_sum_is_the_mean(size):
+    rng = np.random.default_rng(size)
+    update = round_update(rng.normal(size=size).astype(np.float32))
+    kept, used = UpdateSum(size), UpdateSum(size)
+    for total in (kept, used):
+        total.add(update, 3)
+        total.add_parts([update[: size // 2], update[size // 2 :]], 4)
+
+    assert used.take_mean().tobytes() == kept.mean().tobytes()
+    assert used.weight == 7
+
+
+def test_parts_of_an_update_off_the_grid_leave_the_sum_as_it_was():
+    good, total = vector(1, 2), UpdateSum(3)
+    total.add(vector(1, 2, 3), 2)
+    with pytest.raises(BadUpdate, match="parameter 2 of an update"):
+        total.add_parts([good, np.array([2.0**-30], np.float32)], 5)
+    with pytest.raises(BadUpdate, match="2 float32 values for 3 parameters"):
+        total.add_parts([good], 5)
+
+    assert total.mean().tolist() == [1, 2, 3]
+
+
 def test_another_size_or_type_is_refused():
     with pytest.raises(BadUpdate, match="2 float32 values for 3 parameters"):
         UpdateSum(3).add(vector(1, 2), 1)

@@ -69,7 +69,7 @@ def test_yogi_lets_go_of_a_large_moment_slowly():
 
 
 @pytest.mark.parametrize("name", ["none", "momentum", "adam", "yogi", "adagrad"])
-def test_a_step_changes_nothing_in_place_and_stays_float32(name):
+def test_a_step_changes_neither_state_nor_model_and_stays_float32(name):
     choice = ServerOptimiser(name=name)
     state, model = server_opt.init(choice, 3), np.ones(3, np.float32)
     before = {key: values.copy() for key, values in state.items()}

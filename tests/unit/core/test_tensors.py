@@ -66,3 +66,13 @@ def test_views_write_into_the_vector():
     schema.split(flat)["w"][1, 0] = 7
 
     assert flat.tolist() == [0, 0, 0, 7, 0]
+
+
+def test_views_of_one_vector_are_known_as_that_vector_and_others_are_not():
+    schema = Schema.of(TensorSpec("a", "F32", (2, 2)), TensorSpec("b", "F32", (3,)))
+    flat = np.arange(7, dtype=np.float32)
+    views = schema.split(flat)
+
+    assert schema.whole(views) is flat
+    assert schema.whole({**views, "b": views["b"].copy()}) is None
+    assert schema.whole(schema.split(np.arange(8, dtype=np.float32)[:7])) is None
