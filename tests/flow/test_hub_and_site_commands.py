@@ -97,7 +97,8 @@ class Country:
             here, "site", "person", "Ada", "--key", f"{name}.pem", "--passphrase", SECRET
         )
         apart = "namespaces" if unavailable(here) is None else "none"
-        policy = f'isolation = "{apart}"\n' + person[person.index("[approvers]") :]
+        few = "[leaves]\nmin_cell = 1\n"  # an invented hospital of a few dozen patients
+        policy = f'isolation = "{apart}"\n{few}' + person[person.index("[approvers]") :]
         (here / name / "policy.toml").write_text(policy)
 
     def decide(self, word: str, site: str, study: str = "small") -> str:

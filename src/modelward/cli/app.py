@@ -7,8 +7,9 @@ what it needs when it runs. This is also the one place where errors become exit 
 import signal
 import sys
 from importlib.metadata import version
+from threading import Event
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -64,7 +65,12 @@ class Interrupted(BaseException):
     """Ctrl-C; not a KeyboardInterrupt, which typer would turn into a bare 'Aborted!'."""
 
 
+_ASKED = Event()
+"""Set once Ctrl-C was pressed."""
+
+
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    _ASKED.set()
     raise Interrupted
 
 
@@ -73,11 +79,19 @@ def main() -> None:
     signal.signal(signal.SIGINT, _interrupt)
     try:
         app(standalone_mode=True)
+    except Interrupted:
+        _stop()
     except ModelwardError as error:
         typer.echo(error.explain(), err=True)
         sys.exit(error.exit_code)
-    except Interrupted:
-        typer.echo(
-            "interrupted; finished rounds are kept: the same command goes on there", err=True
-        )
-        sys.exit(130)
+    except Exception:
+        if not _ASKED.is_set():
+            raise
+        _stop()  # libraries in other languages make an error of their own of it (pydantic does)
+
+
+def _stop() -> NoReturn:
+    typer.echo(
+        "interrupted; finished rounds are kept: the same command goes on there", err=True
+    )
+    sys.exit(130)

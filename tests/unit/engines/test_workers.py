@@ -150,8 +150,9 @@ def test_closing_ends_the_workers_even_busy_ones():
 
 
 PARENT = """
-import os, time
+import os, signal, time
 from modelward.engines.workers import Workers
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start `&` without it
 workers = Workers(3, lambda message: time.sleep(60) or message)
 print(*workers.pids, flush=True)
 list(workers.answers([[b"busy"], [], []]))
