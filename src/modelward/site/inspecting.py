@@ -4,7 +4,8 @@
     SITE/inspector.log          what the inspector prints; stays at the site
 
 The inspector is a process of its own for each study, under the same isolation as the
-trainer. Whatever goes wrong here means "no figures", and without figures the gate refuses.
+trainer. One that dies is started once more; whatever else goes wrong means "no figures", and
+without figures the gate refuses.
 """
 
 from collections import OrderedDict
@@ -30,6 +31,9 @@ from modelward.study.answers import answer_to
 
 PATIENCE_S = 120.0
 """Seconds that one inspection may take; the tests take 5."""
+
+TRIES = 2
+"""How often one offer is looked at: an inspector that was killed says nothing about it."""
 
 OPEN_LINES = 2
 """Inspectors kept running at once; each holds one cohort in memory."""
@@ -138,10 +142,13 @@ class IsolatedInspector:
         return Store(inside).put(tensors, answer_to(study, task.kind)[1])[0]
 
     def _ask(self, study: Study, asked: Mapping[str, object]) -> Inspection | None:
-        line = self._lines.pop(study.sha256, None) or self._start(study)
-        reply = line.ask(asked, PATIENCE_S)
-        if reply is None:
+        for _ in range(TRIES):
+            line = self._lines.pop(study.sha256, None) or self._start(study)
+            reply = line.ask(asked, PATIENCE_S)
+            if reply is not None:
+                break
             line.close()
+        else:
             return None
         self._lines[study.sha256] = line
         while len(self._lines) > OPEN_LINES:

@@ -23,6 +23,7 @@ from modelward.gate.policy import Isolation
 from modelward.ledger.verify import verify
 from modelward.site.gatekeeper import Gatekeeper
 from modelward.site.hospital import DirectTrainer, Hospital
+from modelward.site.inspecting import IsolatedInspector
 from modelward.site.isolated import IsolatedTrainer
 from modelward.study.model import Model, initial
 from modelward.study.read import parse
@@ -348,6 +349,27 @@ def test_a_killed_trainer_is_started_again_and_gives_the_same_bits(tmp_path):
     assert isinstance(second, Release)
     assert isinstance(undisturbed, Release)
     assert second.artifact.card.sha256 == undisturbed.artifact.card.sha256
+
+
+def test_a_killed_inspector_is_started_again_and_looks(tmp_path):
+    ward = approved(Ward(tmp_path))
+    looking = ward.keeper._hospital._looking
+    assert looking is not None
+    inspector = looking._inspector
+    assert isinstance(inspector, IsolatedInspector)
+    try:
+        first = ward.ask(ward.task())
+        (before,) = inspector.pids()
+        os.kill(before, signal.SIGKILL)
+        near = replace(ward.first(), parameters=np.array([0.1, 0.0, 0.0, 0.0]))
+        second = ward.ask(ward.task(2, model=ward.put(near)))
+        (after,) = inspector.pids()
+    finally:
+        ward.keeper.close()
+
+    assert after != before
+    assert isinstance(first, Release)
+    assert isinstance(second, Release)
 
 
 def test_a_trainer_that_always_dies_is_a_failure_and_nothing_leaves(tmp_path):
