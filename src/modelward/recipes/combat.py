@@ -97,7 +97,7 @@ class Combat:
         """Return counts, sums, and centred products."""
         width, q = len(self.measured(study)), self._kept_width(study)
         shapes: dict[str, tuple[int, ...]] = {
-            "counts": (2,),
+            "units": (2,),
             "total": (width,),
             "within": (width,),
         }
@@ -111,7 +111,7 @@ class Combat:
         y, x = train.x[:, self.measured(study)], self.preserved(study, train)
         within, inside = y - y.mean(axis=0), x - x.mean(axis=0)
         found = {
-            "counts": np.array([len(y), 1.0]),
+            "units": np.array([len(y), 1.0]),
             "total": y.sum(axis=0),
             "within": np.square(within).sum(axis=0),
         }
@@ -127,9 +127,9 @@ class Combat:
         """Return the state with the pooled fit; see recipes/analysis.py."""
         del study, state
         sums = heard.totals
-        units = float(sums["counts"][0])
+        units = float(sums["units"][0])
         alpha, variance = sums["total"] / units, sums["within"] / units
-        found: Named = {"figures": np.array(sums["counts"]), "stage": np.ones(1)}
+        found: Named = {"figures": np.array(sums["units"]), "stage": np.ones(1)}
         if "square" in sums:
             if null_direction(np.asarray(sums["square"])) is not None:
                 return self._collinear(sums)
@@ -149,7 +149,7 @@ class Combat:
         return {
             "alpha": np.zeros(width),
             "effects": np.zeros((q, width)),
-            "figures": np.array(sums["counts"]),
+            "figures": np.array(sums["units"]),
             "stage": np.full(1, 2.0),
             "variance": np.zeros(width),
         }

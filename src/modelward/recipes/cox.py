@@ -87,7 +87,7 @@ class Cox:
         """Return slope and counts; and, in the last round, what it is for (else zeros)."""
         width = len(self.design(study).listed)
         return Schema.of(
-            TensorSpec("counts", "F64", (3,)),
+            TensorSpec("followed", "F64", (3,)),
             TensorSpec("gradient", "F64", (width,)),
             TensorSpec("hessian", "F64", (width, width)),
             TensorSpec("loss", "F64", (1,)),
@@ -108,7 +108,7 @@ class Cox:
                     found[row] = pairs(fold.x[:, places] @ beta, fold.measured, fold.y)
         keep = float(last)
         return {
-            "counts": np.array(
+            "followed": np.array(
                 [len(train.y), np.count_nonzero(train.y), train.measured.sum()], np.float64
             ),
             "gradient": sums.gradient,
@@ -125,11 +125,11 @@ class Cox:
         totals = heard.totals
         after = {name: np.array(values) for name, values in state.items()}
         here = Slope(totals["gradient"], totals["hessian"], float(totals["loss"][0]))
-        after["figures"][:4] = [*totals["counts"], here.loss]
+        after["figures"][:4] = [*totals["followed"], here.loss]
         if climb.stage_of(state) == climb.FINISHING:
             kept = {n: totals[n] for n in (*(s.name for s in _hazard_specs(1)), "pairs")}
             return {**after, **kept, "stage": np.array([float(climb.DONE)])}
-        if not totals["counts"][1]:
+        if not totals["followed"][1]:
             return {**after, "stage": np.array([float(climb.ONE_OUTCOME)])}
         if state["objective"][1]:
             return climb.climb(after, here, self._terms(study))
