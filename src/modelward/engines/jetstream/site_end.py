@@ -48,6 +48,10 @@ from modelward.errors import (
     StorageError,
 )
 
+PERSIST_S = 10.0
+"""Wait before serving is cancelled again: wait_for of Python 3.11, which nats uses, returns a
+result that came at the moment of a cancellation, and the cancellation is lost."""
+
 
 class Answers(Protocol):
     """A site as the wire sees it; site/hospital.py is one."""
@@ -153,6 +157,10 @@ class SiteEnd:
         if self._stopped.is_set():
             self._serving.cancel()
         try:
+            while not self._serving.done():
+                await asyncio.wait({self._serving}, timeout=PERSIST_S)
+                if self._stopped.is_set() or self._parted is not None:
+                    self._serving.cancel()
             await self._serving
         except asyncio.CancelledError:
             if self._parted is not None:
