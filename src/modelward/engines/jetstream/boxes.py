@@ -179,7 +179,8 @@ class Boxes:
         found: list[tuple[int, bytes]] = []
         while True:
             try:
-                message = await asyncio.wait_for(arrived.get(), objects.STALLED_S)
+                async with asyncio.timeout(objects.STALLED_S):
+                    message = await arrived.get()
             except TimeoutError:
                 return found or None
             if message is None:

@@ -120,9 +120,8 @@ class Departures:
         marked = {"Nats-Msg-Id": f"{named}:{site}"}
         while site in self._sites:
             try:
-                await asyncio.wait_for(
-                    self._line.call(f"fl.task.{site}", payload, marked), STILL_S
-                )
+                async with asyncio.timeout(STILL_S):
+                    await self._line.call(f"fl.task.{site}", payload, marked)
             except TimeoutError:
                 continue  # nobody takes what is for a site that was removed meanwhile
             except Rejected as rejected:

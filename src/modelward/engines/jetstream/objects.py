@@ -197,7 +197,8 @@ class _Fetch:
         found: list[Msg] = []
         while True:
             try:
-                message = await asyncio.wait_for(self._arrived.get(), STALLED_S)
+                async with asyncio.timeout(STALLED_S):
+                    message = await self._arrived.get()
             except TimeoutError:
                 return found
             if message is None:

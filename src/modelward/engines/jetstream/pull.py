@@ -53,9 +53,7 @@ async def pull(line: Line, stream: str, consumer: str, *, batch: int) -> AsyncIt
 
 async def _next(arrived: "asyncio.Queue[Msg | None]", wait_s: float) -> Msg | None:
     try:
-        async with asyncio.timeout(
-            wait_s
-        ):  # wait_for of Python 3.11 can swallow a cancellation
+        async with asyncio.timeout(wait_s):  # wait_for of Python 3.11 can lose a cancellation
             return await arrived.get()
     except TimeoutError:
         return None
