@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from modelward.exchange.question import Question
     from modelward.ledger.verify import Verified
     from modelward.ledger.verify import verify as verify_ledger
-    from modelward.simulation.analysis import AnalysedRun, analyse
+    from modelward.simulation.analysis import AnalysedRun
     from modelward.simulation.dealing import Dealing, Special
     from modelward.simulation.export import export_model
-    from modelward.simulation.notebook import simulate
+    from modelward.simulation.notebook import analyse, simulate
     from modelward.simulation.simulate import Result, resume
     from modelward.site.predict import Predicted, open_model, predict, predict_file
     from modelward.study.explain import explain
@@ -90,7 +90,7 @@ _HOME = {
     "Study": ("core.study", "Study"),
     "Verdict": ("evaluate.verdict", "Verdict"),
     "Verified": ("ledger.verify", "Verified"),
-    "analyse": ("simulation.analysis", "analyse"),
+    "analyse": ("simulation.notebook", "analyse"),
     "explain": ("study.explain", "explain"),
     "export_model": ("simulation.export", "export_model"),
     "open_model": ("site.predict", "open_model"),

@@ -10,8 +10,9 @@ import pytest
 
 from modelward.errors import StudyFileError
 from modelward.ledger.verify import verify
-from modelward.simulation.analysis import analyse, go_on, run
+from modelward.simulation.analysis import go_on, run
 from modelward.simulation.dealing import Dealing, Special
+from modelward.simulation.notebook import analyse
 from modelward.simulation.simulate import Simulation, simulate
 from modelward.study.read import parse
 from tests.command import answered, modelward

@@ -18,8 +18,9 @@ from modelward.readers.open import open_cohort
 from modelward.recipes.concordance import pairs
 from modelward.recipes.small_cells import merged_cells
 from modelward.simulation import data
-from modelward.simulation.analysis import AnalysedRun, analyse
+from modelward.simulation.analysis import AnalysedRun
 from modelward.simulation.dealing import Special
+from modelward.simulation.notebook import analyse
 from modelward.study.read import parse
 from tests.shared_data import shared
 

@@ -57,11 +57,18 @@ def found(
     parts = [_part(site, answers, ledgers(site)) for site in registry.roster(study)]
     last = state.history[-1]
     model = registry.model(study, digest)
-    return analysed(model, facts_of(study), parts, run, last.released, last.patients)
+    return analysed(
+        model,
+        facts_of(study, "exact sums over all sites"),
+        parts,
+        run,
+        last.released,
+        last.patients,
+    )
 
 
-def facts_of(study: Study) -> StudyFacts:
-    """Return the terms of a study of sums, as a report repeats them."""
+def facts_of(study: Study, strategy: str) -> StudyFacts:
+    """Return the terms of a study, as a report repeats them; `strategy` says how it went."""
     about = study.study
     return StudyFacts(
         id=about.id,
@@ -71,7 +78,7 @@ def facts_of(study: Study) -> StudyFacts:
         unit=about.unit,
         sha256=study.sha256,
         recipe=f"{study.recipe.name} {study.recipe.version}",
-        strategy="exact sums over all sites",
+        strategy=strategy,
         seed=study.plan.seed,
         legal_basis=about.legal_basis,
         contact=about.contact,

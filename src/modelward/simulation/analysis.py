@@ -3,13 +3,13 @@
     check the data -> deal rows to sites -> rounds of sums (hub and sites as in a real
     federation) -> report
 
-Sums over sites are exact, so there is no pooled or local fit to compare with.
+Sums over sites are exact, so there is no pooled or local fit to compare with. notebook.py has
+it in one call.
 """
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 
 from modelward.core.study import Study
@@ -20,7 +20,6 @@ from modelward.hub.registry import Registry
 from modelward.hub.run import Outcome
 from modelward.readers.cohort import Cohort
 from modelward.report.analysis import write
-from modelward.simulation.dealing import Dealing, Special
 from modelward.simulation.findings import ledger_facts
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.simulate import Simulation, cohorts_of, prepare, stored_study
@@ -51,38 +50,8 @@ class AnalysedRun:
     wire: WireFigures | None = None
 
 
-def analyse(
-    study: Study,
-    data: str | PathLike[str],
-    by: str | Dealing,
-    out: str | PathLike[str],
-    *,
-    special: Special | None = None,
-    workers: int | None = None,
-) -> AnalysedRun:
-    """Try a study of sums on one data file, split into simulated hospitals.
-
-    The arguments are those of `modelward.simulate`; the same call again goes on where an
-    interrupted one stopped.
-
-    Raises:
-        DataError: If the data do not fit the study; every fault is listed.
-        RunMismatch: If the folder holds another run.
-        StorageError: If something cannot be written; nothing is half-written.
-    """
-    request = Simulation(
-        study=study,
-        data=Path(data),
-        dealing=Dealing(by=by) if isinstance(by, str) else by,
-        special=special or Special(),
-        out=Path(out),
-        workers=workers,
-    )
-    return run(request)
-
-
 def run(request: Simulation, watch: Watch = lambda _: None) -> AnalysedRun:
-    """Run `request`, whose study is one of sums, to its end; for errors see `analyse`."""
+    """Run `request`, whose study is one of sums, to its end; for errors see simulate.py."""
     folder = prepare(request)
     how = How(workers=request.workers, wire=request.wire, watch=watch)
     return _finish(folder, request.study, how)

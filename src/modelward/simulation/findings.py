@@ -26,6 +26,7 @@ from modelward.evaluate.record import (
     SiteFacts,
     StudyFacts,
 )
+from modelward.hub.analysed import facts_of
 from modelward.hub.registry import AnswerRow
 from modelward.hub.run import Outcome
 from modelward.hub.switchboard import alarms_at
@@ -173,26 +174,14 @@ def _predicted(model: Model, cohort: Cohort, fold: Fold) -> Predictions:
 
 
 def _study_facts(study: Study) -> StudyFacts:
-    about, plan = study.study, study.plan
+    plan = study.plan
     combined = "federated averaging"
     if plan.robust is not None:
         mixing = ", mixed with nearest neighbours" if plan.robust.mixing else ""
         combined = f"{plan.robust.rule}{mixing}, against {plan.robust.byzantine} wrong sites"
     server = "" if plan.server.name == "none" else f", {plan.server.name} at the hub"
     skew = "" if plan.label_skew == "none" else ", logit adjustment for label skew"
-    return StudyFacts(
-        id=about.id,
-        version=about.version,
-        purpose=about.purpose,
-        outcome=study.target_name,
-        unit=about.unit,
-        sha256=study.sha256,
-        recipe=f"{study.recipe.name} {study.recipe.version}",
-        strategy=_words(study, f"{combined}{server}{skew}"),
-        seed=plan.seed,
-        legal_basis=about.legal_basis,
-        contact=about.contact,
-    )
+    return facts_of(study, _words(study, f"{combined}{server}{skew}"))
 
 
 def _words(study: Study, averaged: str) -> str:

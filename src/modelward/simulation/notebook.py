@@ -1,9 +1,14 @@
-"""A simulation in one call, for scripts and notebooks; simulate.py does the work."""
+"""A simulation in one call, for scripts and notebooks.
+
+simulate.py does the work for studies that train, analysis.py for those of sums.
+"""
 
 from os import PathLike
 from pathlib import Path
 
 from modelward.core.study import Study
+from modelward.simulation.analysis import AnalysedRun
+from modelward.simulation.analysis import run as run_sums
 from modelward.simulation.dealing import Dealing, Special
 from modelward.simulation.simulate import Result, Simulation
 from modelward.simulation.simulate import simulate as run
@@ -36,7 +41,40 @@ def simulate(
         RunMismatch: If the folder holds another run.
         StorageError: If something cannot be written; nothing is half-written.
     """
-    request = Simulation(
+    return run(_requested(study, data, by, out, special, workers))
+
+
+def analyse(
+    study: Study,
+    data: str | PathLike[str],
+    by: str | Dealing,
+    out: str | PathLike[str],
+    *,
+    special: Special | None = None,
+    workers: int | None = None,
+) -> AnalysedRun:
+    """Try a study of sums on one data file, split into simulated hospitals.
+
+    The arguments are those of `simulate`; the same call again goes on where an interrupted
+    one stopped.
+
+    Raises:
+        DataError: If the data do not fit the study; every fault is listed.
+        RunMismatch: If the folder holds another run.
+        StorageError: If something cannot be written; nothing is half-written.
+    """
+    return run_sums(_requested(study, data, by, out, special, workers))
+
+
+def _requested(
+    study: Study,
+    data: str | PathLike[str],
+    by: str | Dealing,
+    out: str | PathLike[str],
+    special: Special | None,
+    workers: int | None,
+) -> Simulation:
+    return Simulation(
         study=study,
         data=Path(data),
         dealing=Dealing(by=by) if isinstance(by, str) else by,
@@ -44,4 +82,3 @@ def simulate(
         out=Path(out),
         workers=workers,
     )
-    return run(request)
