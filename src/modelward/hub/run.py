@@ -27,6 +27,7 @@ from modelward.hub.accept import objection
 from modelward.hub.by_steps import UpdatesBySteps
 from modelward.hub.masked import Exchanges
 from modelward.hub.registry import AnswerRow, Combined, Registry
+from modelward.hub.reported import Reported, patience_s, report_task
 from modelward.hub.round import RoundRecord, State
 from modelward.hub.strategy import (
     Collector,
@@ -139,6 +140,8 @@ class Hub:
         plan = strategy(study)
         while (reason := rounds.stop_reason(study, state)) is None:
             state = self._round(study, state, start, plan)
+        if study.report is not None:
+            self._report(study, state)
         self._registry.finish(study, reason)
         sha256 = self._registry.model_of(study, state.best)
         return Outcome(
@@ -229,6 +232,12 @@ class Hub:
         metrics = {name: each.value if each else np.nan for name, each in found.items()}
         return answers, replace(record, metrics=metrics)
 
+    def _report(self, study: Study, state: State) -> None:
+        """Ask every site how the kept model does on its test units, and keep what it tells."""
+        task = report_task(self._registry, study, state)
+        into = Reported(self._registry, study)
+        self._registry.note_answers(study, self._collect(study, task, into))
+
     def _collect(
         self, study: Study, task: Task, into: Collector, sites: Sequence[str] = ()
     ) -> list[AnswerRow]:
@@ -255,7 +264,7 @@ class Hub:
         due = set(names)
         answers: list[AnswerRow] = []
         self._watch(Progress(task.kind, task.round_no, 0, len(names)))
-        deadline = study.plan.deadline_s
+        deadline = patience_s(study, task)
         for answer in self._engine.ask(task, names, deadline_s=deadline):
             if answer.task != task.id or answer.site not in due:
                 continue

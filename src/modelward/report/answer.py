@@ -35,6 +35,13 @@ def reached(findings: Findings) -> str:
     who = f"{spelled(len(record.sites)).capitalize()} {kind}"
     tested = f"their {overall.units:,} test {unit}s" if overall.units else f"their test {unit}s"
     rounds = counted(record.run.rounds, "round")
+    if len(record.sites) == 1:
+        name = record.title(record.sites[0].name)
+        tested = tested.replace("their", "its", 1)
+        return (
+            f"At {name}, on {tested}, the federated model reaches"
+            f" {figure('AUC', overall.auc)} and {figure('accuracy', overall.accuracy)}."
+        )
     return (
         f"{who} learned one model together{on}, in {rounds} and"
         f" {duration(record.run.seconds)}; on {tested} it reaches {figure('AUC', overall.auc)}"
@@ -68,6 +75,9 @@ def against_pooled(findings: Findings) -> str:
 def worth_it(findings: Findings) -> str:
     """Say what the verdicts are, all hospitals in one sentence."""
     heard = Counter[Word](verdict.word for verdict in findings.verdicts)
+    if len(findings.record.sites) == 1 and findings.verdicts:
+        unit, word = findings.record.study.unit, findings.verdicts[0].word
+        return f"Against the model that it could train alone, on its own test {unit}s: {word}."
     total = spelled(len(findings.verdicts))
     better, keep = heard["federated better"], heard["keep your local model"]
     parts = []

@@ -71,7 +71,9 @@ def tell(findings: Findings, min_cell: int = MIN_CELL) -> Story:
     return Story(
         kicker=f"Modelward study report · {record.study.id} · version {record.study.version}",
         title=record.study.purpose,
-        standfirst=f"{spelled(len(record.sites)).capitalize()} {where}, run {how}.",
+        standfirst=f"{spelled(len(record.sites)).capitalize()} {where}, run {how}."
+        if len(record.sites) > 1
+        else "One hospital's own report of a study between institutions.",
         sections=(
             Section("The answer", answer(findings)),
             Section("Was it worth it, hospital by hospital?", verdicts(findings, min_cell)),
@@ -80,7 +82,7 @@ def tell(findings: Findings, min_cell: int = MIN_CELL) -> Story:
             Section("Discrimination and calibration", curves(findings)),
             Section("Performance in each hospital", (site_table(findings, min_cell),)),
             Section("What left each hospital", egress(findings)),
-            Section("Privacy", privacy(findings)),
+            Section("Privacy", privacy(findings, min_cell)),
             Section("How this was made", provenance(findings, min_cell)),
             Section("Limits", (Listing(limits(findings)),)),
         ),
@@ -153,7 +155,8 @@ def comparison(findings: Findings) -> tuple[Block, ...]:
         tables.append(published_table(findings))
     if any(model.name.startswith("local:") for model in findings.models):
         tables.append(local_table(findings))
-        if len(findings.record.sites) <= MOST_CROSSED:
+        everywhere = all(len(m.by_site) == len(findings.record.sites) for m in findings.models)
+        if len(findings.record.sites) <= MOST_CROSSED and everywhere:
             tables.append(cross_table(findings))
     return tuple(tables)
 
@@ -228,7 +231,7 @@ def egress(findings: Findings) -> tuple[Block, ...]:
     )
 
 
-def privacy(findings: Findings) -> tuple[Block, ...]:
+def privacy(findings: Findings, min_cell: int) -> tuple[Block, ...]:
     """Return what was done for privacy, and what is known about leakage."""
     return (
         Words(findings.record.privacy),
@@ -237,7 +240,7 @@ def privacy(findings: Findings) -> tuple[Block, ...]:
             " least ten."
             + (
                 ""
-                if findings.record.in_one_process
+                if findings.record.in_one_process or min_cell == 1
                 else " Small counts, and figures that would show them, are left out."
             )
         ),

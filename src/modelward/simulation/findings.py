@@ -6,50 +6,39 @@ Test units are predicted here, where all rows are; what comes out is numbers and
 
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from modelward.core.columns import columns, inputs, summed_columns
 from modelward.core.study import Study
-from modelward.errors import DataError, LedgerBroken
+from modelward.errors import DataError
 from modelward.evaluate.choice import Choice, choose
-from modelward.evaluate.deviation import deviations
 from modelward.evaluate.findings import Findings, Judged, find
+from modelward.evaluate.intervals import SEED
+from modelward.evaluate.ledgers import ledger_facts
 from modelward.evaluate.predictions import Predictions
 from modelward.evaluate.record import (
-    Curve,
-    LedgerFacts,
     Published,
     Record,
     RunFacts,
     SiteFacts,
-    StudyFacts,
 )
-from modelward.hub.analysed import facts_of
 from modelward.hub.registry import AnswerRow
 from modelward.hub.run import Outcome
+from modelward.hub.run_facts import Ended, run_facts, study_facts
 from modelward.hub.switchboard import alarms_at
-from modelward.learn.group import numeric_path
-from modelward.ledger.verify import verify
 from modelward.readers.cohort import Cohort, Fold
-from modelward.recipes.catalogue import recipe
 from modelward.simulation.background import Background
-from modelward.simulation.baselines import Fitted
 from modelward.simulation.comparisons import POOLED
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.own_models import own_models
 from modelward.simulation.privacy_words import privacy_words
+from modelward.site.alone import Fitted
 from modelward.site.predict import probabilities
-from modelward.study.method import method
 from modelward.study.model import Model
 from modelward.study.own import LAYERS
 
 OWN = "own"
 """Name of the sites' own models among the findings."""
-
-SEED = 2026
-"""Of the bootstrap: the same models give the same intervals, whatever they were seeded with."""
 
 
 def assemble(
@@ -94,7 +83,7 @@ def assemble(
     judged = {name: _predict(model, tested) for name, model in models.items()}
     judged = _with_own(judged, study, own, tested)
     record = Record(
-        study=_study_facts(study),
+        study=study_facts(study),
         sites=tuple(_site_facts(folder, s, cohorts[s], answers) for s in tested),
         run=_run_facts(outcomes, study, len(cohorts)),
         privacy=privacy_words(folder, study, list(tested)),
@@ -173,68 +162,14 @@ def _predicted(model: Model, cohort: Cohort, fold: Fold) -> Predictions:
     return Predictions.of(y, probabilities(model, x))
 
 
-def _study_facts(study: Study) -> StudyFacts:
-    plan = study.plan
-    combined = "federated averaging"
-    if plan.robust is not None:
-        mixing = ", mixed with nearest neighbours" if plan.robust.mixing else ""
-        combined = f"{plan.robust.rule}{mixing}, against {plan.robust.byzantine} wrong sites"
-    server = "" if plan.server.name == "none" else f", {plan.server.name} at the hub"
-    skew = "" if plan.label_skew == "none" else ", logit adjustment for label skew"
-    return facts_of(study, _words(study, f"{combined}{server}{skew}"))
-
-
-def _words(study: Study, averaged: str) -> str:
-    """Return how the study trained; `averaged` says it for plain averaging."""
-    plan = study.plan
-    if plan.strategy == "newton":
-        return "exact Newton steps on federated sums"
-    if plan.strategy == "fedavg" and plan.local is None and plan.label_skew != "class-weights":
-        return averaged
-    return method(study)
-
-
 def _run_facts(outcomes: Mapping[str, Outcome], study: Study, sites: int) -> RunFacts:
     main, *_ = outcomes
     outcome = outcomes[main]
-    curves = tuple(
-        Curve(
-            model="federated" if name == main else name,
-            metric=f"validation {study.stop.metric}",
-            values=tuple(_defined(r.metrics.get(study.stop.metric)) for r in each.history),
-        )
-        for name, each in outcomes.items()
-        if study.stop.metric is not None
-    )
-    return RunFacts(
-        rounds=len(outcome.history),
-        seconds=round(outcome.seconds, 3),
-        model_sha256=outcome.sha256,
-        ended=f"{outcome.reason}; the model of round {outcome.kept_round} is kept",
-        scaling=_scaling(study),
-        numeric_path=_numeric_path(study, sites),
-        versions={
-            name: found for name in ("modelward", "numpy", "torch") if (found := _version(name))
-        },
-        curves=curves,
-        deviations=deviations([each.deviations for each in outcome.history]),
-    )
-
-
-def _scaling(study: Study) -> str:
-    if not columns(study):
-        return "none"
-    if not summed_columns(study):
-        return "the study's ranges, which depend on no patient"
-    noised = "noised " if study.privacy.dp else ""
-    return f"global z-scores from {noised}federated sums, frozen into the model"
-
-
-def _numeric_path(study: Study, sites: int) -> str:
-    if study.plan.strategy == "newton" or study.recipe.name == "logistic":
-        return "numpy float64; exact integer sums on the grid of 2^-40"
-    path = numeric_path(recipe(study.recipe), inputs(study), sites)
-    return f"torch float32, one thread a worker, {path}; integer sums on the grid of 2^-24"
+    histories = {
+        "federated" if name == main else name: each.history for name, each in outcomes.items()
+    }
+    ended = Ended(outcome.reason, outcome.kept_round, outcome.seconds, outcome.sha256)
+    return run_facts(study, ended, histories, sites)
 
 
 def _site_facts(
@@ -249,27 +184,7 @@ def _site_facts(
         releases=sum(answer.decision == "released" for answer in own),
         refusals=sum(answer.decision != "released" for answer in own),
         bytes_out=sum(answer.bytes or 0 for answer in own if answer.decision == "released"),
-        ledger=ledger_facts(folder, site),
-    )
-
-
-def ledger_facts(folder: RunFolder, site: str) -> LedgerFacts:
-    """Return where a site's ledger is, and whether it verifies now."""
-    path = folder.sites / site / "ledger"
-    key = path / "key.pub"
-    try:
-        found = verify(path, str(key))
-    except LedgerBroken as error:
-        return LedgerFacts(path=str(path), entries=0, root=error.what, verified=False)
-    return LedgerFacts(
-        path=str(path),
-        entries=found.entries,
-        root=found.root.hex(),
-        verified=True,
-        key=str(key),
-        seen=found.witnessed.checkpoint.size if found.witnessed else 0,
-        cosigned=len(found.witnessed.times) if found.witnessed else 0,
-        witnesses=found.asked,
+        ledger=ledger_facts(folder.sites / site / "ledger"),
     )
 
 
@@ -293,14 +208,3 @@ def _notes(
     ]
     said += [f"{site}: no test units, so no verdict." for site in cohorts if site not in tested]
     return said
-
-
-def _defined(value: float | None) -> float | None:
-    return None if value is None or value != value else value  # noqa: PLR0124 - NaN
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
