@@ -201,7 +201,9 @@ def check_reports(country: Country, shown: str) -> None:
     modelward(country.folder, "study", "report", "hub", "--study", "small", "--out", "found")
     hub = Findings.from_json((country.folder / "found" / "report.json").read_bytes())
 
-    assert "tells of its test patients" in " ".join(shown.split()).replace("tell of", "tells of")
+    assert "tells of its test patients" in " ".join(shown.split()).replace(
+        "tell of", "tells of"
+    )
     assert [each.site for each in hub.verdicts] == ["north", "south"]
     assert hub.model("pooled") is None
     for told in hub.verdicts:
