@@ -10,21 +10,20 @@ was killed goes on with the same bytes when it is started again.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Any
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from numpy.typing import NDArray
 
 from modelward.core.ports import Engine
 from modelward.core.study import Study
 from modelward.core.task import Task, TaskKind
 from modelward.core.verdict import Release
-from modelward.errors import BadUpdate, DataError, QuorumNotMet
+from modelward.errors import BadUpdate, DataError
 from modelward.evaluate import binned
 from modelward.hub import round as rounds
 from modelward.hub.accept import objection
 from modelward.hub.by_steps import UpdatesBySteps
+from modelward.hub.closing import need, record_of, row_of
 from modelward.hub.masked import Exchanges
 from modelward.hub.registry import AnswerRow, Combined, Registry
 from modelward.hub.reported import Reported, patience_s, report_task
@@ -159,7 +158,7 @@ class Hub:
         task = Task(study=study.sha256, round_no=0, kind="statistics")
         answers = self._collect(study, task, sums)
         self._registry.note_answers(study, answers)
-        self._need(study, answers, task)
+        need(study, answers, task, sorted(self._keys))
         totals = sums.totals()
         if totals["units"][0] < 1:
             raise DataError(
@@ -202,9 +201,9 @@ class Hub:
         )
         names = asked(study, number, self._keys)
         answers = self._collect(study, task, collected, names)
-        self._need(study, answers, task, names)
+        need(study, answers, task, names)
         parameters, optimiser = plan.step(collected, state.parameters, state.optimiser)
-        record = _record(number, answers, state.parameters, parameters, names)
+        record = record_of(number, answers, state.parameters, parameters, names)
         record = replace(record, deviations=plan.deviations(collected))
         if study.privacy.aggregation is not None:
             record = replace(record, patients=collected.patients)
@@ -272,7 +271,7 @@ class Hub:
             decision = "refused"
             if isinstance(answer, Release):
                 decision = self._take(answer, study, task, into)
-            answers.append(_row(task, answer.site, decision, answer))
+            answers.append(row_of(task, answer.site, decision, answer))
             self._watch(Progress(task.kind, task.round_no, len(answers), len(names)))
         return answers
 
@@ -285,54 +284,3 @@ class Hub:
         except BadUpdate:
             return "rejected"
         return "released"
-
-    def _need(
-        self, study: Study, answers: Sequence[AnswerRow], task: Task, sites: Sequence[str] = ()
-    ) -> None:
-        """Raise QuorumNotMet unless the answers of `sites` (all if empty) are enough."""
-        released = sorted(a.site for a in answers if a.decision == "released")
-        silent = sorted(set(sites or self._keys) - {a.site for a in answers})
-        passed_over = study.plan.strategy == "cyclic" and task.kind == "train" and not silent
-        if passed_over or rounds.enough(study, len(released), len(silent)):
-            return
-        other = sorted(a.site for a in answers if a.decision != "released")
-        raise QuorumNotMet(
-            f"round {task.round_no}: {len(released)} sites released an answer"
-            + (f"; refused: {', '.join(other)}" if other else "")
-            + (f"; silent: {', '.join(silent)}" if silent else ""),
-            why=f"the study needs {study.plan.quorum or 'every site that does not refuse'}, "
-            f"and at least {study.sites.minimum}",
-            remedy="read the ledgers of the sites that refused, then run again: "
-            "finished rounds are kept",
-        )
-
-
-def _row(task: Task, site: str, decision: str, answer: object) -> AnswerRow:
-    card = answer.artifact.card if isinstance(answer, Release) else None
-    return AnswerRow(
-        task=task.id,
-        round_no=task.round_no,
-        site=site,
-        decision=decision,
-        sha256=card.sha256 if card else None,
-        patients=card.patients if card else None,
-        bytes=card.nbytes if card else None,
-    )
-
-
-def _record(
-    number: int,
-    answers: Sequence[AnswerRow],
-    before: NDArray[Any],
-    after: NDArray[Any],
-    asked: Sequence[str],
-) -> RoundRecord:
-    released = [a for a in answers if a.decision == "released"]
-    return RoundRecord(
-        round_no=number,
-        released=tuple(sorted(a.site for a in released)),
-        refused=tuple(sorted(a.site for a in answers if a.decision != "released")),
-        silent=tuple(sorted(set(asked) - {a.site for a in answers})),
-        patients=sum(a.patients or 0 for a in released),
-        moved=rounds.farthest(before, after),
-    )
