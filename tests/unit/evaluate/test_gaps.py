@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
-from modelward.evaluate.gaps import gaps, spreads
+from modelward.evaluate.gaps import Gap, Spread, _rates, gaps, spreads
 from modelward.evaluate.predictions import Predictions
 from modelward.evaluate.subgroups import Divided, group_scores
 
 
-def invented(seed: int, *, shift: float, levels: int = 2, units: int = 400):
+def invented(
+    seed: int, *, shift: float, levels: int = 2, units: int = 400
+) -> tuple[list[Divided], list[tuple[str, Predictions]]]:
     """Return groups and predictions; the last level's sick get `shift` less probability."""
     rng = np.random.default_rng(seed)
     level = rng.integers(0, levels, units)
@@ -21,7 +23,9 @@ def invented(seed: int, *, shift: float, levels: int = 2, units: int = 400):
     return [divided], [("north", Predictions.of(y, p))]
 
 
-def found_in(divisions, by_site):
+def found_in(
+    divisions: list[Divided], by_site: list[tuple[str, Predictions]]
+) -> tuple[tuple[Gap, ...], tuple[Spread, ...]]:
     scores = [one for each in divisions for one in group_scores(each, by_site, 0.5)]
     return gaps(divisions, by_site, scores, 0.5), spreads(scores)
 
@@ -56,8 +60,6 @@ def test_two_levels_are_one_question_three_are_three():
 
 def test_newcombe_is_that_of_his_table():
     # Newcombe 1998, table II, case (a): 56/70 - 48/80, method 10: 0.0524 to 0.3339
-    from modelward.evaluate.gaps import _rates
-
     made = _rates((56, 70), (48, 80))
     assert made is not None
     interval = made[0].interval

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from modelward.core.artifact import Artifact, Card
+from modelward.core.study import Study
 from modelward.core.verdict import Release
 from modelward.hub.strategy import Sums
 from modelward.hub.validated import validated
@@ -17,7 +18,7 @@ RULED = parse(
 )
 
 
-def sums_of(study, **counts: tuple[list[int], list[int]]) -> Sums:
+def sums_of(study: Study, **counts: tuple[list[int], list[int]]) -> Sums:
     """Return what the hub added: for each site, bins of its negatives and of its positives."""
     found = Sums(study, "evaluate")
     for site, (negatives, positives) in counts.items():

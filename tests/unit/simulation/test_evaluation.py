@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from modelward.errors import StudyFileError
+from modelward.evaluate.judged import Evaluation
 from modelward.evaluate.subgroups import EVERYWHERE
 from modelward.simulation.dealing import Dealing, Special
 from modelward.simulation.left_out import without
@@ -47,7 +48,7 @@ def biased(number: int) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory) -> Result:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Result:
     folder: Path = tmp_path_factory.mktemp("biased")
     request = Simulation(
         study=parse(STUDY),
@@ -61,7 +62,7 @@ def run(tmp_path_factory) -> Result:
     return simulate(request)
 
 
-def part(run: Result):
+def part(run: Result) -> Evaluation:
     assert run.findings.evaluation is not None
     return run.findings.evaluation
 

@@ -27,7 +27,7 @@ X = np.array(
 
 def levels(name: str) -> list[int]:
     grouping = next(each for each in groupings(STUDY) if each.name == name)
-    return members(STUDY, grouping, X).tolist()
+    return [int(level) for level in members(STUDY, grouping, X)]
 
 
 def test_a_study_without_the_table_keeps_its_hash():
