@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelward.core.reporting import Reporting
+from modelward.core.study import Study
 from modelward.errors import BadArtifact
 from modelward.evaluate import discrimination
 from modelward.evaluate.binned import Counts, histogram
@@ -26,16 +27,21 @@ from modelward.evaluate.verdict import (
     Weakness,
     Word,
     decide,
+    held_to,
     no_model_alone,
     share_of,
     told,
     weighed,
+    worded,
     words,
 )
 from modelward.study.report_answer import ABSENT, CODES, MODELS, NAMES, PARTS, SCORED
 
 METRICS: tuple[Metric, ...] = ("auc", "brier")
 WORDS: tuple[Word, ...] = get_args(Word)
+BY_MARGIN = frozenset({"no worse than local", "cannot tell"})
+"""Words that depend on a signed margin."""
+
 WEAKNESSES: tuple[Weakness, ...] = get_args(Weakness)
 Alike = Literal["", "have", "do not have"]
 ALIKE: tuple[Alike, ...] = get_args(Alike)
@@ -66,7 +72,7 @@ def encode(
     site: str,
     federated: Predictions,
     local: Predictions,
-    terms: Reporting,
+    study: Study,
     alike: Alike = "",
 ) -> dict[str, NDArray[Any]]:
     """Return what a site tells.
@@ -75,11 +81,20 @@ def encode(
         site: Its name; part of the seed of the resamples.
         federated: The federated model on its test units.
         local: Its own model on the same units, in the same order.
-        terms: How much of it is told.
+        study: What was agreed to be told, and with what margin it is judged.
         alike: Whether all its training units have, or do not have, the outcome.
     """
+    terms = study.report or Reporting()
     compared, weakness = weighed(federated, local, generator(SEED, site))
     share = share_of(local)
+    made = told(
+        site,
+        compared,
+        "",
+        who=(len(federated), federated.positives, study.study.unit),
+        constant=share is not None,
+        word=decide(compared),
+    )
     flat = [
         value
         for one in (federated, local)
@@ -90,7 +105,7 @@ def encode(
     flat += [*_three(compared.difference), ABSENT if share is None else share]
     flat += [
         float(METRICS.index(compared.metric)),
-        float(WORDS.index(decide(compared))),
+        float(WORDS.index(held_to(made, margin_of(study)).word)),
         float(WEAKNESSES.index(weakness)),
         float(ALIKE.index(alike)),
     ]
@@ -109,13 +124,13 @@ def on_grid(values: Floats, decimals: int) -> Floats:
     return rounded
 
 
-def decode(site: str, tensors: Mapping[str, NDArray[Any]], unit: str) -> SiteFigures:
+def decode(site: str, tensors: Mapping[str, NDArray[Any]], study: Study) -> SiteFigures:
     """Return what a site told, as a report has it.
 
     Args:
         site: Who told it.
         tensors: As `schema` describes; the gate and the hub have held them against it.
-        unit: Who is counted, such as "patient".
+        study: What was agreed to be told.
 
     Raises:
         BadArtifact: If a code is none of ours.
@@ -135,7 +150,7 @@ def decode(site: str, tensors: Mapping[str, NDArray[Any]], unit: str) -> SiteFig
     return SiteFigures(
         scores["federated"],
         scores["local"],
-        _verdict(site, said, compared, counts["federated"], unit),
+        _verdict(site, said, compared, counts["federated"], study),
         counts["federated"],
     )
 
@@ -149,9 +164,15 @@ def expanded(counts: Counts) -> Predictions:
     return Predictions.of(np.repeat(outcome, times), np.repeat(middle, times))
 
 
+def margin_of(study: Study) -> float | None:
+    """Return the loss that was signed as acceptable, if one was."""
+    return None if study.evaluation is None else study.evaluation.margin
+
+
 def _verdict(
-    site: str, said: Mapping[str, float], compared: Comparison, counts: Counts, unit: str
+    site: str, said: Mapping[str, float], compared: Comparison, counts: Counts, study: Study
 ) -> Verdict:
+    unit = study.study.unit
     negatives, positives = (int(n) for n in counts.sum(axis=1))
     share = None if said["share"] == ABSENT else said["share"]
     weakness = WEAKNESSES[int(said["weakness"])]
@@ -161,14 +182,17 @@ def _verdict(
         reason = f"{no_model_alone(unit, alike)} {reason}".strip()
     if weakness == "few-units":
         compared = replace(compared, difference=replace(compared.difference, note=reason))
-    return told(
+    word, margin = WORDS[int(said["word"])], margin_of(study)
+    by_margin = margin is not None and word in BY_MARGIN
+    made = told(
         site,
         compared,
         reason,
         who=(positives + negatives, positives, unit),
         constant=share is not None,
-        word=WORDS[int(said["word"])],
+        word="no difference shown" if by_margin else word,
     )
+    return worded(made, word, margin) if margin is not None and by_margin else made
 
 
 def _scores(site: str, model: str, said: Mapping[str, float], counts: Counts) -> Scores:

@@ -35,7 +35,7 @@ class Reported:
         """
         tensors = release.artifact.tensors
         try:
-            decode(release.site, tensors, self._study.study.unit)
+            decode(release.site, tensors, self._study)
         except BadArtifact as error:
             raise BadUpdate(error.what, why=error.why, remedy=error.remedy) from error
         self._registry.store.put(tensors, report_schema(self._study))
@@ -62,7 +62,7 @@ def reported(registry: Registry, study: Study) -> dict[str, SiteFigures]:
     """Return what each site told, by name; sites that told nothing are missing."""
     task = report_task(registry, study, registry.state(study))
     return {
-        row.site: decode(row.site, registry.store.tensors(str(row.sha256)), study.study.unit)
+        row.site: decode(row.site, registry.store.tensors(str(row.sha256)), study)
         for row in registry.answers(study)
         if row.task == task.id and row.decision == "released"
     }

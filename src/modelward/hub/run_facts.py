@@ -61,7 +61,7 @@ def run_facts(study: Study, ended: Ended, histories: Histories, sites: int) -> R
         Curve(
             model=name,
             metric=f"validation {metric}",
-            values=tuple(_defined(r.metrics.get(metric)) for r in each),
+            values=tuple(defined(r.metrics.get(metric)) for r in each),
         )
         for name, each in histories.items()
         if metric is not None
@@ -107,7 +107,8 @@ def _numeric_path(study: Study, sites: int) -> str:
     return f"torch float32, one thread a worker, {path}; integer sums on the grid of 2^-24"
 
 
-def _defined(value: float | None) -> float | None:
+def defined(value: float | None) -> float | None:
+    """Return a figure, None where it has no value (NaN)."""
     return None if value is None or value != value else value  # noqa: PLR0124 - NaN
 
 

@@ -109,17 +109,17 @@ def told(model: Model, cohort: Cohort, site: str) -> Tensors:
     Raises:
         TrainingFailed: If its own training diverges.
     """
-    study, terms = model.study, model.study.report
-    if terms is None or not cohort.count("test"):
+    study = model.study
+    if study.report is None or not cohort.count("test"):
         return {spec.name: np.zeros(spec.shape) for spec in report_schema(study)}
     federated = predicted(replace(model, parameters=with_own_layers(model)), cohort)
     fitted = fit(study, cohort, site)
     if fitted.model is not None:
-        return encode(site, federated, predicted(fitted.model, cohort), terms)
+        return encode(site, federated, predicted(fitted.model, cohort), study)
     _, labels = cohort.fold("train")
     share = float(labels.mean()) if len(labels) else 0.5
     constant = replace(federated, probability=np.full(len(federated), share))
-    return encode(site, federated, constant, terms, alike_of(labels))
+    return encode(site, federated, constant, study, alike_of(labels))
 
 
 def predicted(model: Model, cohort: Cohort) -> Predictions:

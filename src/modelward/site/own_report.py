@@ -19,6 +19,7 @@ from modelward.evaluate.intervals import SEED
 from modelward.evaluate.ledgers import ledger_facts
 from modelward.evaluate.predictions import Predictions
 from modelward.evaluate.record import NO_PRIVACY, Record, RunFacts, SiteFacts, StudyFacts
+from modelward.evaluate.site_figures import margin_of
 from modelward.ledger import archive
 from modelward.ledger.log import ENTRIES, KEY
 from modelward.ledger.verify import read_key
@@ -87,7 +88,7 @@ def own_findings(folder: Path, site: str, model: Model, path: Path) -> Findings:
         privacy=NO_PRIVACY if study.privacy.dp is None else _private(study),
         notes=(*notes, *cohort.notes),
     )
-    return find(judged, record, seed=SEED)
+    return find(judged, record, seed=SEED, margin=margin_of(study))
 
 
 def cohort_of(folder: Path, study: Study) -> Cohort:

@@ -21,7 +21,7 @@ MODELS = ("federated", "local")
 SCORED = ("auc", "brier", "slope", "intercept")
 PARTS = ("value", "low", "high")
 
-CODES: Mapping[str, int] = {"metric": 2, "word": 3, "weakness": 5, "alike": 3}
+CODES: Mapping[str, int] = {"metric": 2, "word": 5, "weakness": 5, "alike": 3}
 """Code -> how many there are; each is told by its place among them."""
 
 NAMES = (

@@ -5,8 +5,6 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from modelward.core.reporting import Reporting
-from modelward.core.study import Study
 from modelward.errors import BadArtifact
 from modelward.evaluate import site_figures
 from modelward.evaluate.estimate import Estimate
@@ -20,7 +18,7 @@ from modelward.study.read import parse
 from modelward.study.report_answer import ABSENT, CODES, NAMES, report_schema
 from tests.studies import TABLE
 
-TERMS = Reporting(bins=20, decimals=3)
+STUDY = parse(TABLE + "\n[report]\nbins = 20\n")
 CLOSE = 0.5e-3 + 1e-12
 OUTCOME = np.repeat([1, 0], [60, 90])
 
@@ -39,7 +37,7 @@ def exact(local: Predictions, positives: int = 30) -> object:
     judged = {"federated": {"north": GOOD}, "local:north": {"north": local}}
     if positives in {0, 80}:
         del judged["local:north"]
-    return site_verdict(site, judged, "patient", generator(SEED, "north"), DRAWS)
+    return site_verdict(site, judged, ("patient", None), generator(SEED, "north"), DRAWS)
 
 
 def agree(one: Estimate, other: Estimate) -> bool:
@@ -58,7 +56,7 @@ def agree(one: Estimate, other: Estimate) -> bool:
 
 @pytest.mark.parametrize("local", [BAD, GOOD], ids=["worse", "the same"])
 def test_a_verdict_comes_back_as_it_was_made(local):
-    told = decode("north", encode("north", GOOD, local, TERMS), "patient").verdict
+    told = decode("north", encode("north", GOOD, local, STUDY), STUDY).verdict
     there = exact(local)
 
     for field in fields(told):
@@ -70,7 +68,7 @@ def test_a_verdict_comes_back_as_it_was_made(local):
 
 
 def test_the_scores_of_both_models_come_back_within_half_a_digit():
-    found = decode("north", encode("north", GOOD, BAD, TERMS), "patient")
+    found = decode("north", encode("north", GOOD, BAD, STUDY), STUDY)
     there: Scores = score(BAD, generator(SEED, "north"), site="north")
 
     for name in ("auc", "brier", "slope", "intercept"):
@@ -82,7 +80,7 @@ def test_the_scores_of_both_models_come_back_within_half_a_digit():
 
 def test_a_site_that_could_only_say_a_constant_is_told_so():
     constant = Predictions.of(OUTCOME, np.ones(OUTCOME.size))
-    told = decode("north", encode("north", GOOD, constant, TERMS, "have"), "patient").verdict
+    told = decode("north", encode("north", GOOD, constant, STUDY, "have"), STUDY).verdict
 
     assert told.reason == exact(constant, positives=80).reason  # type: ignore[attr-defined]
     assert told.reason.startswith("All of its training patients have the outcome")
@@ -91,17 +89,24 @@ def test_a_site_that_could_only_say_a_constant_is_told_so():
 
 
 def test_units_are_counted_by_outcome_and_bin_and_nothing_else_of_them_is_told():
-    told = encode("north", GOOD, BAD, TERMS)
+    told = encode("north", GOOD, BAD, STUDY)
 
     again = expanded(told["counts.federated"].astype(np.int64))
     assert (len(again), again.positives) == (150, 60)
     assert set(told) == {"counts.federated", "counts.local", "figures"}
-    study: Study = parse(TABLE + "\n[report]\nbins = 20\n")
-    assert {s.name: s.shape for s in report_schema(study)} == {
+    assert {s.name: s.shape for s in report_schema(STUDY)} == {
         name: values.shape for name, values in told.items()
     }
     figures = told["figures"]
     assert (figures == np.round(figures, 3)).all()
+
+
+def test_a_signed_margin_is_in_the_word_and_in_the_sentence():
+    study = parse(TABLE + "\n[report]\n[evaluation]\nmargin = 0.4\n")
+    told = decode("north", encode("north", GOOD, GOOD, study), study).verdict
+
+    assert told.word == "no worse than local"
+    assert told.sentence.endswith(": no worse than local (margin 0.4).")
 
 
 def test_the_codes_are_as_many_as_there_are_words():
@@ -111,19 +116,19 @@ def test_the_codes_are_as_many_as_there_are_words():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("word", 3.0), ("metric", -1.0), ("weakness", 0.5), ("share", 2.0)]
+    ("name", "value"), [("word", 5.0), ("metric", -1.0), ("weakness", 0.5), ("share", 2.0)]
 )
 def test_a_code_of_no_kind_is_refused(name, value):
-    told = encode("north", GOOD, BAD, TERMS)
+    told = encode("north", GOOD, BAD, STUDY)
     told["figures"][NAMES.index(name)] = value
 
     with pytest.raises(BadArtifact, match="of no kind"):
-        decode("north", told, "patient")
+        decode("north", told, STUDY)
 
 
 def test_a_figure_that_does_not_exist_is_absent_and_comes_back_as_none():
     alike = Predictions.of(np.ones(30), np.linspace(0.2, 0.9, 30))
-    told = encode("north", alike, alike, TERMS)
+    told = encode("north", alike, alike, STUDY)
 
     assert told["figures"][NAMES.index("federated.auc.value")] == ABSENT
-    assert decode("north", told, "patient").federated.auc.value is None
+    assert decode("north", told, STUDY).federated.auc.value is None

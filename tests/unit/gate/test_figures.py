@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from modelward.core.reporting import Reporting
 from modelward.evaluate.predictions import Predictions
 from modelward.evaluate.site_figures import encode
 from modelward.gate.cells import cells, coarser
@@ -19,7 +18,7 @@ P = np.linspace(0.05, 0.95, 150)
 
 def told(outcome: np.ndarray = OUTCOME) -> dict[str, np.ndarray]:
     one, other = Predictions.of(outcome, P), Predictions.of(outcome, P[::-1])
-    return encode("north", one, other, Reporting())
+    return encode("north", one, other, STUDY)
 
 
 def test_what_a_site_encodes_fits():
