@@ -6,8 +6,11 @@ verdict (one outcome is absent or rare among the test units, or the local model 
 everyone the same probability because its training units all have the same outcome), the
 Brier score does, and a reason says so.
 
-A verdict needs the whole 95 % interval on one side of zero. Verdicts of several sites are
-not adjusted for their number: each is that site's own question.
+A verdict needs the whole 95 % interval on one side of zero. Where the study signed a margin
+([evaluation] margin), an interval that holds zero is told apart further: "no worse than local"
+if all of it lies above minus the margin (non-inferiority), else "cannot tell". Verdicts of
+several sites are not adjusted for their number: each is that site's own question; which
+differences remain when all are asked at once is told beside them (multiplicity.py).
 """
 
 from dataclasses import dataclass, replace
@@ -21,8 +24,14 @@ from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.intervals import DRAWS
 from modelward.evaluate.predictions import Predictions
 
-Word = Literal["federated better", "no difference shown", "keep your local model"]
-"""What a site is told."""
+Word = Literal[
+    "federated better",
+    "no difference shown",
+    "no worse than local",
+    "cannot tell",
+    "keep your local model",
+]
+"""What a site is told; without a signed margin the first, the second, or the last."""
 
 FEWEST_PER_CLASS = 10
 """AUC carries a verdict only with this many test units of either outcome."""
@@ -145,18 +154,34 @@ def why_not_auc(federated: Predictions, local: Predictions, unit: str) -> str:
     return ""
 
 
+def held_to(judged: Verdict, margin: float | None) -> Verdict:
+    """Return a verdict that tells "no difference" apart by a signed margin, if there is one."""
+    if margin is None or judged.word != "no difference shown":
+        return judged
+    ends = _toward_better(judged.metric, judged.difference)
+    word: Word = "no worse than local" if ends and ends[0] > -margin else "cannot tell"
+    sentence = f"{judged.sentence.removesuffix(f'{judged.word}.')}{word} (margin {margin:g})."
+    return replace(judged, word=word, sentence=sentence)
+
+
 def decide(compared: Comparison) -> Word:
     """Return the word that the paired interval supports."""
-    interval = compared.difference.interval
-    if interval is None:
-        return "no difference shown"
-    sign = 1 if HIGHER_IS_BETTER[compared.metric] else -1
-    worst, best = sorted((sign * interval.low, sign * interval.high))
-    if worst > 0:
+    ends = _toward_better(compared.metric, compared.difference)
+    if ends is not None and ends[0] > 0:
         return "federated better"
-    if best < 0:
+    if ends is not None and ends[1] < 0:
         return "keep your local model"
     return "no difference shown"
+
+
+def _toward_better(metric: Metric, difference: Estimate) -> tuple[float, float] | None:
+    """Return worst and best end of the interval, more being better; None if there is none."""
+    interval = difference.interval
+    if interval is None:
+        return None
+    sign = 1 if HIGHER_IS_BETTER[metric] else -1
+    worst, best = sorted((sign * interval.low, sign * interval.high))
+    return worst, best
 
 
 def say(compared: Comparison, word: Word, *, who: str, rival: str) -> str:

@@ -37,7 +37,7 @@ from modelward.exchange.inspection import Subject
 from modelward.exchange.institution import Institution
 from modelward.exchange.letter import stamp
 from modelward.exchange.probability import Labels
-from modelward.gate.rules import UNBOUNDED, Offer
+from modelward.gate.offer import UNBOUNDED, Offer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

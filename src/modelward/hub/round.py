@@ -36,6 +36,8 @@ class RoundRecord:
         metrics: Validation figures over all sites; empty when nothing is watched.
         deviations: How far each site's update lies from the combined one, in medians of that
             distance over the sites; empty where updates are not looked at one by one.
+        by_site: The watched metric on each site's validation units; empty where nothing is
+            watched, or the hub sees sums only.
     """
 
     round_no: int
@@ -46,6 +48,7 @@ class RoundRecord:
     moved: float = 0.0
     metrics: dict[str, float] = field(default_factory=dict)
     deviations: dict[str, float] = field(default_factory=dict)
+    by_site: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
-import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from numpy.typing import NDArray
 
@@ -21,7 +20,6 @@ from modelward.core.study import Study
 from modelward.core.task import Task, TaskKind
 from modelward.core.verdict import Release
 from modelward.errors import BadUpdate, DataError, QuorumNotMet
-from modelward.evaluate import binned
 from modelward.hub import round as rounds
 from modelward.hub.accept import objection
 from modelward.hub.by_steps import UpdatesBySteps
@@ -38,7 +36,7 @@ from modelward.hub.strategy import (
     strategy,
     told,
 )
-from modelward.study.answers import score_bins
+from modelward.hub.validated import validated
 from modelward.study.model import Model, initial
 from modelward.study.scaling import frozen
 
@@ -218,16 +216,8 @@ class Hub:
         task = Task(study=study.sha256, round_no=record.round_no, kind="evaluate", model=digest)
         sums = Sums(study, "evaluate")
         answers = self._collect(study, task, sums)
-        counts = np.zeros((2, score_bins(study)), np.int64)  # every gate may have refused
-        if sums.patients:  # noise may have taken a count below 0
-            counts = np.rint(np.maximum(sums.totals()["counts"], 0.0)).astype(np.int64)
-        found = {
-            "auc": binned.auc(counts),
-            "accuracy": binned.accuracy(counts),
-            "loss": binned.loss(counts),
-        }
-        metrics = {name: each.value if each else np.nan for name, each in found.items()}
-        return answers, replace(record, metrics=metrics)
+        found = validated(study, sums)
+        return answers, replace(record, metrics=found.metrics, by_site=found.by_site)
 
     def _collect(
         self, study: Study, task: Task, into: Collector, sites: Sequence[str] = ()

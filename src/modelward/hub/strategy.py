@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from modelward.aggregate import newton_step, server_opt
 from modelward.aggregate.fixed_point import UpdateSum, exact_sum
 from modelward.aggregate.newton_step import NewtonSums
-from modelward.aggregate.robust import Rows, relative_distances, robust_mean
+from modelward.aggregate.robust import Rows, compared, relative_distances, robust_mean
 from modelward.core.study import Robust, Study
 from modelward.core.task import TaskKind
 from modelward.core.tensors import FlatF32, Tensors
@@ -199,7 +199,7 @@ class RobustUpdates:
 
     def deviations(self) -> dict[str, float]:
         """Return each site's distance from the combined update, in medians of it."""
-        far = relative_distances(self._rows(), self.mean())
+        far = relative_distances(compared(self._rows(), self._choice), self.mean())
         return dict(zip(sorted(self._flats), map(float, far), strict=True))
 
     def _rows(self) -> Rows:

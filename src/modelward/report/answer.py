@@ -14,7 +14,7 @@ def answer(findings: Findings) -> tuple[Words, ...]:
     sentences = (reached(findings), against_pooled(findings), worth_it(findings))
     ledgers = [(site.title or site.name, site.ledger) for site in findings.record.sites]
     alerts = [
-        Words(f"The ledger of {name} did not verify (section 7).", "alert")
+        Words(f"The ledger of {name} did not verify (see: What left each hospital).", "alert")
         for name, ledger in ledgers
         if ledger and not ledger.verified
     ]
@@ -79,6 +79,13 @@ def worth_it(findings: Findings) -> str:
         parts.append(f"no difference was shown for any of the {total}")
     elif heard["no difference shown"]:
         parts.append(f"for {spelled(heard['no difference shown'])} no difference was shown")
+    equal, open_ = heard["no worse than local"], heard["cannot tell"]
+    if equal or open_:
+        parts = [part for part in parts if not part.startswith("no difference")]
+    if equal:
+        parts.append(f"for {spelled(equal)} it is no worse")
+    if open_:
+        parts.append(f"for {spelled(open_)} there are too few test units to tell")
     return (
         "Against the model that each hospital could train alone, on its own test"
         f" {findings.record.study.unit}s, {'; '.join(parts)}."

@@ -20,7 +20,7 @@ from modelward.hub.registry import Registry
 from modelward.hub.run import Outcome
 from modelward.readers.cohort import Cohort
 from modelward.report.analysis import write
-from modelward.simulation.findings import ledger_facts
+from modelward.simulation.facts import ledger_facts
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.simulate import Simulation, cohorts_of, prepare, stored_study
 from modelward.simulation.stage import Stage

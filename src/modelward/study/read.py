@@ -21,6 +21,7 @@ from modelward.errors import BadArtifact, StudyFileError
 from modelward.recipes.catalogue import analysis, is_analysis, option_faults
 from modelward.study.data_terms import data_faults
 from modelward.study.groups import FEWEST_GROUPED, SMALLEST_GROUP
+from modelward.study.judging import evaluation_faults
 from modelward.study.plan_terms import plan_faults
 
 READ_IMAGES = frozenset({"cnn", "scattering"})
@@ -103,7 +104,7 @@ def meaning(study: Study) -> list[Fault]:
     if not images and not columns(study):
         faults.append(Fault("features", "no column is left"))
     faults += data_faults(study) + _plan_faults(study) + _sums_faults(study)
-    faults += _privacy_faults(study) + _masking_faults(study)
+    faults += _privacy_faults(study) + _masking_faults(study) + evaluation_faults(study)
     if study.sites.names and len(study.sites.names) < study.sites.minimum:
         faults.append(Fault("sites.minimum", f"more than the {len(study.sites.names)} names"))
     chosen = [

@@ -213,7 +213,7 @@ def test_the_json_schema_names_every_table_and_refuses_others():
 
     assert set(schema["properties"]) == {
         "study", "cohort", "features", "target", "recipe", "plan", "stop", "privacy", "sites",
-        "sharing",
+        "sharing", "evaluation",
     }  # fmt: skip
     assert schema["additionalProperties"] is False
     assert schema["required"] == ["study", "features", "target", "recipe"]
