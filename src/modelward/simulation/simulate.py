@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from modelward.core.canonical import Json
+from modelward.core.columns import inputs
 from modelward.core.study import Study
 from modelward.engines.jetstream.loopback import WireFigures
 from modelward.errors import DataError, RunMismatch, StudyFileError
@@ -201,7 +202,7 @@ def rewrite_report(path: Path, out: Path | None) -> list[Path]:
 def check_data(request: Simulation) -> None:
     """Raise DataError, with every fault and original line numbers, unless the data fit."""
     study, special = request.study, request.special
-    if study.image is not None:
+    if inputs(study).kind != "table":
         whole = read_arrays(request.data, study)
     else:
         source = Source(
