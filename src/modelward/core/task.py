@@ -5,10 +5,11 @@ from typing import Literal, Self, get_args
 
 from modelward.core.canonical import canonical_hash
 
-TaskKind = Literal["statistics", "newton", "train", "evaluate", "sums"]
+TaskKind = Literal["statistics", "newton", "train", "evaluate", "sums", "readiness"]
 """statistics: sums for scaling; newton: gradient and Hessian at the given model;
 train: local training from the given model; evaluate: the given model on validation units;
-sums: what a statistical recipe sums at the given state (recipes/analysis.py)."""
+sums: what a statistical recipe sums at the given state (recipes/analysis.py);
+readiness: what a site says of its own accord before a study begins (study/readiness.py)."""
 
 MaskPhase = Literal["mask-keys", "mask-shares", "masked", "mask-list", "unmask"]
 """What is asked, one after the other, when the answers to one question are summed behind

@@ -337,6 +337,13 @@ class Hospital:
             cover=self._cover(task, study),
         )
 
+    def put(self, task: Task, offer: Callable[[], Offer], rules: Rule) -> Answer:
+        """Return what the gate says of something that no round asked for (telling.py)."""
+        sent, today = self._sent.for_study(task.study), self._sent.today()
+        return self._through_the_door(
+            task, lambda: replace(offer(), sent_bytes=sent, today_bytes=today), rules
+        )
+
     def _rules(self, study: Study) -> Rule:
         """Return what an answer must satisfy; where data are inspected, overlaps as well."""
         judged = standard(study, self.policy)

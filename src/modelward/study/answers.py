@@ -10,6 +10,7 @@ from modelward.core.study import Study
 from modelward.core.task import TaskKind
 from modelward.core.tensors import Schema, TensorSpec
 from modelward.recipes.catalogue import analysis
+from modelward.study import readiness
 from modelward.study.model import parameter_schema
 from modelward.study.own import update_schema
 from modelward.study.scaling import sums_schema
@@ -36,6 +37,7 @@ def answer_to(study: Study, kind: TaskKind) -> tuple[ArtifactKind, Schema]:
     - evaluate: `counts` [2, score_bins(study)], validation units per bin of predicted
       probability, negatives in row 0 and positives in row 1
     - sums: what the statistical recipe asks; nothing where the study has none
+    - readiness: the statement of study/readiness.py, which no hub asks for
     """
     sums = study.plan.strategy == "sums"
     if kind == "sums":
@@ -53,4 +55,7 @@ def answer_to(study: Study, kind: TaskKind) -> tuple[ArtifactKind, Schema]:
         )
     if kind == "evaluate":
         return "metrics", Schema.of(TensorSpec("counts", "F64", (2, score_bins(study))))
-    return "statistics", sums_schema(len(summed_columns(study)))
+    stated = readiness.schema(study)
+    return "statistics", stated if kind == "readiness" else sums_schema(
+        len(summed_columns(study))
+    )
