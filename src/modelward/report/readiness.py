@@ -53,17 +53,18 @@ def as_object(found: Heterogeneity) -> dict[str, Json]:
 def _answer(found: Heterogeneity) -> str:
     silent = [site.site for site in found.sites if not site.told]
     unready = [site.site for site in found.sites if site.told and not site.ready]
-    said = "Every site is READY." if not silent and not unready else ""
+    said = [] if silent or unready else ["Every site is READY."]
     if unready:
-        said += f"NOT READY: {', '.join(unready)}; they take part in nothing until they are. "
+        who = f"{', '.join(unready)}; they take" if unready[1:] else f"{unready[0]}; it takes"
+        said.append(f"NOT READY: {who} part in nothing until that is mended.")
     if silent:
-        said += f"Nothing was heard from {', '.join(silent)}. "
+        said.append(f"Nothing was heard from {', '.join(silent)}.")
     shifted = sorted({each.name for each in found.shifts if each.shifted})
     if shifted:
-        said += f" Sites differ by more than chance and noise in {', '.join(shifted)}."
+        said.append(f"Sites differ by more than chance and noise in {', '.join(shifted)}.")
     elif found.shifts:
-        said += " No difference between sites is larger than chance and noise explain."
-    return said.strip()
+        said.append("No difference between sites is larger than chance and noise explain.")
+    return " ".join(said)
 
 
 def _coverage(found: Heterogeneity) -> Table:
@@ -76,7 +77,7 @@ def _coverage(found: Heterogeneity) -> Table:
         ("site", "ready", "units", "lacks"),
         rows,
         words=4,
-        notes=("Units are told in bands; 'under 20' is also said where nobody was counted.",),
+        notes=("Units are told in bands, and only where patients were counted.",),
     )
 
 
@@ -96,7 +97,7 @@ def _differences(found: Heterogeneity) -> tuple[Table | Words, ...]:
         blocks.append(Table("Share with the outcome (label shift)", ("site", "share"), rows))
     ranked = sorted(found.shifts, key=lambda each: (each.p, each.name, each.site))
     rows = tuple(_shift(each) for each in ranked[:NOTED])
-    head = ("column", "site", "distance", "chance and noise", "p", "")
+    head = ("column", "site", "distance", "chance and noise", "p", "verdict")
     notes = (f"{len(ranked)} comparisons in all; the report's JSON has every one.",)
     blocks.append(Table("Each site against the others", head, rows, words=2, notes=notes))
     if found.missing:
@@ -141,11 +142,9 @@ def _word(site: Coverage) -> str:
 
 
 def _band(site: Coverage) -> str:
-    if not site.told:
-        return MISSING
     place = BANDS.index(site.units)
-    if site.units == 0:
-        return f"under {BANDS[1]}"
+    if place == 0:
+        return MISSING
     return f"{site.units:,} or more" if place == len(BANDS) - 1 else (
         f"{site.units:,} to {BANDS[place + 1] - 1:,}"
     )  # fmt: skip

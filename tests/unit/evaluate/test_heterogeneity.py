@@ -24,7 +24,9 @@ def statement(draw: np.random.Generator, units: int, **changes: float) -> Statem
     whole += draw.normal(0, look().noise * reach(STUDY), whole.size)
     outcome, *values = whole.reshape(-1, BINS + 1)
     ready = dict.fromkeys(names(STUDY), True)
-    return Statement(ready=ready, units=banded(units), outcome=outcome[:BINS], values=np.array(values))
+    return Statement(
+        ready=ready, units=banded(units), outcome=outcome[:BINS], values=np.array(values)
+    )
 
 
 def view(seed: int, units: int = 1000, **changes: float):
