@@ -9,11 +9,9 @@ import numpy as np
 
 from modelward.core.study import Study
 from modelward.core.verdict import Finding
+from modelward.gate.offer import Offer, Rule, all_of
 from modelward.gate.policy import Policy
 from modelward.gate.rules import (
-    Offer,
-    Rule,
-    all_of,
     allowed_kind,
     byte_budget,
     exact_schema,

@@ -14,7 +14,7 @@ from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.verdict import Answer
 from modelward.errors import BudgetExceeded
-from modelward.gate.rules import Offer
+from modelward.gate.offer import Offer
 from modelward.gate.statements import statement
 from modelward.site.hospital import Hospital
 from modelward.site.spending import PUBLIC

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from modelward.core.task import Task
+from modelward.gate.offer import Offer
 from modelward.gate.policy import Policy
-from modelward.gate.rules import Offer
 from modelward.gate.statements import statement
 from modelward.privacy.book import privacy_fields
 from modelward.privacy.plan import look

@@ -23,8 +23,8 @@ from modelward.gate.policy_file import read_policy
 from modelward.hub.statements import body_of
 from modelward.joining.site_folder import SiteFolder
 from modelward.ledger.mail import NO_STUDY
+from modelward.site.direct import Trainer
 from modelward.site.gatekeeper import Gatekeeper
-from modelward.site.hospital import Trainer
 from modelward.site.readiness import FOLDER
 
 COMPARE_S = 10.0
