@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from modelward.core.columns import columns
-from modelward.evaluate.heterogeneity import heterogeneity
+from modelward.evaluate.heterogeneity import Heterogeneity, heterogeneity
 from modelward.privacy.plan import look
 from modelward.study.readiness import BINS, Statement, banded, contributions, names, reach
 from tests.sites import newton
@@ -29,14 +29,14 @@ def statement(draw: np.random.Generator, units: int, **changes: float) -> Statem
     )
 
 
-def view(seed: int, units: int = 1000, **changes: float):
+def view(seed: int, units: int = 1000, **changes: float) -> Heterogeneity:
     draw = np.random.default_rng(seed)
     said = {site: statement(draw, units) for site in ("east", "north", "west")}
     said["south"] = statement(draw, units, **changes)
     return heterogeneity(STUDY, said)
 
 
-def called(found) -> set[tuple[str, str]]:
+def called(found: Heterogeneity) -> set[tuple[str, str]]:
     return {(each.site, each.name) for each in found.shifts if each.shifted}
 
 
@@ -99,5 +99,6 @@ def test_who_lacks_what_and_who_was_not_heard_is_told():
     north, south = found.sites
     assert (north.told, north.ready, north.lacks) == (True, False, ("age",))
     assert (south.told, south.ready, south.lacks) == (False, False, ())
-    assert found.shifts == found.outcome == found.missing == ()
+    assert not found.shifts
+    assert not found.missing
     assert len(columns(STUDY)) == 3

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from modelward.core.task import Task
 from modelward.gate.offer import Offer
@@ -35,8 +36,8 @@ def findings(offer: Offer, policy: Policy | None = None) -> str:
     return "; ".join(f.says for f in statement(STUDY, policy or Policy())(offer))
 
 
-def changed(**tensors: object) -> Offer:
-    return replace(COUNTED, tensors={**COUNTED.tensors, **tensors})  # type: ignore[arg-type]
+def changed(**tensors: NDArray[np.float64]) -> Offer:
+    return replace(COUNTED, tensors={**COUNTED.tensors, **tensors})
 
 
 def test_flags_of_a_site_of_any_size_may_leave():

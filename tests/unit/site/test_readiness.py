@@ -6,15 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modelward.core.canonical import canonical_bytes
 from modelward.core.study import Study
 from modelward.core.task import Task
-from modelward.core.verdict import Refusal, Release
+from modelward.core.verdict import Release
 from modelward.errors import DataError, NotApproved, StorageError
 from modelward.gate.policy import Policy
 from modelward.ledger.verify import verify
+from modelward.privacy.plan import look
 from modelward.readers.readiness import Finding, Readiness
 from modelward.site.extractor import extract, want
 from modelward.site.hospital import Hospital
+from modelward.site.intake import Seen, task_objections
 from modelward.site.readiness import (
     by_name,
     check_now,
@@ -25,7 +28,7 @@ from modelward.site.readiness import (
 )
 from modelward.site.snapshot import read_facts
 from modelward.site.telling import tell
-from modelward.study.readiness import Statement
+from modelward.study.readiness import Statement, reach
 from tests import sequences
 from tests.sites import clock, make_site, newton
 
@@ -231,20 +234,26 @@ def test_the_noise_has_the_spread_that_was_booked(tmp_path):
         said = told(site, policy=Policy(min_cell=1, epsilon_lifetime=1e9))
         found.append(said.values[:, -1])  # nothing is missing: these are noise alone
 
-    from modelward.privacy.plan import look
-    from modelward.study.readiness import reach
-
     assert np.std(found) == pytest.approx(look().noise * reach(STUDY), rel=0.5)
 
 
 def test_no_hub_can_ask_for_a_statement(tmp_path):
     site = make_site(tmp_path / "a", 1)
-    here = hospital(site)
-    from modelward.site.intake import Seen, task_objections
-
     asked = Task(study=STUDY.sha256, round_no=0, kind="readiness")
-    try:
-        assert task_objections(asked, STUDY, Seen())[0].rule == "intake-kind"
-    finally:
-        here.close()
-    assert not isinstance(asked, Refusal)
+
+    assert task_objections(asked, STUDY, Seen())[0].rule == "intake-kind"
+    assert not (site / "ledger").exists()
+
+
+def test_the_page_on_readiness_shows_a_record_that_is_read(tmp_path):
+    page = (Path(__file__).parents[3] / "docs" / "formats" / "readiness.md").read_text("utf-8")
+    shown = page.split("```json\n")[1].split("```")[0].strip()
+    study = json.loads(shown)["study"]
+    (tmp_path / "readiness").mkdir()
+    (tmp_path / "readiness" / f"{study}.json").write_text(shown)
+
+    made = recorded(tmp_path, study)
+
+    assert made is not None
+    assert (made.whole, made.tell, made.number) == (False, True, 2)
+    assert canonical_bytes(json.loads(shown)) == shown.encode()
