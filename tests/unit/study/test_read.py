@@ -138,7 +138,8 @@ def test_a_fault_is_told_with_its_key(text, fault):
         ),
         (
             changed("SNOMED:44054006", "Patient:age", SEQUENCES),
-            "features.course.items.diabetes: what a source knows of the person is no event",
+            "features.course.items.diabetes: what a source knows of the person is "
+            "no event with a time",
         ),
         (
             changed("validation = 0.2", "validation = 0.0", AVERAGED),
