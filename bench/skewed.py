@@ -53,6 +53,9 @@ PLANS = {
     "fedavg, logit adjustment": 'momentum = 0.9\nlabel_skew = "logit-adjustment"',
     "fedavg, class weights": 'momentum = 0.9\nlabel_skew = "class-weights"',
     "scaffold": 'strategy = "scaffold"\nlr = 0.2',
+    "scaffold, logit adjustment": (
+        'strategy = "scaffold"\nlr = 0.2\nlabel_skew = "logit-adjustment"'
+    ),
     "one step a round, momentum at the hub": (
         "rounds = 80\nlr = 0.05\n[plan.local]\nsteps = 1\n"
         '[plan.server]\nname = "momentum"\nmomentum = 0.9'
