@@ -128,12 +128,12 @@ def report(
         str, typer.Option(help="Of a hub: the study's name, or the start of its hash.")
     ] = "",
 ) -> None:
-    """Write the report of a finished run as HTML, JSON and text; of a hub, of sums."""
-    from modelward.cli import figures
+    """Write the report of a finished run, or of a hub's study, as HTML, JSON and text."""
+    from modelward.cli import figures, reports
     from modelward.simulation.simulate import rewrite_report
 
     if (folder / "hub.toml").exists():
-        for path in figures.of_hub(folder, study, out):
+        for path in reports.of_hub(folder, study, out):
             typer.echo(path)
         return
     if figures.of_sums(folder):

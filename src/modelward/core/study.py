@@ -21,6 +21,7 @@ from modelward.core.canonical import canonical_hash
 from modelward.core.cohort import Cohort
 from modelward.core.features import Feature, ImageFeature, Outcome
 from modelward.core.judging import EvaluationTerms
+from modelward.core.reporting import Reporting
 from modelward.core.sharing import Sharing
 from modelward.core.terms import Count, Finite, Name, Positive
 from modelward.core.terms import Part as _Part
@@ -237,6 +238,7 @@ class Study(_Part):
     privacy: Privacy = Field(default_factory=Privacy)
     sites: Sites = Field(default_factory=Sites)
     sharing: Sharing | None = None
+    report: Reporting | None = None
     evaluation: EvaluationTerms | None = None
 
     @property

@@ -30,9 +30,9 @@ from modelward.evaluate.verdict import Verdict
 from modelward.hub import shares as statements
 from modelward.hub.registry import AnswerRow, Registry
 from modelward.hub.run import Outcome
+from modelward.hub.run_facts import defined
 from modelward.hub.validated import THRESHOLD
 from modelward.readers.cohort import FOLDS, Cohort
-from modelward.simulation.facts import defined
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.predicted import Models, predicted
 from modelward.simulation.worth import validated
