@@ -117,7 +117,7 @@ class Liar:
 
 
 @pytest.fixture(scope="module")
-def liar(tmp_path_factory) -> Iterator[Liar]:
+def liar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Liar]:
     made = Federation(tmp_path_factory.mktemp("lying"), SITES, MASKED)
     with ExitStack() as stack:
         stack.enter_context(made.server())
