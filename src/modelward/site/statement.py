@@ -14,7 +14,7 @@ from modelward.gate.policy import Policy
 from modelward.privacy.accounting import Event, epsilon, epsilon_rdp
 from modelward.privacy.book import Book, read
 from modelward.privacy.budget import Standing, standing
-from modelward.site.spending import read_members
+from modelward.site.charged import read_members
 
 ACCOUNTANT = "privacy loss distributions (dp-accounting), Renyi moments beside them"
 
