@@ -163,7 +163,7 @@ class Spending:
         if booking is None:
             found = self._book()
             entry = budget.reserve(found, self._members(found), proposal, self._ceilings)
-            write_members(self._folder, tuple(proposal.patients))
+            charged.write_members(self._folder, tuple(proposal.patients))
             self._append("reservation", entry)
             booking = budget.require_reserved(self._book(), name, event)
         if booking.asked.get(0) != asked:
