@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from modelward.artifact.card import fingerprint
 from modelward.cli.app import app
@@ -38,7 +37,8 @@ def admitted(folder: Path, site: Path) -> None:
 @pytest.fixture
 def ward(tmp_path: Path) -> Iterator[Watched]:
     """A site whose ledger lost a release that its witness knows of."""
-    made = approved(Watched(tmp_path))
+    made = Watched(tmp_path)
+    approved(made)
     put_back(made)
     made.mail()
     admitted(tmp_path / "office", made.folder)
