@@ -43,6 +43,7 @@ from modelward.core.study import (
 )
 from modelward.core.training import LocalTraining, Personal, Uplink
 from modelward.recipes.catalogue import ANALYSES, INSTALLED
+from tests.docs.combinations import combinations_page
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 
@@ -217,3 +218,4 @@ if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / "study.md").write_text(study_page(), "utf-8")
     (FOLDER / "cli.md").write_text(cli_page(), "utf-8")
+    (FOLDER / "combinations.md").write_text(combinations_page(), "utf-8")

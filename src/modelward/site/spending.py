@@ -9,12 +9,12 @@ Entries are read once and then kept in step with what is appended, under the led
 writer, so studies that run at the same time cannot spend the same epsilon. A second task
 for a round that was booked is refused: whoever got two answers could subtract them.
 
-    SITE/cohorts/members/COHORT.json   keyed ids of every cohort that the ledger names
-    SITE/dp.key                        secret of coins and noise; never leaves the site
+    SITE/dp.key    secret of coins and noise; never leaves the site
+
+Who is in a cohort, and from what statistics are drawn, is charged.py's to remember.
 """
 
 import hmac
-import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -42,6 +42,7 @@ from modelward.privacy.book import (
 from modelward.privacy.budget import Ceilings, Proposal
 from modelward.privacy.noise import KEY_BYTES
 from modelward.privacy.plan import GROUP, look, plan_of
+from modelward.site import charged
 from modelward.site.snapshot import CohortFacts
 
 PUBLIC: Mapping[str, str | int | float] = {"mechanism": "public"}
@@ -106,8 +107,9 @@ class Spending:
             facts: The site's cohort.
 
         Raises:
-            BudgetExceeded: If a patient cannot afford the study, or if the round was booked
-                for another task.
+            BudgetExceeded: If a patient cannot afford the study or was never charged for it,
+                if statistics would be drawn from other data than before, or if the round was
+                booked for another task.
             LedgerBroken: If what was spent before cannot be told.
             StorageError: If it cannot be recorded; then nothing is drawn.
         """
@@ -118,6 +120,9 @@ class Spending:
             return Booked(event=None, statistics=None, key=key, card=PUBLIC)
         name = f"{study.sha256}/{GROUP[task.kind]}"
         booking = self._book().booking(name) or self._reserve(study, task, name, facts)
+        charged.require_charged(self._folder, booking, facts.patients[GROUP[task.kind]])
+        if GROUP[task.kind] == "train" and plan.statistics is not None:
+            charged.require_drawn_from(self._folder, booking, facts.bundle)
         known = booking.asked.get(task.round_no)
         if known is None:
             booking = budget.require_reserved(self._book(), name, event)
@@ -175,7 +180,7 @@ class Spending:
         if booking is None:
             found = self._book()
             entry = budget.reserve(found, self._members(found), proposal, self._ceilings)
-            write_members(self._folder, tuple(proposal.patients))
+            charged.write_members(self._folder, tuple(proposal.patients))
             self._append("reservation", entry)
             booking = budget.require_reserved(self._book(), name, event)
         if booking.asked.get(0) != asked:
@@ -226,7 +231,7 @@ class Spending:
         )
         found = self._book()
         entry = budget.reserve(found, self._members(found), proposal, self._ceilings)
-        write_members(self._folder, facts.patients[group])
+        charged.write_members(self._folder, facts.patients[group])
         self._append("reservation", entry)
         booking = self._book().booking(name)
         if booking is None:
@@ -244,7 +249,7 @@ class Spending:
             self._entries.append(entry)
 
     def _members(self, found: Book) -> dict[str, frozenset[str]]:
-        return read_members(self._folder, {each.cohort for each in found.bookings})
+        return charged.read_members(self._folder, {each.cohort for each in found.bookings})
 
 
 def require_unit(study: Study, facts: CohortFacts) -> None:
@@ -296,24 +301,3 @@ def dp_key(path: Path) -> bytes:
             remedy="restore it from a backup; without one, withdraw from the running studies",
         )
     return key
-
-
-def write_members(folder: Path, patients: tuple[str, ...]) -> None:
-    """Keep the keyed ids of a cohort for as long as the ledger names it."""
-    where = folder / "cohorts" / "members"
-    durable.make_folder(where)
-    path = where / f"{budget.cohort_hash(patients)}.json"
-    if not path.exists():
-        durable.write_whole(path, canonical_bytes(sorted(patients)), mode=0o640)
-
-
-def read_members(folder: Path, cohorts: set[str]) -> dict[str, frozenset[str]]:
-    """Return the keyed ids of each of `cohorts` that is at hand; budget.py checks them."""
-    found: dict[str, frozenset[str]] = {}
-    for cohort in cohorts:
-        path = folder / "cohorts" / "members" / f"{cohort}.json"
-        try:
-            found[cohort] = frozenset(json.loads(path.read_bytes()))
-        except (OSError, ValueError, TypeError):
-            continue
-    return found
