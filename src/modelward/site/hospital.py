@@ -38,7 +38,7 @@ from modelward.errors import (
 from modelward.gate.door import Cover, Door
 from modelward.gate.hold import Holding
 from modelward.gate.offer import UNBOUNDED, Offer, Rule
-from modelward.gate.policy import Policy
+from modelward.gate.policy import LANES, Policy
 from modelward.gate.rules import exchanged
 from modelward.gate.uplink import coded
 from modelward.ledger.circle import Circle
@@ -58,9 +58,9 @@ from modelward.site.spending import Booked, Spending, require_unit
 from modelward.study.answers import answer_to
 from modelward.study.own import residual_schema
 
-SIMULATED = Policy(min_cell=1)
-"""The policy of a simulated hospital: the standard one, but for small cells, which are shown
-to whoever holds all rows anyway."""
+SIMULATED = Policy(min_cell=1, lanes=LANES)
+"""The policy of a simulated hospital: the standard one, but for small cells and exact figures,
+which are shown to whoever holds all rows anyway."""
 
 
 def now() -> datetime:

@@ -55,7 +55,9 @@ class Judging:
             models: Where the model of the task lies; None for one that nobody looks at.
         """
         kind, schema = answer_to(study, task.kind)
-        tensors = coarser(study, computed.tensors, self._policy.min_cell)
+        tensors = computed.tensors
+        if schema.fits(tensors):
+            tensors = coarser(study, task.kind, tensors, self._policy.min_cell)
         look = None
         if self._looking is not None and models is not None:
             look = self._looking.at(task, study, tensors, models)
