@@ -22,19 +22,15 @@ def make(path: Path, passphrase: str) -> Ed25519PrivateKey:
         StorageError: If there is a file already, or the passphrase is too short.
     """
     if path.exists() or len(passphrase) < SHORTEST_PASSPHRASE:
-        raise StorageError(
-            f"no key was made at {path}",
-            why="a key is never replaced, and a passphrase has "
-            f"{SHORTEST_PASSPHRASE} characters or more",
-            remedy="choose another file, or a longer passphrase",
-        )
+        raise _not_made(path)
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.BestAvailableEncryption(passphrase.encode()),
     )
-    durable.write_whole(path, pem, mode=0o600)
+    if not durable.write_once(path, pem, mode=0o600):
+        raise _not_made(path)
     return key
 
 
@@ -51,6 +47,15 @@ def unlock(path: Path, passphrase: str) -> Ed25519PrivateKey:
     if not isinstance(loaded, Ed25519PrivateKey):
         raise _refuse(path, "it is another kind of key")
     return loaded
+
+
+def _not_made(path: Path) -> StorageError:
+    return StorageError(
+        f"no key was made at {path}",
+        why="a key is never replaced, and a passphrase has "
+        f"{SHORTEST_PASSPHRASE} characters or more",
+        remedy="choose another file, or a longer passphrase",
+    )
 
 
 def _refuse(path: Path, found: str) -> StorageError:
