@@ -71,6 +71,11 @@ class Judging:
         )
         return self.counted(made)
 
+    def fewest(self, task: Task, study: Study) -> int:
+        """Return how many units an answer to `task` needs behind it, at least one."""
+        floor = 0 if task.kind == "evaluate" else study.study.min_patients
+        return max(self._policy.min_patients, floor, 1)
+
     def counted(self, offer: Offer) -> Offer:
         """Return `offer` with the bytes that have left before it."""
         sent, today = self._sent.for_study(offer.task.study), self._sent.today()
