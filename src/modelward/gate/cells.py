@@ -27,9 +27,13 @@ from modelward.gate.offer import Offer, Rule
 from modelward.privacy.disclosure.differencing import Told
 from modelward.privacy.disclosure.grouping import grouped, small_cells
 from modelward.study import counted
+from modelward.study.report_answer import MODELS
 
 TABLE = "counts"
-"""Name of the tensor of validation counts."""
+"""Name, or first part of the name, of a tensor that counts units by outcome and bin."""
+
+HISTOGRAMS = frozenset({TABLE, *(f"{TABLE}.{model}" for model in MODELS)})
+"""Those whose bins have an order."""
 
 
 def coarser(study: Study, kind: TaskKind, tensors: Tensors, minimum: int) -> Tensors:
@@ -46,11 +50,14 @@ def coarser(study: Study, kind: TaskKind, tensors: Tensors, minimum: int) -> Ten
     if study.privacy.dp is not None:
         return tensors
     tensors = counted.coarser(study, kind, tensors, minimum)
-    counts = tensors.get(TABLE)
-    if counts is None or not _plain(counts):
-        return tensors
-    found = grouped(counts.astype(np.int64), minimum)
-    return tensors if found is None else {**tensors, TABLE: found.astype(counts.dtype)}
+    made = {
+        name: found.astype(values.dtype)
+        for name, values in tensors.items()
+        if name in HISTOGRAMS and _plain(values)
+        for found in [grouped(values.astype(np.int64), minimum)]
+        if found is not None
+    }
+    return {**tensors, **made} if made else tensors
 
 
 def cells(study: Study, minimum: int) -> Rule:

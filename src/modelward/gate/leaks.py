@@ -66,7 +66,7 @@ def leaks(look: Look | None, bounds: Leakage) -> tuple[Finding, ...]:
     return (
         *_copies(found, bounds),
         *_inversion(found),
-        *members_told(found.membership, bounds.membership),
+        *members_told(found.membership, bounds.membership, rule="membership"),
     )
 
 
@@ -130,7 +130,7 @@ def _inversion(found: Inspection) -> tuple[Finding, ...]:
 
 
 def members_told(
-    membership: Iterable[Membership], most: float, rule: str = "membership"
+    membership: Iterable[Membership], most: float, rule: str
 ) -> tuple[Finding, ...]:
     """Return what speaks against a training that tells who was in it.
 
@@ -142,7 +142,7 @@ def members_told(
     return tuple(
         Finding(
             rule=rule,
-            says=f"{each.found:.0%} of {each.members} {_NAMES[each.group]} are told from"
+            says=f"{each.found:.0%} of {each.members} {_named(each.group)} are told from"
             f" {each.others} held-out ones at 1 % false positives; surely more than"
             f" {each.found_low:.1%}, and {most:.1%} is allowed",
             remedy="the model has learnt patients by heart: fewer epochs, more patients,"
@@ -151,6 +151,10 @@ def members_told(
         for each in membership
         if tells(each, most)
     )
+
+
+def _named(group: str) -> str:
+    return _NAMES.get(group, f"trained records of {group}")
 
 
 def tells(each: Membership, most: float) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from modelward.artifact.store import Store
 from modelward.core.study import Study
-from modelward.core.task import Task
+from modelward.core.task import LOOKS_AT, Task
 from modelward.core.verdict import Finding
 from modelward.gate.cells import coarser
 from modelward.gate.offer import Offer, Rule
@@ -73,7 +73,7 @@ class Judging:
 
     def fewest(self, task: Task, study: Study) -> int:
         """Return how many units an answer to `task` needs behind it, at least one."""
-        floor = 0 if task.kind == "evaluate" else study.study.min_patients
+        floor = 0 if task.kind in LOOKS_AT else study.study.min_patients
         return max(self._policy.min_patients, floor, 1)
 
     def counted(self, offer: Offer) -> Offer:

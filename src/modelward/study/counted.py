@@ -27,6 +27,9 @@ def reading(study: Study, kind: TaskKind, answer: Tensors, units: int) -> Readin
     """
     if kind == "evaluate":
         return Reading((Counted("counts", answer["counts"], units),), frozenset({"counts"}))
+    if kind == "report":
+        tables = (Counted(n, v, units) for n, v in answer.items() if n != "figures")
+        return Reading(tuple(tables), frozenset(answer))
     if kind == "statistics":
         return scaling_cells.reading(summed_columns(study), answer, units)
     if kind == "newton":
