@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelward.cli import alarms, decide, holds, policy, privacy, reports, site_audit
+from modelward.cli import (
+    alarms,
+    decide,
+    holds,
+    policy,
+    privacy,
+    readiness,
+    reports,
+    site_audit,
+)
 
 if TYPE_CHECKING:
     from modelward.core.study import Study
@@ -136,6 +145,7 @@ def evidence(
 
 
 decide.add_to(app)
+readiness.add_to_site(app)
 app.add_typer(policy.app, name="policy")
 privacy.add_budget(app)
 alarms.add_to(app, "site")
