@@ -59,7 +59,7 @@ class _File(BaseModel):
         """
         try:
             fields = parse_strict(raw, what="joining file")
-            _require_kind(fields.get("format"), cls.__name__.lower(), file)
+            _require_kind(fields, cls.__name__.lower(), file)
             found = cls.model_validate(fields)
         except BadArtifact as error:
             raise _refuse(f"{file}: {error.what}") from error
@@ -82,8 +82,9 @@ class _File(BaseModel):
             raise _refuse("the signature of the file does not match its content") from error
 
 
-def _require_kind(said: object, wanted: str, file: str) -> None:
+def _require_kind(fields: object, wanted: str, file: str) -> None:
     """Raise NotAdmitted if a file says that it is the other of the two."""
+    said = fields.get("format") if isinstance(fields, dict) else None
     kind = str(said).removeprefix("modelward-").partition("/")[0]
     if kind != wanted and kind in _FROM:
         raise NotAdmitted(
