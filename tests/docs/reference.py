@@ -28,6 +28,7 @@ from modelward.core.features import (
 )
 from modelward.core.judging import EvaluationTerms
 from modelward.core.reporting import Reporting
+from modelward.core.sequences import SequenceFeature, SequenceItem
 from modelward.core.sharing import Sharing
 from modelward.core.study import (
     About,
@@ -55,6 +56,8 @@ TABLES: dict[str, type[BaseModel]] = {
     "[features.NAME] with type = \"boolean\"": BooleanFeature,
     "[features.NAME] with type = \"category\"": CategoryFeature,
     "[features.NAME] with type = \"image\"": ImageFeature,
+    "[features.NAME] with type = \"sequence\"": SequenceFeature,
+    "[features.NAME.items.ITEM]": SequenceItem,
     "[target.NAME]": Target,
     "[target.NAME] with type = \"category\"": CategoryTarget,
     "[target.NAME] with type = \"number\"": NumberTarget,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from modelward.cli import audit, compare, privacy, propose
+from modelward.cli import audit, compare, privacy, propose, readiness
 from modelward.cli import shares as sharing
 
 app = typer.Typer(no_args_is_help=True, help="Write, check, try and report on studies.")
@@ -149,3 +149,4 @@ privacy.add_plan(app)
 audit.add_to(app)
 sharing.add_to(app)
 compare.add_to(app)
+readiness.add_to_study(app)
