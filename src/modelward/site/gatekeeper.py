@@ -9,13 +9,14 @@ reasons, and the hub is told that it was refused and no more.
 
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from modelward.artifact.decision import Decision
 from modelward.artifact.envelope import Envelope
 from modelward.artifact.store import Store
 from modelward.core.canonical import Json
+from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Finding, Refusal
 from modelward.errors import (
@@ -41,6 +42,9 @@ from modelward.site.snapshot import CohortFacts
 from modelward.site.transcripts import Told, Witnessed
 from modelward.study.agreement import Agreement
 from modelward.study.transcript import from_body, refuse
+
+FRESH = timedelta(minutes=1)
+"""How long ago witnesses may have been asked when privacy is reserved."""
 
 
 class Gatekeeper:
@@ -83,6 +87,7 @@ class Gatekeeper:
         self._hospital = Hospital(
             folder, name, policy=policy, clock=clock, trainer=trainer, inspector=inspector
         )
+        self._clock = clock
         note_policy(self._hospital.ledger, policy)
         self._record = DecisionRecord(self._hospital.ledger)
         self._entrance = Entrance(folder / "intake", self._hospital.ledger)
@@ -122,7 +127,7 @@ class Gatekeeper:
             return self._refuse(task, findings)
         self._hospital.join(study, agreement.keys)
         if self.by_majority and study.privacy.dp is not None:
-            self._require_compared()
+            self._require_compared(study, task)
         return self._hospital.answer(task, models)
 
     def _consent(self, study: str) -> tuple[Finding, ...]:
@@ -134,9 +139,16 @@ class Gatekeeper:
             return (Finding("approval", error.what, error.remedy),)
         return ()
 
-    def _require_compared(self) -> None:
-        """Raise NotCompared unless a majority of witnesses was heard; book what they missed."""
-        circle = self._hospital.circle
+    def _require_compared(self, study: Study, task: Task) -> None:
+        """Raise NotCompared unless a majority of witnesses was heard; book what they missed.
+
+        What was heard at the start is old when a study is reserved days later, by a machine
+        that may have been put back as it ran: the witnesses are asked again before that.
+        """
+        circle, now = self._hospital.circle, self._clock()
+        reserved = self._hospital.spending.has_reserved(study, task.kind)
+        if not reserved and now - circle.since > FRESH:
+            circle.ask_anew(now)
         if not circle.compared:
             said = len(circle.heard & {key.name for key in circle.witnesses})
             raise NotCompared(
