@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from modelward import durable
-from modelward.core.canonical import Json, canonical_bytes
+from modelward.core.canonical import Json, canonical_bytes, canonical_hash
 from modelward.core.study import Study
 from modelward.core.task import Task, TaskKind
 from modelward.errors import BadPrivacyTerms, BudgetExceeded, StorageError
@@ -41,7 +41,7 @@ from modelward.privacy.book import (
 )
 from modelward.privacy.budget import Ceilings, Proposal
 from modelward.privacy.noise import KEY_BYTES
-from modelward.privacy.plan import GROUP, plan_of
+from modelward.privacy.plan import GROUP, look, plan_of
 from modelward.site import charged
 from modelward.site.snapshot import CohortFacts
 
@@ -114,11 +114,7 @@ class Spending:
             StorageError: If it cannot be recorded; then nothing is drawn.
         """
         plan = plan_of(study)
-        key = hmac.digest(
-            dp_key(self._folder / "dp.key"),
-            canonical_bytes([study.sha256, facts.bundle]),
-            "sha256",
-        )
+        key = self._key(study, facts)
         event = plan.of(task.kind)
         if event is None:
             return Booked(event=None, statistics=None, key=key, card=PUBLIC)
@@ -144,6 +140,27 @@ class Spending:
     def has_reserved(self, study: Study, kind: TaskKind) -> bool:
         """Return whether `study` was reserved for the patients whom tasks of `kind` look at."""
         return self._book().booking(f"{study.sha256}/{GROUP.get(kind)}") is not None
+
+    def book_look(self, study: Study, task: Task, facts: CohortFacts) -> Booked:
+        """Return what a statement of readiness may do, booked for every patient of the cohort.
+
+        It is charged under a name of its own, not to the study: a study that costs all that
+        its ceiling allows is not refused because somebody looked before.
+
+        Args:
+            study: The study that the statement is about.
+            task: The statement.
+            facts: The site's cohort.
+
+        Raises:
+            BudgetExceeded: If a patient cannot afford it.
+            StorageError: If it cannot be recorded; then nothing is drawn.
+        """
+        event, name = look(), f"{study.sha256}/readiness/{task.round_no}"
+        everybody = tuple(sorted({p for each in facts.patients.values() for p in each}))
+        about = canonical_hash({"readiness": study.sha256})
+        card = self.once(Proposal(name, about, everybody, (event,)), task.id)
+        return Booked(event=event, statistics=None, key=self._key(study, facts), card=card)
 
     def once(self, proposal: Proposal, asked: str) -> Mapping[str, str | int | float]:
         """Book one use of the one event of `proposal`; the same again for the same question.
@@ -201,6 +218,11 @@ class Spending:
         """
         epsilon = self._ceilings.lifetime if spent is None else spent
         self._append("gap", {"alarm": alarm, "by": by, "spent": {"epsilon": epsilon}})
+
+    def _key(self, study: Study, facts: CohortFacts) -> bytes:
+        """Return the secret of `study` on this cohort."""
+        named = canonical_bytes([study.sha256, facts.bundle])
+        return hmac.digest(dp_key(self._folder / "dp.key"), named, "sha256")
 
     def _reserve(self, study: Study, task: Task, name: str, facts: CohortFacts) -> Booking:
         """Reserve the whole study for the patients of the task's group."""
