@@ -70,7 +70,7 @@ class Policy:
             of the person's key.
         recipes: Recipes of other packages that may run: name -> hash (recipes/brought.py).
         lanes: Bounds under which studies may run; a site that takes part in studies without
-            one says so (docs/decisions/0034).
+            one says so (docs/decisions/0035).
     """
 
     kinds: frozenset[ArtifactKind] = frozenset({"update", "metrics", "statistics"})
