@@ -7,6 +7,7 @@ home only, since it stays there.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,11 +17,15 @@ from modelward.evaluate import binned
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.intervals import SEED
+from modelward.evaluate.judged import Evaluation, Rules, evaluate
 from modelward.evaluate.record import NO_PRIVACY, Record, SiteFacts
 from modelward.evaluate.scores import ModelFindings, Scores, judge
 from modelward.evaluate.site_figures import SiteFigures, expanded
+from modelward.evaluate.verdict import Verdict
+from modelward.hub.followed import paths_of, threshold_of
 from modelward.hub.registry import AnswerRow, Registry
 from modelward.hub.reported import reported
+from modelward.hub.round import State
 from modelward.hub.run_facts import Ended, run_facts, study_facts
 from modelward.study.groups import hub_sees
 
@@ -50,23 +55,38 @@ def findings(registry: Registry, study: Study, alarms: Sequence[str] = ()) -> Fi
         registry.model_of(study, state.best),
     )
     roster = registry.roster(study)
-    asked = [site for site in roster if any(row.site == site for row in answers)]
+    gave = {row.site for row in answers if row.decision == "released"}
+    asked = [site for site in roster if site in gave]
     record = Record(
         study=study_facts(study),
         sites=tuple(_site(site, answers) for site in asked),
         run=run_facts(study, ended, {"federated": state.history}, 1),
         simulated_sites=False,
         in_one_process=False,
-        notes=tuple(_notes(study, told, roster)),
+        notes=tuple(_notes(study, told, asked, roster)),
         alarms=tuple(alarms),
         privacy=f"{NO_PRIVACY} {hub_sees(study, len(roster))}",
     )
+    verdicts = tuple(told[site].verdict for site in asked if site in told)
     return Findings(
         record=record,
         models=(_federated(asked, told), *(_local(s, told[s]) for s in asked if s in told)),
-        verdicts=tuple(told[site].verdict for site in asked if site in told),
+        verdicts=verdicts,
         against={},
+        evaluation=_evaluated(study, told, verdicts, state),
     )
+
+
+def _evaluated(
+    study: Study, told: Mapping[str, SiteFigures], verdicts: Sequence[Verdict], state: State
+) -> Evaluation:
+    """Return the decision curve from counts in bins, and each site's way through the rounds."""
+    threshold, rule = threshold_of(study, state.history, state.best)
+    counted = {verdict.site: expanded(told[verdict.site].counts) for verdict in verdicts}
+    margin = study.evaluation.margin if study.evaluation is not None else None
+    rules = Rules(threshold=threshold, rule=rule, margin=margin, seed=SEED)
+    found = evaluate({"federated": counted}, verdicts, rules)
+    return replace(found, paths=paths_of(state.history))
 
 
 def _told(registry: Registry, study: Study) -> dict[str, SiteFigures]:
@@ -143,7 +163,12 @@ def _site(site: str, answers: Sequence[AnswerRow]) -> SiteFacts:
     )
 
 
-def _notes(study: Study, told: Mapping[str, SiteFigures], roster: Sequence[str]) -> list[str]:
+def _notes(
+    study: Study,
+    told: Mapping[str, SiteFigures],
+    asked: Sequence[str],
+    roster: Sequence[str],
+) -> list[str]:
     """Return how figures came about, and who told none, in sentences."""
     if study.report is None:
         return []
@@ -161,4 +186,5 @@ def _notes(study: Study, told: Mapping[str, SiteFigures], roster: Sequence[str])
         " to the other.",
         "Versions are those of the hub.",
     ]
-    return notes + [f"{site}: no figures; {UNTOLD}." for site in roster if site not in told]
+    notes += [f"{site}: no figures; {UNTOLD}." for site in asked if site not in told]
+    return notes + [f"{site}: took no part." for site in roster if site not in asked]

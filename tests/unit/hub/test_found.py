@@ -118,7 +118,7 @@ def test_a_site_that_tells_nothing_keeps_nobody_from_a_report(tmp_path):
     hub = told(tmp_path)
 
     assert [v.site for v in hub.verdicts] == ["north"]
-    assert [site.name for site in hub.record.sites] == ["north", "south", "west"]
+    assert [site.name for site in hub.record.sites] == ["north", "south", "west"], "they gave"
     assert hub.federated.at("west").auc.value is None
     assert any(note.startswith("west: no figures") for note in hub.record.notes)
     write(hub, tmp_path / "out")
@@ -156,3 +156,15 @@ def test_newton_studies_are_reported_on_as_well(tmp_path):
 
     found = told(tmp_path, study)
     assert np.isfinite(found.federated.overall.auc.value or np.nan)
+
+
+def test_a_hub_follows_every_site_and_draws_the_decision_curve(both):
+    hub, _ = both
+    found = hub.evaluation
+    assert found is not None
+
+    assert {path.site for path in found.paths} <= {"north", "south", "west"}
+    assert all(len(path.values) == hub.record.run.rounds for path in found.paths)
+    assert list(found.decisions) == ["federated"]
+    assert found.groups == ()
+    assert found.cost is None
