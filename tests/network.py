@@ -19,10 +19,11 @@ from modelward.exchange.question import Question
 
 MORNING = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 LABELS = tuple(f"digit {n}" for n in range(10))
-POLICY = """[leaves]
+KINDS = """[leaves]
 kinds = ["metrics", "model", "adapter", "predictions", "prototypes", "labels"]
 min_cell = 5
 """
+POLICY = f'{KINDS}[privacy]\nlanes = ["dp", "exact"]\n'
 
 
 @dataclass
