@@ -27,6 +27,8 @@ from modelward.core.features import (
     TimeToEventTarget,
 )
 from modelward.core.judging import EvaluationTerms
+from modelward.core.reporting import Reporting
+from modelward.core.sequences import SequenceFeature, SequenceItem
 from modelward.core.sharing import Sharing
 from modelward.core.study import (
     About,
@@ -41,6 +43,7 @@ from modelward.core.study import (
 )
 from modelward.core.training import LocalTraining, Personal, Uplink
 from modelward.recipes.catalogue import ANALYSES, INSTALLED
+from tests.docs.combinations import combinations_page
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 
@@ -53,6 +56,8 @@ TABLES: dict[str, type[BaseModel]] = {
     "[features.NAME] with type = \"boolean\"": BooleanFeature,
     "[features.NAME] with type = \"category\"": CategoryFeature,
     "[features.NAME] with type = \"image\"": ImageFeature,
+    "[features.NAME] with type = \"sequence\"": SequenceFeature,
+    "[features.NAME.items.ITEM]": SequenceItem,
     "[target.NAME]": Target,
     "[target.NAME] with type = \"category\"": CategoryTarget,
     "[target.NAME] with type = \"number\"": NumberTarget,
@@ -69,6 +74,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[privacy.dp]": DifferentialPrivacy,
     "[sites]": Sites,
     "[sharing]": Sharing,
+    "[report]": Reporting,
     "[evaluation]": EvaluationTerms,
 }  # fmt: skip
 """Every table of a study file, in the order of the model."""
@@ -212,3 +218,4 @@ if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / "study.md").write_text(study_page(), "utf-8")
     (FOLDER / "cli.md").write_text(cli_page(), "utf-8")
+    (FOLDER / "combinations.md").write_text(combinations_page(), "utf-8")

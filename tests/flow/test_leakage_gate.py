@@ -21,7 +21,7 @@ from modelward.artifact.store import Store
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Release
-from modelward.gate.policy import Leakage, Policy
+from modelward.gate.policy import LANES, Leakage, Policy
 from modelward.simulation.data import STUDIES
 from modelward.site.direct import DirectTrainer
 from modelward.site.hospital import Hospital
@@ -33,7 +33,7 @@ from tests.studies import write_key
 
 pytest.importorskip("torch")
 
-EVERY = Policy(leakage=Leakage(every=1))
+EVERY = Policy(leakage=Leakage(every=1), lanes=LANES)
 RARE = 0.12
 STUDY = """
 [study]
@@ -130,13 +130,23 @@ def federate(
             model = replace(model, parameters=model.parameters + step)
 
 
-def by_lot(folder: Path, images: int, epochs: int, policy: Policy = EVERY) -> list[str]:
-    """Return what refuses a network on a rare outcome that was drawn by lot."""
+def by_lot(
+    folder: Path, images: int, epochs: int, policy: Policy = EVERY, terms: str = ""
+) -> list[str]:
+    """Return what refuses a network on a rare outcome that was drawn by lot.
+
+    Args:
+        folder: For the site.
+        images: How many the site has.
+        epochs: Of the one round.
+        policy: Of the site.
+        terms: What the study says besides.
+    """
     drawn = np.random.default_rng(3)
     x, _ = x_rays()
     chosen = drawn.choice(len(x), images, replace=False)
     rare = (drawn.random(images) < RARE).astype(np.int64)
-    study = parse(STUDY.replace("EPOCHS", str(epochs)))
+    study = parse(STUDY.replace("EPOCHS", str(epochs)) + terms)
     ward = Ward(folder / "north", (x[chosen], rare), study, policy)
     list(federate([ward], study, Store(folder / "models"), 1))
     found = ward.refused_by()
@@ -170,9 +180,17 @@ def test_a_rare_class_that_was_learnt_by_heart_is_blocked_by_the_membership_rule
 
 
 def test_it_is_that_rule_and_no_other_that_blocks_it(tmp_path):
-    lenient = Policy(leakage=Leakage(every=1, membership=1.0))
+    lenient = replace(EVERY, leakage=Leakage(every=1, membership=1.0))
 
     assert by_lot(tmp_path, images=400, epochs=60, policy=lenient) == []
+
+
+@pytest.mark.slow
+def test_the_same_training_with_noise_for_every_patient_passes(tmp_path):
+    """As many passes over the same images, under a bound: there is nothing to be found."""
+    private = '[privacy.dp]\nepsilon = 3.0\nunit = "image"\nsampling = 0.2\n'
+
+    assert by_lot(tmp_path, images=400, epochs=60, terms=private) == []
 
 
 def test_the_same_outcome_of_many_patients_after_one_epoch_passes(tmp_path):

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelward.cli import alarms, decide, holds, policy, privacy
+from modelward.cli import (
+    alarms,
+    decide,
+    holds,
+    policy,
+    privacy,
+    readiness,
+    reports,
+    site_audit,
+)
 
 if TYPE_CHECKING:
     from modelward.core.study import Study
@@ -85,6 +94,7 @@ def restored(folder: Folder) -> None:
 @app.command()
 def status(folder: Folder, *, as_json: Json = False) -> None:
     """Say whether the site is connected, and until when its certificate is good."""
+    from modelward.cli.decide import POLICY_CHANGED
     from modelward.engines.jetstream.presence import WRONG_S
     from modelward.engines.jetstream.state import site_state
     from modelward.joining.site_folder import SiteFolder
@@ -98,6 +108,8 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
     typer.echo(f"  certificate until {state['certificate_until']}")
     if state["undecided"]:
         typer.echo(f"  waiting for a decision: {', '.join(state['undecided'])}")
+    if state["policy_changed"]:
+        typer.echo(f"  {POLICY_CHANGED}")
     if state["clock_skew_s"] is not None:
         typer.echo(f"  the hub's clock is {state['clock_skew_s']:+.1f} s from this one")
         if abs(state["clock_skew_s"]) > WRONG_S:
@@ -136,10 +148,13 @@ def evidence(
 
 
 decide.add_to(app)
+readiness.add_to_site(app)
 app.add_typer(policy.app, name="policy")
 privacy.add_budget(app)
 alarms.add_to(app, "site")
 holds.add_to(app)
+reports.add_to(app)
+site_audit.add_to(app)
 
 
 def terms_of(folder: Path, named: str, file: Path | None) -> "Study":

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from modelward.cli import audit, privacy, propose
+from modelward.cli import audit, compare, privacy, propose, readiness
 from modelward.cli import shares as sharing
 
 app = typer.Typer(no_args_is_help=True, help="Write, check, try and report on studies.")
@@ -128,12 +128,12 @@ def report(
         str, typer.Option(help="Of a hub: the study's name, or the start of its hash.")
     ] = "",
 ) -> None:
-    """Write the report of a finished run as HTML, JSON and text; of a hub, of sums."""
-    from modelward.cli import figures
+    """Write the report of a finished run, or of a hub's study, as HTML, JSON and text."""
+    from modelward.cli import figures, reports
     from modelward.simulation.simulate import rewrite_report
 
     if (folder / "hub.toml").exists():
-        for path in figures.of_hub(folder, study, out):
+        for path in reports.of_hub(folder, study, out):
             typer.echo(path)
         return
     if figures.of_sums(folder):
@@ -148,3 +148,5 @@ propose.add_to(app)
 privacy.add_plan(app)
 audit.add_to(app)
 sharing.add_to(app)
+compare.add_to(app)
+readiness.add_to_study(app)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from modelward.core.features import CategoryFeature, ImageFeature, NumberFeature
+from modelward.core.sequences import CHANNELS, Item, SequenceFeature, items_of
 from modelward.core.study import Study
 
 
@@ -23,6 +24,7 @@ class Column:
         low: Smallest value the study allows, in the feature's unit.
         high: Largest value the study allows.
         standardise: Whether it becomes a z-score from federated statistics.
+        indicates: Whether it says yes or no: of a boolean, or of a level of a category.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Column:
     low: float
     high: float
     standardise: bool
+    indicates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +41,20 @@ class Inputs:
     """What one example looks like to a recipe.
 
     Attributes:
-        kind: `table` (a vector of `shape[0]` columns) or `image` (`shape` = height, width; or
-            depth, height, width of a volume).
+        kind: `table` (a vector of `shape[0]` columns), `image` (`shape` = height, width; or
+            depth, height, width of a volume) or `sequence` (`shape` = steps, 3; packed as
+            core/sequences.py has it).
         shape: Extents of one example, without the batch.
         intensity: Images only: the pixel values that become -1 and +1.
+        items: Sequences only: items 1, 2, 3 and so on.
+        days: Sequences only: smallest and largest number of days before the index.
     """
 
-    kind: Literal["table", "image"]
+    kind: Literal["table", "image", "sequence"]
     shape: tuple[int, ...]
     intensity: tuple[float, float] = (0.0, 255.0)
+    items: tuple[Item, ...] = ()
+    days: tuple[int, int] = (0, 0)
 
 
 def columns(study: Study) -> tuple[Column, ...]:
@@ -57,18 +65,18 @@ def columns(study: Study) -> tuple[Column, ...]:
     """
     found: list[Column] = []
     for name, feature in sorted(study.features.items()):
-        if isinstance(feature, ImageFeature):
+        if isinstance(feature, ImageFeature | SequenceFeature):
             continue
         standardise = feature.scale == "standard"
         if isinstance(feature, CategoryFeature):
             found += [
-                Column(f"{name}={level}", name, level, 0.0, 1.0, standardise)
+                Column(f"{name}={level}", name, level, 0.0, 1.0, standardise, indicates=True)
                 for level in feature.levels[1:]
             ]
         elif isinstance(feature, NumberFeature):
             found.append(Column(name, name, None, *feature.range, standardise))
         else:
-            found.append(Column(name, name, None, 0.0, 1.0, standardise))
+            found.append(Column(name, name, None, 0.0, 1.0, standardise, indicates=True))
     return tuple(found)
 
 
@@ -87,4 +95,9 @@ def inputs(study: Study) -> Inputs:
     if image is not None:
         _, feature = image
         return Inputs("image", feature.shape, feature.intensity)
+    if study.sequence is not None:
+        _, events = study.sequence
+        first, last = events.window
+        shape = (events.steps, CHANNELS)
+        return Inputs("sequence", shape, items=items_of(events), days=(-last, -first))
     return Inputs("table", (len(columns(study)),))

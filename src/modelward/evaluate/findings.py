@@ -16,12 +16,12 @@ from modelward.core.canonical import parse_strict
 from modelward.errors import BadArtifact, DataError
 from modelward.evaluate.choice import Choice
 from modelward.evaluate.compare import Comparison, compare
-from modelward.evaluate.intervals import DRAWS
+from modelward.evaluate.intervals import DRAWS, generator
 from modelward.evaluate.judged import Evaluation, Judged
 from modelward.evaluate.predictions import Predictions, require_pairs, union
 from modelward.evaluate.record import Record, SiteFacts
 from modelward.evaluate.scores import ModelFindings, judge
-from modelward.evaluate.verdict import Verdict, held_to, verdict
+from modelward.evaluate.verdict import Verdict, held_to, no_model_alone, verdict
 
 Format = Literal["modelward-findings/1"]
 
@@ -144,10 +144,8 @@ def find(
         for name in order
     )
     verdicts = tuple(
-        site_verdict(
-            site, predictions, (unit, margin), np.random.default_rng([seed, place]), draws
-        )
-        for place, site in enumerate(record.sites, start=1)
+        site_verdict(site, predictions, (unit, margin), generator(seed, site.name), draws)
+        for site in record.sites
     )
     everyone = {name: union([predictions[name][site] for site in sites]) for name in order}
     against = {
@@ -178,8 +176,7 @@ def site_verdict(
     if site.train_positives not in {0, site.train}:
         return judged
     which = "have" if site.train_positives else "do not have"
-    why = f"All of its training {unit}s {which} the outcome, so it cannot fit a model alone."
-    return replace(judged, reason=f"{why} {judged.reason}".strip())
+    return replace(judged, reason=f"{no_model_alone(unit, which)} {judged.reason}".strip())
 
 
 def only_the_share(site: SiteFacts, federated: Predictions) -> Predictions:

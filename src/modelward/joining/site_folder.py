@@ -41,7 +41,7 @@ class SiteFolder:
             NotAdmitted: If the name or address cannot be used.
             StorageError: If the folder cannot be written.
         """
-        durable.make_folder(self.path)
+        durable.make_folder(self.path, mode=0o750)  # findings and answers are about patients
         asked = files.request(
             name,
             hub,
@@ -129,7 +129,8 @@ class SiteFolder:
 
     def check(self, now: datetime) -> None:
         """Raise NotAdmitted unless the site can connect with what it has at `now`."""
-        self._check(self.certificate, self.membership, now)
+        given = self.membership  # says so if it has not joined
+        self._check(self.certificate, given, now)
 
     def _check(self, held: x509.Certificate, given: Membership, now: datetime) -> None:
         certificates.check(

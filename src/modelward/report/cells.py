@@ -122,6 +122,8 @@ def hide_model(model: ModelFindings, min_cell: int) -> ModelFindings:
 
 def hide_scores(scores: Scores, min_cell: int) -> Scores:
     """Return scores without the figures that a small count would show through."""
+    if scores.units is None and scores.accuracy.value is None:
+        return scores  # nobody here knows them, or they are hidden already
     nothing = Estimate(None, None, f"not shown: fewer than {min_cell} units behind it")
     if not small(scores.units, scores.positives, min_cell):
         return scores

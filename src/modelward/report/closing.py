@@ -33,19 +33,19 @@ def egress(findings: Findings) -> tuple[Block, ...]:
     )
 
 
-def privacy(findings: Findings) -> tuple[Block, ...]:
+def privacy(findings: Findings, min_cell: int) -> tuple[Block, ...]:
     """Return what was done for privacy, and what is known about leakage."""
     said, mark, card = findings.record.privacy.partition(LEAKAGE)
     leaks = (Listing(((LEAKAGE, card.strip()),)),) if mark else ()
     return (
-        Words(said.strip()),
+        *map(Words, said.strip().splitlines()),
         *leaks,
         Words(
             "This report holds counts, metrics and hashes. Pictures are drawn from groups of at"
             " least ten."
             + (
                 ""
-                if findings.record.in_one_process
+                if findings.record.in_one_process or min_cell == 1
                 else " Small counts, and figures that would show them, are left out."
             )
         ),

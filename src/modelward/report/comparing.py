@@ -26,7 +26,8 @@ def comparison(findings: Findings) -> tuple[Block, ...]:
         blocks.append(published_table(findings))
     if any(model.name.startswith("local:") for model in findings.models):
         blocks.append(local_table(findings))
-        if len(findings.record.sites) <= MOST_CROSSED:
+        everywhere = all(len(m.by_site) == len(findings.record.sites) for m in findings.models)
+        if len(findings.record.sites) <= MOST_CROSSED and everywhere:
             blocks.append(crossed(findings))
     return (*blocks, *away(findings), *shares(findings))
 

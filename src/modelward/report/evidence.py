@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from modelward.core.canonical import Json
 from modelward.core.features import CategoryFeature, ImageFeature, NumberFeature
+from modelward.core.sequences import SequenceFeature
 from modelward.core.study import Study
 from modelward.errors import LedgerBroken
 from modelward.ledger.cosignature import Witnessed
@@ -156,6 +157,8 @@ def _category(feature: object) -> str:
         return f"number in {feature.unit}"
     if isinstance(feature, CategoryFeature):
         return f"one of {len(feature.levels)} categories"
+    if isinstance(feature, SequenceFeature):
+        return f"events in time of {len(feature.items)} kinds"
     return "image" if isinstance(feature, ImageFeature) else "yes or no"
 
 
@@ -191,7 +194,12 @@ def _reviewed(own: Sequence[Entry]) -> tuple[Claim, ...]:
 
 def _kept_back(own: Sequence[Entry]) -> tuple[Claim, ...]:
     """Return what was refused, held or not let in, by rule."""
-    said = {"refusal": "was refused", "hold": "was held", "intake": "was not let in"}
+    said = {
+        "refusal": "was refused",
+        "hold": "was held",
+        "intake": "was not let in",
+        "failure": "was not answered",
+    }
     places: dict[tuple[str, str], list[int]] = {}
     for each in own:
         findings = each.get("findings")
@@ -200,9 +208,13 @@ def _kept_back(own: Sequence[Entry]) -> tuple[Claim, ...]:
                 key = (said[str(each["kind"])], str(finding["rule"]))
                 places.setdefault(key, []).append(_seq(each))
     return tuple(
-        Claim(f"An artifact or task {what} by rule {rule}, {len(at):,} times.", tuple(at))
+        Claim(f"An artifact or task {what}, by rule {rule}: {_times(len(at))}.", tuple(at))
         for (what, rule), at in places.items()
     )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def _privacy(own: Sequence[Entry]) -> tuple[Claim, ...]:

@@ -43,13 +43,15 @@ def tell(findings: Findings, min_cell: int = MIN_CELL) -> Story:
         Section("In groups of patients", groups(findings)),
         Section("What left each hospital", egress(findings)),
         Section("What it cost", costs(findings)),
-        Section("Privacy", privacy(findings)),
+        Section("Privacy", privacy(findings, min_cell)),
         Section("How this was made", provenance(findings, min_cell)),
         Section("Limits", (Listing(limits(findings)),)),
     )
     return Story(
         kicker=f"Modelward study report · {record.study.id} · version {record.study.version}",
         title=record.study.purpose,
-        standfirst=f"{spelled(len(record.sites)).capitalize()} {where}, run {how}.",
+        standfirst=f"{spelled(len(record.sites)).capitalize()} {where}, run {how}."
+        if len(record.sites) > 1
+        else "One hospital's own report of a study between institutions.",
         sections=tuple(section for section in sections if section.blocks),
     )

@@ -123,7 +123,7 @@ def _dealt(path: Path, study: Study, dealing: Dealing, special: Special) -> Rows
     if dealing.by is not None:
         return _by_array(path, dealing.by) if images else by_column(path, dealing.by)
     if images:
-        whole = arrays.load(path, ("images", "labels"))
+        whole = arrays.load(path, (*arrays.held_in(study), "labels"))
         labels = whole["labels"].reshape(-1)
         folds = whole.get("folds", np.zeros(len(labels), np.int8))
     else:
@@ -133,7 +133,7 @@ def _dealt(path: Path, study: Study, dealing: Dealing, special: Special) -> Rows
 
 def _by_array(path: Path, name: str) -> Rows:
     """Return the rows of every value of the array `name` of an archive."""
-    given = arrays.load(path, ("images", "labels", name))[name]
+    given = arrays.load(path, ("labels", name))[name]
     return {
         _site_name(str(value)): np.flatnonzero(given == value) for value in np.unique(given)
     }

@@ -8,16 +8,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from modelward.evaluate.findings import Findings, find
+from modelward.evaluate.intervals import SEED
 from modelward.hub.run import Outcome
 from modelward.readers.cohort import Cohort
 from modelward.simulation.background import Background
-from modelward.simulation.baselines import Fitted
 from modelward.simulation.evaluation import Means, evaluation
 from modelward.simulation.facts import notes, record
 from modelward.simulation.predicted import choices, judged_models, models_of
-
-SEED = 2026
-"""Of the bootstrap: the same models give the same intervals, whatever they were seeded with."""
+from modelward.site.alone import Fitted
 
 
 def assemble(

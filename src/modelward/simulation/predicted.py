@@ -16,10 +16,10 @@ from modelward.evaluate.judged import Judged
 from modelward.evaluate.predictions import Predictions
 from modelward.hub.run import Outcome
 from modelward.readers.cohort import Cohort, Fold
-from modelward.simulation.baselines import Fitted
 from modelward.simulation.comparisons import POOLED
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.own_models import own_models
+from modelward.site.alone import Fitted
 from modelward.site.predict import probabilities
 from modelward.study.model import Model
 from modelward.study.own import LAYERS

@@ -8,18 +8,22 @@ reasons, and the hub is told that it was refused and no more.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from modelward.artifact.decision import Decision
 from modelward.artifact.envelope import Envelope
 from modelward.artifact.store import Store
+from modelward.core.artifact import Artifact
 from modelward.core.canonical import Json
+from modelward.core.study import Study
 from modelward.core.task import Task
-from modelward.core.verdict import Answer, Finding, Refusal
+from modelward.core.verdict import Answer, Finding, Refusal, Release
 from modelward.errors import (
     GateRefused,
+    HeldForReview,
     ModelwardError,
     NotApproved,
     NotCompared,
@@ -28,7 +32,7 @@ from modelward.gate.policy import Policy
 from modelward.ledger import kinds
 from modelward.ledger.alarm import Alarm
 from modelward.recipes.brought import require
-from modelward.site import transcripts
+from modelward.site import audits, readiness, transcripts
 from modelward.site.approvals import Approvals, DecisionRecord
 from modelward.site.direct import Trainer
 from modelward.site.entrance import Entrance
@@ -38,9 +42,13 @@ from modelward.site.isolated import IsolatedTrainer
 from modelward.site.mailbag import Mailbag
 from modelward.site.policy_record import note_policy
 from modelward.site.snapshot import CohortFacts
+from modelward.site.telling import tell
 from modelward.site.transcripts import Told, Witnessed
 from modelward.study.agreement import Agreement
 from modelward.study.transcript import from_body, refuse
+
+FRESH = timedelta(minutes=1)
+"""How long ago witnesses may have been asked when privacy is reserved."""
 
 
 class Gatekeeper:
@@ -83,6 +91,7 @@ class Gatekeeper:
         self._hospital = Hospital(
             folder, name, policy=policy, clock=clock, trainer=trainer, inspector=inspector
         )
+        self._clock = clock
         note_policy(self._hospital.ledger, policy)
         self._record = DecisionRecord(self._hospital.ledger)
         self._entrance = Entrance(folder / "intake", self._hospital.ledger)
@@ -113,30 +122,43 @@ class Gatekeeper:
             agreement = self.approvals.approved(task.study, self._record)
             study = agreement.study
             require(study.recipe.name, self._hospital.policy.recipes)
+            unready = readiness.objection(self.folder, study)
         except NotApproved as error:
             return self._refuse(task, (Finding("approval", error.what, error.remedy),))
         except GateRefused as error:
             return self._refuse(task, (Finding("recipe", error.what, error.remedy),))
-        findings = self._entrance.enter(task, study, models)
+        findings = unready or self._audited(task.study)
+        findings = findings or self._entrance.enter(task, study, models)
         if findings:
             return self._refuse(task, findings)
         self._hospital.join(study, agreement.keys)
         if self.by_majority and study.privacy.dp is not None:
-            self._require_compared()
+            self._require_compared(study, task)
         return self._hospital.answer(task, models)
 
     def _consent(self, study: str) -> tuple[Finding, ...]:
-        """Return what speaks against a study by now: it may have been withdrawn meanwhile."""
+        """Return what speaks against a study by now: a withdrawal or an audit of meanwhile."""
         try:
             self.settle()
             self.approvals.approved(study, self._record)
         except NotApproved as error:
             return (Finding("approval", error.what, error.remedy),)
-        return ()
+        return self._audited(study)
 
-    def _require_compared(self) -> None:
-        """Raise NotCompared unless a majority of witnesses was heard; book what they missed."""
-        circle = self._hospital.circle
+    def _audited(self, study: str) -> tuple[Finding, ...]:
+        """Return what an audit of the study at this site speaks against."""
+        return audits.objections(self.folder, study, self._hospital.policy.leakage)
+
+    def _require_compared(self, study: Study, task: Task) -> None:
+        """Raise NotCompared unless a majority of witnesses was heard; book what they missed.
+
+        What was heard at the start is old when a study is reserved days later, by a machine
+        that may have been put back as it ran: the witnesses are asked again before that.
+        """
+        circle, now = self._hospital.circle, self._clock()
+        reserved = self._hospital.spending.has_reserved(study, task.kind)
+        if not reserved and now - circle.since > FRESH:
+            circle.ask_anew(now)
         if not circle.compared:
             said = len(circle.heard & {key.name for key in circle.witnesses})
             raise NotCompared(
@@ -221,6 +243,22 @@ class Gatekeeper:
             NotApproved: If a decision file cannot be relied on.
         """
         return self.approvals.settle(self._record)
+
+    def statements(self) -> list[tuple[str, Artifact]]:
+        """Return (study, statement) of every check that the hub may be told of, in its ledger.
+
+        Raises:
+            DataError: If a site is READY and its cohort cannot be extracted all the same.
+            StorageError: If a statement cannot be recorded; then it is not told.
+        """
+        found = []
+        for made in readiness.to_tell(self.folder):
+            study = self.approvals.proposal(made.study).study
+            with suppress(HeldForReview):
+                answer = tell(self._hospital, study, made.ready, made.number)
+                if isinstance(answer, Release):
+                    found.append((made.study, answer.artifact))
+        return found
 
     def interrupt(self) -> None:
         """End what is being computed, from any thread; the task in hand is not decided."""

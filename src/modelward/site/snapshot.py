@@ -27,9 +27,9 @@ from modelward import durable
 from modelward.artifact import bundle
 from modelward.artifact.store import measure
 from modelward.core.canonical import canonical_bytes, parse_strict
-from modelward.core.columns import columns
+from modelward.core.columns import columns, inputs
 from modelward.core.study import Study
-from modelward.core.task import TaskKind
+from modelward.core.task import LOOKS_AT, TaskKind
 from modelward.core.tensors import Schema, Tensors
 from modelward.errors import BadArtifact, DataError, StorageError
 from modelward.readers.cohort import FOLDS, Cohort
@@ -65,7 +65,7 @@ class CohortFacts:
 
     def behind(self, kind: TaskKind) -> int:
         """Return the units behind the answer to a task of `kind`."""
-        return self.units["validation" if kind == "evaluate" else "train"]
+        return self.units[LOOKS_AT.get(kind, "train")]
 
 
 _facts = TypeAdapter(CohortFacts)
@@ -225,6 +225,8 @@ def _cohort(tensors: Tensors, study: Study) -> Cohort:
 def _nobody(study: Study) -> NDArray[Any]:
     if study.image is not None:
         return np.zeros((0, *study.image[1].shape), np.uint8)
+    if study.sequence is not None:
+        return np.zeros((0, *inputs(study).shape), np.float32)
     return np.zeros((0, len(columns(study))))
 
 

@@ -13,9 +13,10 @@ from pydantic import ValidationError
 
 from modelward.core import toml_text
 from modelward.core.canonical import parse_strict
-from modelward.core.columns import columns
+from modelward.core.columns import columns, inputs
 from modelward.core.faults import Fault, from_validation, lines
 from modelward.core.features import ImageFeature
+from modelward.core.sequences import SequenceFeature
 from modelward.core.study import Robust, Study
 from modelward.errors import BadArtifact, StudyFileError
 from modelward.recipes.catalogue import analysis, is_analysis, option_faults
@@ -23,6 +24,9 @@ from modelward.study.data_terms import data_faults
 from modelward.study.groups import FEWEST_GROUPED, SMALLEST_GROUP
 from modelward.study.judging import evaluation_faults
 from modelward.study.plan_terms import plan_faults
+
+READ_SEQUENCES = frozenset({"gru"})
+"""Recipes that take sequences."""
 
 READ_IMAGES = frozenset({"cnn", "scattering"})
 """Recipes that take images."""
@@ -96,15 +100,18 @@ def json_schema() -> dict[str, Any]:
 def meaning(study: Study) -> list[Fault]:
     """Return the faults that concern several keys at once; empty if there are none."""
     faults: list[Fault] = []
-    images = [name for name, f in study.features.items() if isinstance(f, ImageFeature)]
-    if images and len(study.features) > 1:
-        faults.append(Fault("features", f"image {images[0]!r} cannot be joined by others yet"))
+    alone = ImageFeature | SequenceFeature
+    whole = [(name, f.type) for name, f in study.features.items() if isinstance(f, alone)]
+    if whole and len(study.features) > 1:
+        name, kind = whole[0]
+        faults.append(Fault("features", f"{kind} {name!r} cannot be joined by others yet"))
     if study.target_name in study.features:
         faults.append(Fault(f"target.{study.target_name}", "the target cannot be a feature"))
-    if not images and not columns(study):
+    if not whole and not columns(study):
         faults.append(Fault("features", "no column is left"))
     faults += data_faults(study) + _plan_faults(study) + _sums_faults(study)
-    faults += _privacy_faults(study) + _masking_faults(study) + evaluation_faults(study)
+    faults += _privacy_faults(study) + _masking_faults(study)
+    faults += evaluation_faults(study) + _report_faults(study)
     if study.sites.names and len(study.sites.names) < study.sites.minimum:
         faults.append(Fault("sites.minimum", f"more than the {len(study.sites.names)} names"))
     chosen = [
@@ -121,11 +128,7 @@ def _plan_faults(study: Study) -> list[Fault]:
         faults.append(
             Fault("plan.strategy", "'newton' is exact for the recipe 'logistic' only")
         )
-    named, of_images = study.recipe.name, study.recipe.name in READ_IMAGES
-    if study.image is not None and not of_images:
-        faults.append(Fault("recipe.name", f"{named!r} reads tables, not images"))
-    if study.image is None and of_images:
-        faults.append(Fault("recipe.name", f"{named!r} reads images, the features are a table"))
+    faults += _input_faults(study)
     if newton and study.stop.metric is not None:
         faults.append(Fault("stop.metric", "'newton' stops when the coefficients stand still"))
     if study.stop.metric is not None and plan.validation == 0 and study.image is None:
@@ -135,6 +138,17 @@ def _plan_faults(study: Study) -> list[Fault]:
     if plan.validation + plan.test >= 1:
         faults.append(Fault("plan.test", "nothing would be left to train on"))
     return faults
+
+
+def _input_faults(study: Study) -> list[Fault]:
+    """Return the fault of a recipe that reads something else than the features are."""
+    named, given = study.recipe.name, inputs(study).kind
+    reads = "image" if named in READ_IMAGES else "table"
+    reads = "sequence" if named in READ_SEQUENCES else reads
+    if reads == given:
+        return []
+    found = "the features are a table" if given == "table" else f"not {given}s"
+    return [Fault("recipe.name", f"{named!r} reads {reads}s, {found}")]
 
 
 def _sums_faults(study: Study) -> list[Fault]:
@@ -154,8 +168,6 @@ def _sums_faults(study: Study) -> list[Fault]:
         faults.append(Fault("privacy.dp", "exact sums have no bound: leave the table out"))
     if study.plan.robust is not None:
         faults.append(Fault("plan.robust", "a rule needs updates, and these are sums"))
-    if study.image is not None:
-        faults.append(Fault("recipe.name", f"{study.recipe.name!r} reads tables, not images"))
     return faults
 
 
@@ -189,6 +201,22 @@ def _masking_faults(study: Study) -> list[Fault]:
         says = f"a masked sum has {FEWEST_MASKED} sites or more: raise it"
         faults.append(Fault("sites.minimum", says))
     return faults
+
+
+def _report_faults(study: Study) -> list[Fault]:
+    """Return why no site can tell of its test units, where the study asks for a report."""
+    if study.report is None:
+        return []
+    reasons = {
+        "figures about test units carry no noise: leave it out, and each site writes its own "
+        "report (modelward site report)": study.privacy.dp is not None,
+        "masks hide each site's figures: leave it out, and each site writes its own report "
+        "(modelward site report)": study.privacy.aggregation is not None,
+        "'sums' has a report of its own: leave it out": study.plan.strategy == "sums",
+        "a report needs units held back: set plan.test": study.plan.test == 0
+        and study.image is None,
+    }
+    return [Fault("report", says) for says, wrong in reasons.items() if wrong]
 
 
 def _robust_faults(study: Study, robust: Robust) -> list[Fault]:

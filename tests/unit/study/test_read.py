@@ -13,6 +13,7 @@ from modelward.simulation.data import STUDIES
 from modelward.study.read import from_json, json_schema, parse, read
 from modelward.study.template import IMAGES as IMAGES_TEMPLATE
 from modelward.study.template import TABLE as TABLE_TEMPLATE
+from tests.sequences import STUDY as SEQUENCES
 from tests.studies import AVERAGED, IMAGES, TABLE, table_study
 
 VECTOR = Path(__file__).parents[2] / "vectors" / "study"
@@ -110,6 +111,35 @@ def test_a_fault_is_told_with_its_key(text, fault):
         (
             TABLE + '\n[stop]\nmetric = "auc"\n',
             "stop.metric: 'newton' stops when the coefficients stand still",
+        ),
+        (
+            changed('name = "gru"', 'name = "logistic"', SEQUENCES),
+            "recipe.name: 'logistic' reads tables, not sequences",
+        ),
+        (
+            changed("items.visit", "items.readmitted", SEQUENCES),
+            "features.course.items.readmitted: another column has this name",
+        ),
+        (
+            changed('unit = "mg/dL"\n', "", SEQUENCES),
+            "features.course.items.creatinine: range and unit go together",
+        ),
+        (
+            changed(
+                "[features.course]",
+                "[features.sex]\ntype = 'boolean'\n[features.course]",
+                SEQUENCES,
+            ),
+            "features: sequence 'course' cannot be joined by others yet",
+        ),
+        (
+            changed("[cohort.index]", "[cohort.all.ill]", SEQUENCES),
+            "features.course: window is counted from an index event: write [cohort.index]",
+        ),
+        (
+            changed("SNOMED:44054006", "Patient:age", SEQUENCES),
+            "features.course.items.diabetes: what a source knows of the person is "
+            "no event with a time",
         ),
         (
             changed("validation = 0.2", "validation = 0.0", AVERAGED),
@@ -213,11 +243,37 @@ def test_the_json_schema_names_every_table_and_refuses_others():
 
     assert set(schema["properties"]) == {
         "study", "cohort", "features", "target", "recipe", "plan", "stop", "privacy", "sites",
-        "sharing", "evaluation",
+        "sharing", "report", "evaluation",
     }  # fmt: skip
     assert schema["additionalProperties"] is False
     assert schema["required"] == ["study", "features", "target", "recipe"]
     assert json.dumps(schema)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (TABLE + "\n[report]\nbins = 21\n", "bins must be even"),
+        (TABLE + "\n[report]\ndecimals = 6\n", "decimals"),
+        (TABLE.replace("test = 0.25", "test = 0.0") + "\n[report]\n", "needs units held back"),
+        (AVERAGED + "\n[privacy.dp]\nepsilon = 3.0\n[report]\n", "carry no noise"),
+        (
+            TABLE + '\n[privacy]\naggregation = "secagg"\n[sites]\nminimum = 3\n[report]\n',
+            "masks hide",
+        ),
+    ],
+)
+def test_a_report_that_cannot_be_told_is_refused_with_the_reason(text, why):
+    with pytest.raises(StudyFileError, match=why):
+        parse(text)
+
+
+def test_a_report_is_agreed_on_with_the_study_and_leaves_no_trace_where_it_is_absent():
+    agreed = parse(TABLE + "\n[report]\n")
+
+    assert (agreed.report.bins, agreed.report.decimals) == (100, 3)  # type: ignore[union-attr]
+    assert agreed.sha256 != parse(TABLE).sha256
+    assert "report" not in parse(TABLE).model_dump(mode="json")
 
 
 @given(st.text(max_size=200))

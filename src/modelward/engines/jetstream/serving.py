@@ -27,8 +27,11 @@ from modelward.engines.jetstream.hub_end import JetStream
 from modelward.engines.jetstream.journal import Journal
 from modelward.engines.jetstream.witnessing import Witnessing
 from modelward.errors import ModelwardError, StorageError
-from modelward.hub.consent import Consent, Consenting
+from modelward.hub import statements
+from modelward.hub.consent import Consent
+from modelward.hub.consenting import Consenting
 from modelward.hub.registry import Registry
+from modelward.hub.reported import report_task
 from modelward.hub.run import Hub, Progress
 from modelward.hub.transcript import of_round
 from modelward.joining.hub_folder import HubFolder
@@ -192,6 +195,11 @@ class Studies:
         if envelope.kind == "witness" and self._witnessing is not None:
             self._witnessing.hear(envelope)
             return
+        if envelope.kind == "readiness":
+            agreement = self.consent.agreement(envelope.study)
+            statements.take(self._folder.path, agreement, envelope, self._key(envelope.sender))
+            self._journal("readiness", site=envelope.sender, study=envelope.study)
+            return
         made = self.consent.take(envelope, raw)
         self._journal("decision", site=made.site, study=made.study, word=made.word)
 
@@ -201,8 +209,14 @@ class Studies:
             study = self.consent.agreement(envelope.study).study
             if self._registry.finished(study) is not None:
                 return True
-            if self._registry.start(study) is not None:
-                return envelope.round_no <= self._registry.state(study).round_no
+            if self._registry.start(study) is None:
+                return False
+            state = self._registry.state(study)
+            over = envelope.round_no <= state.round_no
+            if over and study.report is not None and state.best:
+                asked = report_task(self._registry, study, state).id
+                return envelope.body.get("task") != asked
+            return over
         return False
 
     def _run_unless_running(self, agreement: Agreement) -> None:

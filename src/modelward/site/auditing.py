@@ -25,6 +25,7 @@ from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import FlatF32
 from modelward.errors import DataError
+from modelward.learn.invented import invented
 from modelward.privacy.leakage import membership, one_run, references
 from modelward.privacy.leakage.membership import Membership
 from modelward.privacy.leakage.one_run import Audit
@@ -108,8 +109,8 @@ def audit(study: Study, cohort: Cohort, *, canaries: int, seed: int) -> Audited:
 
 def _canaries(study: Study, count: int, draw: np.random.Generator) -> Cohort:
     """Return units as unlike patients as the study's ranges allow, with outcomes by lot."""
-    if study.image is not None:
-        x = draw.integers(0, 256, (count, *study.image[1].size)).astype(np.uint8)
+    if inputs(study).kind != "table":
+        x = invented(inputs(study), count, draw)
     else:
         listed = columns(study)
         ends = np.array([[column.low, column.high] for column in listed])
