@@ -107,7 +107,7 @@ def test_the_intake_file_is_read_and_shown(tmp_path):
 
     found = read_intake(path)
 
-    assert found.sources == {"north", "south"}
+    assert found.sources == frozenset({"north", "south"})
     assert found.max_bytes == Intake().max_bytes
     assert f"```toml\n{path.read_text()}```" in page
     wrong = tmp_path / "intake.toml"
