@@ -19,11 +19,12 @@ from modelward.exchange.question import Question
 
 MORNING = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 LABELS = tuple(f"digit {n}" for n in range(10))
-KINDS = """[leaves]
+POLICY = """[leaves]
 kinds = ["metrics", "model", "adapter", "predictions", "prototypes", "labels"]
 min_cell = 5
+[privacy]
+lanes = ["dp", "exact"]
 """
-POLICY = f'{KINDS}[privacy]\nlanes = ["dp", "exact"]\n'
 
 
 @dataclass

@@ -18,10 +18,12 @@ from modelward.exchange.looking import IsolatedInspector
 from modelward.exchange.reading import sync
 from modelward.exchange.verbs import offer_kind, offer_model, train
 from modelward.privacy.leakage.figures import Inspection
-from tests.network import KINDS, Network, digits
+from tests.network import POLICY, Network, digits
 
 HAVE = [list(range(5)), list(range(3, 8))]
-DP_ONLY = f'{KINDS}[privacy]\nlanes = ["dp"]\nepsilon_study = 20.0\nepsilon_lifetime = 20.0\n'
+DP_ONLY = (
+    POLICY.replace('"dp", "exact"', '"dp"') + "epsilon_study = 20.0\nepsilon_lifetime = 20.0\n"
+)
 
 
 @pytest.fixture
