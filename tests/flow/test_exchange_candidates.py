@@ -65,8 +65,8 @@ def test_a_combiner_is_trained_over_letters_and_is_the_same_bits_everywhere(netw
             of_it = [e for e in released if e["artifact"] == "adapter"]
             assert len(of_it) == LETTERS
             assert all("leakage" in e for e in of_it)
-            assert gone_round(network, [name]) == [0], "it is finished"
     assert len(bits) == 1
+    assert gone_round(network, NAMES) == [0, 0, 0], "it is finished"
 
 
 def test_a_combiner_in_use_answers_as_it_was_judged(network):

@@ -28,8 +28,9 @@ TURNED, OTHERS = 0.9, 0.6
 UNITS = 48
 """Validation images that are tried."""
 
-SIZE = 4
-"""A patch has a `SIZE`th of the image's extents, one pixel at least."""
+SIZE, SMALLEST = 8, 2
+"""A patch has a `SIZE`th of the image's extents, `SMALLEST` pixels at least: patches of a
+fourth hid what honest models of X-rays look at, and two of them were taken for backdoored."""
 
 ALIKE, CLASSES = 3, 3
 """Fewest artifacts of a family, and classes, with which a patch says something."""
@@ -67,7 +68,7 @@ def triggers(
 
 def _patched(images: Inputs) -> list[tuple[str, Inputs]]:
     """Return the images with every patch, and where it is."""
-    high, wide = (max(1, extent // SIZE) for extent in images.shape[1:])
+    high, wide = (max(SMALLEST, extent // SIZE) for extent in images.shape[1:])
     found = []
     for value in (float(images.min()), float(images.max())):
         for top in range(0, images.shape[1] - high + 1, max(1, high // 2)):
