@@ -6,7 +6,7 @@ from modelward.exchange.families.family import Floats, Inputs
 from modelward.exchange.triggers import triggers
 
 CLASSES = 4
-LIT = np.linspace(0.0, 1.0, 20 * 64).reshape(20, 8, 8)
+LIT = np.linspace(0.0, 1.0, 20 * 64, dtype=np.float32).reshape(20, 8, 8)
 
 
 def honest(x: Inputs) -> Floats:
