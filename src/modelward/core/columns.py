@@ -42,11 +42,16 @@ class Inputs:
             depth, height, width of a volume).
         shape: Extents of one example, without the batch.
         intensity: Images only: the pixel values that become -1 and +1.
+        outcome: What is predicted of one example: yes or no, one of several levels, a mask of
+            the image's extents, or in which interval of time an event comes.
+        levels: Values that a network gives of one example: 1, or one per level or interval.
     """
 
     kind: Literal["table", "image"]
     shape: tuple[int, ...]
     intensity: tuple[float, float] = (0.0, 255.0)
+    outcome: Literal["yes-no", "levels", "mask", "intervals"] = "yes-no"
+    levels: int = 1
 
 
 def columns(study: Study) -> tuple[Column, ...]:
