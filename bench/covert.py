@@ -29,8 +29,9 @@ from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import FlatF32
 from modelward.gate.leaks import Look
+from modelward.gate.offer import Offer
 from modelward.gate.policy import Leakage, Policy
-from modelward.gate.rules import UPDATE_GRID, Offer, standard
+from modelward.gate.rules import UPDATE_GRID, standard
 from modelward.readers.cohort import Cohort
 from modelward.site.answer import compute
 from modelward.site.inspection import Looker

@@ -31,8 +31,9 @@ from modelward.artifact.store import Store
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.gate.door import Door
+from modelward.gate.offer import Offer
 from modelward.gate.policy import Leakage, Policy
-from modelward.gate.rules import Offer, standard
+from modelward.gate.rules import standard
 from modelward.ledger.log import Ledger
 from modelward.readers.cohort import Cohort
 from modelward.site.answer import compute

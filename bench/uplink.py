@@ -21,7 +21,7 @@ from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import FlatF32, Tensors
 from modelward.core.training import Uplink
-from modelward.gate.rules import Offer
+from modelward.gate.offer import Offer
 from modelward.gate.uplink import coded, plain_update
 from modelward.learn.sgd import LocalTerms, train
 from modelward.recipes.catalogue import load, recipe

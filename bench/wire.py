@@ -37,7 +37,7 @@ from modelward.engines.jetstream.loopback import federate
 from modelward.engines.jetstream.site_end import SiteEnd
 from modelward.engines.workers import die_with
 from modelward.gate.door import Door
-from modelward.gate.rules import Offer
+from modelward.gate.offer import Offer
 from modelward.joining.site_folder import SiteFolder
 from modelward.ledger.log import Ledger
 from modelward.study.model import parameter_schema

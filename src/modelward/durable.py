@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from threading import get_ident
 
 from modelward.errors import StorageError
 
@@ -46,7 +47,7 @@ def write_together(files: Mapping[Path, Chunk | Iterable[Chunk]], *, mode: int =
     Raises:
         StorageError: As `write_whole`. Files before the one that failed may be replaced.
     """
-    parts = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in files}
+    parts = {path: _part(path) for path in files}
     path = next(iter(files))
     try:
         with ExitStack() as opened:
@@ -84,7 +85,7 @@ def write_new(
     Raises:
         StorageError: As `write_whole`; then none of the new files is there.
     """
-    parts = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in files}
+    parts = {path: _part(path) for path in files}
     path = next(iter(files))
     try:
         with ExitStack() as opened:
@@ -105,6 +106,41 @@ def write_new(
         _remove(parts.values())
 
 
+def write_once(path: Path, content: Chunk, *, mode: int = 0o644) -> bool:
+    """Create the file at `path` with `content`, unless it is there already.
+
+    Of two processes that try at the same time one succeeds, and its file is never replaced.
+
+    Returns:
+        Whether it was created here; it is on disk then.
+
+    Raises:
+        StorageError: If the bytes cannot be written.
+    """
+    part = _part(path)
+    try:
+        descriptor = _write(part, content, mode)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            return False
+        sync_folder(path.parent)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        _remove([part])
+    return True
+
+
+def _part(path: Path) -> Path:
+    """Return the name under which this thread writes before `path` is replaced."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.part")
+
+
 def _remove(paths: Iterable[Path]) -> None:
     for each in paths:
         with suppress(OSError):
@@ -113,7 +149,8 @@ def _remove(paths: Iterable[Path]) -> None:
 
 def _write(path: Path, chunks: Chunk | Iterable[Chunk], mode: int) -> int:
     """Return the open descriptor of a new file that holds `chunks`, not yet on disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, mode)
     try:
         with open(descriptor, "wb", closefd=False) as stream:
             for part in [chunks] if isinstance(chunks, bytes | memoryview) else chunks:

@@ -14,7 +14,7 @@ from modelward.core.task import Task
 from modelward.core.tensors import Schema, TensorSpec
 from modelward.core.verdict import Release
 from modelward.gate.door import Door
-from modelward.gate.rules import Offer
+from modelward.gate.offer import Offer
 from modelward.ledger.log import Ledger
 from tests.ledgers import morning
 

@@ -23,7 +23,8 @@ from modelward.core.task import Task
 from modelward.core.verdict import Answer, Release
 from modelward.gate.policy import Leakage, Policy
 from modelward.simulation.data import STUDIES
-from modelward.site.hospital import DirectTrainer, Hospital
+from modelward.site.direct import DirectTrainer
+from modelward.site.hospital import Hospital
 from modelward.site.inspecting import DirectInspector
 from modelward.study.model import initial, parameter_schema
 from modelward.study.read import parse

@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -81,3 +82,37 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path):
         durable.make_folder(tmp_path / "file" / "folder")
     with pytest.raises(StorageError, match="cannot be written"):
         durable.write_whole(tmp_path / "absent" / "f", b"")
+
+
+def test_threads_that_replace_the_same_file_do_not_disturb_each_other(tmp_path):
+    path = tmp_path / "f"
+
+    def write(number: int) -> None:
+        durable.write_whole(path, b"%06d" % number * 20_000)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(write, range(40)))
+
+    raw = path.read_bytes()
+    assert raw == raw[:6] * 20_000
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_a_link_in_the_way_of_the_temporary_file_is_not_followed(tmp_path):
+    path, elsewhere = tmp_path / "f", tmp_path / "elsewhere"
+    elsewhere.write_bytes(b"untouched")
+    durable._part(path).symlink_to(elsewhere)
+
+    with pytest.raises(StorageError):
+        durable.write_whole(path, b"new")
+
+    assert elsewhere.read_bytes() == b"untouched"
+
+
+def test_a_file_that_is_written_once_is_never_replaced(tmp_path):
+    path = tmp_path / "f"
+
+    assert durable.write_once(path, b"first")
+    assert not durable.write_once(path, b"second")
+    assert path.read_bytes() == b"first"
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]

@@ -32,7 +32,7 @@ from modelward.exchange.offering import refused
 from modelward.exchange.probability import Labels, recalls
 from modelward.exchange.trust import Report
 from modelward.exchange.voices import Spoken
-from modelward.gate.rules import Offer
+from modelward.gate.offer import Offer
 
 HIDDEN = -1.0
 """A recall that is not told, in the bundle of a report."""

@@ -13,17 +13,9 @@ import numpy as np
 
 from modelward.core.verdict import Finding
 from modelward.exchange.probability import FLOOR, STEPS
+from modelward.gate.offer import Offer, Rule, all_of
 from modelward.gate.policy import Policy
-from modelward.gate.rules import (
-    Offer,
-    Rule,
-    all_of,
-    allowed_kind,
-    byte_budget,
-    exact_schema,
-    finite,
-    min_patients,
-)
+from modelward.gate.rules import allowed_kind, byte_budget, exact_schema, finite, min_patients
 
 SLACK = 0.1
 """How far the probabilities of a row may add up from one: rounding to bytes moves it by less

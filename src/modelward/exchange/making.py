@@ -23,7 +23,7 @@ from modelward.exchange.offering import Draft, competence
 from modelward.exchange.pool import Opinion, corrected
 from modelward.exchange.probability import log_softmax, quantised
 from modelward.exchange.reading import named, pull
-from modelward.gate.rules import UNBOUNDED
+from modelward.gate.offer import UNBOUNDED
 
 TUNING = Steps(epochs=20, rate=0.02)
 """How the last layer of a base is fine-tuned into an adapter."""

@@ -35,7 +35,7 @@ from modelward.exchange.families.family import Family, Floats
 from modelward.exchange.institution import Institution
 from modelward.exchange.letter import stamp
 from modelward.exchange.probability import Labels
-from modelward.gate.rules import UNBOUNDED, Offer
+from modelward.gate.offer import UNBOUNDED, Offer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -34,7 +34,7 @@ from modelward.core.verdict import Answer, Finding, Refusal, Release
 from modelward.errors import HeldForReview, StorageError
 from modelward.gate.hold import Held, Holding, waiting
 from modelward.gate.leaks import Look
-from modelward.gate.rules import Offer, Rule
+from modelward.gate.offer import Offer, Rule
 from modelward.ledger import kinds
 
 Cover = Callable[[Offer], Offer]

@@ -11,6 +11,7 @@ from typing import Literal
 
 from modelward.core.artifact import ArtifactKind
 from modelward.core.canonical import Json, canonical_hash
+from modelward.privacy.budget import Ceilings
 
 Isolation = Literal["namespaces", "systemd", "none"]
 """How trainer and inspector are kept apart: by namespaces that the node makes, by systemd
@@ -90,6 +91,13 @@ class Policy:
     approvers: Mapping[str, str] = field(default_factory=dict)
     recipes: Mapping[str, str] = field(default_factory=dict)
     lanes: frozenset[Lane] = LANES
+
+    @property
+    def ceilings(self) -> Ceilings:
+        """What patients can afford."""
+        return Ceilings(
+            study=self.epsilon_study, lifetime=self.epsilon_lifetime, delta=self.delta
+        )
 
     def describe(self) -> dict[str, Json]:
         """Return every bound as JSON: what `sha256` is taken of.

@@ -1,28 +1,25 @@
-"""Rules an artifact must satisfy before it may leave a site, and how rules combine.
+"""Rules an artifact must satisfy before it may leave a site.
 
-A rule looks at an offer and returns the findings that speak against it; an empty tuple
-means "no objection". Rules never change the offer and never raise: a refusal is an answer,
-recorded in the ledger, not a crash. door.py asks them all and acts.
+A rule looks at an offer (offer.py) and returns the findings that speak against it. door.py
+asks them all and acts.
 
 A new rule is one function here (or in a file of its own when it brings an idea of its own),
 one line in `standard`, and one section in docs/gate.md.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelward.core.artifact import ArtifactKind, CardKind
+from modelward.core.artifact import ArtifactKind
 from modelward.core.study import Study
-from modelward.core.task import Cause, Task
-from modelward.core.tensors import NUMPY, Schema, TensorSpec
+from modelward.core.tensors import NUMPY, TensorSpec
 from modelward.core.verdict import Finding
 from modelward.gate import traces
 from modelward.gate.cells import cells
-from modelward.gate.leaks import Look, leaks
+from modelward.gate.leaks import leaks
+from modelward.gate.offer import Offer, Rule, all_of
 from modelward.gate.policy import Policy
 from modelward.gate.terms import objections
 
@@ -30,52 +27,6 @@ UPDATE_GRID = 2.0**24
 """Updates are multiples of 2^-24 below 2^7 (docs/formats/sums.md): sums of them are exact."""
 
 UPDATE_LIMIT = 2.0**7
-
-
-UNBOUNDED: Mapping[str, str | int | float] = {"mechanism": "none"}
-"""The privacy event of an offer without a bound."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Offer:
-    """What a site's trainer would like to release.
-
-    Attributes:
-        task: The question it answers, or the publication that it is.
-        kind: What it claims to be.
-        tensors: Its values. Nothing else of what the trainer wrote exists for the gate.
-        patients: Units that contributed.
-        schema: What the study asks for in answer to this task.
-        sent_bytes: Bytes already released for this study.
-        today_bytes: Bytes already released today (UTC), for all studies.
-        privacy: Its privacy event, as the card carries it.
-        look: The inspector's look at it; None where nobody has the data to look with.
-    """
-
-    task: Cause
-    kind: CardKind
-    tensors: Mapping[str, NDArray[Any]]
-    patients: int
-    schema: Schema
-    sent_bytes: int = 0
-    today_bytes: int = 0
-    privacy: Mapping[str, str | int | float] = field(default_factory=lambda: dict(UNBOUNDED))
-    look: Look | None = None
-
-    @property
-    def asked(self) -> Task:
-        """The question it answers; a publication answers none and is never masked."""
-        if isinstance(self.task, Task):
-            return self.task
-        raise AssertionError("only answers to a question are summed")
-
-
-Rule = Callable[[Offer], tuple[Finding, ...]]
-
-
-def all_of(*rules: Rule) -> Rule:
-    """Return a rule that reports every objection of every rule, in the order given."""
-    return lambda offer: tuple(finding for rule in rules for finding in rule(offer))
 
 
 def standard(study: Study, policy: Policy) -> Rule:

@@ -18,7 +18,7 @@ from modelward.artifact import codec
 from modelward.core.study import Study
 from modelward.core.task import TaskKind
 from modelward.core.tensors import FlatF32, Schema, Tensors
-from modelward.gate.rules import Offer
+from modelward.gate.offer import Offer
 from modelward.recipes.draws import draws
 from modelward.study.answers import answer_to
 from modelward.study.own import RESIDUAL

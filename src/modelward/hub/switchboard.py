@@ -22,11 +22,12 @@ from modelward.durable import make_folder
 from modelward.errors import LedgerBroken
 from modelward.ledger import checkpoint
 from modelward.ledger.alarm import Alarm, Alarms, read_alarms
-from modelward.ledger.circle import HUB, Circle, witnesses_of
+from modelward.ledger.circle import Circle
 from modelward.ledger.log import Clock
 from modelward.ledger.mail import Mail, Reply
 from modelward.ledger.note import Signer, VerifierKey
 from modelward.ledger.request import Request
+from modelward.ledger.ring import HUB, witnesses_of
 
 FOLDER, REPORTED = "witness", "reported"
 """Where it remembers, in the hub's folder, and where what others report, in that."""

@@ -4,9 +4,7 @@
     judge   checkpoints of others: cosigned, or an alarm        -> back to their sites
     take    replies about mine: cosignatures kept, or I stop
 
-The witnesses of a ledger are the hub and the next `OTHERS` sites by name, in a ring, so
-that nobody chooses them and a round costs each party the same few signatures however many
-sites there are. Keys are pinned when they are first met, on disk.
+Who witnesses whom is ring.py's. Keys are pinned when they are first met, on disk.
 
 A party that learns that its ledger is not what it once showed stops: `stopped` says why,
 and a named person decides (alarm.py). It appends nothing meanwhile, because that would be
@@ -17,7 +15,7 @@ a checkpoint that is cosigned late, and cannot forge any.
     FOLDER/seen, FOLDER/alarms     as witness.py says
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -30,13 +28,8 @@ from modelward.ledger.log import Clock, Ledger
 from modelward.ledger.mail import Mail, Reply
 from modelward.ledger.note import Signer, VerifierKey
 from modelward.ledger.request import Request, request
+from modelward.ledger.ring import witnesses_of
 from modelward.ledger.witness import Behind, Witness
-
-HUB = "modelward/hub"
-"""Name of the hub's key as a witness."""
-
-OTHERS = 4
-"""Sites that witness a ledger, besides the hub."""
 
 SKEW = timedelta(seconds=1)
 """How far the clock of a witness may be behind, for what it says to count as said now."""
@@ -45,24 +38,12 @@ PARTIES = "parties"
 """File of a circle: a verifier key a line."""
 
 
-def witnesses_of(origin: str, sites: Iterable[str]) -> tuple[str, ...]:
-    """Return who witnesses the ledger `origin`: the hub and the next sites in the ring.
-
-    Args:
-        origin: Name of the ledger.
-        sites: Names of all ledgers, this one among them or not.
-    """
-    ring = sorted({origin, *sites} - {HUB})
-    at = ring.index(origin) if origin in ring else 0
-    return (HUB, *[each for each in ring[at + 1 :] + ring[:at] if each != origin][:OTHERS])
-
-
 class Circle:
     """One party among those that witness each other; close it, or use a `with` block.
 
     Args:
         folder: Where it remembers what it saw.
-        signer: Its name and key; the hub's name is `HUB`.
+        signer: Its name and key; the hub's name is ring.py's `HUB`.
         clock: The time of cosignatures and alarms.
         ledger: Its own ledger; None for the hub, which has none.
 

@@ -14,7 +14,6 @@ Who reads a ledger without its private key uses verify.py. Source: docs/formats/
 """
 
 import os
-from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
@@ -29,6 +28,7 @@ from modelward.errors import LedgerBroken, StorageError
 from modelward.ledger import checkpoint, entry
 from modelward.ledger.appendfile import AppendFile
 from modelward.ledger.checkpoint import Checkpoint
+from modelward.ledger.index import Index
 from modelward.ledger.merkle import leaf_hash
 from modelward.ledger.note import Signer, VerifierKey
 from modelward.ledger.shape import Shapes
@@ -64,8 +64,7 @@ class Ledger:
         self._salt = sha256(signer.private.sign(b"modelward ledger salts")).digest()
         self._latest_note = b""
         self._shapes = Shapes()
-        self._starts = array("Q")
-        self._latest: dict[str, int] = {}
+        self._index = Index(self._entries)
         self._usable = False
         self.halted: Callable[[], str] = lambda: ""
 
@@ -152,7 +151,7 @@ class Ledger:
             raise
         start = before
         for each, line in zip(recorded, lines, strict=True):
-            self._index(each, start)
+            self._index.add(each, start)
             start += len(line) + 1
         self._usable = True
         return recorded
@@ -162,14 +161,14 @@ class Ledger:
 
         It is how a site that is asked again after a crash gives the answer it gave.
         """
-        seq = self._latest.get(task)
-        return None if seq is None else self._read(seq)
+        seq = self._index.latest(task)
+        return None if seq is None else self._index.read(seq)
 
     def __iter__(self) -> Iterator[Mapping[str, Json]]:
         """Yield the entries in order, those appended meanwhile included."""
         seq = 0
-        while seq < len(self._starts):
-            yield self._read(seq)
+        while seq < len(self._index):
+            yield self._index.read(seq)
             seq += 1
 
     @property
@@ -253,7 +252,7 @@ class Ledger:
                 break
             if self.size >= signed.size and not self._is_next(line):
                 break
-            self._index(entry.glance(line), end)
+            self._index.add(entry.glance(line), end)
             self.tree.append(leaf_hash(line[:-1]))
             end += len(line)
         self._check_root(signed)
@@ -274,17 +273,6 @@ class Ledger:
             return entry.decode(line)["seq"] == self.size
         except LedgerBroken:
             return False
-
-    def _index(self, recorded: Mapping[str, Json], start: int) -> None:
-        task = recorded.get("task")
-        if isinstance(task, str):
-            self._latest[task] = len(self._starts)
-        self._starts.append(start)
-
-    def _read(self, seq: int) -> Mapping[str, Json]:
-        last = seq + 1 == len(self._starts)
-        stop = self._entries.size if last else self._starts[seq + 1]
-        return entry.decode(self._entries.read(self._starts[seq], stop))
 
     def _sign(self) -> None:
         """Put a signed checkpoint over the tree on disk."""

@@ -125,7 +125,14 @@ class Approvals:
         ).signed(key)
         where = self._decisions / made.study
         durable.make_folder(where)
-        durable.write_whole(where / f"{made.number:04}.json", canonical_bytes(made.body()))
+        if not durable.write_once(
+            where / f"{made.number:04}.json", canonical_bytes(made.body())
+        ):
+            raise NotApproved(
+                f"somebody else has just decided about {agreement.study.id}",
+                why="decisions are numbered, and none replaces another",
+                remedy="look at it with: modelward site studies, and decide again if needed",
+            )
         return made
 
     def decided(self, study: str) -> list[Decision]:

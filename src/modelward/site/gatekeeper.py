@@ -5,52 +5,41 @@
 This is what a wire serves: it has a `name` and it answers tasks. It holds the keys, the
 policy and the ledger; it opens no data. Whatever is refused here is in the ledger with its
 reasons, and the hub is told that it was refused and no more.
-
-    SITE/intake/STUDY/seen.json    what was asked before, and the last model that was let in
-    SITE/intake/STUDY/             that model
 """
 
-import json
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from modelward import durable
 from modelward.artifact.decision import Decision
 from modelward.artifact.envelope import Envelope
 from modelward.artifact.store import Store
-from modelward.core.canonical import Json, canonical_bytes
-from modelward.core.study import Study
+from modelward.core.canonical import Json
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Finding, Refusal
 from modelward.errors import (
-    BadArtifact,
     GateRefused,
     ModelwardError,
     NotApproved,
     NotCompared,
-    StorageError,
 )
 from modelward.gate.policy import Policy
 from modelward.ledger import kinds
 from modelward.ledger.alarm import Alarm
 from modelward.recipes.brought import require
-from modelward.site import intake, transcripts
+from modelward.site import transcripts
 from modelward.site.approvals import Approvals, DecisionRecord
-from modelward.site.hospital import Hospital, Trainer, now
+from modelward.site.direct import Trainer
+from modelward.site.entrance import Entrance
+from modelward.site.hospital import Hospital, now
 from modelward.site.inspecting import Inspector, IsolatedInspector
-from modelward.site.intake import Seen
 from modelward.site.isolated import IsolatedTrainer
 from modelward.site.mailbag import Mailbag
 from modelward.site.policy_record import note_policy
 from modelward.site.snapshot import CohortFacts
 from modelward.site.transcripts import Told, Witnessed
 from modelward.study.agreement import Agreement
-from modelward.study.model import Model, model_schema
 from modelward.study.transcript import from_body, refuse
 
 
@@ -96,10 +85,12 @@ class Gatekeeper:
         )
         note_policy(self._hospital.ledger, policy)
         self._record = DecisionRecord(self._hospital.ledger)
+        self._entrance = Entrance(folder / "intake", self._hospital.ledger)
         self.mailbag = Mailbag(self._hospital.circle)
         self._refused: set[tuple[str, str]] = set()
         self.by_majority = False
         self.approvals = Approvals(folder, name, policy.approvers)
+        self._hospital.consent = self._consent
 
     def answer(self, task: Task, models: Store) -> Answer:
         """Return the site's answer to `task`.
@@ -126,13 +117,22 @@ class Gatekeeper:
             return self._refuse(task, (Finding("approval", error.what, error.remedy),))
         except GateRefused as error:
             return self._refuse(task, (Finding("recipe", error.what, error.remedy),))
-        findings = self._intake(task, study, models)
+        findings = self._entrance.enter(task, study, models)
         if findings:
             return self._refuse(task, findings)
         self._hospital.join(study, agreement.keys)
         if self.by_majority and study.privacy.dp is not None:
             self._require_compared()
         return self._hospital.answer(task, models)
+
+    def _consent(self, study: str) -> tuple[Finding, ...]:
+        """Return what speaks against a study by now: it may have been withdrawn meanwhile."""
+        try:
+            self.settle()
+            self.approvals.approved(study, self._record)
+        except NotApproved as error:
+            return (Finding("approval", error.what, error.remedy),)
+        return ()
 
     def _require_compared(self) -> None:
         """Raise NotCompared unless a majority of witnesses was heard; book what they missed."""
@@ -154,23 +154,6 @@ class Gatekeeper:
         if alarm.states[0].origin != own or not alarm.settled or known:
             return
         self._hospital.spending.miss(alarm.id, alarm.settled, alarm.spent)
-
-    def _intake(self, task: Task, study: Study, models: Store) -> tuple[Finding, ...]:
-        """Return what speaks against `task`; remember it if nothing does.
-
-        The exchanges of a masked sum are about one question, which is let in once, with the
-        first of them: the others bring no model.
-        """
-        asked, seen = task.question, self._seen(study)
-        known = intake.known(asked, seen)
-        findings = transcripts.task_objections(asked, self._told(study))
-        if not findings and not known:
-            findings = intake.exchange_objections(task) or self._objections(
-                asked, study, seen, models
-            )
-        if not findings and not known:
-            self._let_in(asked, study, seen, models)
-        return findings
 
     def receive(self, envelope: Envelope) -> Agreement:
         """Keep a proposal that the wire has found to be the hub's.
@@ -196,13 +179,15 @@ class Gatekeeper:
         agreement = self.approvals.approved(envelope.study, self._record)
         study = agreement.study
         said = from_body(envelope.study, envelope.round_no, envelope.body)
-        told = self._told(study)
+        told = self._entrance.told(study)
         if told is not None and said.round_no < told.round_no:
             return  # one that came again
         self._hospital.join(study, agreement.keys)
         own = self._hospital.released(transcripts.asked(study, said))
         roster = tuple(sorted(agreement.roster))
-        known = Witnessed(roster=roster, seen=self._seen(study), told=told, released=own)
+        known = Witnessed(
+            roster=roster, seen=self._entrance.seen(study), told=told, released=own
+        )
         wrong = transcripts.faults(self.name, study, said, known)
         before = None if told is None else told.fault
         now_told = Told(
@@ -211,7 +196,7 @@ class Gatekeeper:
             memory=said.memory_after,
             fault=before or "; ".join(wrong) or None,
         )
-        transcripts.remember(self._store(study).folder, now_told)
+        self._entrance.remember(study, now_told)
         if wrong:
             raise refuse(f"round {said.round_no}: {'; '.join(wrong)}")
 
@@ -262,62 +247,6 @@ class Gatekeeper:
             )
         )
 
-    def _objections(
-        self, task: Task, study: Study, seen: Seen, models: Store
-    ) -> tuple[Finding, ...]:
-        found = intake.task_objections(task, study, seen)
-        if found or task.model is None:
-            return found
-        try:
-            model = _model(study, models, task.model)
-        except BadArtifact as error:
-            return (Finding("intake-model", error.what, error.remedy),)
-        before = None if seen.model is None else _model(study, self._store(study), seen.model)
-        return intake.model_objections(task, model, seen, before)
-
-    def _let_in(self, task: Task, study: Study, seen: Seen, models: Store) -> None:
-        """Remember the task, on disk, before any data are touched for it."""
-        after, store = seen.after(task), self._store(study)
-        if after.model is not None and after.model != seen.model:
-            _keep(models.path(after.model), store.path(after.model))
-        asked = [[round_no, kind, id_] for (round_no, kind), id_ in after.asked.items()]
-        table = {**asdict(after), "asked": asked}
-        if task.model is not None and after.model != seen.model:
-            self._hospital.ledger.append(
-                kinds.fields(
-                    "receipt",
-                    study=study.sha256,
-                    round=task.round_no,
-                    sha256=task.model,
-                    bytes=models.path(task.model).stat().st_size,
-                    source="hub",
-                )
-            )
-        durable.write_whole(store.folder / "seen.json", canonical_bytes(table))
-        if seen.model is not None and seen.model != after.model:
-            store.path(seen.model).unlink(missing_ok=True)
-
-    def _seen(self, study: Study) -> Seen:
-        path = self._store(study).folder / "seen.json"
-        try:
-            table: dict[str, Any] = json.loads(path.read_bytes())
-        except FileNotFoundError:
-            return Seen()
-        except ValueError as error:
-            raise StorageError(
-                f"{path} is damaged",
-                why="without it a question could be asked a second time in another way",
-                remedy="restore it from a backup, or withdraw from the study",
-            ) from error
-        asked = {(round_no, kind): id_ for round_no, kind, id_ in table.pop("asked")}
-        return Seen(asked=asked, **table)
-
-    def _told(self, study: Study) -> Told | None:
-        return transcripts.recall(self._store(study).folder)
-
-    def _store(self, study: Study) -> Store:
-        return Store(self.folder / "intake" / study.sha256)
-
     def _refuse(self, task: Task, findings: tuple[Finding, ...]) -> Refusal:
         """Record a refusal, once; it is no decision about the task: another day may differ."""
         reason = (task.id, findings[0].says)
@@ -333,20 +262,3 @@ class Gatekeeper:
                 )
             )
         return Refusal(self.name, task.id)
-
-
-def _model(study: Study, store: Store, digest: str) -> Model:
-    return Model.from_tensors(study, store.tensors(digest, model_schema(study)))
-
-
-def _keep(source: Path, target: Path) -> None:
-    """Have the bytes of `source` at `target` too, without a copy where that is possible."""
-    try:
-        target.unlink(missing_ok=True)
-        try:
-            os.link(source, target)
-        except OSError:
-            shutil.copyfile(source, target)
-        durable.sync_folder(target.parent)
-    except OSError as error:
-        raise durable.cannot_write(target, error) from error

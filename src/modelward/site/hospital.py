@@ -21,12 +21,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from modelward.artifact.store import Store
 from modelward.core.study import Study
 from modelward.core.task import MASK_PHASES, Task
-from modelward.core.tensors import Tensors
 from modelward.core.verdict import Answer, Finding, Refusal, Release
 from modelward.errors import (
     BadArtifact,
@@ -37,31 +35,26 @@ from modelward.errors import (
     HeldForReview,
     MaskingFailed,
 )
-from modelward.gate.cells import coarser
 from modelward.gate.door import Cover, Door
 from modelward.gate.hold import Holding
+from modelward.gate.offer import UNBOUNDED, Offer, Rule
 from modelward.gate.policy import Policy
-from modelward.gate.rules import UNBOUNDED, Offer, Rule, exchanged, standard
+from modelward.gate.rules import exchanged
 from modelward.gate.uplink import coded
 from modelward.ledger.circle import Circle
 from modelward.ledger.log import Ledger
 from modelward.ledger.note import Signer
-from modelward.privacy.budget import Ceilings
-from modelward.readers.cohort import Cohort
-from modelward.readers.open import open_cohort
-from modelward.site.answer import Computed, compute, nobody
-from modelward.site.extractor import patient_key
+from modelward.site.answer import Computed, nobody
+from modelward.site.direct import DirectTrainer, Trainer
 from modelward.site.inspecting import Inspector
+from modelward.site.judging import Judging
 from modelward.site.kept import Kept
 from modelward.site.keys import signing_key
 from modelward.site.looking import Looking
 from modelward.site.masking import Masking
-from modelward.site.overlaps import Overlaps
 from modelward.site.reviews import Reviews
 from modelward.site.sent import Sent
-from modelward.site.snapshot import CohortFacts, cohort_digest, facts_of
 from modelward.site.spending import Booked, Spending, require_unit
-from modelward.site.task_model import model_of
 from modelward.study.answers import answer_to
 from modelward.study.own import residual_schema
 
@@ -75,88 +68,6 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class Trainer(Protocol):
-    """Who computes. Implementations: `DirectTrainer` here, `IsolatedTrainer` in isolated.py."""
-
-    def compute(
-        self,
-        task: Task,
-        study: Study,
-        models: Store,
-        booked: Booked | None = None,
-        kept: Tensors | None = None,
-    ) -> Computed:
-        """Return the result of `task`, whose model lies in `models`.
-
-        `booked` is what the budget allows, for studies under differential privacy; `kept` is
-        what the site kept for itself from its last round (kept.py).
-        """
-        ...
-
-    def facts(self, study: Study) -> CohortFacts:
-        """Return what may be known of the cohort of `study` outside of the trainer."""
-        ...
-
-    def stop(self) -> None:
-        """End what is being computed, from any thread, if that can be done."""
-        ...
-
-    def close(self) -> None:
-        """Let go of what is held."""
-        ...
-
-
-class DirectTrainer:
-    """Trains in this process, which opens the data: for simulations.
-
-    Args:
-        folder: The site's folder, with `dataset.toml` in it.
-        site: The site's name.
-    """
-
-    def __init__(self, folder: Path, site: str) -> None:
-        self._folder, self._site = folder, site
-        self._cohorts: dict[str, Cohort] = {}
-        self._facts: dict[str, CohortFacts] = {}
-
-    def compute(
-        self,
-        task: Task,
-        study: Study,
-        models: Store,
-        booked: Booked | None = None,
-        kept: Tensors | None = None,
-    ) -> Computed:
-        """Return the result of `task`."""
-        model = model_of(task, study, models, kept)
-        return compute(task, study, model, self.cohort(study), self._site, booked)
-
-    def facts(self, study: Study) -> CohortFacts:
-        """Return what may be known of the cohort, made when it is first needed."""
-        if study.sha256 not in self._facts:
-            key = patient_key(self._folder / "patients.key")
-            cohort = self.cohort(study)
-            self._facts[study.sha256] = facts_of(cohort, study, cohort_digest(cohort), key)
-        return self._facts[study.sha256]
-
-    def stop(self) -> None:
-        """Do nothing: a thread cannot be ended."""
-
-    def close(self) -> None:
-        """Forget the cohorts."""
-        self._cohorts.clear()
-
-    def cohort(self, study: Study) -> Cohort:
-        """Return the site's units for `study`, read when they are first needed.
-
-        Studies that differ only in how they train share one cohort.
-        """
-        asks = study.model_dump_json(include={"study", "cohort", "features", "target", "plan"})
-        if asks not in self._cohorts:
-            self._cohorts[asks] = open_cohort(self._folder / "dataset.toml", study)
-        return self._cohorts[asks]
-
-
 class Hospital:
     """A site that takes part in studies.
 
@@ -168,6 +79,10 @@ class Hospital:
         trainer: Who computes; in this process if absent.
         inspector: Who looks at offers with the data at hand; nobody if absent, as in a
             simulation, where whoever runs it holds all data anyway.
+
+    Attributes:
+        consent: Says what speaks against a study now; asked once more when an answer is
+            about to leave, which may be hours after its task came. gatekeeper.py sets it.
     """
 
     def __init__(
@@ -193,23 +108,16 @@ class Hospital:
         self._reviews = Reviews(folder, name, people)
         self._masking = Masking(folder / "masks", self.door)
         self._studies: dict[str, Study] = {}
+        self.consent: Callable[[str], tuple[Finding, ...]] = lambda _: ()
         self.kept = Kept(folder / "kept", self.ledger)
         self._left_out = Kept(folder / "left-out", self.ledger, residual_schema)
         self.trainer = trainer or DirectTrainer(folder, name)
-        self._looking = None
-        if inspector is not None:
-            self._looking = Looking(inspector, folder, key, self.policy.leakage)
-        self._overlaps = Overlaps(folder, self.policy.min_cell)
         self._sent = Sent(self.ledger, clock)
-        self.spending = Spending(
-            folder,
-            self.ledger,
-            Ceilings(
-                study=self.policy.epsilon_study,
-                lifetime=self.policy.epsilon_lifetime,
-                delta=self.policy.delta,
-            ),
-        )
+        looking = None
+        if inspector is not None:
+            looking = Looking(inspector, folder, key, self.policy.leakage)
+        self._judging = Judging(folder, self.policy, self._sent, looking)
+        self.spending = Spending(folder, self.ledger, self.policy.ceilings)
 
     def join(self, study: Study, roster: Mapping[str, str] | None = None) -> None:
         """Take part in `study`: tasks of any other study are refused.
@@ -332,23 +240,12 @@ class Hospital:
             return Refusal(self.name, task.id)
         return self._through_the_door(
             task,
-            lambda: replace(self._offer(task, study, computed(), models), privacy=privacy),
-            self._rules(study),
+            lambda: replace(
+                self._judging.offer(task, study, computed(), models), privacy=privacy
+            ),
+            self._judging.rules(study, lambda: self.trainer.facts(study)),
             cover=self._cover(task, study),
         )
-
-    def _rules(self, study: Study) -> Rule:
-        """Return what an answer must satisfy; where data are inspected, overlaps as well."""
-        judged = standard(study, self.policy)
-        if self._looking is None:
-            return judged
-
-        def rule(offer: Offer) -> tuple[Finding, ...]:
-            return judged(offer) or self._overlaps.objections(
-                offer, study, lambda: self.trainer.facts(study)
-            )
-
-        return rule
 
     def _cover(self, task: Task, study: Study) -> Cover | None:
         """Return what makes an answer leave in another form than it is judged in."""
@@ -364,9 +261,7 @@ class Hospital:
         """Answer one of the exchanges that follow when an answer was judged and stays here."""
 
         def offer() -> Offer:
-            said = self._masking.following(task, study, models)
-            sent, today = self._sent.for_study(task.study), self._sent.today()
-            return replace(said, sent_bytes=sent, today_bytes=today)
+            return self._judging.counted(self._masking.following(task, study, models))
 
         return self._through_the_door(task, offer, exchanged(study, self.policy))
 
@@ -379,8 +274,12 @@ class Hospital:
         cover: Cover | None = None,
     ) -> Answer:
         before = self.ledger.size
+
+        def rule(offered: Offer) -> tuple[Finding, ...]:
+            return rules(offered) or self.consent(task.study)
+
         try:
-            answer = self.door.decide(task, offer, rules, cover)
+            answer = self.door.decide(task, offer, rule, cover)
         except (MaskingFailed, BadUpdate, BadArtifact) as error:
             if task.phase is None:
                 raise
@@ -396,29 +295,9 @@ class Hospital:
         if isinstance(answer, Release):
             self._sent.note(task.study, answer.artifact.card.nbytes)
 
-    def _offer(
-        self, task: Task, study: Study, computed: Computed, models: Store | None
-    ) -> Offer:
-        kind, schema = answer_to(study, task.kind)
-        tensors = coarser(study, computed.tensors, self.policy.min_cell)
-        look = None
-        if self._looking is not None and models is not None:
-            look = self._looking.at(task, study, tensors, models)
-        return Offer(
-            task=task,
-            kind=kind,
-            tensors=tensors,
-            patients=computed.patients,
-            schema=schema,
-            sent_bytes=self._sent.for_study(task.study),
-            today_bytes=self._sent.today(),
-            look=look,
-        )
-
     def close(self) -> None:
         """End the trainer and release the locks of ledger and witness."""
         self.trainer.close()
-        if self._looking is not None:
-            self._looking.close()
+        self._judging.close()
         self.circle.close()
         self.ledger.close()

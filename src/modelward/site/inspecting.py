@@ -54,7 +54,7 @@ class Inspector(Protocol):
 
 
 class CohortSource(Protocol):
-    """Where a `DirectInspector` gets cohorts; site/hospital.py's DirectTrainer is one."""
+    """Where a `DirectInspector` gets cohorts; site/direct.py's DirectTrainer is one."""
 
     def cohort(self, study: Study) -> Cohort:
         """Return the site's units for `study`."""

@@ -12,8 +12,9 @@ from typing import Any
 
 from modelward.core.canonical import Json
 from modelward.ledger import mail
-from modelward.ledger.circle import HUB, Circle
+from modelward.ledger.circle import Circle
 from modelward.ledger.mail import Mail, Reply
+from modelward.ledger.ring import HUB
 
 
 class Mailbag:

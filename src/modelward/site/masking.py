@@ -28,7 +28,7 @@ from modelward.core.task import MASK_PHASES, MaskPhase, Task
 from modelward.core.tensors import Schema
 from modelward.errors import MaskingFailed
 from modelward.gate.door import Door
-from modelward.gate.rules import Offer
+from modelward.gate.offer import Offer
 from modelward.privacy.masks import exchange, site
 from modelward.privacy.masks.grid import Words
 from modelward.privacy.masks.journal import FileJournal

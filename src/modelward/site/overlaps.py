@@ -21,7 +21,7 @@ from modelward.core.study import Study
 from modelward.core.verdict import Finding
 from modelward.errors import StorageError
 from modelward.gate.cells import differs
-from modelward.gate.rules import Offer
+from modelward.gate.offer import Offer
 from modelward.privacy.disclosure.differencing import Told, few_apart
 from modelward.site.snapshot import CohortFacts
 

@@ -24,8 +24,9 @@ from modelward.core.verdict import Answer
 from modelward.errors import BadArtifact, HeldForReview, MessageRefused, NotApproved
 from modelward.gate.door import Door
 from modelward.gate.hold import Held, Holding
+from modelward.gate.offer import Offer
 from modelward.gate.policy import Policy
-from modelward.gate.rules import Offer, standard
+from modelward.gate.rules import standard
 from modelward.site.sent import Sent
 from modelward.study.answers import answer_to
 
@@ -100,7 +101,12 @@ class Reviews:
             reason=reason,
         ).signed(key)
         durable.make_folder(self._folder)
-        durable.write_whole(self._path(made.task), canonical_bytes(made.body()))
+        if not durable.write_once(self._path(made.task), canonical_bytes(made.body())):
+            raise NotApproved(
+                f"somebody else has just decided about task {made.task[:12]}…",
+                why="a decision about what is held is made once",
+                remedy="list what still waits with: modelward site holds SITE",
+            )
         return made
 
     def made(self, held: Held) -> Review | None:

@@ -17,7 +17,8 @@ from modelward.learn.sgd import LocalTerms
 from modelward.recipes.catalogue import recipe
 from modelward.recipes.mlp import Mlp
 from modelward.site.answer import Computed, examples
-from modelward.site.hospital import DirectTrainer, Hospital
+from modelward.site.direct import DirectTrainer
+from modelward.site.hospital import Hospital
 from modelward.site.task_model import model_of
 from modelward.study.model import parameter_schema
 from modelward.study.own import kept_schema

@@ -14,7 +14,7 @@ from modelward.core.verdict import Finding, Refusal, Release
 from modelward.errors import StorageError
 from modelward.gate.door import Door
 from modelward.gate.hold import Holding
-from modelward.gate.rules import Offer, all_of
+from modelward.gate.offer import Offer, all_of
 from modelward.ledger.log import Ledger
 from modelward.ledger.verify import verify
 from tests.disks import largest_file

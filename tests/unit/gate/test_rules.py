@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from modelward.core.task import Task, TaskKind
 from modelward.core.tensors import Schema, TensorSpec
 from modelward.gate import rules
-from modelward.gate.rules import Offer
+from modelward.gate.offer import Offer, all_of
 from tests.studies import AVERAGED, table_study
 
 SCHEMA = Schema.of(TensorSpec("w", "F32", (3,)))
@@ -123,14 +123,14 @@ def test_values_beyond_the_range_of_the_sums_are_objected_to():
 
 
 def test_all_of_reports_every_objection_in_order():
-    rule = rules.all_of(rules.min_patients(200, 1), rules.byte_budget(1, 1, 100), rules.finite)
+    rule = all_of(rules.min_patients(200, 1), rules.byte_budget(1, 1, 100), rules.finite)
 
     assert names(rule(offer([np.nan, 0, 0]))) == ["min-patients", "bytes", "bytes", "finite"]
 
 
 def test_every_finding_says_what_to_do():
     wrong = offer([np.inf, 200.0, 1e-9], patients=1)
-    found = rules.all_of(
+    found = all_of(
         rules.allowed_kind(frozenset()), rules.min_patients(10, 10),
         rules.byte_budget(1, 1, 100), rules.finite, rules.update_bounds(1.0),
     )(wrong)  # fmt: skip

@@ -5,8 +5,9 @@ import pytest
 
 from modelward.core.study import RecipeChoice, Study
 from modelward.core.task import Task
+from modelward.gate.offer import Offer
 from modelward.gate.policy import Policy
-from modelward.gate.rules import Offer, standard
+from modelward.gate.rules import standard
 from modelward.gate.terms import clauses, objections, tasks_of
 from modelward.study.answers import answer_to
 from modelward.study.read import parse

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from modelward.errors import LedgerBroken, StorageError
 from modelward.ledger import mail
-from modelward.ledger.circle import HUB, OTHERS, witnesses_of
 from modelward.ledger.mail import Mail, Reply
 from modelward.ledger.note import VerifierKey
 from modelward.ledger.request import request
+from modelward.ledger.ring import HUB, OTHERS, witnesses_of
 from modelward.ledger.verify import Verified, verify
 from tests.circles import Federation, Member, signer
 from tests.disks import largest_file

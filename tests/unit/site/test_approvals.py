@@ -1,10 +1,13 @@
 """A person decides about a proposal, with a key of their own, in writing that lasts."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from modelward import durable
+from modelward.artifact.card import fingerprint
 from modelward.artifact.decision import Decision, Word
 from modelward.errors import MessageRefused, NotApproved
 from modelward.site.approvals import Approvals, DecisionRecord
@@ -123,3 +126,25 @@ def test_terms_that_name_what_is_not_installed_are_refused(approvals, agreed):
     terms = {**body["terms"], "recipe": {"name": "os", "version": 1, "options": {}}}
     with pytest.raises(MessageRefused, match="recipe"):
         approvals.receive(replace(proposal(agreed), body={**body, "terms": terms}))
+
+
+def test_of_two_who_decide_at_the_same_moment_the_second_is_told(tmp_path, agreed, monkeypatch):
+    people = {**PEOPLE, "Ben Lovelace": fingerprint(BEN.public_key())}
+    made = Approvals(tmp_path / "cleveland", "cleveland", people)
+    made.receive(proposal(agreed))
+    decide(made, "approved", "readmission")
+    make = durable.make_folder
+    first: list[Path] = []
+
+    def meanwhile(path: Path) -> None:
+        if not first:
+            first.append(path)
+            decide(made, "withdrawn", "readmission")
+        make(path)
+
+    monkeypatch.setattr(durable, "make_folder", meanwhile)
+    with pytest.raises(NotApproved, match="somebody else has just decided"):
+        decide(made, "approved", "readmission", "Ben Lovelace", BEN)
+
+    words = [each.word for each in made.decided(agreed.study.sha256)]
+    assert words == ["approved", "withdrawn"], "no withdrawal is lost"

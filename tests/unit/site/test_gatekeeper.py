@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typing_extensions import override
 
 from modelward.artifact.decision import Decision, Word
 from modelward.artifact.envelope import Envelope
@@ -21,8 +22,9 @@ from modelward.core.verdict import Answer, Refusal, Release
 from modelward.errors import DataError, MessageRefused, TrainingFailed
 from modelward.gate.policy import Isolation
 from modelward.ledger.verify import verify
+from modelward.site.direct import DirectTrainer
 from modelward.site.gatekeeper import Gatekeeper
-from modelward.site.hospital import DirectTrainer, Hospital
+from modelward.site.hospital import Hospital
 from modelward.site.inspecting import IsolatedInspector
 from modelward.site.isolated import IsolatedTrainer
 from modelward.study.model import Model, initial
@@ -152,6 +154,28 @@ def test_a_withdrawal_ends_it_at_once_also_for_what_was_answered(ward):
     assert isinstance(ward.ask(ward.task(2)), Refusal)
     ward.decide("approved")
     assert isinstance(ward.ask(task), Release)
+
+
+class WithdrawnMeanwhile(DirectTrainer):
+    """Trains for so long that somebody withdraws the approval."""
+
+    ward: Ward
+
+    @override
+    def compute(self, *args: Any, **named: Any) -> Any:
+        self.ward.decide("withdrawn")
+        return super().compute(*args, **named)
+
+
+def test_a_withdrawal_while_it_trains_keeps_the_answer_in(ward):
+    trainer = WithdrawnMeanwhile(ward.folder, "cleveland")
+    trainer.ward = approved(ward)
+    ward.keeper._hospital.trainer = trainer
+
+    assert isinstance(ward.ask(ward.task()), Refusal)
+    kinds = [entry["kind"] for entry in ward.keeper._hospital.ledger]
+    assert kinds[-2:] == ["withdrawal", "refusal"], "nothing leaves after a withdrawal"
+    assert ward.last()["findings"][0]["rule"] == "approval"
 
 
 def test_any_change_of_the_study_needs_a_new_approval(ward):
@@ -353,7 +377,7 @@ def test_a_killed_trainer_is_started_again_and_gives_the_same_bits(tmp_path):
 
 def test_a_killed_inspector_is_started_again_and_looks(tmp_path):
     ward = approved(Ward(tmp_path))
-    looking = ward.keeper._hospital._looking
+    looking = ward.keeper._hospital._judging._looking
     assert looking is not None
     inspector = looking._inspector
     assert isinstance(inspector, IsolatedInspector)

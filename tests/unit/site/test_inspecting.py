@@ -15,7 +15,8 @@ from modelward.core.task import Task, TaskKind
 from modelward.gate.policy import Leakage, Policy
 from modelward.readers.cohort import Cohort
 from modelward.site.answer import Computed
-from modelward.site.hospital import DirectTrainer, Hospital
+from modelward.site.direct import DirectTrainer
+from modelward.site.hospital import Hospital
 from modelward.site.inspecting import DirectInspector, IsolatedInspector
 from modelward.study.model import initial
 from tests.sites import clock, make_site, newton

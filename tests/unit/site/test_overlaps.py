@@ -11,7 +11,8 @@ from modelward.core.task import Task
 from modelward.core.verdict import Refusal, Release
 from modelward.errors import StorageError
 from modelward.gate.policy import Leakage, Policy
-from modelward.site.hospital import DirectTrainer, Hospital
+from modelward.site.direct import DirectTrainer
+from modelward.site.hospital import Hospital
 from modelward.site.inspecting import DirectInspector
 from modelward.study.read import parse
 from tests.sites import NEWTON, clock, make_site

@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typing_extensions import override
 
+from modelward import durable
 from modelward.artifact.review import Review, Ruling
 from modelward.artifact.store import Store
 from modelward.core.artifact import ArtifactKind
@@ -24,8 +25,8 @@ from modelward.gate.policy import Policy
 from modelward.ledger import kinds
 from modelward.ledger.verify import verify
 from modelward.site.answer import Computed
+from modelward.site.direct import DirectTrainer
 from modelward.site.gatekeeper import Gatekeeper
-from modelward.site.hospital import DirectTrainer
 from modelward.site.reviews import Reviews
 from modelward.study.model import initial
 from modelward.study.read import parse
@@ -395,3 +396,21 @@ def test_a_review_in_another_spelling_is_none(ward):
 
 def _size(ledger: Path) -> int:
     return (ledger / "entries.jsonl").stat().st_size
+
+
+def test_of_two_who_decide_at_the_same_moment_the_first_word_stands(ward, monkeypatch):
+    ward.hold()
+    make = durable.make_folder
+    first: list[Path] = []
+
+    def meanwhile(path: Path) -> None:
+        if not first:
+            first.append(path)
+            ward.decide("refused")
+        make(path)
+
+    monkeypatch.setattr(durable, "make_folder", meanwhile)
+    with pytest.raises(NotApproved, match="somebody else has just decided"):
+        ward.decide("released")
+
+    assert isinstance(ward.ask(), Refusal)

@@ -37,7 +37,7 @@ from modelward.joining import certificates
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.site_folder import SiteFolder
 from modelward.recipes.catalogue import load
-from modelward.site.hospital import DirectTrainer
+from modelward.site.direct import DirectTrainer
 
 _PROGRESS = TypeAdapter(Progress)
 

@@ -22,8 +22,8 @@ from modelward.errors import MessageRefused, ModelwardError
 from modelward.gate.policy_file import read_policy
 from modelward.joining.site_folder import SiteFolder
 from modelward.ledger.mail import NO_STUDY
+from modelward.site.direct import Trainer
 from modelward.site.gatekeeper import Gatekeeper
-from modelward.site.hospital import Trainer
 
 COMPARE_S = 10.0
 """A site whose hub is no witness, or a very slow one, goes on after this."""

@@ -1,0 +1,96 @@
+"""What a site hands to its gate, and by which rules it is judged there.
+
+    offer    what was computed, its counts made coarser, with what has left before and a
+             look of the inspector that is taken when a rule first asks
+    rules    the standard ones; where an inspector looks, overlaps of cohorts as well
+
+The rules are gate/'s; who computed is direct.py's or isolated.py's business.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from modelward.artifact.store import Store
+from modelward.core.study import Study
+from modelward.core.task import Task
+from modelward.core.verdict import Finding
+from modelward.gate.cells import coarser
+from modelward.gate.offer import Offer, Rule
+from modelward.gate.policy import Policy
+from modelward.gate.rules import standard
+from modelward.site.answer import Computed
+from modelward.site.looking import Looking
+from modelward.site.overlaps import Overlaps
+from modelward.site.sent import Sent
+from modelward.site.snapshot import CohortFacts
+from modelward.study.answers import answer_to
+
+
+class Judging:
+    """How one site judges what it computed.
+
+    Args:
+        folder: The site's folder.
+        policy: What it allows to leave.
+        sent: What has left before.
+        looking: Its inspector; None where nobody looks, as in a simulation.
+    """
+
+    def __init__(
+        self, folder: Path, policy: Policy, sent: Sent, looking: Looking | None
+    ) -> None:
+        self._policy, self._sent, self._looking = policy, sent, looking
+        self._overlaps = Overlaps(folder, policy.min_cell)
+
+    def offer(
+        self, task: Task, study: Study, computed: Computed, models: Store | None
+    ) -> Offer:
+        """Return what was computed for `task` as an offer.
+
+        Args:
+            task: The question.
+            study: The study that it belongs to.
+            computed: What the trainer brought.
+            models: Where the model of the task lies; None for one that nobody looks at.
+        """
+        kind, schema = answer_to(study, task.kind)
+        tensors = coarser(study, computed.tensors, self._policy.min_cell)
+        look = None
+        if self._looking is not None and models is not None:
+            look = self._looking.at(task, study, tensors, models)
+        made = Offer(
+            task=task,
+            kind=kind,
+            tensors=tensors,
+            patients=computed.patients,
+            schema=schema,
+            look=look,
+        )
+        return self.counted(made)
+
+    def counted(self, offer: Offer) -> Offer:
+        """Return `offer` with the bytes that have left before it."""
+        sent, today = self._sent.for_study(offer.task.study), self._sent.today()
+        return replace(offer, sent_bytes=sent, today_bytes=today)
+
+    def rules(self, study: Study, facts: Callable[[], CohortFacts]) -> Rule:
+        """Return what an answer must satisfy; where data are inspected, overlaps as well.
+
+        Args:
+            study: The study that it belongs to.
+            facts: Returns what is known of the cohort.
+        """
+        judged = standard(study, self._policy)
+        if self._looking is None:
+            return judged
+
+        def rule(offer: Offer) -> tuple[Finding, ...]:
+            return judged(offer) or self._overlaps.objections(offer, study, facts)
+
+        return rule
+
+    def close(self) -> None:
+        """End the inspector."""
+        if self._looking is not None:
+            self._looking.close()
