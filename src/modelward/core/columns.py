@@ -8,8 +8,17 @@ a category. That is what makes sums over sites meaningful.
 from dataclasses import dataclass
 from typing import Literal
 
-from modelward.core.features import CategoryFeature, ImageFeature, NumberFeature
+from modelward.core.features import (
+    CategoryFeature,
+    CategoryTarget,
+    ImageFeature,
+    MaskTarget,
+    NumberFeature,
+)
 from modelward.core.study import Study
+
+Predicted = Literal["yes-no", "levels", "mask", "intervals"]
+"""What a recipe says of one example."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,7 @@ class Inputs:
     kind: Literal["table", "image"]
     shape: tuple[int, ...]
     intensity: tuple[float, float] = (0.0, 255.0)
-    outcome: Literal["yes-no", "levels", "mask", "intervals"] = "yes-no"
+    outcome: Predicted = "yes-no"
     levels: int = 1
 
 
@@ -88,8 +97,17 @@ def summed_columns(study: Study) -> tuple[Column, ...]:
 
 def inputs(study: Study) -> Inputs:
     """Return what one example of the study looks like to its recipe."""
-    image = study.image
+    image, told = study.image, _told(study)
     if image is not None:
         _, feature = image
-        return Inputs("image", feature.shape, feature.intensity)
-    return Inputs("table", (len(columns(study)),))
+        return Inputs("image", feature.shape, feature.intensity, *told)
+    return Inputs("table", (len(columns(study)),), (0.0, 255.0), *told)
+
+
+def _told(study: Study) -> tuple[Predicted, int]:
+    """Return what is predicted of one example, and by how many values."""
+    if isinstance(study.outcome, MaskTarget):
+        return "mask", 1
+    if isinstance(study.outcome, CategoryTarget) and len(study.outcome.levels) > 2:  # noqa: PLR2004 - two are yes and no
+        return "levels", len(study.outcome.levels)
+    return "yes-no", 1

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from modelward.core.canonical import parse_strict
 from modelward.errors import BadArtifact, DataError
+from modelward.evaluate.beyond import Beyond
 from modelward.evaluate.choice import Choice
 from modelward.evaluate.compare import Comparison, compare
 from modelward.evaluate.intervals import DRAWS
@@ -44,6 +45,8 @@ class Findings:
         verdicts: One per site, in the order of the record.
         choices: What each site should use, where several models were held to its validation
             units; empty where none were, and then no part of the file.
+        beyond: Grades or masks of every model; empty where the outcome is yes or no, and then
+            no part of the file.
         against: For every other model, federated minus that model in AUC on the test units
             of all sites together.
     """
@@ -54,6 +57,7 @@ class Findings:
     verdicts: tuple[Verdict, ...]
     against: dict[str, Comparison]
     choices: tuple[Choice, ...] = ()
+    beyond: tuple[Beyond, ...] = ()
 
     def model(self, name: str) -> ModelFindings | None:
         """Return the findings on one model, or None if it was not judged."""
@@ -107,6 +111,8 @@ def _plain(findings: Findings) -> dict[str, Any]:
     plain: dict[str, Any] = _LAYOUT.dump_python(findings, mode="json")
     if not findings.choices:
         del plain["choices"]
+    if not findings.beyond:
+        del plain["beyond"]
     return plain
 
 

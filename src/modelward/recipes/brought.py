@@ -33,11 +33,21 @@ _NOT_SOURCE = ("__pycache__",)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One version of a recipe: its class, the type of its options, whether torch trains it."""
+    """One version of a recipe.
+
+    Attributes:
+        make: Its class.
+        options: The type of its options.
+        torch: Whether torch trains it.
+        predicts: Types of targets that it can be trained for.
+        images: Whether it reads images, and not tables.
+    """
 
     make: Callable[[Any], Recipe]
     options: type[BaseModel]
     torch: bool = False
+    predicts: frozenset[str] = frozenset({"boolean"})
+    images: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,7 +178,8 @@ class Captured:
             return None
         found = np.zeros((len(batches), 2, self.step.batch), np.int64)
         for number, batch in enumerate(batches):
-            found[number, :, : len(batch.rows)] = batch.moves
+            if batch.moves is not None:
+                found[number, :, : len(batch.rows)] = batch.moves
         return torch.from_numpy(found).to(self.step.device)
 
     def _ready(self, site: OnDevice) -> None:
@@ -190,7 +191,7 @@ class Captured:
         if not self.step.capture:
             return
         kept = self._flat.detach().clone()
-        aside = torch.cuda.Stream()
+        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
             for _ in range(WARM_UP):
@@ -219,7 +220,7 @@ class Captured:
 
     def _named(self, wide: torch.dtype) -> dict[str, Tensor]:
         """Return the parameters by name, views of one cast of the flat vector."""
-        parts = self._flat.to(wide).split(self._padded)
+        parts = torch.split(self._flat.to(wide), self._padded)
         return {
             spec.name: (part if part.numel() == spec.size else part[: spec.size]).view(
                 spec.shape

@@ -17,6 +17,9 @@ is a buffer about patients: a published DenseNet-121 cannot be loaded into this 
 channels, as the colours of an image are.
 """
 
+# mypy: disable-error-code="explicit-override"
+# typing.override is in Python 3.12.
+
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal, Self
 

@@ -64,6 +64,13 @@ def sigmoid(z: NDArray[Any]) -> NDArray[Any]:
     return probability
 
 
+def softmax(z: NDArray[Any]) -> NDArray[Any]:
+    """Return the share of each of the last axis's exponentials; no overflow."""
+    raised: NDArray[Any] = np.exp(z - z.max(-1, keepdims=True))
+    share: NDArray[Any] = raised / raised.sum(-1, keepdims=True)
+    return share
+
+
 def slope(
     z: NDArray[np.float32],
     y: NDArray[np.float32],

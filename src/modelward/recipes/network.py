@@ -59,19 +59,22 @@ class Network(ABC):
         descent: Descent,
     ) -> LocalModel:
         """Return a model that trains `flat` in place; see recipe.Recipe."""
-        return self._torch().local_model(self, flat, (x, y), inputs, descent)
+        made: LocalModel = self._torch().local_model(self, flat, (x, y), inputs, descent)
+        return made
 
     def row_gradients(
         self, flat: FlatF32, x: NDArray[Any], y: Labels, inputs: Inputs, offset: Offset
     ) -> RowGradients:
         """Return gradients of single examples at `flat`; see recipe.Recipe."""
-        return self._torch().row_gradients(self, flat, (x, y), inputs, offset)
+        made: RowGradients = self._torch().row_gradients(self, flat, (x, y), inputs, offset)
+        return made
 
     def probabilities(
         self, flat: FlatF32, x: NDArray[Any], inputs: Inputs
     ) -> NDArray[np.float64]:
         """Return probabilities, [n, ...] as objective.py says; see recipe.Recipe."""
-        return self._torch().probabilities(self, flat, x, inputs)
+        found: NDArray[np.float64] = self._torch().probabilities(self, flat, x, inputs)
+        return found
 
     def computed(self) -> Any:  # noqa: ANN401 - a module
         """Return the module that computes this network; imports torch."""

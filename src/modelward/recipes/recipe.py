@@ -37,6 +37,13 @@ Offset = float | tuple[float, ...]
 """What is added to the logit, or to the logit of each level."""
 
 
+def single(offset: Offset) -> float:
+    """Return the offset of the one logit of a yes/no outcome."""
+    if isinstance(offset, tuple):
+        raise TypeError("an offset per level, for an outcome that is yes or no")
+    return offset
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Descent:
     """How a local model goes downhill.
@@ -54,6 +61,12 @@ class Descent:
     momentum: float = 0.0
     offset: Offset = 0.0
     weights: tuple[float, ...] = (1.0, 1.0)
+
+    @property
+    def pair(self) -> tuple[float, float]:
+        """The weights where the outcome is yes or no."""
+        without, having = self.weights
+        return without, having
 
 
 class LocalModel(Protocol):

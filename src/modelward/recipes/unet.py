@@ -14,6 +14,9 @@ convolved in the plane, a volume in space.
 Training is for cross-entropy and Dice together (objective.py).
 """
 
+# mypy: disable-error-code="explicit-override"
+# typing.override is in Python 3.12.
+
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Self
 
@@ -56,7 +59,7 @@ class Unet(Network):
         self.options = options
 
     def specs(self, inputs: Inputs) -> list[TensorSpec]:
-        """Return `down1.conv1.weight` [out, 3, 3, in], ... `end.bias` [1].
+        """Return `down1.conv1.weight` [out, 3, 3, in], ... `logit.bias` [1].
 
         Raises:
             DataError: If an extent cannot be halved often enough.
@@ -79,7 +82,7 @@ class Unet(Network):
             width = channels[place - 1]
             yield from _two(f"up{place}", seen + width, width, axes)
             seen = width
-        yield from convolution("end", seen, 1, [1] * axes, bias=True)
+        yield from convolution("logit", seen, 1, [1] * axes, bias=True)
 
 
 def _two(name: str, seen: int, given: int, axes: int) -> Iterator[TensorSpec]:

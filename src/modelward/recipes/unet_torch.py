@@ -34,7 +34,7 @@ def forward(network: Unet, inputs: Inputs) -> Forward:
         for place in range(sizes - 1, 0, -1):
             x = torch.cat((double(x), seen[place - 1]), 1)
             x = _two(parameters, f"up{place}", x, groups)
-        return convolve(parameters, "end", x)[:, 0].float()
+        return convolve(parameters, "logit", x)[:, 0].float()
 
     return logits
 

@@ -14,6 +14,7 @@ from modelward.evaluate.scores import ModelFindings
 from modelward.evaluate.verdict import Verdict
 from modelward.report import plots
 from modelward.report.answer import answer
+from modelward.report.beyond import beyond_tables
 from modelward.report.blocks import (
     Block,
     Command,
@@ -78,13 +79,18 @@ def tell(findings: Findings, min_cell: int = MIN_CELL) -> Story:
             Section("Federated, pooled and alone", comparison(findings)),
             Section("Learning, round by round", rounds(findings)),
             Section("Discrimination and calibration", curves(findings)),
-            Section("Performance in each hospital", (site_table(findings, min_cell),)),
+            Section("Performance in each hospital", performance(findings, min_cell)),
             Section("What left each hospital", egress(findings)),
             Section("Privacy", privacy(findings)),
             Section("How this was made", provenance(findings, min_cell)),
             Section("Limits", (Listing(limits(findings)),)),
         ),
     )
+
+
+def performance(findings: Findings, min_cell: int) -> tuple[Block, ...]:
+    """Return every hospital's figures, and those of grades or masks where there are any."""
+    return (site_table(findings, min_cell), *beyond_tables(findings))
 
 
 def verdicts(findings: Findings, min_cell: int) -> tuple[Block, ...]:

@@ -5,8 +5,9 @@ the data that a model sees differ. Pooled exists here because a simulation holds
 In a real federation records stay at the sites and it is reported as not computed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from modelward.recipes.catalogue import recipe
 from modelward.site.answer import examples
 from modelward.study.answers import SCORE_BINS
 from modelward.study.model import Model, initial
+from modelward.study.outcome import chances
 from modelward.study.scaling import from_sums, local_sums
 
 UNBOUNDED = 64.0
@@ -50,7 +52,15 @@ def together(cohorts: Mapping[str, Cohort]) -> Cohort:
         x=np.concatenate([part.x for part in parts]),
         y=np.concatenate([part.y for part in parts]),
         folds=np.concatenate([part.folds for part in parts]),
+        amount=_joined([part.amount for part in parts]),
+        masks=_joined([part.masks for part in parts]),
     )
+
+
+def _joined(parts: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
+    """Return what all sites know in one array; None where they know none."""
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if len(known) == len(parts) and known else None
 
 
 def fit(study: Study, cohort: Cohort, name: str) -> Fitted:
@@ -88,8 +98,8 @@ def _descend(study: Study, cohort: Cohort, start: Model, name: str) -> Model:
         value = np.nan
         if metric is not None:
             held_back = examples(cohort, "validation", start)
-            p = trained.probabilities(flat, held_back.x, inputs(study))
-            value = _score(metric, held_back.y, p)
+            _, y = cohort.fold("validation")
+            value = _score(metric, y, chances(study, flat, held_back.x))
         if metric is None or better(metric, value, best) or np.isnan(best):
             kept, best = flat.copy(), value
     return Model(study, kept, start.scaling)

@@ -36,6 +36,7 @@ from modelward.readers.cohort import Cohort, Fold
 from modelward.recipes.catalogue import recipe
 from modelward.simulation.background import Background
 from modelward.simulation.baselines import Fitted
+from modelward.simulation.beyond import beyond
 from modelward.simulation.comparisons import POOLED
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.own_models import own_models
@@ -111,7 +112,11 @@ def assemble(
         notes=(*background.notes, *_notes(cohorts, answers, compared, tested)),
     )
     found = find(judged, record, seed=SEED)
-    return replace(found, choices=_choices(models, own, cohorts, found, judged))
+    return replace(
+        found,
+        choices=_choices(models, own, cohorts, found, judged),
+        beyond=beyond(study, models, tested, seed=SEED),
+    )
 
 
 def _choices(

@@ -26,6 +26,7 @@ from modelward.site import own_round, private_answer
 from modelward.site.spending import Booked
 from modelward.study.answers import answer_to, score_bins
 from modelward.study.model import Model, parameter_schema
+from modelward.study.outcome import chances
 from modelward.study.own import update_schema
 from modelward.study.scaling import local_sums
 
@@ -155,6 +156,12 @@ def examples(cohort: Cohort, fold: Fold, model: Model) -> Examples:
     x, y = cohort.fold(fold)
     if model.scaling is not None:
         x = model.scaling.apply(x)
+    shape = inputs(model.study)
+    if shape.outcome == "levels":
+        levels = np.asarray(cohort.amounts(fold), np.int8)
+        return Examples(x=x, y=levels, patients=len(y), levels=shape.levels)
+    if shape.outcome == "mask" and cohort.masks is not None:
+        return Examples(x=x, y=cohort.masks[cohort.chosen(fold)], patients=len(y))
     return Examples(x=x, y=y, patients=len(y))
 
 
@@ -170,10 +177,9 @@ def _evaluate(model: Model, cohort: Cohort) -> Computed:
     if not cohort.count("validation"):
         return Computed({"counts": np.zeros((2, score_bins(model.study)))}, 0)
     held_back = examples(cohort, "validation", model)
-    p = recipe(study.recipe).probabilities(
-        own_round.with_own_layers(model), held_back.x, inputs(study)
-    )
-    counts = histogram(Predictions.of(held_back.y, p), score_bins(study))
+    p = chances(study, own_round.with_own_layers(model), held_back.x)
+    _, y = cohort.fold("validation")
+    counts = histogram(Predictions.of(y, p), score_bins(study))
     return Computed({"counts": counts.astype(np.float64)}, len(held_back.y))
 
 

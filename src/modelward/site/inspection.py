@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelward.core.columns import columns, inputs
+from modelward.core.columns import columns
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import Tensors
@@ -25,8 +25,8 @@ from modelward.privacy.leakage.figures import Inspection
 from modelward.privacy.leakage.inversion import Likeness, Whitened
 from modelward.privacy.leakage.membership import Membership
 from modelward.readers.cohort import FOLDS, Cohort
-from modelward.recipes.catalogue import recipe
 from modelward.study.model import Model, parameter_schema
+from modelward.study.outcome import chances
 from modelward.study.own import update_schema, widened
 
 FIRST_LAYERS = (("hidden1.weight", "hidden1.bias"), ("weight", "intercept"))
@@ -125,7 +125,7 @@ class Looker:
         x = self._cohort.x
         if model.scaling is not None:
             x = model.scaling.apply(x)
-        p = recipe(self._study.recipe).probabilities(local, x, inputs(self._study))
+        p = chances(self._study, local, x)
         y = self._cohort.y
         loss = membership.losses(p, y)
         return membership.by_outcome(loss[own], y[own], loss[others], y[others])

@@ -22,9 +22,7 @@ from modelward.recipes.catalogue import analysis, is_analysis, option_faults
 from modelward.study.data_terms import data_faults
 from modelward.study.groups import FEWEST_GROUPED, SMALLEST_GROUP
 from modelward.study.plan_terms import plan_faults
-
-READ_IMAGES = frozenset({"cnn", "scattering"})
-"""Recipes that take images."""
+from modelward.study.recipe_terms import recipe_faults
 
 FEWEST_MASKED = 3
 """Of two sites that are summed, each sees the other."""
@@ -102,7 +100,8 @@ def meaning(study: Study) -> list[Fault]:
         faults.append(Fault(f"target.{study.target_name}", "the target cannot be a feature"))
     if not images and not columns(study):
         faults.append(Fault("features", "no column is left"))
-    faults += data_faults(study) + _plan_faults(study) + _sums_faults(study)
+    faults += data_faults(study) + recipe_faults(study)
+    faults += _plan_faults(study) + _sums_faults(study)
     faults += _privacy_faults(study) + _masking_faults(study)
     if study.sites.names and len(study.sites.names) < study.sites.minimum:
         faults.append(Fault("sites.minimum", f"more than the {len(study.sites.names)} names"))
@@ -120,11 +119,6 @@ def _plan_faults(study: Study) -> list[Fault]:
         faults.append(
             Fault("plan.strategy", "'newton' is exact for the recipe 'logistic' only")
         )
-    named, of_images = study.recipe.name, study.recipe.name in READ_IMAGES
-    if study.image is not None and not of_images:
-        faults.append(Fault("recipe.name", f"{named!r} reads tables, not images"))
-    if study.image is None and of_images:
-        faults.append(Fault("recipe.name", f"{named!r} reads images, the features are a table"))
     if newton and study.stop.metric is not None:
         faults.append(Fault("stop.metric", "'newton' stops when the coefficients stand still"))
     if study.stop.metric is not None and plan.validation == 0 and study.image is None:

@@ -1,5 +1,7 @@
 """Training by a captured step is the training of sgd.py; here its code runs on the CPU."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -97,7 +99,7 @@ def test_a_site_without_a_gpu_or_without_leave_trains_on_the_cpu():
 def test_what_acts_between_steps_stays_on_the_cpu(monkeypatch):
     monkeypatch.setattr(device, "gpu_present", lambda: True)
     recipe, inputs = NETWORKS["densenet"]
-    pulled = sgd.replace(TERMS, pull=Pull(proximal=0.1))
+    pulled = replace(TERMS, pull=Pull(proximal=0.1))
 
     assert device.device_for(recipe, TERMS, inputs, "cuda") == "cuda"
     assert device.device_for(recipe, pulled, inputs, "cuda") == "cpu"
