@@ -39,7 +39,8 @@ from modelward.readers.table import read_table
 from modelward.recipes.catalogue import recipe
 from modelward.simulation import data
 from modelward.simulation.baselines import together
-from modelward.site.answer import compute, examples
+from modelward.site.answer import compute
+from modelward.site.folds import examples
 from modelward.site.own_round import with_own_layers
 from modelward.study.model import Model, initial
 from modelward.study.read import parse

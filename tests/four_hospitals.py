@@ -1,9 +1,13 @@
 """Four invented hospitals, one of them with a single outcome: findings to draw and read."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from modelward.evaluate.findings import Findings, Judged, find
+from modelward.evaluate.cost import Cost, SiteCost
+from modelward.evaluate.findings import Findings, find
+from modelward.evaluate.judged import Judged, Path, Rules, Share, away, evaluate
 from modelward.evaluate.predictions import Predictions
 from modelward.evaluate.record import (
     Curve,
@@ -14,6 +18,7 @@ from modelward.evaluate.record import (
     SiteFacts,
     StudyFacts,
 )
+from modelward.evaluate.subgroups import Divided
 
 SIZES = {"cleveland": (104, 48), "hungary": (89, 33), "switzerland": (16, 15), "va": (45, 33)}
 """Test units and positives; the Swiss training fold has one outcome only."""
@@ -142,3 +147,59 @@ def record(*, in_one_process: bool = True) -> Record:
 def findings(*, draws: int = 200, in_one_process: bool = True) -> Findings:
     """Return the findings of the invented run."""
     return find(judged(), record(in_one_process=in_one_process), seed=7, draws=draws)
+
+
+def divided() -> list[Divided]:
+    """Return two invented groups of these patients: sex, and age in three bands."""
+    made = []
+    for number, (name, levels) in enumerate(
+        (("sex", ("no", "yes")), ("age", ("under 50", "50 to under 60", "60 and over")))
+    ):
+        members = {
+            site: np.random.default_rng([number, units]).integers(0, len(levels), units)
+            for site, (units, _) in SIZES.items()
+        }
+        made.append(Divided(name=name, levels=levels, members=members))
+    return made
+
+
+def evaluated(*, draws: int = 50, in_one_process: bool = True) -> Findings:
+    """Return the findings of the invented run with everything that can be asked beside."""
+    found = find(
+        judged(), record(in_one_process=in_one_process), seed=7, draws=draws, margin=0.05
+    )
+    rules = Rules(
+        threshold=0.4, rule="as invented", margin=0.05, divisions=divided(), seed=7, draws=draws
+    )
+    both = judged()
+    more = replace(
+        evaluate(both, found.verdicts, rules),
+        away=tuple(
+            away(site, both["fedavg"][site], both["federated"][site], np.random.default_rng(0))
+            for site in SIZES
+        ),
+        paths=tuple(
+            Path(site=site, values=(None, 0.7 + n / 20, 0.72 + n / 20, 0.75 + n / 20))
+            for n, site in enumerate(SIZES)
+        ),
+        worth="fall of the log loss on validation units",
+        shares=tuple(
+            Share(
+                site=site, shapley=0.02 - n / 100, low=-n / 100, high=0.04 - n / 100,
+                share=(0.5, 0.3, 0.2, 0.0)[n],
+            )
+            for n, site in enumerate(SIZES)
+        ),
+        cost=Cost(
+            sites=tuple(
+                SiteCost(
+                    site=site, sent=9_000, received=4_000, answers=13, looked_at=10 * units,
+                    records=88 * units,
+                )
+                for site, (units, _) in TRAIN.items()
+            ),
+            seconds=3.4,
+            cores=2,
+        ),
+    )  # fmt: skip
+    return replace(found, evaluation=more)

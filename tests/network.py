@@ -14,6 +14,7 @@ from modelward.core.ports import Carrier
 from modelward.engines.shared_folder import SharedFolder
 from modelward.exchange import members
 from modelward.exchange.institution import Institution, prepare
+from modelward.exchange.looking import DirectInspector
 from modelward.exchange.question import Question
 
 MORNING = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -57,6 +58,7 @@ class Network:
         clock: Everybody's clock.
         question: What they answer.
         dial: How an institution reaches the wire; the shared folder if None.
+        isolated: Whether offers are looked at in a process of its own, as at a hospital.
     """
 
     folder: Path
@@ -64,12 +66,19 @@ class Network:
     clock: Clock = field(default_factory=Clock)
     question: Question | None = None
     dial: Callable[[str], Carrier] | None = None
+    isolated: bool = False
 
     def open(self, name: str) -> Institution:
         """Open one institution."""
         dial = self.dial or (lambda own: SharedFolder(self.folder / "carrier", own))
         draws = Draws([*self.names].index(name) + int(self.clock.time.timestamp()))
-        return Institution.open(self.folder / name, dial(name), clock=self.clock, draw=draws)
+        return Institution.open(
+            self.folder / name,
+            dial(name),
+            clock=self.clock,
+            draw=draws,
+            inspector=None if self.isolated else DirectInspector,
+        )
 
 
 def digits(classes: Sequence[Sequence[int]], names: Sequence[str], folder: Path) -> Network:

@@ -151,7 +151,7 @@ class Federation:
         admin = folders.hub_identity(self.hub, "hub-admin")
         line = await Line.dial(admin, silent, patience_s=20)
         try:
-            await provision(line, list(self.sites), LIMITS)
+            await provision(line, list(self.sites), LIMITS, self.hub.leafs)
         finally:
             await line.close()
 

@@ -27,6 +27,8 @@ from modelward.core.features import (
     Target,
     TimeToEventTarget,
 )
+from modelward.core.judging import EvaluationTerms
+from modelward.core.reporting import Reporting
 from modelward.core.sharing import Sharing
 from modelward.core.study import (
     About,
@@ -70,6 +72,8 @@ TABLES: dict[str, type[BaseModel]] = {
     "[privacy.dp]": DifferentialPrivacy,
     "[sites]": Sites,
     "[sharing]": Sharing,
+    "[report]": Reporting,
+    "[evaluation]": EvaluationTerms,
 }  # fmt: skip
 """Every table of a study file, in the order of the model."""
 

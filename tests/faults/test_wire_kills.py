@@ -2,14 +2,17 @@
 
 Real processes over mutual TLS, with isolated trainers; the hub dies with its server, as on
 a power cut. Nothing that was acknowledged is lost, and no task is decided twice: the
-releases in the ledgers are counted.
+releases in the ledgers are counted. After a kill the hub is never without news for ten
+seconds: from one event to the next, the start of whatever died included.
 """
 
+import itertools
 import json
 import os
 import random
 import signal
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +32,9 @@ NAMES = ["north", "south", "west"]
 STUDY = study(rounds=3)
 TASKS = 1 + 3 * 2  # sums, and training and validation of each round
 EVENTS = TASKS * (1 + len(NAMES)) + 3
+RESUMED_S = 10.0
+"""The longest that a study may stand still after a kill."""
+
 TARGETS = ["hub", "server", *NAMES, *(f"{name}'s trainer" for name in NAMES)]
 
 
@@ -55,19 +61,25 @@ def finish(folder: Path, seen: Callable[[str, Progress], None] = lambda *_: None
 
 
 def killing(
-    folder: Path, target: str, at: int, after_s: float, killed: list[str]
+    folder: Path, target: str, at: int, after_s: float, killed: list[str], times: list[float]
 ) -> Callable[[str, Progress], None]:
-    """Return a watch that kills `target` a little after event number `at`."""
+    """Return a watch that kills `target` a little after event number `at`.
+
+    The times of the kill and of every event after it are put into `times`.
+    """
     events = 0
 
     def kill() -> None:
         with suppress(OSError, ValueError, IndexError):
             os.kill(pid_of(folder, target), signal.SIGKILL)
             killed.append(target)
+            times.append(time.monotonic())
 
     def seen(_: str, __: Progress) -> None:
         nonlocal events
         events += 1
+        if killed:
+            times.append(time.monotonic())
         if events == at:
             threading.Timer(after_s, kill).start()
 
@@ -82,10 +94,13 @@ def whole(tmp_path_factory):
 
 def check(folder: Path, whole: str, target: str, at: int, after_s: float) -> None:
     killed: list[str] = []
+    times: list[float] = []
 
-    found = finish(folder, killing(folder, target, at, after_s, killed))
+    found = finish(folder, killing(folder, target, at, after_s, killed, times))
 
     assert found == whole
+    waits = [later - sooner for sooner, later in itertools.pairwise(times)]
+    assert max(waits, default=0.0) < RESUMED_S
     assert killed == [target] or target.endswith("trainer"), "it may not run at that moment"
     assert [releases(folder / name) for name in NAMES] == [TASKS] * 3
 

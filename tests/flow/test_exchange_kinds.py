@@ -30,7 +30,7 @@ def network(tmp_path):
     made = digits(HAVE, NAMES, tmp_path)
     for number, name in enumerate(NAMES):
         with made.open(name) as here:
-            train(here, load("linear"), seed=number)
+            train(here, load("mlp-16"), seed=number)
     return made
 
 
@@ -130,7 +130,8 @@ def flipped(network: Network, name: str) -> None:
     with network.open(name) as here:
         local = home.local(here.folder)
         order = [1, 0, 3, 2, 5, 4, 7, 6, 9, 8]
-        tensors = {k: v[order] for k, v in home.tensors_of(here.folder, local.sha256).items()}
+        kept = home.tensors_of(here.folder, local.sha256)
+        tensors = {k: v[order] if k.startswith("out.") else v for k, v in kept.items()}
         home.keep(here.folder, local.made_with, tensors, local.seed)
 
 
@@ -162,7 +163,7 @@ def test_a_copy_under_another_name_is_in_quarantine(network):
     with network.open("south") as here:
         sync(here)
         stolen = pull(here, verbs.catalogue(here)[0].sha)
-        home.keep(here.folder, load("linear"), stolen, 0)
+        home.keep(here.folder, load("mlp-16"), stolen, 0)
     network.clock.later(minutes=1)
     with network.open("south") as here:
         offer_model(here)
@@ -262,7 +263,7 @@ def test_a_minority_of_liars_moves_nobody_and_is_shown(tmp_path):
     made = digits([list(range(10))] * 4, names, tmp_path)
     for number, name in enumerate(names):
         with made.open(name) as here:
-            train(here, load("linear"), seed=number)
+            train(here, load("mlp-16"), seed=number)
             offer_model(here)
     from modelward.exchange import judging
     from modelward.exchange.judging import Judgement

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from modelward.engines.jetstream.loopback import free_port
+from modelward.evaluate.findings import Findings
 from modelward.joining.files import read_hub_key
 from modelward.ledger.verify import verify
 from modelward.site.isolation import unavailable
@@ -110,6 +111,7 @@ class Country:
         """Write the study file and propose it."""
         text = STUDY_FILE.replace("ROUNDS", str(rounds)).replace("EXTRA", "")
         text = text.replace('id = "small"', f'id = "small"\nversion = {version}')
+        text += "\n[report]\n"
         (self.folder / "study.toml").write_text(text)
         modelward(self.folder, "study", "submit", "study.toml", "--hub", "hub")
 
@@ -179,9 +181,9 @@ def test_two_approve_one_declines_and_is_never_asked(country):
     assert country.messages("west", study) == ["proposal", "decline"]
     assert [each["kind"] for each in country.entries("west") if "study" in each] == ["decline"]
     until(lambda: country.messages("north", study).count("transcript") == 3)
-    assert country.messages("north", study).count("task") == 1 + 2 * 2
+    assert country.messages("north", study).count("task") == 1 + 2 * 2 + 1
     kinds = [each["kind"] for each in country.entries("north")]
-    assert kinds.count("release") == 1 + 2 * 2
+    assert kinds.count("release") == 1 + 2 * 2 + 1
     assert "approval" in kinds
     assert "north approved, south approved, west declined" in country.hub_says()
     assert "connected" in modelward(country.folder, "site", "status", "north")
@@ -191,6 +193,29 @@ def test_two_approve_one_declines_and_is_never_asked(country):
     key = country.folder / "north" / "membership.json"
     opened = open_model(country.folder / "model.safetensors", hub_key=read_hub_key(str(key)))
     assert opened.study.sha256 == study
+    check_reports(country, shown)
+
+
+def check_reports(country: Country, shown: str) -> None:
+    """Hold the hub's report against those that two hospitals write for themselves."""
+    modelward(country.folder, "study", "report", "hub", "--study", "small", "--out", "found")
+    hub = Findings.from_json((country.folder / "found" / "report.json").read_bytes())
+
+    assert "tells of its test patients" in " ".join(shown.split()).replace(
+        "tell of", "tells of"
+    )
+    assert [each.site for each in hub.verdicts] == ["north", "south"]
+    assert hub.model("pooled") is None
+    for told in hub.verdicts:
+        site = told.site
+        said = modelward(
+            country.folder, "site", "report", site, "model.safetensors", "--out", f"{site}-own"
+        )
+        own = Findings.from_json((country.folder / f"{site}-own" / "report.json").read_bytes())
+        assert own.verdicts[0].sentence in said
+        assert own.verdicts[0].word == told.word
+        assert hub.model(f"local:{site}") is not None
+        assert hub.federated.at(site).units in {None, own.federated.at(site).units}
 
 
 def test_a_changed_study_needs_new_approvals_and_a_withdrawal_ends_one(country):

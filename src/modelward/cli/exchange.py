@@ -1,15 +1,17 @@
 """`modelward exchange`: the data-model network; offering, reading and taking back."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from modelward.cli import exchange_use
+from modelward.cli import exchange_leaf, exchange_use
 from modelward.cli.exchange_open import (
     CARRIER,
     By,
     CardArg,
+    Epsilon,
     Folder,
     Json,
     Reason,
@@ -29,7 +31,7 @@ def init(
     name: Annotated[str, typer.Option(help="Name to go by: lower case, no spaces.")],
     question: Annotated[Path, typer.Option(help="The question file that all agreed on.")],
     carrier: Annotated[
-        str, typer.Option(help="A folder that all can reach, or 'jetstream'.")
+        str, typer.Option(help="A folder that all can reach, 'jetstream', or 'leaf'.")
     ] = "jetstream",
     shared: Annotated[
         Path | None, typer.Option(help="The shared set that the question names.")
@@ -43,7 +45,11 @@ def init(
 
     asked = from_json(question.read_bytes())
     spoken = institution.prepare(folder, name, asked, now())
-    where = {} if carrier == "jetstream" else {"folder": str(Path(carrier).resolve())}
+    named: dict[str, dict[str, str | int]] = {
+        "jetstream": {},
+        "leaf": {"leaf": exchange_leaf.PORT},
+    }
+    where = named.get(carrier, {"folder": str(Path(carrier).resolve())})
     write_whole(folder / "exchange" / CARRIER, canonical_bytes(where))
     if shared is not None:
         write_whole(folder / "exchange" / "shared.safetensors", shared.read_bytes())
@@ -70,6 +76,7 @@ def train(
     folder: Folder,
     family: Annotated[str, typer.Option(help="linear, mlp-N or conv-N.")] = "mlp-64",
     seed: Annotated[int, typer.Option(help="Of the start and the batches.")] = 0,
+    epsilon: Epsilon = None,
     *,
     as_json: Json = False,
 ) -> None:
@@ -78,11 +85,14 @@ def train(
     from modelward.exchange.families.catalogue import load
 
     with opened(folder) as here:
-        local = verbs.train(here, load(family), seed=seed)
+        local = verbs.train(here, load(family), seed=seed, epsilon=epsilon)
+        left = here.spending.standing().left if epsilon is not None else None
     if as_json:
-        printed(local)
+        printed({**asdict(local), "left": left})
         return
     typer.echo(f"local model {local.family}, bundle {local.sha256[:12]}…")
+    if left is not None:
+        typer.echo(f"booked epsilon {epsilon:g} a patient; {left:.2f} is left")
 
 
 @app.command()
@@ -96,6 +106,7 @@ def offer(
     days: Annotated[int, typer.Option(help="Days until it expires.")] = 365,
     base: Annotated[str, typer.Option(help="Of an adapter: the card of its base.")] = "",
     *,
+    epsilon: Epsilon = None,
     redistribution: Annotated[
         bool, typer.Option("--redistribution", help="It may be passed on.")
     ] = False,
@@ -115,7 +126,7 @@ def offer(
             expires=stamp(now() + timedelta(days=days)),
             redistribution=redistribution,
         )
-        card = verbs.offer_kind(here, kind, terms, series=series, base=base)
+        card = verbs.offer_kind(here, kind, terms, series=series, base=base, epsilon=epsilon)
         waiting = here.deliver()
     if as_json:
         printed({"card": card.sha, "waiting": waiting, **card.model_dump(mode="json")})
@@ -124,6 +135,7 @@ def offer(
         f"offered {kind} {series} {card.version}, card {card.sha[:12]}…, {card.nbytes:,} bytes"
     )
     typer.echo(f"knows   {_known(card.competence.labels, card.competence.units)}")
+    typer.echo(f"looked  {_looked(card.leakage)}")
     if waiting:
         typer.echo(f"{waiting} letters wait for the wire; the next command posts them")
 
@@ -237,10 +249,17 @@ def leave(folder: Folder, by: By, reason: Reason, *, as_json: Json = False) -> N
 
 
 exchange_use.add_to(app)
+app.command()(exchange_leaf.leaf)
 
 
 def _known(labels: tuple[str, ...], units: tuple[int, ...]) -> str:
     return ", ".join(f"{c} {n}+" for c, n in zip(labels, units, strict=True) if n) or "nothing"
+
+
+def _looked(leakage: dict[str, str | int | float]) -> str:
+    if not leakage:
+        return "nobody has looked at it"
+    return f"{leakage['tests']}: {leakage['found']}"
 
 
 def _warn(news: object) -> None:

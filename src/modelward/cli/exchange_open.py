@@ -19,6 +19,12 @@ Folder = Annotated[Path, typer.Argument(help="Folder of the site.", metavar="SIT
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
 By = Annotated[str, typer.Option(help="Your name: who decides this.")]
 Reason = Annotated[str, typer.Option(help="Why, in one line; it is recorded.")]
+Epsilon = Annotated[
+    float | None,
+    typer.Option(
+        help="What it may tell about a patient, booked in the budget; no bound if absent."
+    ),
+]
 CardArg = Annotated[str, typer.Argument(help="An artifact: the start of its card's hash.")]
 
 CARRIER = "carrier.json"
@@ -58,6 +64,10 @@ def carrier_of(site: Path) -> "Carrier":
     where = parse_strict(raw, what="carrier")
     if "folder" in where:
         return SharedFolder(Path(where["folder"]), own.name)
+    if "leaf" in where:
+        from modelward.cli.exchange_leaf import carrier
+
+        return carrier(site, where["leaf"])
     from modelward.engines.jetstream import folders
     from modelward.engines.jetstream.boxes import Boxes
     from modelward.joining.site_folder import SiteFolder

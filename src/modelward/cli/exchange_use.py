@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file to `modelward exchange`."""
-    for command in (evaluate, adopt, distil, trust, report):
+    for command in (evaluate, adopt, distil, predict, trust, report):
         app.command()(command)
     app.command("map")(knowledge_map)
 
@@ -42,6 +42,8 @@ def evaluate(folder: Folder, *, as_json: Json = False) -> None:
             typer.echo(f"    quarantine: {finding.rule}: {finding.says}")
     typer.echo(f"told the others of {len(found.reported)} artifacts")
     typer.echo(f"and of {len(found.ballots)} combinations")
+    if found.untold:
+        typer.echo(f"nobody was told more: {found.untold}")
     for why in found.turned_away.values():
         typer.echo(f"not judged: {why}")
 
@@ -80,6 +82,41 @@ def distil(
         _show(verbs.distil(here), by, as_json=as_json)
 
 
+def predict(
+    folder: Folder,
+    examples: Annotated[Path, typer.Argument(help="A .npz file with `x`, as in training.")],
+    out: Annotated[Path, typer.Option(help="File to write, one line an example.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Answer with the model in use, if its terms allow it now; abstain where it must."""
+    import numpy as np
+
+    from modelward.durable import write_whole
+    from modelward.exchange import using
+    from modelward.exchange.examples import read_inputs
+    from modelward.exchange.reading import sync
+
+    x = read_inputs(examples)
+    with opened(folder) as here:
+        sync(here)
+        found = using.answer(here, x)
+        labels = here.question.labels
+    names = np.array([*labels, ""])[found.picked]
+    rows = zip(names, np.exp(found.log_p), strict=True)
+    lines = [",".join(["answer", *labels])]
+    lines += [",".join([name, *(f"{p:.4f}" for p in likely)]) for name, likely in rows]
+    write_whole(out, ("\n".join(lines) + "\n").encode())
+    counted, used = found.counted(labels), found.used
+    if as_json:
+        printed({"in_use": used, "counted": counted, "written": str(out)})
+        return
+    typer.echo(f"in use      {used.candidate if used else 'local: nobody has decided'}")
+    typer.echo(f"answered    {len(x) - found.abstained:,} of {len(x):,}, in {out}")
+    for label, count in counted.items():
+        typer.echo(f"  {label:<20} {count:,}")
+
+
 def trust(
     folder: Folder,
     use: Annotated[str, typer.Option(help="Use this card, whatever the gate says.")] = "",
@@ -90,7 +127,7 @@ def trust(
     as_json: Json = False,
 ) -> None:
     """Show who is used and why; with --use or --drop, decide otherwise for one card."""
-    from modelward.exchange import adopting, judging, verbs
+    from modelward.exchange import adopting, governing, judging, verbs
     from modelward.exchange.reading import named, sync
     from modelward.exchange.trust import disagreeing
 
@@ -103,9 +140,10 @@ def trust(
         hand, _ = verbs.in_hand(here)
         makers = {each.entry.sha: each.entry.card.site for each in hand}
         apart = disagreeing(judging.reports(here, hand), here.now)
+        seen = governing.seen(here)
     if as_json:
         rows = {card: {"site": makers[card], "standing": s} for card, s in standings.items()}
-        printed({"standings": rows, "disagreeing": apart})
+        printed({"standings": rows, "disagreeing": apart, "seen": seen})
         return
     for card, each in standings.items():
         word = "used    " if each.used else "not used"
@@ -114,6 +152,8 @@ def trust(
         typer.echo(
             f"{name} disagrees with the other reporters, by {distance:.2f} in the middle"
         )
+    for one in seen:
+        typer.echo(f"seen  {one.time[:16]:<16} {one.about} {one.who}: {one.says}")
 
 
 def knowledge_map(folder: Folder, *, as_json: Json = False) -> None:

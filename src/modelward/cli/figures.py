@@ -54,33 +54,3 @@ def rewrite(folder: Path, out: Path | None) -> list[Path]:
 
     written = write(go_on(folder).found, out or folder / "report")
     return [written.html, written.json, written.text]
-
-
-def of_hub(folder: Path, named: str, out: Path | None) -> list[Path]:
-    """Write the report of a finished study of sums of a deployed hub; return its files.
-
-    Raises:
-        NotApproved: If none or several studies fit `named`.
-        StudyFileError: If the study trains a model.
-        RunMismatch: If it is not finished.
-    """
-    from contextlib import closing
-
-    from modelward.cli.propose import named_study
-    from modelward.errors import StudyFileError
-    from modelward.hub.analysed import found
-    from modelward.hub.consent import Consent
-    from modelward.hub.registry import Registry
-    from modelward.report.analysis import write
-
-    with closing(Registry(folder)) as registry:
-        consent = Consent(registry)
-        study = consent.agreement(named_study(consent, named)).study
-        if study.plan.strategy != "sums":
-            raise StudyFileError(
-                f"{study.id} trains a model, and is no study of sums",
-                why="its report needs test units, which a hub has none of",
-                remedy=f"take its model: modelward model export {folder} --study {study.id}",
-            )
-        written = write(found(registry, study), out or Path(f"{study.id}-report"))
-    return [written.html, written.json, written.text]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelward.cli import alarms, decide, holds, policy, privacy
+from modelward.cli import alarms, decide, holds, policy, privacy, reports
 
 if TYPE_CHECKING:
     from modelward.core.study import Study
@@ -140,6 +140,7 @@ app.add_typer(policy.app, name="policy")
 privacy.add_budget(app)
 alarms.add_to(app, "site")
 holds.add_to(app)
+reports.add_to(app)
 
 
 def terms_of(folder: Path, named: str, file: Path | None) -> "Study":

@@ -68,6 +68,10 @@ def simulate(
     missing: Annotated[
         str | None, typer.Option(help="Texts that mean missing, with commas between.")
     ] = None,
+    leave_one_out: Annotated[
+        bool,
+        typer.Option("--leave-one-out", help="Also judge each site by a model of the others."),
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
     workers: Workers = None,
     as_json: Json = False,
@@ -89,6 +93,7 @@ def simulate(
         special=Special.of(patient=patient, split=split, missing=missing),
         out=out or Path(f"{file.stem}-run"),
         workers=workers,
+        leave_out=leave_one_out,
     )
     with watching(quiet=as_json) as watch:
         if request.study.plan.strategy == "sums":
@@ -123,12 +128,12 @@ def report(
         str, typer.Option(help="Of a hub: the study's name, or the start of its hash.")
     ] = "",
 ) -> None:
-    """Write the report of a finished run as HTML, JSON and text; of a hub, of sums."""
-    from modelward.cli import figures
+    """Write the report of a finished run, or of a hub's study, as HTML, JSON and text."""
+    from modelward.cli import figures, reports
     from modelward.simulation.simulate import rewrite_report
 
     if (folder / "hub.toml").exists():
-        for path in figures.of_hub(folder, study, out):
+        for path in reports.of_hub(folder, study, out):
             typer.echo(path)
         return
     if figures.of_sums(folder):

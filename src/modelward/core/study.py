@@ -20,6 +20,8 @@ from pydantic import Field, model_validator
 from modelward.core.canonical import canonical_hash
 from modelward.core.cohort import Cohort
 from modelward.core.features import Feature, ImageFeature, Outcome
+from modelward.core.judging import EvaluationTerms
+from modelward.core.reporting import Reporting
 from modelward.core.sharing import Sharing
 from modelward.core.terms import Count, Finite, Name, Positive
 from modelward.core.terms import Part as _Part
@@ -82,6 +84,11 @@ class Robust(_Part):
     )
     byzantine: int = Field(
         default=1, ge=0, le=2**15, description="Wrong sites to withstand; under half of them."
+    )
+    clipping: bool | None = Field(
+        default=None,
+        description="Shorten the longest updates to the next one's length first (ARC), so that "
+        "no length decides; not done if absent.",
     )
 
 
@@ -231,6 +238,8 @@ class Study(_Part):
     privacy: Privacy = Field(default_factory=Privacy)
     sites: Sites = Field(default_factory=Sites)
     sharing: Sharing | None = None
+    report: Reporting | None = None
+    evaluation: EvaluationTerms | None = None
 
     @property
     def id(self) -> str:

@@ -1,14 +1,21 @@
 """What a site is asked in one round."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, Self, get_args
 
 from modelward.core.canonical import canonical_hash
 
-TaskKind = Literal["statistics", "newton", "train", "evaluate", "sums"]
+TaskKind = Literal["statistics", "newton", "train", "evaluate", "sums", "report"]
 """statistics: sums for scaling; newton: gradient and Hessian at the given model;
 train: local training from the given model; evaluate: the given model on validation units;
-sums: what a statistical recipe sums at the given state (recipes/analysis.py)."""
+sums: what a statistical recipe sums at the given state (recipes/analysis.py);
+report: the kept model on test units, beside a model of the site's own, once, at the end."""
+
+Fold = Literal["train", "validation", "test"]
+
+LOOKS_AT: Mapping[TaskKind, Fold] = {"evaluate": "validation", "report": "test"}
+"""Whose units are behind an answer; training units behind every other."""
 
 MaskPhase = Literal["mask-keys", "mask-shares", "masked", "mask-list", "unmask"]
 """What is asked, one after the other, when the answers to one question are summed behind

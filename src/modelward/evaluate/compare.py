@@ -10,9 +10,15 @@ from typing import Literal
 
 import numpy as np
 
-from modelward.evaluate.discrimination import auc, auc_difference
+from modelward.evaluate.discrimination import (
+    auc,
+    auc_difference,
+    placements,
+    standard_error,
+)
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.intervals import DRAWS, bootstrap, percentile
+from modelward.evaluate.multiplicity import by_draws, two_sided
 from modelward.evaluate.predictions import Floats, Predictions, require_pairs
 
 Metric = Literal["auc", "accuracy", "brier"]
@@ -72,6 +78,37 @@ def compare(
     )
     difference = percentile(float(gap.mean()), drawn[:, 0])
     return Comparison(metric, float(one.mean()), float(two.mean()), difference)
+
+
+def chance(
+    metric: Metric,
+    first: Predictions,
+    second: Predictions,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+) -> float | None:
+    """Return the two-sided p value of what `compare` estimates; None where it has no variance.
+
+    Args are those of `compare`.
+
+    Raises:
+        DataError: If the two were judged on different units.
+    """
+    require_pairs(first, second)
+    if metric != "auc":
+        gap = per_unit(metric, first) - per_unit(metric, second)
+        drawn = bootstrap(
+            first.strata,
+            lambda weights: (weights @ gap / weights.sum(axis=1))[:, None],
+            rng,
+            draws,
+        )
+        return by_draws(drawn[:, 0])
+    if first.smaller_class < 2:  # noqa: PLR2004 - a variance needs two
+        return None
+    one, two = placements(first), placements(second)
+    error, freedom = standard_error(one.v10 - two.v10, one.v01 - two.v01)
+    return two_sided(one.auc - two.auc, error, freedom)
 
 
 def per_unit(metric: Literal["accuracy", "brier"], predictions: Predictions) -> Floats:

@@ -6,7 +6,6 @@ report/page.py's business.
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -18,20 +17,17 @@ from modelward.errors import BadArtifact, DataError
 from modelward.evaluate.beyond import Beyond
 from modelward.evaluate.choice import Choice
 from modelward.evaluate.compare import Comparison, compare
-from modelward.evaluate.intervals import DRAWS
+from modelward.evaluate.intervals import DRAWS, generator
+from modelward.evaluate.judged import Evaluation, Judged
 from modelward.evaluate.predictions import Predictions, require_pairs, union
 from modelward.evaluate.record import Record, SiteFacts
 from modelward.evaluate.scores import ModelFindings, judge
-from modelward.evaluate.verdict import Verdict, verdict
+from modelward.evaluate.verdict import Verdict, held_to, no_model_alone, verdict
 
 Format = Literal["modelward-findings/1"]
 
 FORMAT: Format = "modelward-findings/1"
 """Name and version of the layout that `to_json` writes."""
-
-Judged = Mapping[str, Mapping[str, Predictions]]
-"""Model name -> site name -> predictions on that site's test units, in the same order of
-units for every model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +43,8 @@ class Findings:
             units; empty where none were, and then no part of the file.
         beyond: Grades or masks of every model; empty where the outcome is yes or no, and then
             no part of the file.
+        evaluation: What is asked beyond the figures of every model; None, and no part of the
+            file, where nobody asked.
         against: For every other model, federated minus that model in AUC on the test units
             of all sites together.
     """
@@ -58,6 +56,7 @@ class Findings:
     against: dict[str, Comparison]
     choices: tuple[Choice, ...] = ()
     beyond: tuple[Beyond, ...] = ()
+    evaluation: Evaluation | None = None
 
     def model(self, name: str) -> ModelFindings | None:
         """Return the findings on one model, or None if it was not judged."""
@@ -113,10 +112,19 @@ def _plain(findings: Findings) -> dict[str, Any]:
         del plain["choices"]
     if not findings.beyond:
         del plain["beyond"]
+    if findings.evaluation is None:
+        del plain["evaluation"]
     return plain
 
 
-def find(predictions: Judged, record: Record, *, seed: int, draws: int = DRAWS) -> Findings:
+def find(
+    predictions: Judged,
+    record: Record,
+    *,
+    seed: int,
+    draws: int = DRAWS,
+    margin: float | None = None,
+) -> Findings:
     """Judge every model on everybody and site by site, and give each site its verdict.
 
     Args:
@@ -126,6 +134,7 @@ def find(predictions: Judged, record: Record, *, seed: int, draws: int = DRAWS) 
         record: The facts of the run.
         seed: Of the bootstrap; the same seed gives the same findings.
         draws: Resamples behind each bootstrap interval.
+        margin: Loss against a local model that the study's sites would still accept.
 
     Raises:
         DataError: If the federated model or a site is missing, two models were judged on
@@ -141,8 +150,8 @@ def find(predictions: Judged, record: Record, *, seed: int, draws: int = DRAWS) 
         for name in order
     )
     verdicts = tuple(
-        site_verdict(site, predictions, unit, np.random.default_rng([seed, place]), draws)
-        for place, site in enumerate(record.sites, start=1)
+        site_verdict(site, predictions, (unit, margin), generator(seed, site.name), draws)
+        for site in record.sites
     )
     everyone = {name: union([predictions[name][site] for site in sites]) for name in order}
     against = {
@@ -155,20 +164,25 @@ def find(predictions: Judged, record: Record, *, seed: int, draws: int = DRAWS) 
 def site_verdict(
     site: SiteFacts,
     predictions: Judged,
-    unit: str,
+    terms: tuple[str, float | None],
     rng: np.random.Generator,
     draws: int,
 ) -> Verdict:
-    """Return one site's verdict; a site whose training units are all alike is told so."""
+    """Return one site's verdict; a site whose training units are all alike is told so.
+
+    `terms` are who is counted, and the margin.
+    """
+    unit, margin = terms
     federated = predictions["federated"][site.name]
     own = predictions.get(f"local:{site.name}")
     local = own[site.name] if own else only_the_share(site, federated)
-    judged = verdict(site.name, federated, local, unit=unit, rng=rng, draws=draws)
+    judged = held_to(
+        verdict(site.name, federated, local, unit=unit, rng=rng, draws=draws), margin
+    )
     if site.train_positives not in {0, site.train}:
         return judged
     which = "have" if site.train_positives else "do not have"
-    why = f"All of its training {unit}s {which} the outcome, so it cannot fit a model alone."
-    return replace(judged, reason=f"{why} {judged.reason}".strip())
+    return replace(judged, reason=f"{no_model_alone(unit, which)} {judged.reason}".strip())
 
 
 def only_the_share(site: SiteFacts, federated: Predictions) -> Predictions:

@@ -14,6 +14,7 @@ Percentile intervals follow Efron (1981): the 2.5 % and 97.5 % quantiles of the 
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +31,24 @@ CELLS_AT_ONCE = 4_000_000
 MOST_WITHOUT_A_FIT = 0.01
 """Share of resamples that may lack a value before an interval is withheld."""
 
+SEED = 2026
+"""Of every report: the same models give the same intervals, whatever they were seeded with,
+and the same at a site, at a hub and in a simulation."""
+
 Statistic = Callable[[Floats], Floats]
 """Weights of shape (resamples, units) in, figures of shape (resamples, k) out."""
+
+
+def generator(seed: int, group: str) -> np.random.Generator:
+    """Return the source of the resamples of one group of units.
+
+    Args:
+        seed: Of the report.
+        group: A site's name, or "" for the units of all sites: who draws for it elsewhere,
+            without knowing the other sites, draws the same.
+    """
+    named = np.frombuffer(sha256(group.encode()).digest()[:16], np.uint32)
+    return np.random.default_rng([seed, *named.tolist()])
 
 
 def resamples(

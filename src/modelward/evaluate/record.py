@@ -15,6 +15,9 @@ NO_PRIVACY = (
 )
 """What must be said where nothing else is true."""
 
+LEAKAGE = "Leakage card."
+"""First words of what an audit adds to the privacy of a run."""
+
 NOT_POOLED = "not computed: records stay at the sites"
 """What stands in the place of the pooled model where there is none."""
 

@@ -9,7 +9,7 @@ from modelward.evaluate import discrimination
 from modelward.evaluate.calibration import calibration
 from modelward.evaluate.curves import ReliabilityPoint, RocPoint, reliability, roc
 from modelward.evaluate.estimate import Estimate
-from modelward.evaluate.intervals import DRAWS
+from modelward.evaluate.intervals import DRAWS, generator
 from modelward.evaluate.predictions import Predictions, union
 
 
@@ -49,7 +49,8 @@ class ModelFindings:
     Attributes:
         name: `federated`, `pooled`, `local:SITE`, or the name of a variant.
         overall: On the test units of all sites together.
-        by_site: On the test units of each site, in the order of the record.
+        by_site: On the test units of each site, in the order of the record; of its own site
+            only, for a local model that has not left it.
         roc: Points of its ROC curve on all test units; empty for local models.
         reliability: Points of its reliability diagram; empty for local models.
     """
@@ -107,10 +108,9 @@ def judge(
     drawn = not name.startswith("local:")
     return ModelFindings(
         name=name,
-        overall=score(everyone, np.random.default_rng([seed, 0]), draws=draws),
+        overall=score(everyone, generator(seed, ""), draws=draws),
         by_site=tuple(
-            score(one, np.random.default_rng([seed, place]), site=site, draws=draws)
-            for place, (site, one) in enumerate(by_site, start=1)
+            score(one, generator(seed, site), site=site, draws=draws) for site, one in by_site
         ),
         roc=roc(everyone) if drawn else (),
         reliability=reliability(everyone) if drawn else (),

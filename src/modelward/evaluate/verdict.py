@@ -6,8 +6,11 @@ verdict (one outcome is absent or rare among the test units, or the local model 
 everyone the same probability because its training units all have the same outcome), the
 Brier score does, and a reason says so.
 
-A verdict needs the whole 95 % interval on one side of zero. Verdicts of several sites are
-not adjusted for their number: each is that site's own question.
+A verdict needs the whole 95 % interval on one side of zero. Where the study signed a margin
+([evaluation] margin), an interval that holds zero is told apart further: "no worse than local"
+if all of it lies above minus the margin (non-inferiority), else "cannot tell". Verdicts of
+several sites are not adjusted for their number: each is that site's own question; which
+differences remain when all are asked at once is told beside them (multiplicity.py).
 """
 
 from dataclasses import dataclass, replace
@@ -21,8 +24,17 @@ from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.intervals import DRAWS
 from modelward.evaluate.predictions import Predictions
 
-Word = Literal["federated better", "no difference shown", "keep your local model"]
-"""What a site is told."""
+Word = Literal[
+    "federated better",
+    "no difference shown",
+    "no worse than local",
+    "cannot tell",
+    "keep your local model",
+]
+"""What a site is told; without a signed margin the first, the second, or the last."""
+
+Weakness = Literal["", "one-outcome", "constant", "few-of-a-class", "few-units"]
+"""Why AUC does not carry a verdict; "" if it does."""
 
 FEWEST_PER_CLASS = 10
 """AUC carries a verdict only with this many test units of either outcome."""
@@ -89,24 +101,13 @@ def verdict(
         DataError: If the two were judged on different units.
     """
     compared, reason = compared_by(federated, local, unit, rng, draws)
-    word = decide(compared)
-    constant = np.ptp(local.probability) == 0
-    return Verdict(
-        site=site,
-        word=word,
-        metric=compared.metric,
-        units=len(federated),
-        positives=federated.positives,
-        federated=compared.first,
-        local=compared.second,
-        difference=compared.difference,
-        reason=reason,
-        sentence=say(
-            compared,
-            word,
-            who=f"{len(federated):,} test {unit}s",
-            rival="the constant it could predict alone" if constant else "the local model",
-        ),
+    return told(
+        site,
+        compared,
+        reason,
+        who=(len(federated), federated.positives, unit),
+        constant=share_of(local) is not None,
+        word=decide(compared),
     )
 
 
@@ -117,46 +118,151 @@ def compared_by(
 
     The reason is "" where that is AUC. With too few units the interval is withheld.
     """
-    reason = why_not_auc(model, local, unit)
-    compared = compare("brier" if reason else "auc", model, local, rng, draws)
-    if len(model) < FEWEST_UNITS:
-        reason = f"Fewer than {FEWEST_UNITS} test {unit}s are too few for any verdict."
-        withheld = replace(compared.difference, interval=None, note=reason)
-        compared = replace(compared, difference=withheld)
+    compared, weakness = weighed(model, local, rng, draws)
+    reason = words(weakness, unit, model.positives, model.negatives, share_of(local))
+    if weakness == "few-units":
+        compared = replace(compared, difference=replace(compared.difference, note=reason))
     return compared, reason
 
 
-def why_not_auc(federated: Predictions, local: Predictions, unit: str) -> str:
-    """Return why AUC cannot carry the verdict, in a sentence; "" if it can."""
+def weighed(
+    model: Predictions, local: Predictions, rng: np.random.Generator, draws: int = DRAWS
+) -> tuple[Comparison, Weakness]:
+    """Return a model against the local one on the metric that can carry a verdict.
+
+    With too few units the interval is withheld.
+    """
+    weakness = why_not_auc(model, local)
+    compared = compare("brier" if weakness else "auc", model, local, rng, draws)
+    if len(model) < FEWEST_UNITS:
+        withheld = replace(compared.difference, interval=None)
+        return replace(compared, difference=withheld), "few-units"
+    return compared, weakness
+
+
+def why_not_auc(federated: Predictions, local: Predictions) -> Weakness:
+    """Return why AUC cannot carry the verdict; "" if it can."""
     if federated.smaller_class == 0:
-        which = "have" if federated.positives else "do not have"
+        return "one-outcome"
+    if share_of(local) is not None:
+        return "constant"
+    return "few-of-a-class" if federated.smaller_class < FEWEST_PER_CLASS else ""
+
+
+def share_of(local: Predictions) -> float | None:
+    """Return the one probability that a model gives everybody; None if it tells them apart."""
+    return float(local.probability[0]) if np.ptp(local.probability) == 0 else None
+
+
+def words(
+    weakness: Weakness, unit: str, positives: int, negatives: int, share: float | None
+) -> str:
+    """Return a weakness in a sentence; "" for none.
+
+    Args:
+        weakness: Why AUC does not carry a verdict.
+        unit: Who is counted, such as "patient".
+        positives: Test units whose outcome happened.
+        negatives: Test units whose outcome did not.
+        share: What the local model gives everybody, if it is a constant.
+    """
+    if not weakness:
+        return ""
+    if weakness == "few-units":
+        return f"Fewer than {FEWEST_UNITS} test {unit}s are too few for any verdict."
+    if weakness == "one-outcome":
+        which = "have" if positives else "do not have"
         return f"All of its test {unit}s {which} the outcome, so no AUC exists."
-    if np.ptp(local.probability) == 0:
+    if weakness == "constant":
         return (
             f"On its own it could only give every {unit} the same probability"
-            f" ({local.probability[0]:.2f}), which ranks nobody, so AUC compares nothing."
+            f" ({share or 0.0:.2f}), which ranks nobody, so AUC compares nothing."
         )
-    if federated.smaller_class < FEWEST_PER_CLASS:
-        which = "have" if federated.positives < federated.negatives else "do not have"
-        return (
-            f"Fewer than {FEWEST_PER_CLASS} of its test {unit}s {which} the outcome,"
-            " too few for AUC to carry a verdict."
-        )
-    return ""
+    which = "have" if positives < negatives else "do not have"
+    return (
+        f"Fewer than {FEWEST_PER_CLASS} of its test {unit}s {which} the outcome,"
+        " too few for AUC to carry a verdict."
+    )
+
+
+def no_model_alone(unit: str, which: str) -> str:
+    """Return why a site has no model of its own; `which`: "have" or "do not have"."""
+    return f"All of its training {unit}s {which} the outcome, so it cannot fit a model alone."
+
+
+def told(
+    site: str,
+    compared: Comparison,
+    reason: str,
+    *,
+    who: tuple[int, int, str],
+    constant: bool,
+    word: Word,
+) -> Verdict:
+    """Return a verdict with its sentence.
+
+    Args:
+        site: Whose question it is.
+        compared: Federated minus local.
+        reason: What weakens it, in a sentence; "" if nothing does.
+        who: Test units, those whose outcome happened, and what they are, such as "patient".
+        constant: Whether the local model gives everybody the same probability.
+        word: What the comparison supports.
+    """
+    units, positives, unit = who
+    sentence = say(
+        compared,
+        word,
+        who=f"{units:,} test {unit}s",
+        rival="the constant it could predict alone" if constant else "the local model",
+    )
+    return Verdict(
+        site=site,
+        word=word,
+        metric=compared.metric,
+        units=units,
+        positives=positives,
+        federated=compared.first,
+        local=compared.second,
+        difference=compared.difference,
+        reason=reason,
+        sentence=sentence,
+    )
+
+
+def held_to(judged: Verdict, margin: float | None) -> Verdict:
+    """Return a verdict that tells "no difference" apart by a signed margin, if there is one."""
+    if margin is None or judged.word != "no difference shown":
+        return judged
+    ends = _toward_better(judged.metric, judged.difference)
+    held = ends is not None and ends[0] > -margin
+    return worded(judged, "no worse than local" if held else "cannot tell", margin)
+
+
+def worded(judged: Verdict, word: Word, margin: float) -> Verdict:
+    """Return a verdict with another word, which depends on a margin."""
+    sentence = f"{judged.sentence.removesuffix(f'{judged.word}.')}{word} (margin {margin:g})."
+    return replace(judged, word=word, sentence=sentence)
 
 
 def decide(compared: Comparison) -> Word:
     """Return the word that the paired interval supports."""
-    interval = compared.difference.interval
-    if interval is None:
-        return "no difference shown"
-    sign = 1 if HIGHER_IS_BETTER[compared.metric] else -1
-    worst, best = sorted((sign * interval.low, sign * interval.high))
-    if worst > 0:
+    ends = _toward_better(compared.metric, compared.difference)
+    if ends is not None and ends[0] > 0:
         return "federated better"
-    if best < 0:
+    if ends is not None and ends[1] < 0:
         return "keep your local model"
     return "no difference shown"
+
+
+def _toward_better(metric: Metric, difference: Estimate) -> tuple[float, float] | None:
+    """Return worst and best end of the interval, more being better; None if there is none."""
+    interval = difference.interval
+    if interval is None:
+        return None
+    sign = 1 if HIGHER_IS_BETTER[metric] else -1
+    worst, best = sorted((sign * interval.low, sign * interval.high))
+    return worst, best
 
 
 def say(compared: Comparison, word: Word, *, who: str, rival: str) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from modelward.core.canonical import Json, canonical_hash
 from modelward.errors import NotApproved
 from modelward.exchange import choose, home, judging, trust
+from modelward.exchange.bands import KNOWN
 from modelward.exchange.choose import LOCAL, Choice, Evidence, Told
 from modelward.exchange.content import Voice
 from modelward.exchange.distil import distil, lesson
@@ -25,6 +26,7 @@ from modelward.exchange.families.family import Floats, Inputs
 from modelward.exchange.home import InUse
 from modelward.exchange.institution import Institution
 from modelward.exchange.judging import Said
+from modelward.exchange.knowledge import Abstention, calibrated
 from modelward.exchange.learn import Steps
 from modelward.exchange.letter import stamp
 from modelward.exchange.pool import POOLERS, Opinion
@@ -48,11 +50,13 @@ class Table:
     Attributes:
         candidates: Name -> what it says of any example.
         cards: Artifacts that the combinations are made of, sorted.
+        never: Classes that none of them knows.
         student: Parameters of the distilled model, if there is a shared set.
     """
 
     candidates: Mapping[str, Voice]
     cards: tuple[str, ...]
+    never: tuple[int, ...] = ()
     student: Mapping[str, Floats] = field(default_factory=dict)
 
     def id(self, name: str) -> str:
@@ -69,8 +73,10 @@ def table(
     if not used:
         return Table(candidates, ())
     for name in POOLERS:
-        candidates[name] = _pooled(name, used)
-    return Table(candidates, tuple(s.entry.sha for s in used))
+        candidates[name] = pooled(name, used)
+    known = np.max([s.entry.card.competence.units for s in used], axis=0)
+    never = tuple(int(cls) for cls in np.flatnonzero(known < KNOWN))
+    return Table(candidates, tuple(s.entry.sha for s in used), never)
 
 
 def with_student(here: Institution, made: Table, own: Examples) -> Table:
@@ -142,7 +148,20 @@ def choice(
     return choose.choose(evidence, own.valid_y, classes, preferred=preferred)
 
 
-def adopt(here: Institution, made: Table, found: Choice, by: str) -> InUse:
+def abstention(made: Table, found: Choice, own: Examples) -> Abstention:
+    """Return when what was chosen answers, calibrated on private validation.
+
+    The local model alone answers always.
+    """
+    if found.chosen == LOCAL:
+        return Abstention(0.0, frozenset())
+    said = made.candidates[LOCAL](own.valid_x).argmax(axis=1)
+    least = float((said == own.valid_y).mean())
+    log_p = made.candidates[found.chosen](own.valid_x)
+    return calibrated(log_p, own.valid_y, least, frozenset(made.never))
+
+
+def adopt(here: Institution, made: Table, found: Choice, by: str, own: Examples) -> InUse:
     """Use what was chosen, because the person `by` decides so; recorded first.
 
     Raises:
@@ -155,7 +174,8 @@ def adopt(here: Institution, made: Table, found: Choice, by: str) -> InUse:
             remedy="give your name: modelward exchange adopt SITE --by 'Dr Ada Byron'",
         )
     cards = () if found.chosen == LOCAL else made.cards
-    digest = ""
+    local, when = home.local(here.folder), abstention(made, found, own)
+    digest = local.sha256 if found.chosen == LOCAL else ""
     if found.chosen == DISTILLED:
         digest = home.keep_bundle(here.folder, made.student)
     here.ledger.append(
@@ -176,6 +196,11 @@ def adopt(here: Institution, made: Table, found: Choice, by: str) -> InUse:
         reason=found.reason,
         time=stamp(here.now),
         sha256=digest,
+        family=local.family,
+        version=local.version,
+        seed=local.seed,
+        threshold=when.threshold,
+        never=tuple(here.question.labels[cls] for cls in sorted(when.unknown)),
     )
     home.use(here.folder, decided)
     return decided
@@ -201,7 +226,9 @@ def overrule(here: Institution, card: str, *, use: bool, by: str, reason: str) -
     )
 
 
-def _pooled(name: str, used: Sequence[Spoken]) -> Voice:
+def pooled(name: str, used: Sequence[Spoken]) -> Voice:
+    """Return what a pooler says over some artifacts."""
+
     def voice(x: Inputs) -> Floats:
         return POOLERS[name]([_opinion(each, x) for each in used])
 

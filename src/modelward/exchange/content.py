@@ -8,7 +8,7 @@
 
 Foreign bundles are data: tensors of a schema that is known beforehand, for families that are
 installed. A `Voice` is what such a bundle says of any example; predictions and labels have one
-only through a student (voices.py), because they are about the shared set and nothing else.
+only through a student that they alone teach, because they are about the shared set.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,8 @@ from modelward.errors import BadArtifact
 from modelward.exchange.card import Kind, Made
 from modelward.exchange.families import catalogue
 from modelward.exchange.families.family import Family, Floats, Inputs
-from modelward.exchange.probability import Labels, log_softmax
+from modelward.exchange.learn import Lesson, Steps, learn
+from modelward.exchange.probability import Labels, log_softmax, restored
 from modelward.exchange.question import Question
 
 Voice = Callable[[Inputs], Floats]
@@ -29,6 +30,12 @@ Voice = Callable[[Inputs], Floats]
 
 LAST = "out."
 """Prefix of the layer that an adapter replaces."""
+
+ABOUT_SHARED: frozenset[Kind] = frozenset({"predictions", "labels"})
+"""Kinds that are about the shared set."""
+
+TAUGHT = Steps(epochs=60)
+"""How a student of predictions learns."""
 
 
 def schema_of(kind: Kind, made: Made, question: Question) -> Schema:
@@ -44,7 +51,7 @@ def schema_of(kind: Kind, made: Made, question: Question) -> Schema:
             remedy="offer it under a question of its own",
         )
     classes = len(question.labels)
-    if kind in {"predictions", "labels"} and question.shared is None:
+    if kind in ABOUT_SHARED and question.shared is None:
         raise _needs_shared(kind)
     if kind == "predictions":
         return Schema.of(TensorSpec("levels", "U8", (question.shared_units, classes)))
@@ -104,6 +111,54 @@ def prototype_voice(tensors: Tensors) -> Voice:
         return log_softmax(np.where(known, -far / (2 * width**2), -1e3))
 
     return voice
+
+
+def spoken_by(
+    kind: Kind,
+    made: Made,
+    tensors: Tensors,
+    asked: tuple[Question, Inputs | None],
+    student: tuple[Family, int],
+) -> Voice:
+    """Return what a bundle says, whatever its kind; an adapter is handed in as its whole model.
+
+    Args:
+        kind: What it is.
+        made: With which family.
+        tensors: Its values.
+        asked: The question, and its shared set if it has one.
+        student: Family and seed of the student that predictions and labels teach.
+
+    Raises:
+        BadArtifact: If it needs a shared set and there is none, or has labels beyond it.
+    """
+    question, shared = asked
+    if kind in {"model", "adapter"}:
+        return model_voice(made, tensors)
+    if kind == "prototypes":
+        return prototype_voice(tensors)
+    if shared is None:
+        raise _needs_shared(kind)
+    taught = (
+        np.exp(restored(tensors["levels"]))
+        if kind == "predictions"
+        else _one_hot(tensors, len(question.labels))
+    )
+    lesson = Lesson(shared, taught, np.zeros_like(taught), np.ones(len(shared)))
+    family, seed = student
+    learnt = learn(family, family.initial(question.shape, seed), lesson, TAUGHT, seed)
+    return lambda x: log_softmax(family.logits(learnt, x))
+
+
+def _one_hot(tensors: Tensors, classes: int) -> Floats:
+    labels = tensors["classes"].astype(np.intp)
+    if labels.size and int(labels.max()) >= classes:
+        raise BadArtifact(
+            f"a weak label is {int(labels.max())}, there are {classes} classes",
+            why="labels are classes of the question",
+            remedy="tell its maker; nothing of it was used",
+        )
+    return np.eye(classes)[labels]
 
 
 def prototypes(x: Inputs, y: Labels, classes: int, *, least: int, noise: Floats) -> Tensors:

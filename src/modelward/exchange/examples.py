@@ -2,11 +2,14 @@
 
     train_x [n, ...] float32   train_y [n] whole numbers from 0
     valid_x, valid_y           private validation: everything is chosen on it
+    train_patient [n]          optional: whose each training example is, in the hospital's own
+                               numbers; a privacy bound counts patients by it
 
 A test set is for reports of people who measure the method; nothing here reads one.
 """
 
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from modelward.exchange.probability import Labels
 from modelward.exchange.question import Question
 
 PARTS = ("train_x", "train_y", "valid_x", "valid_y")
+PATIENT = "train_patient"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,12 +34,30 @@ class Examples:
         y: Their classes, [n].
         valid_x: Private validation examples.
         valid_y: Their classes.
+        named: Whose each training example is, [n]; None if the file does not say.
     """
 
     x: Inputs
     y: Labels
     valid_x: Inputs
     valid_y: Labels
+    named: NDArray[Any] | None = None
+
+    @property
+    def persons(self) -> NDArray[Any]:
+        """Whose each training example is; where nobody says, an example stands for itself."""
+        if self.named is not None:
+            return self.named.astype(str)
+        own = zip(self.x, self.y.tolist(), strict=True)
+        return np.array([sha256(x.tobytes() + b"%d" % y).hexdigest() for x, y in own])
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the training examples, with whose they are."""
+        found = sha256(np.ascontiguousarray(self.x).tobytes())
+        found.update(self.y.astype("<i8").tobytes())
+        found.update("\n".join(self.persons.tolist()).encode())
+        return found.hexdigest()
 
 
 def read_examples(path: Path, question: Question) -> Examples:
@@ -53,6 +75,8 @@ def read_examples(path: Path, question: Question) -> Examples:
     for fold in ("train", "valid"):
         if f"{fold}_x" in found and f"{fold}_y" in found:
             faults += _faults(fold, found[f"{fold}_x"], found[f"{fold}_y"], question)
+    if PATIENT in found and found[PATIENT].shape != found["train_y"].shape:
+        faults.append(f"{PATIENT} does not name one patient for each training example")
     if faults:
         raise _refuse(path, faults)
     return Examples(
@@ -60,7 +84,25 @@ def read_examples(path: Path, question: Question) -> Examples:
         found["train_y"].astype(np.intp),
         found["valid_x"],
         found["valid_y"].astype(np.intp),
+        found.get(PATIENT),
     )
+
+
+def read_inputs(path: Path) -> Inputs:
+    """Return `x` of the file at `path`, examples to be answered.
+
+    Raises:
+        DataError: If there are none.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return np.asarray(archive["x"])
+    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path} holds no examples: {error}",
+            why="what is answered comes as a .npz file with `x`, as the training examples do",
+            remedy="numpy.savez(FILE, x=...), float32, in the question's shape",
+        ) from error
 
 
 def _faults(fold: str, x: NDArray[Any], y: NDArray[Any], question: Question) -> list[str]:

@@ -100,6 +100,43 @@ def given(here: Institution) -> list[Given]:
     return sorted(found, key=lambda each: (each.to, each.time, each.card))
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Something that an operator has to know.
+
+    Attributes:
+        about: `box`, `artifact` or `in use`.
+        who: The institution that it comes from; "" where a ledger entry does not say.
+        says: What was found.
+        time: When it was first recorded; "" of what is true now.
+    """
+
+    about: str
+    who: str
+    says: str
+    time: str
+
+
+def seen(here: Institution) -> list[Seen]:
+    """Return what was refused or turned away here, once each, and what must not be used now.
+
+    From the ledger, so nothing is forgotten; oldest first.
+    """
+    found: dict[tuple[str, str], Seen] = {}
+    for entry in here.ledger:
+        time = str(entry["time"])
+        if entry["kind"] == "message":
+            said = str(entry["finding"])
+            found.setdefault(("", said), Seen("box", "", said, time))
+        elif entry["kind"] == "turned-away":
+            card, source = str(entry["card"]), str(entry["source"])
+            for each in entry["findings"]:  # type: ignore[union-attr]
+                rule, says = each["rule"], each["says"]  # type: ignore[index, call-overload]
+                said = f"{card[:12]}… {rule}: {says}"
+                found.setdefault((card, str(rule)), Seen("artifact", source, said, time))
+    return [*found.values(), *(Seen("in use", "", why, "") for why in unusable(here))]
+
+
 def _decided(here: Institution, subject: str, said: str, who: tuple[str, str]) -> None:
     by, reason = who
     here.ledger.append(

@@ -35,6 +35,7 @@ from modelward.exchange.book import Book
 from modelward.exchange.families.family import Inputs
 from modelward.exchange.intake import Intake, read_intake
 from modelward.exchange.letter import Letter, stamp
+from modelward.exchange.looking import Inspector, IsolatedInspector, Looking
 from modelward.exchange.members import Member
 from modelward.exchange.seal import Draw
 from modelward.gate.door import Door
@@ -45,8 +46,10 @@ from modelward.joining.keys import signing_key
 from modelward.ledger import kinds
 from modelward.ledger.log import Ledger
 from modelward.ledger.note import Signer
+from modelward.privacy.budget import Ceilings
 from modelward.site.policy_record import note_policy
 from modelward.site.sent import Sent
+from modelward.site.spending import Spending
 
 Clock = Callable[[], datetime]
 
@@ -55,6 +58,7 @@ class Institution:
     """An open institution; get one from `Institution.open`, then `close` it.
 
     Attributes:
+        site: Its site folder.
         folder: Its `exchange` folder.
         name: As it signs.
         key: Its signing key.
@@ -65,14 +69,23 @@ class Institution:
         ledger: Its ledger.
         door: Its gate.
         sent: Bytes that have left.
+        looking: Who looks at offers before they leave.
+        spending: What is left of its patients' privacy, over studies and the network.
         policy: What may leave.
         intake: What may come in.
         question: What is answered.
         members: Who is in the network, itself included.
     """
 
-    def __init__(self, site: Path, carrier: Carrier, clock: Clock, draw: Draw) -> None:
-        self.folder = site / "exchange"
+    def __init__(
+        self,
+        site: Path,
+        carrier: Carrier,
+        clock: Clock,
+        draw: Draw,
+        inspector: Callable[[Path, question.Question], Inspector] | None,
+    ) -> None:
+        self.site, self.folder = site, site / "exchange"
         self.carrier, self.clock, self.draw = carrier, clock, draw
         self.members = members.members(self.folder / "members")
         own = members.read(_bytes(self.folder / "introduction.json"))
@@ -92,20 +105,40 @@ class Institution:
         holding = Holding(site / "held", self.policy.review, people)
         self.door = Door(self.name, self.key, Store(site / "outbox"), self.ledger, holding)
         self.sent = Sent(self.ledger, clock)
+        looks = inspector(self.folder, self.question) if inspector else None
+        looks = looks or IsolatedInspector(self.folder, self.policy.isolation)
+        self.looking = Looking(looks, site, self.key, self.policy.leakage)
+        ceilings = Ceilings(
+            self.policy.epsilon_study, self.policy.epsilon_lifetime, self.policy.delta
+        )
+        self.spending = Spending(site, self.ledger, ceilings)
         self.book = Book(self.folder / "book.sqlite")
 
     @classmethod
     def open(
-        cls, site: Path, carrier: Carrier, *, clock: Clock, draw: Draw = os.urandom
+        cls,
+        site: Path,
+        carrier: Carrier,
+        *,
+        clock: Clock,
+        draw: Draw = os.urandom,
+        inspector: Callable[[Path, question.Question], Inspector] | None = None,
     ) -> Self:
         """Open the institution in a site folder.
+
+        Args:
+            site: The folder.
+            carrier: The wire.
+            clock: The time.
+            draw: Where random bytes come from.
+            inspector: Makes who looks at offers; isolated as the policy says if absent.
 
         Raises:
             NotAdmitted: If it has not introduced itself.
             BadArtifact: If question or shared set are not what they should be.
             StorageError: If another process holds its ledger.
         """
-        return cls(site, carrier, clock, draw)
+        return cls(site, carrier, clock, draw, inspector)
 
     @property
     def now(self) -> datetime:
@@ -188,7 +221,8 @@ class Institution:
         return 0
 
     def close(self) -> None:
-        """Let go of ledger, book and wire."""
+        """Let go of inspector, ledger, book and wire."""
+        self.looking.close()
         self.book.close()
         self.ledger.close()
         self.carrier.close()

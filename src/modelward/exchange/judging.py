@@ -30,6 +30,7 @@ from modelward.exchange.institution import Institution
 from modelward.exchange.letter import Letter
 from modelward.exchange.offering import refused
 from modelward.exchange.probability import Labels, recalls
+from modelward.exchange.triggers import triggers
 from modelward.exchange.trust import Report
 from modelward.exchange.voices import Spoken
 from modelward.gate.offer import Offer
@@ -82,13 +83,15 @@ def judge(found: Sequence[Spoken], own: Examples, least: int) -> list[Judgement]
         least: Fewest units of a class that a recall is said of.
     """
     copied = sanity.copies({each.entry.sha: _sample(each, own) for each in found})
+    turned = triggers({each.entry.sha: each.voice for each in found}, own.valid_x)
     judged = []
     for each in found:
         fair = each.fair(own.valid_x)
         findings = sanity.values(each.tensors)
         findings = findings or sanity.answers(fair, own.valid_y, each.claimed)
-        if each.entry.sha in copied:
-            findings += (copied[each.entry.sha],)
+        findings += tuple(
+            seen[each.entry.sha] for seen in (copied, turned) if each.entry.sha in seen
+        )
         said, plain = (
             told(answer.argmax(axis=1), own.valid_y, fair.shape[1], least)
             for answer in (fair, each.voice(own.valid_x))
@@ -149,7 +152,8 @@ def publish(
     )
     shown = np.flatnonzero(~np.isnan(said.recalls))
     cells = tuple(int(said.units[cls]) for cls in shown)
-    answer = here.door.decide(cause, lambda: put, leaving.rules(here.policy, cells))
+    rules = leaving.rules(here.policy, here.question.purpose, cells)
+    answer = here.door.decide(cause, lambda: put, rules)
     if not isinstance(answer, Release):
         raise refused(here, cause)
     here.sent.note(cause.study, answer.artifact.card.nbytes)

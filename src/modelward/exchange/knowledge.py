@@ -2,7 +2,7 @@
 
 An institution knows a class, subgroup, device or feature if a card of its, on offer and not
 revoked, says that it saw ten units or more. What nobody knows is a hole; what fewer than
-`FEW` know is thin. Cards may be wrong: whoever is not used (trust.py) is not counted.
+`FEW` know is thin. Cards may be wrong: a combination in use counts only those it is made of.
 
 `abstention` turns that into behaviour: an answer in a class or with a confidence that the
 network has no ground for is not given. The threshold is calibrated on private validation, so
@@ -21,6 +21,9 @@ from modelward.exchange.probability import Labels
 
 FEW = 2
 """Institutions that know something from which on it is not thin."""
+
+SPARED = 0.05
+"""Share of right answers on private validation that a calibrated threshold gives up."""
 
 Item = tuple[str, str]
 """What is known: (`class`, label), (`sex`, value of a subgroup), (`equipment`, make)."""
@@ -105,6 +108,10 @@ class Abstention:
 def calibrated(log_p: Floats, y: Labels, least: float, unknown: frozenset[int]) -> Abstention:
     """Return the lowest threshold at which answered validation units are right often enough.
 
+    What nobody has seen is not among validation units, and is answered with less confidence
+    than what is known: so the threshold is also not below that of the most hesitant `SPARED` of
+    the right answers.
+
     Args:
         log_p: What the network says of private validation units.
         y: Their classes.
@@ -115,7 +122,9 @@ def calibrated(log_p: Floats, y: Labels, least: float, unknown: frozenset[int]) 
     picked = log_p.argmax(axis=1)
     answered = ~np.isin(picked, list(unknown))
     right = picked == y
-    for threshold in np.unique(np.r_[0.0, np.round(likely, 3)]):
+    surely = likely[answered & right]
+    floor = float(np.quantile(surely, SPARED)) if surely.size else 0.0
+    for threshold in np.unique(np.r_[floor, np.round(likely[likely >= floor], 3)]):
         chosen = answered & (likely >= threshold)
         if chosen.any() and right[chosen].mean() >= least:
             return Abstention(float(threshold), unknown)

@@ -1,8 +1,9 @@
 """Rules that something for the network meets at the gate, beside the policy's own.
 
 The door is the one that answers of studies leave by (gate/door.py): the policy decides which
-kinds leave at all, how many patients must stand behind them and how many bytes may go. Rules
-that only exchanges have:
+kinds leave at all, for which purposes, in which lane, how many patients must stand behind them
+and how many bytes may go; the inspector's figures are held against it last. Rules that only
+exchanges have:
 
     small-cells    a prototype, or a recall of a report, stands on fewer units than the
                    policy's minimum cell
@@ -13,6 +14,7 @@ import numpy as np
 
 from modelward.core.verdict import Finding
 from modelward.exchange.probability import FLOOR, STEPS
+from modelward.gate.leaks import leaks
 from modelward.gate.offer import Offer, Rule, all_of
 from modelward.gate.policy import Policy
 from modelward.gate.rules import allowed_kind, byte_budget, exact_schema, finite, min_patients
@@ -22,14 +24,17 @@ SLACK = 0.1
 than half of this at ten classes."""
 
 
-def rules(policy: Policy, cells: tuple[int, ...] = ()) -> Rule:
+def rules(policy: Policy, purpose: str, cells: tuple[int, ...] = ()) -> Rule:
     """Return the rules for one offer or report.
 
     Args:
         policy: The site's.
+        purpose: Of the question.
         cells: Units behind each figure that leaves (prototypes, recalls), 0 for none.
     """
     first = all_of(
+        lambda _: _purpose(policy, purpose),
+        lane(policy),
         allowed_kind(policy.kinds),
         exact_schema,
         min_patients(policy.min_patients, 0),
@@ -39,9 +44,39 @@ def rules(policy: Policy, cells: tuple[int, ...] = ()) -> Rule:
     values = all_of(finite, distribution)
 
     def rule(offer: Offer) -> tuple[Finding, ...]:
-        return first(offer) or values(offer)
+        return first(offer) or values(offer) or leaks(offer.look, policy.leakage)
 
     return rule
+
+
+def lane(policy: Policy) -> Rule:
+    """Object to what is not bounded where the policy has only the lane `dp`, and vice versa."""
+
+    def rule(offer: Offer) -> tuple[Finding, ...]:
+        bounded = offer.privacy.get("mechanism") == "gaussian"
+        if ("dp" if bounded else "exact") in policy.lanes:
+            return ()
+        return (
+            Finding(
+                rule="lane",
+                says="dp: booked, with noise"
+                if bounded
+                else f"exact: unbounded; nothing limits what {offer.kind} tell about a patient",
+                remedy='train with --epsilon, or add "exact" to [privacy] lanes'
+                if not bounded
+                else 'add "dp" to [privacy] lanes',
+            ),
+        )
+
+    return rule
+
+
+def _purpose(policy: Policy, purpose: str) -> tuple[Finding, ...]:
+    if policy.purposes is None or purpose in policy.purposes:
+        return ()
+    allowed = ", ".join(repr(each) for each in sorted(policy.purposes)) or "none"
+    said = f"the question's purpose is {purpose!r}; allowed are {allowed}"
+    return (Finding("purpose", said, "add it under [studies] purposes"),)
 
 
 def small_cells(least: int, cells: tuple[int, ...]) -> Rule:

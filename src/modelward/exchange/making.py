@@ -5,18 +5,21 @@ exactly and takes its prior out before anything leaves, so that bands on the car
 for everybody else. What leaves is still decided by the gate (offering.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from modelward.core.canonical import canonical_hash
 from modelward.core.tensors import Tensors
 from modelward.errors import NotApproved
-from modelward.exchange import home
+from modelward.exchange import home, private
+from modelward.exchange.bands import KNOWN, band, middles
 from modelward.exchange.card import Competence, Kind, Terms
 from modelward.exchange.content import LAST, family_of, prototypes
 from modelward.exchange.examples import Examples
 from modelward.exchange.families.family import Floats
+from modelward.exchange.home import Local
 from modelward.exchange.institution import Institution
 from modelward.exchange.learn import Steps, labelled, learn
 from modelward.exchange.offering import Draft, competence
@@ -29,8 +32,28 @@ TUNING = Steps(epochs=20, rate=0.02)
 """How the last layer of a base is fine-tuned into an adapter."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """From what an artifact is made, and with which bound.
+
+    Attributes:
+        base: Of an adapter: the card of the model that it is for.
+        epsilon: Of an adapter or prototypes: what it may tell about a patient, booked; no
+            bound if None. Models, predictions and labels have the bound of the local model.
+    """
+
+    base: str = ""
+    epsilon: float | None = None
+
+
 def draft(
-    here: Institution, kind: Kind, own: Examples, terms: Terms, *, series: str, base: str = ""
+    here: Institution,
+    kind: Kind,
+    own: Examples,
+    terms: Terms,
+    *,
+    series: str,
+    how: How | None = None,
 ) -> Draft:
     """Return what would be offered.
 
@@ -40,17 +63,26 @@ def draft(
         own: Own examples.
         terms: For what, for whom, until when.
         series: What its version counts within.
-        base: Of an adapter: the card of the model that it is for.
+        how: From what, and with which bound.
 
     Raises:
         NotApproved: If there is no local model, or no base for an adapter.
         BadArtifact: If the base is turned away.
+        BudgetExceeded: If a patient cannot afford the bound.
     """
+    how = how or How()
+    epsilon = how.epsilon
     if kind == "adapter":
-        return _adapter(here, own, terms, series, base)
-    local = home.local(here.folder)
-    voice = home.local_voice(here.folder)
-    tensors, cells = _CONTENT[kind](here, own)
+        return _adapter(here, own, (terms, series), how)
+    if epsilon is not None and kind != "prototypes":
+        raise NotApproved(
+            f"{kind} have the bound of the local model that they are made from",
+            why="what a model tells about a patient is decided when it is trained",
+            remedy="modelward exchange train SITE --epsilon E, then offer again",
+        )
+    local = home.for_others(here.folder, here.question, own, _fewest(here))
+    voice = home.voice_of(here.folder, local)
+    tensors, cells, privacy = _CONTENT[kind](here, own, local, epsilon)
     return Draft(
         kind=kind,
         family=local.made_with,
@@ -60,7 +92,8 @@ def draft(
         terms=terms,
         series=series,
         cells=cells,
-        privacy=_NOISED if kind == "prototypes" else UNBOUNDED,
+        privacy=privacy or UNBOUNDED,
+        seed=local.seed,
     )
 
 
@@ -68,40 +101,50 @@ _NOISED = {"mechanism": "none", "noise": "one standard error at the minimum cell
 """Noise that hides one unit in a mean; it is no differential privacy and does not say so."""
 
 
-def fair(here: Institution, own: Examples) -> Floats:
-    """Return what the local model says of the shared set, its own prior taken out."""
-    log_p = home.local_voice(here.folder)(here.shared())
+def fair(here: Institution, own: Examples, local: Local) -> Floats:
+    """Return what an own model says of the shared set, its own prior taken out.
+
+    Of a model with a bound the prior is that of the card's bands: exact counts would be a look
+    at patients that nobody paid for.
+    """
+    log_p = home.voice_of(here.folder, local)(here.shared())
     counts = np.bincount(own.y, minlength=log_p.shape[1]).astype(np.float64)
+    if local.privacy:
+        counts = middles(tuple(band(int(n)) for n in counts))
     return log_softmax(corrected(Opinion(log_p, counts)))
 
 
-Content = tuple[Tensors, tuple[int, ...]]
+Content = tuple[Tensors, tuple[int, ...], Mapping[str, str | int | float]]
 
 
-def _model(here: Institution, _: Examples) -> Content:
-    return home.tensors_of(here.folder, home.local(here.folder).sha256), ()
+def _model(here: Institution, _: Examples, local: Local, __: float | None) -> Content:
+    return home.tensors_of(here.folder, local.sha256), (), local.privacy
 
 
-def _predictions(here: Institution, own: Examples) -> Content:
-    return {"levels": quantised(fair(here, own))}, ()
+def _predictions(here: Institution, own: Examples, local: Local, _: float | None) -> Content:
+    return {"levels": quantised(fair(here, own, local))}, (), local.privacy
 
 
-def _labels(here: Institution, own: Examples) -> Content:
-    return {"classes": fair(here, own).argmax(axis=1).astype(np.uint8)}, ()
+def _labels(here: Institution, own: Examples, local: Local, _: float | None) -> Content:
+    found = fair(here, own, local).argmax(axis=1).astype(np.uint8)
+    return {"classes": found}, (), local.privacy
 
 
-def _prototypes(here: Institution, own: Examples) -> Content:
+def _prototypes(here: Institution, own: Examples, _: Local, epsilon: float | None) -> Content:
     """Return class means; the noise is drawn by name, so that a repetition adds nothing."""
     classes, least = len(here.question.labels), here.policy.min_cell
     counts = np.bincount(own.y, minlength=classes)
+    if epsilon is not None:
+        paid = private.pay(here, own, epsilon, {"kind": "prototypes", "least": least}, 1)
+        return private.prototypes(own, classes, paid, least), (), paid.card
     secret = here.key.sign(b"modelward prototypes").hex()
     seed = int(canonical_hash([secret, here.question.sha256, own.y.tolist()])[:16], 16)
     noise = np.random.default_rng(seed).standard_normal((classes, own.x[0].size))
     found = prototypes(own.x, own.y, classes, least=least, noise=noise)
-    return found, tuple(int(n) for n in counts if n >= least)
+    return found, tuple(int(n) for n in counts if n >= least), _NOISED
 
 
-_CONTENT: dict[Kind, Callable[[Institution, Examples], Content]] = {
+_CONTENT: dict[Kind, Callable[[Institution, Examples, Local, float | None], Content]] = {
     "model": _model,
     "predictions": _predictions,
     "labels": _labels,
@@ -109,18 +152,29 @@ _CONTENT: dict[Kind, Callable[[Institution, Examples], Content]] = {
 }
 
 
-def _adapter(here: Institution, own: Examples, terms: Terms, series: str, base: str) -> Draft:
-    """Return the last layer of a base, fine-tuned on own examples."""
-    if not base:
+def _adapter(here: Institution, own: Examples, on: tuple[Terms, str], how: How) -> Draft:
+    """Return the last layer of a base, fine-tuned on own examples; classes of few left out."""
+    if not how.base:
         raise NotApproved(
             "an adapter needs a base",
             why="it is one layer, for one model that is named by its card",
             remedy="name the base: --base CARD",
         )
-    entry = named(here, base)
+    entry = named(here, how.base)
     start, family = pull(here, entry.sha), family_of(entry.card.made)
-    lesson = labelled(own.x, own.y, len(here.question.labels))
-    tuned = learn(family, start, lesson, TUNING, 0, only=LAST)
+    (terms, series), epsilon = on, how.epsilon
+    privacy: Mapping[str, str | int | float] = UNBOUNDED
+    if epsilon is None:
+        counts = np.bincount(own.y, minlength=len(here.question.labels))
+        rows = counts[own.y] >= _fewest(here)
+        lesson = labelled(own.x[rows], own.y[rows], len(here.question.labels))
+        tuned = learn(family, start, lesson, TUNING, 0, only=LAST)
+    else:
+        what: dict[str, str | int] = {"kind": "adapter", "base": entry.card.sha256}
+        paid = private.pay(here, own, epsilon, what, private.STEPS)
+        lesson = labelled(own.x, own.y, len(here.question.labels))
+        tuned = private.learn(family, start, lesson, paid, only=LAST)
+        privacy = paid.card
     log_p = log_softmax(family.logits(tuned, own.valid_x))
     return Draft(
         kind="adapter",
@@ -132,7 +186,18 @@ def _adapter(here: Institution, own: Examples, terms: Terms, series: str, base: 
         series=series,
         base=entry.card.sha256,
         lineage=(entry.sha,),
+        privacy=privacy,
+        start=start,
     )
+
+
+def _fewest(here: Institution) -> int:
+    """Return the units of a class below which nothing is learnt for others.
+
+    The policy's minimum cell, and at least what a card calls known: what it says is unknown
+    was not learnt.
+    """
+    return max(here.policy.min_cell, KNOWN)
 
 
 def _competence(here: Institution, own: Examples, log_p: Floats) -> Competence:

@@ -8,6 +8,7 @@ again after a crash is the same release, from the same bytes.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,7 @@ from modelward.exchange.card import (
 )
 from modelward.exchange.content import schema_of
 from modelward.exchange.families.family import Family, Floats
+from modelward.exchange.inspection import Subject
 from modelward.exchange.institution import Institution
 from modelward.exchange.letter import stamp
 from modelward.exchange.probability import Labels
@@ -53,8 +55,9 @@ class Draft:
         base: SHA-256 of the bundle that training started from.
         lineage: Cards that went into it.
         cells: Units behind single figures (prototypes), 0 for none.
-        privacy: The privacy event.
-        leakage: What leakage tests found.
+        privacy: The privacy event, as it was booked.
+        start: Of an adapter: the parameters of its base.
+        seed: Of the start that training began with.
     """
 
     kind: Kind
@@ -68,7 +71,8 @@ class Draft:
     lineage: tuple[str, ...] = ()
     cells: tuple[int, ...] = ()
     privacy: Mapping[str, str | int | float] = field(default_factory=lambda: dict(UNBOUNDED))
-    leakage: Mapping[str, str | int | float] = field(default_factory=dict)
+    start: Tensors | None = None
+    seed: int = 0
 
 
 def competence(
@@ -128,7 +132,14 @@ def offer(here: Institution, draft: Draft) -> OfferCard:
         version=draft.family.version,
         inputs=here.question.inputs,
     )
-    release = _release(here, draft, made, version)
+    subject = Subject(
+        kind=draft.kind,
+        made=made,
+        tensors=draft.tensors,
+        base=draft.start,
+        seed=draft.seed,
+    )
+    release = _release(here, draft, subject, version)
     artifact = release.artifact
     card = cards.sign(
         OfferCard(
@@ -144,8 +155,7 @@ def offer(here: Institution, draft: Draft) -> OfferCard:
             base=draft.base,
             lineage=draft.lineage,
             competence=draft.competence,
-            privacy=dict(draft.privacy),
-            leakage=dict(draft.leakage),
+            **_done(here, release, subject),
             terms=draft.terms,
             issued=stamp(here.now),
         ),
@@ -189,7 +199,16 @@ def grant(here: Institution, entry_card: OfferCard, name: str) -> None:
     here.deliver()
 
 
-def _release(here: Institution, draft: Draft, made: Made, version: int) -> Release:
+def _done(here: Institution, release: Release, subject: Subject) -> dict[str, Any]:
+    """Return privacy event and leakage result of a card, as the ledger has them."""
+    entry = here.ledger.find(release.task) or {}
+    digest, found = entry.get("leakage"), {}
+    if isinstance(digest, str):
+        found = here.looking.told(release.task, subject, digest)
+    return {"privacy": dict(release.artifact.card.privacy), "leakage": found}
+
+
+def _release(here: Institution, draft: Draft, looked_at: Subject, version: int) -> Release:
     subject = canonical_hash(
         {
             "kind": draft.kind,
@@ -212,13 +231,15 @@ def _release(here: Institution, draft: Draft, made: Made, version: int) -> Relea
         kind=draft.kind,
         tensors=draft.tensors,
         patients=draft.patients,
-        schema=schema_of(draft.kind, made, here.question),
+        schema=schema_of(draft.kind, looked_at.made, here.question),
         sent_bytes=here.sent.for_study(cause.study),
         today_bytes=here.sent.today(),
         privacy=draft.privacy,
+        look=here.looking.at(cause.id, looked_at),
     )
     before = here.ledger.size
-    answer = here.door.decide(cause, lambda: put, leaving.rules(here.policy, draft.cells))
+    rules = leaving.rules(here.policy, here.question.purpose, draft.cells)
+    answer = here.door.decide(cause, lambda: put, rules)
     if not isinstance(answer, Release):
         raise refused(here, cause)
     if here.ledger.size > before:

@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from modelward.core.verdict import Finding
-from modelward.errors import BadArtifact, MessageRefused, NotApproved
-from modelward.exchange import adopting, home, judging
+from modelward.errors import BadArtifact, GateRefused, MessageRefused, NotApproved
+from modelward.exchange import adopting, home, judging, private
 from modelward.exchange.adopting import Table
 from modelward.exchange.book import Entry
 from modelward.exchange.card import Kind, OfferCard, Terms
@@ -31,8 +31,9 @@ from modelward.exchange.home import InUse, Local
 from modelward.exchange.institution import Institution
 from modelward.exchange.judging import Judgement
 from modelward.exchange.knowledge import Map, knowledge
+from modelward.exchange.learn import labelled
 from modelward.exchange.letter import stamp
-from modelward.exchange.making import draft
+from modelward.exchange.making import How, draft
 from modelward.exchange.offering import offer
 from modelward.exchange.reading import pull, sync, turn_away
 from modelward.exchange.trust import Standing
@@ -65,12 +66,14 @@ class Evaluated:
         reported: Cards that the others were told about now.
         ballots: Combinations that the others were told about now.
         turned_away: Card -> why it was not judged.
+        untold: Why the others were not told, if the gate kept it.
     """
 
     judged: list[Judgement]
     reported: list[str]
     ballots: list[str]
     turned_away: Mapping[str, str]
+    untold: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +94,7 @@ class Considered:
 
     def use(self, by: str) -> InUse:
         """Have the person `by` decide to use what was chosen."""
-        return adopting.adopt(self.here, self.table, self.choice, by)
+        return adopting.adopt(self.here, self.table, self.choice, by, examples(self.here))
 
 
 def examples(here: Institution) -> Examples:
@@ -99,9 +102,29 @@ def examples(here: Institution) -> Examples:
     return read_examples(here.folder / "data.npz", here.question)
 
 
-def train(here: Institution, family: Family, *, seed: int) -> Local:
-    """Train the local model."""
-    return home.train(here.folder, here.question, examples(here), family, seed)
+def train(
+    here: Institution, family: Family, *, seed: int, epsilon: float | None = None
+) -> Local:
+    """Train the local model.
+
+    Args:
+        here: Where.
+        family: Of which family.
+        seed: Of its start and its batches.
+        epsilon: What it may tell about a patient; reserved and booked first. No bound if None.
+
+    Raises:
+        BudgetExceeded: If a patient cannot afford the bound.
+    """
+    own = examples(here)
+    if epsilon is None:
+        return home.train(here.folder, here.question, own, family, seed)
+    what: dict[str, str | int] = {"kind": "model", "family": family.name, "seed": seed}
+    paid = private.pay(here, own, epsilon, what, private.STEPS)
+    lesson = labelled(own.x, own.y, len(here.question.labels))
+    start = family.initial(here.question.shape, seed)
+    learnt = private.learn(family, start, lesson, paid)
+    return home.keep(here.folder, family, learnt, seed, trained=True, privacy=paid.card)
 
 
 def standard_terms(here: Institution) -> Terms:
@@ -121,15 +144,19 @@ def offer_kind(
     *,
     series: str = "main",
     base: str = "",
+    epsilon: float | None = None,
 ) -> OfferCard:
     """Put an artifact of `kind` on offer, made from the local model and own examples.
 
     Raises:
         GateRefused: If the gate lets it not out.
         HeldForReview: If the policy has a person look at it first.
+        BudgetExceeded: If a patient cannot afford the bound.
     """
-    terms = terms or standard_terms(here)
-    return offer(here, draft(here, kind, examples(here), terms, series=series, base=base))
+    terms, own = terms or standard_terms(here), examples(here)
+    how = How(base=base, epsilon=epsilon)
+    made = draft(here, kind, own, terms, series=series, how=how)
+    return offer(here, made)
 
 
 def catalogue(
@@ -156,8 +183,8 @@ def in_hand(here: Institution) -> tuple[list[Spoken], dict[str, str]]:
 def evaluate(here: Institution) -> Evaluated:
     """Judge every artifact in hand on private validation, and tell the others.
 
-    Raises:
-        GateRefused: If the policy has something against reports.
+    Where the gate keeps reports (a policy without `metrics`, or with the lane `dp` alone),
+    everything is judged all the same, and nobody is told.
     """
     own = examples(here)
     found, not_used = in_hand(here)
@@ -166,11 +193,17 @@ def evaluate(here: Institution) -> Evaluated:
         if each.findings:
             turn_away(here, _entry(found, each.card), each.findings)
     others = [each for each in judged if _entry(found, each.card).card.site != here.name]
-    reported = [each.card for each in others if judging.report(here, each)]
-    _, table = _table(here, found, judged)
-    ballots = adopting.ballot(here, table, own) if table.cards else []
+    reported: list[str] = []
+    ballots: list[str] = []
+    untold = ""
+    try:
+        reported += [each.card for each in others if judging.report(here, each)]
+        _, table = _table(here, found, judged)
+        ballots += adopting.ballot(here, table, own) if table.cards else []
+    except GateRefused as error:
+        untold = error.what
     here.deliver()
-    return Evaluated(judged, reported, ballots, not_used)
+    return Evaluated(judged, reported, ballots, not_used, untold)
 
 
 def adopt(here: Institution, *, own_population: bool = False) -> Considered:

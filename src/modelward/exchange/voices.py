@@ -7,28 +7,22 @@ that they can be judged and combined like the rest.
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from modelward.core.tensors import Tensors
 from modelward.errors import BadArtifact
 from modelward.exchange.bands import KNOWN, middles
 from modelward.exchange.book import Entry
 from modelward.exchange.content import (
+    ABOUT_SHARED,
     Voice,
     adapted,
     family_of,
-    model_voice,
-    prototype_voice,
+    spoken_by,
 )
 from modelward.exchange.families.family import Family, Floats, Inputs
 from modelward.exchange.institution import Institution
-from modelward.exchange.learn import Lesson, Steps, learn
 from modelward.exchange.pool import Opinion, corrected
-from modelward.exchange.probability import log_softmax, restored
+from modelward.exchange.probability import log_softmax
 from modelward.exchange.reading import pull
-
-TAUGHT = Steps(epochs=60)
-"""How a student of predictions learns."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,34 +79,10 @@ def _voice(
     here: Institution, entry: Entry, tensors: Tensors, student: tuple[Family, int]
 ) -> Voice:
     card = entry.card
-    if card.kind == "model":
-        return model_voice(card.made, tensors)
     if card.kind == "adapter":
-        return model_voice(card.made, adapted(_base(here, card.base), tensors))
-    if card.kind == "prototypes":
-        return prototype_voice(tensors)
-    shared, classes = here.shared(), len(here.question.labels)
-    taught = (
-        np.exp(restored(tensors["levels"]))
-        if card.kind == "predictions"
-        else _one_hot(tensors, classes)
-    )
-    lesson = Lesson(shared, taught, np.zeros_like(taught), np.ones(len(shared)))
-    family, seed = student
-    start = family.initial(here.question.shape, seed)
-    learnt = learn(family, start, lesson, TAUGHT, seed)
-    return lambda x: log_softmax(family.logits(learnt, x))
-
-
-def _one_hot(tensors: Tensors, classes: int) -> Floats:
-    labels = tensors["classes"].astype(np.intp)
-    if labels.size and int(labels.max()) >= classes:
-        raise BadArtifact(
-            f"a weak label is {int(labels.max())}, there are {classes} classes",
-            why="labels are classes of the question",
-            remedy="tell its maker; nothing of it was used",
-        )
-    return np.eye(classes)[labels]
+        tensors = adapted(_base(here, card.base), tensors)
+    shared = here.shared() if card.kind in ABOUT_SHARED else None
+    return spoken_by(card.kind, card.made, tensors, (here.question, shared), student)
 
 
 def _base(here: Institution, base: str | None) -> Tensors:

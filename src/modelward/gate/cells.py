@@ -22,23 +22,32 @@ from modelward.core.verdict import Finding
 from modelward.privacy.disclosure.differencing import Told
 from modelward.privacy.disclosure.grouping import grouped, small_cells
 from modelward.privacy.disclosure.suppression import HIDDEN
+from modelward.study.report_answer import MODELS
 
 TABLE = "counts"
 """Name, or first part of the name, of a tensor that counts units."""
+
+HISTOGRAMS = frozenset({TABLE, *(f"{TABLE}.{model}" for model in MODELS)})
+"""Those that count units by outcome and ordered bin; the bins of others have no order."""
 
 Counting = Callable[[str, Mapping[str, NDArray[Any]], int], tuple[Finding, ...]]
 
 
 def coarser(study: Study, tensors: Tensors, minimum: int) -> Tensors:
-    """Return validation counts with `minimum` units or none in every cell.
+    """Return counts by outcome and bin with `minimum` units or none in every cell.
 
     They are returned as they are where that cannot be had, and the rule will refuse them.
     """
-    counts = tensors.get(TABLE)
-    if study.privacy.dp is not None or counts is None or not _plain(counts):
+    if study.privacy.dp is not None:
         return tensors
-    found = grouped(counts.astype(np.int64), minimum)
-    return tensors if found is None else {**tensors, TABLE: found.astype(counts.dtype)}
+    made = {
+        name: found.astype(values.dtype)
+        for name, values in tensors.items()
+        if name in HISTOGRAMS and _plain(values)
+        for found in [grouped(values.astype(np.int64), minimum)]
+        if found is not None
+    }
+    return {**tensors, **made} if made else tensors
 
 
 def cells(study: Study, minimum: int) -> Counting:

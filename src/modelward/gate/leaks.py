@@ -109,7 +109,7 @@ def _membership(found: Inspection, bounds: Leakage) -> tuple[Finding, ...]:
     return tuple(
         Finding(
             rule="membership",
-            says=f"{each.found:.0%} of {each.members} {_NAMES[each.group]} are told from"
+            says=f"{each.found:.0%} of {each.members} {_named(each.group)} are told from"
             f" {each.others} held-out ones at 1 % false positives; surely more than"
             f" {each.found_low:.1%}, and {bounds.membership:.1%} is allowed",
             remedy="the model has learnt patients by heart: fewer epochs, more patients,"
@@ -118,6 +118,10 @@ def _membership(found: Inspection, bounds: Leakage) -> tuple[Finding, ...]:
         for each in found.membership
         if tells(each, bounds.membership)
     )
+
+
+def _named(group: str) -> str:
+    return _NAMES.get(group, f"trained records of {group}")
 
 
 def tells(each: Membership, most: float) -> bool:

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from modelward.core.artifact import ArtifactKind
 from modelward.core.study import Study
+from modelward.core.task import LOOKS_AT
 from modelward.core.tensors import NUMPY, TensorSpec
 from modelward.core.verdict import Finding
 from modelward.gate import traces
 from modelward.gate.cells import cells
+from modelward.gate.figures import misfits
 from modelward.gate.leaks import leaks
 from modelward.gate.offer import Offer, Rule, all_of
 from modelward.gate.policy import Policy
@@ -50,6 +52,7 @@ def standard(study: Study, policy: Policy) -> Rule:
         finite,
         update_bounds(min(policy.max_norm, study.privacy.clip)),
         form,
+        figures(study),
         lambda offer: counted(offer.kind, offer.tensors, offer.patients),
     )
 
@@ -145,12 +148,12 @@ def exact_schema(offer: Offer) -> tuple[Finding, ...]:
 def min_patients(policy: int, study: int) -> Rule:
     """Object when fewer units contributed than the site's policy asks for.
 
-    The study's own minimum is about training units; validation figures, which have fewer
-    behind them by design, meet the policy's alone.
+    The study's own minimum is about training units; figures of validation and test units,
+    which are fewer by design, meet the policy's alone.
     """
 
     def rule(offer: Offer) -> tuple[Finding, ...]:
-        floor = policy if offer.task.kind == "evaluate" else max(policy, study)
+        floor = policy if offer.task.kind in LOOKS_AT else max(policy, study)
         if offer.patients >= floor:
             return ()
         return (
@@ -239,6 +242,11 @@ def form(offer: Offer) -> tuple[Finding, ...]:
         return ()
     tensors = offer.tensors
     return traces.whole_numbers(tensors) + traces.rank(tensors) + traces.sparsity(tensors)
+
+
+def figures(study: Study) -> Rule:
+    """Object to figures of a report that are more than the study says; see figures.py."""
+    return lambda offer: misfits(study, offer.task.kind, offer.tensors)
 
 
 def _off_grid(name: str) -> Finding:

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 
 from modelward.core.artifact import ArtifactKind
 from modelward.core.study import Study
-from modelward.core.task import TaskKind
 from modelward.core.verdict import Finding
 from modelward.gate.policy import Policy
 from modelward.recipes.catalogue import smallest_cell
 from modelward.study.answers import answer_to
-from modelward.study.explain import asked_of
+from modelward.study.explain import ONCE, tasks_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +66,6 @@ def objections(study: Study, policy: Policy) -> tuple[Finding, ...]:
     """Return what the policy has against a study that no single offer shows."""
     found = (clause for check in _UNSEEN for clause in check(study, policy))
     return tuple(clause.finding() for clause in found if not clause.passes)
-
-
-def tasks_of(study: Study) -> tuple[TaskKind, ...]:
-    """Return the kinds of task that follow from the study's terms, in their order."""
-    return ("statistics", asked_of(study), *(("evaluate",) if study.stop.metric else ()))
 
 
 def _kinds(study: Study, policy: Policy) -> list[Clause]:
@@ -159,8 +153,9 @@ def _norm(study: Study, policy: Policy) -> list[Clause]:
 
 def _bytes(study: Study, policy: Policy) -> list[Clause]:
     sizes = {kind: answer_to(study, kind)[1].nbytes for kind in tasks_of(study)}
-    largest, total = max(sizes.values()), sizes["statistics"]
-    total += study.plan.rounds * sum(n for kind, n in sizes.items() if kind != "statistics")
+    once = sum(n for kind, n in sizes.items() if kind in ONCE)
+    largest, total = max(sizes.values()), once
+    total += study.plan.rounds * (sum(sizes.values()) - once)
     remedy = "raise the byte budget, or ask for a smaller model"
     return [
         _clause("bytes", asked <= most, f"{asked:,} bytes {span}, {most:,} allowed", remedy)

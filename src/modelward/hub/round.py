@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelward.core.study import Study
+from modelward.evaluate.better import better
 from modelward.recipes.catalogue import analysis
 from modelward.study.model import parameter_schema
 
@@ -36,6 +37,8 @@ class RoundRecord:
         metrics: Validation figures over all sites; empty when nothing is watched.
         deviations: How far each site's update lies from the combined one, in medians of that
             distance over the sites; empty where updates are not looked at one by one.
+        by_site: The watched metric on each site's validation units; empty where nothing is
+            watched, or the hub sees sums only.
     """
 
     round_no: int
@@ -46,6 +49,7 @@ class RoundRecord:
     moved: float = 0.0
     metrics: dict[str, float] = field(default_factory=dict)
     deviations: dict[str, float] = field(default_factory=dict)
+    by_site: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -121,17 +125,6 @@ def stop_reason(study: Study, state: State) -> str | None:
 
 def _used_up(study: Study, done: int) -> str | None:
     return f"all {study.plan.rounds} rounds are done" if done >= study.plan.rounds else None
-
-
-def better(metric: str, new: float, old: float) -> bool:
-    """Return whether `new` is strictly better; loss is better when lower.
-
-    A value that is not defined (NaN: one class only) is never better, and anything defined
-    is better than it.
-    """
-    if np.isnan(new) or np.isnan(old):
-        return bool(np.isnan(old) and not np.isnan(new))
-    return new < old if metric == "loss" else new > old
 
 
 def enough(study: Study, released: int, silent: int) -> bool:

@@ -10,23 +10,21 @@ was killed goes on with the same bytes when it is started again.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Any
 
-import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from numpy.typing import NDArray
 
 from modelward.core.ports import Engine
 from modelward.core.study import Study
 from modelward.core.task import Task, TaskKind
 from modelward.core.verdict import Release
-from modelward.errors import BadUpdate, DataError, QuorumNotMet
-from modelward.evaluate import binned
+from modelward.errors import BadUpdate, DataError
 from modelward.hub import round as rounds
 from modelward.hub.accept import objection
 from modelward.hub.by_steps import UpdatesBySteps
+from modelward.hub.closing import need, record_of, row_of
 from modelward.hub.masked import Exchanges
 from modelward.hub.registry import AnswerRow, Combined, Registry
+from modelward.hub.reported import Reported, patience_s, report_task
 from modelward.hub.round import RoundRecord, State
 from modelward.hub.strategy import (
     Collector,
@@ -38,7 +36,7 @@ from modelward.hub.strategy import (
     strategy,
     told,
 )
-from modelward.study.answers import score_bins
+from modelward.hub.validated import validated
 from modelward.study.model import Model, initial
 from modelward.study.scaling import frozen
 
@@ -139,6 +137,8 @@ class Hub:
         plan = strategy(study)
         while (reason := rounds.stop_reason(study, state)) is None:
             state = self._round(study, state, start, plan)
+        if study.report is not None:
+            self._report(study, state)
         self._registry.finish(study, reason)
         sha256 = self._registry.model_of(study, state.best)
         return Outcome(
@@ -156,7 +156,7 @@ class Hub:
         task = Task(study=study.sha256, round_no=0, kind="statistics")
         answers = self._collect(study, task, sums)
         self._registry.note_answers(study, answers)
-        self._need(study, answers, task)
+        need(study, answers, task, sorted(self._keys))
         totals = sums.totals()
         if totals["units"][0] < 1:
             raise DataError(
@@ -199,9 +199,9 @@ class Hub:
         )
         names = asked(study, number, self._keys)
         answers = self._collect(study, task, collected, names)
-        self._need(study, answers, task, names)
+        need(study, answers, task, names)
         parameters, optimiser = plan.step(collected, state.parameters, state.optimiser)
-        record = _record(number, answers, state.parameters, parameters, names)
+        record = record_of(number, answers, state.parameters, parameters, names)
         record = replace(record, deviations=plan.deviations(collected))
         if study.privacy.aggregation is not None:
             record = replace(record, patients=collected.patients)
@@ -218,16 +218,14 @@ class Hub:
         task = Task(study=study.sha256, round_no=record.round_no, kind="evaluate", model=digest)
         sums = Sums(study, "evaluate")
         answers = self._collect(study, task, sums)
-        counts = np.zeros((2, score_bins(study)), np.int64)  # every gate may have refused
-        if sums.patients:  # noise may have taken a count below 0
-            counts = np.rint(np.maximum(sums.totals()["counts"], 0.0)).astype(np.int64)
-        found = {
-            "auc": binned.auc(counts),
-            "accuracy": binned.accuracy(counts),
-            "loss": binned.loss(counts),
-        }
-        metrics = {name: each.value if each else np.nan for name, each in found.items()}
-        return answers, replace(record, metrics=metrics)
+        found = validated(study, sums)
+        return answers, replace(record, metrics=found.metrics, by_site=found.by_site)
+
+    def _report(self, study: Study, state: State) -> None:
+        """Ask every site how the kept model does on its test units, and keep what it tells."""
+        task = report_task(self._registry, study, state)
+        into = Reported(self._registry, study)
+        self._registry.note_answers(study, self._collect(study, task, into))
 
     def _collect(
         self, study: Study, task: Task, into: Collector, sites: Sequence[str] = ()
@@ -255,7 +253,7 @@ class Hub:
         due = set(names)
         answers: list[AnswerRow] = []
         self._watch(Progress(task.kind, task.round_no, 0, len(names)))
-        deadline = study.plan.deadline_s
+        deadline = patience_s(study, task)
         for answer in self._engine.ask(task, names, deadline_s=deadline):
             if answer.task != task.id or answer.site not in due:
                 continue
@@ -263,7 +261,7 @@ class Hub:
             decision = "refused"
             if isinstance(answer, Release):
                 decision = self._take(answer, study, task, into)
-            answers.append(_row(task, answer.site, decision, answer))
+            answers.append(row_of(task, answer.site, decision, answer))
             self._watch(Progress(task.kind, task.round_no, len(answers), len(names)))
         return answers
 
@@ -276,54 +274,3 @@ class Hub:
         except BadUpdate:
             return "rejected"
         return "released"
-
-    def _need(
-        self, study: Study, answers: Sequence[AnswerRow], task: Task, sites: Sequence[str] = ()
-    ) -> None:
-        """Raise QuorumNotMet unless the answers of `sites` (all if empty) are enough."""
-        released = sorted(a.site for a in answers if a.decision == "released")
-        silent = sorted(set(sites or self._keys) - {a.site for a in answers})
-        passed_over = study.plan.strategy == "cyclic" and task.kind == "train" and not silent
-        if passed_over or rounds.enough(study, len(released), len(silent)):
-            return
-        other = sorted(a.site for a in answers if a.decision != "released")
-        raise QuorumNotMet(
-            f"round {task.round_no}: {len(released)} sites released an answer"
-            + (f"; refused: {', '.join(other)}" if other else "")
-            + (f"; silent: {', '.join(silent)}" if silent else ""),
-            why=f"the study needs {study.plan.quorum or 'every site that does not refuse'}, "
-            f"and at least {study.sites.minimum}",
-            remedy="read the ledgers of the sites that refused, then run again: "
-            "finished rounds are kept",
-        )
-
-
-def _row(task: Task, site: str, decision: str, answer: object) -> AnswerRow:
-    card = answer.artifact.card if isinstance(answer, Release) else None
-    return AnswerRow(
-        task=task.id,
-        round_no=task.round_no,
-        site=site,
-        decision=decision,
-        sha256=card.sha256 if card else None,
-        patients=card.patients if card else None,
-        bytes=card.nbytes if card else None,
-    )
-
-
-def _record(
-    number: int,
-    answers: Sequence[AnswerRow],
-    before: NDArray[Any],
-    after: NDArray[Any],
-    asked: Sequence[str],
-) -> RoundRecord:
-    released = [a for a in answers if a.decision == "released"]
-    return RoundRecord(
-        round_no=number,
-        released=tuple(sorted(a.site for a in released)),
-        refused=tuple(sorted(a.site for a in answers if a.decision != "released")),
-        silent=tuple(sorted(set(asked) - {a.site for a in answers})),
-        patients=sum(a.patients or 0 for a in released),
-        moved=rounds.farthest(before, after),
-    )

@@ -16,21 +16,21 @@ from numpy.typing import NDArray
 from modelward.aggregate import newton_step, server_opt
 from modelward.aggregate.fixed_point import UpdateSum, exact_sum
 from modelward.aggregate.newton_step import NewtonSums
-from modelward.aggregate.robust import Rows, relative_distances, robust_mean
+from modelward.aggregate.robust import Rows, compared, relative_distances, robust_mean
 from modelward.core.study import Robust, Study
 from modelward.core.task import TaskKind
 from modelward.core.tensors import FlatF32, Tensors
 from modelward.core.verdict import Release
-from modelward.errors import BadUpdate, StudyFileError
+from modelward.errors import BadUpdate
 from modelward.gate.uplink import plain_update
 from modelward.hub import averaging
 from modelward.hub.by_steps import UpdatesBySteps
 from modelward.hub.round import Arrays
+from modelward.learn.newton import l2_of
 from modelward.privacy.masks import grid, words
 from modelward.privacy.masks.grid import Words
 from modelward.recipes.analysis import Heard
-from modelward.recipes.catalogue import analysis, recipe
-from modelward.recipes.logistic import Logistic
+from modelward.recipes.catalogue import analysis
 from modelward.study.answers import answer_to
 from modelward.study.model import parameter_schema
 from modelward.study.own import widened
@@ -199,7 +199,7 @@ class RobustUpdates:
 
     def deviations(self) -> dict[str, float]:
         """Return each site's distance from the combined update, in medians of it."""
-        far = relative_distances(self._rows(), self.mean())
+        far = relative_distances(compared(self._rows(), self._choice), self.mean())
         return dict(zip(sorted(self._flats), map(float, far), strict=True))
 
     def _rows(self) -> Rows:
@@ -295,18 +295,6 @@ def _sums(study: Study) -> Strategy:
         return np.concatenate(moved), memory
 
     return Strategy("sums", lambda: Sums(study, "sums"), step)
-
-
-def l2_of(study: Study) -> float:
-    """Return the penalty of a study that is trained by Newton steps."""
-    trained = recipe(study.recipe)
-    if not isinstance(trained, Logistic):
-        raise StudyFileError(
-            f"recipe {study.recipe.name!r} cannot be trained by Newton steps",
-            why="they are exact for logistic regression only",
-            remedy='use [recipe] name = "logistic", or [plan] strategy = "fedavg"',
-        )
-    return trained.options.l2
 
 
 _STRATEGIES: dict[str, Callable[[Study], Strategy]] = {

@@ -12,7 +12,7 @@ The wire's configuration is made from these files (engines/jetstream/configurati
 
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -73,6 +73,8 @@ class HubFolder:
         listen: The address the server listens on, such as `127.0.0.1:4222`.
         websocket: The address it listens on for WebSocket, or None.
         external: Whether somebody else runs the server.
+        leaf: The address where it listens for leaf servers of sites, or None.
+        leafs: Site -> folder name of the leaf server that its box is mirrored from.
     """
 
     def __init__(
@@ -86,6 +88,8 @@ class HubFolder:
     ) -> None:
         self.path, self.url, self.listen = path, url, listen
         self.websocket, self.external = websocket, external
+        self.leaf: str | None = None
+        self.leafs: Mapping[str, str] = {}
 
     @classmethod
     def create(
@@ -145,19 +149,21 @@ class HubFolder:
         """
         try:
             table = tomllib.loads((path / "hub.toml").read_text("utf-8"))
-            return cls(
+            hub = cls(
                 path,
                 table["url"],
                 table["listen"],
                 websocket=table.get("websocket"),
                 external=table.get("external", False),
             )
+            hub.leaf, hub.leafs = table.get("leaf"), dict(table.get("leafs", {}))
         except (OSError, KeyError, ValueError) as error:
             raise StorageError(
                 f"{path} is not the folder of a hub: {error}",
                 why="a hub's keys and members lie in one folder",
                 remedy=f"make one: modelward hub init {path} --url tls://HOST:PORT",
             ) from error
+        return hub
 
     @property
     def key(self) -> Ed25519PrivateKey:

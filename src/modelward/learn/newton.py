@@ -21,7 +21,10 @@ from numpy.typing import NDArray
 from modelward.aggregate import newton_step
 from modelward.aggregate.fixed_point import to_grid
 from modelward.aggregate.newton_step import NewtonSums, Vector
-from modelward.errors import TrainingFailed
+from modelward.core.study import Study
+from modelward.errors import StudyFileError, TrainingFailed
+from modelward.recipes.catalogue import recipe
+from modelward.recipes.logistic import Logistic
 from modelward.recipes.logit import sigmoid
 
 BLOCK = 4096
@@ -112,3 +115,19 @@ def fit(
         why="coefficients that still move are not the optimum",
         remedy="set recipe.options.l2 above 0, or raise plan.rounds",
     )
+
+
+def l2_of(study: Study) -> float:
+    """Return the penalty of a study that is trained by Newton steps.
+
+    Raises:
+        StudyFileError: If its recipe cannot be trained so.
+    """
+    trained = recipe(study.recipe)
+    if not isinstance(trained, Logistic):
+        raise StudyFileError(
+            f"recipe {study.recipe.name!r} cannot be trained by Newton steps",
+            why="they are exact for logistic regression only",
+            remedy='use [recipe] name = "logistic", or [plan] strategy = "fedavg"',
+        )
+    return trained.options.l2

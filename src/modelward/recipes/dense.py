@@ -14,6 +14,9 @@ import numpy as np
 from modelward.core.tensors import FlatF32, Schema, TensorSpec
 from modelward.recipes.draws import draws
 
+AT_ONCE = 1 << 16
+"""Values drawn at once; they are float64 until they are stored."""
+
 
 def dense(layers: Sequence[str], widths: Sequence[int]) -> list[TensorSpec]:
     """Return weight [out, in] and bias [out] of every layer.
@@ -42,6 +45,15 @@ def network_start(schema: Schema, seed: int) -> FlatF32:
         elif name.endswith(".weight"):
             gain = 1.0 if name == "logit.weight" else 2.0
             bound = sqrt(3.0 * gain / prod(values.shape[1:]))
-            drawn = draws("start", seed, name).uniform(-bound, bound, values.shape)
-            values[...] = drawn.astype(np.float32)
+            _fill(values.reshape(-1), draws("start", seed, name), bound)
     return flat
+
+
+def _fill(values: FlatF32, drawn: np.random.Generator, bound: float) -> None:
+    """Draw `values` from -bound to bound, some at a time: a large tensor is not there twice.
+
+    The stream goes on from draw to draw, so the bits are those of one draw.
+    """
+    for start in range(0, values.size, AT_ONCE):
+        part = values[start : start + AT_ONCE]
+        part[...] = drawn.uniform(-bound, bound, part.size)

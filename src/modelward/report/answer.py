@@ -11,10 +11,12 @@ from modelward.report.numbers import between, counted, decimal, duration, signed
 
 def answer(findings: Findings) -> tuple[Words, ...]:
     """Return three sentences, then an alert for each ledger in doubt."""
-    sentences = (reached(findings), against_pooled(findings), worth_it(findings))
+    alone = len(findings.record.sites) == 1
+    worth = at_home(findings) if alone else worth_it(findings)
+    sentences = (reached(findings), against_pooled(findings), worth)
     ledgers = [(site.title or site.name, site.ledger) for site in findings.record.sites]
     alerts = [
-        Words(f"The ledger of {name} did not verify (section 7).", "alert")
+        Words(f"The ledger of {name} did not verify (see: What left each hospital).", "alert")
         for name, ledger in ledgers
         if ledger and not ledger.verified
     ]
@@ -35,6 +37,13 @@ def reached(findings: Findings) -> str:
     who = f"{spelled(len(record.sites)).capitalize()} {kind}"
     tested = f"their {overall.units:,} test {unit}s" if overall.units else f"their test {unit}s"
     rounds = counted(record.run.rounds, "round")
+    if len(record.sites) == 1:
+        name = record.title(record.sites[0].name)
+        tested = tested.replace("their", "its", 1)
+        return (
+            f"At {name}, on {tested}, the federated model reaches"
+            f" {figure('AUC', overall.auc)} and {figure('accuracy', overall.accuracy)}."
+        )
     return (
         f"{who} learned one model together{on}, in {rounds} and"
         f" {duration(record.run.seconds)}; on {tested} it reaches {figure('AUC', overall.auc)}"
@@ -65,6 +74,12 @@ def against_pooled(findings: Findings) -> str:
     ).replace(" .", ".")
 
 
+def at_home(findings: Findings) -> str:
+    """Say what the verdict is, in the report of one hospital."""
+    unit, word = findings.record.study.unit, findings.verdicts[0].word
+    return f"Against the model that it could train alone, on its own test {unit}s: {word}."
+
+
 def worth_it(findings: Findings) -> str:
     """Say what the verdicts are, all hospitals in one sentence."""
     heard = Counter[Word](verdict.word for verdict in findings.verdicts)
@@ -79,6 +94,13 @@ def worth_it(findings: Findings) -> str:
         parts.append(f"no difference was shown for any of the {total}")
     elif heard["no difference shown"]:
         parts.append(f"for {spelled(heard['no difference shown'])} no difference was shown")
+    equal, open_ = heard["no worse than local"], heard["cannot tell"]
+    if equal or open_:
+        parts = [part for part in parts if not part.startswith("no difference")]
+    if equal:
+        parts.append(f"for {spelled(equal)} it is no worse")
+    if open_:
+        parts.append(f"for {spelled(open_)} there are too few test units to tell")
     return (
         "Against the model that each hospital could train alone, on its own test"
         f" {findings.record.study.unit}s, {'; '.join(parts)}."

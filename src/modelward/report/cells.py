@@ -14,11 +14,14 @@ leave a site at all is decided by its gate.
 from dataclasses import replace
 
 from modelward.evaluate.beyond import hide_few
+from modelward.evaluate.cost import Cost
 from modelward.evaluate.curves import SMALLEST_GROUP
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
+from modelward.evaluate.judged import Evaluation
 from modelward.evaluate.record import SiteFacts
 from modelward.evaluate.scores import ModelFindings, Scores
+from modelward.evaluate.subgroups import EVERYWHERE
 from modelward.evaluate.verdict import Verdict
 
 MIN_CELL = 10
@@ -41,10 +44,47 @@ def hide_small_cells(findings: Findings, min_cell: int = MIN_CELL) -> Findings:
         models=tuple(hide_model(model, min_cell) for model in findings.models),
         beyond=hide_few(findings.beyond, min_cell),
         choices=(),  # their sentences have counts and figures of few units
+        evaluation=hide_evaluation(findings, min_cell),
         verdicts=tuple(
             hide_verdict(one, record.study.unit, min_cell) for one in findings.verdicts
         ),
     )
+
+
+def hide_evaluation(findings: Findings, min_cell: int) -> Evaluation | None:
+    """Return the evaluation without small cells.
+
+    Groups come suppressed (evaluate/subgroups.py); they stay if that was for a minimum as
+    large as this one. Their margins by hospital are the counts of the other tables: a hospital
+    whose count is hidden there has no groups of its own here. Curves of single hospitals, and
+    what a left-out one shows, go with its counts.
+    """
+    found = findings.evaluation
+    if found is None:
+        return None
+    few = {
+        scores.site
+        for scores in findings.federated.by_site
+        if small(scores.units, scores.positives, min_cell)
+    }
+    groups = () if min_cell > found.fewest else found.groups
+    gone = {site for one in groups if (site := one.site) in few}
+    return replace(
+        found,
+        groups=tuple(one for one in groups if not gone or one.site == EVERYWHERE),
+        gaps=found.gaps if groups else (),
+        spreads=found.spreads if groups else (),
+        away=tuple(one for one in found.away if one.site not in few),
+        paths=tuple(one for one in found.paths if one.site not in few),
+        decisions=found.decisions if min_cell <= SMALLEST_GROUP else {},
+        cost=None if found.cost is None else hide_cost(found.cost, findings, few),
+    )
+
+
+def hide_cost(cost: Cost, findings: Findings, few: set[str]) -> Cost | None:
+    """Return the cost, or nothing where it would tell a hidden count of units."""
+    hidden = few | {site.name for site in findings.record.sites if site.train is None}
+    return None if any(one.site in hidden for one in cost.sites) else cost
 
 
 def small(units: int | None, positives: int | None, min_cell: int) -> bool:
@@ -84,6 +124,8 @@ def hide_model(model: ModelFindings, min_cell: int) -> ModelFindings:
 
 def hide_scores(scores: Scores, min_cell: int) -> Scores:
     """Return scores without the figures that a small count would show through."""
+    if scores.units is None and scores.accuracy.value is None:
+        return scores  # nobody here knows them, or they are hidden already
     nothing = Estimate(None, None, f"not shown: fewer than {min_cell} units behind it")
     if not small(scores.units, scores.positives, min_cell):
         return scores

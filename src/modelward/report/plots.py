@@ -26,10 +26,23 @@ ROW = 30
 LONGEST_NAME = 21
 SQUARE = (340, 340)
 
-SIGNS = {"federated better": "▲", "no difference shown": "○", "keep your local model": "▼"}
+SIGNS = {
+    "federated better": "▲",
+    "no difference shown": "○",
+    "no worse than local": "◇",
+    "cannot tell": "?",
+    "keep your local model": "▼",
+    "": "",
+}
 """A verdict as a sign, so that it does not hang on colour."""
 
-KINDS = {"federated better": "better", "no difference shown": "same"}
+KINDS = {
+    "federated better": "better",
+    "no difference shown": "same",
+    "no worse than local": "same",
+    "cannot tell": "same",
+    "": "same",
+}
 """A verdict as a class of styles.py; anything else is "worse"."""
 
 
@@ -39,7 +52,7 @@ class ForestRow:
 
     Attributes:
         name: Of the site.
-        word: Its verdict.
+        word: Its verdict; "" where there is none.
         middle: Advantage of the federated model; positive is better.
         low: Lower end of its interval, or None.
         high: Upper end, or None.
@@ -52,28 +65,32 @@ class ForestRow:
     high: float | None
 
 
-def forest(rows: Sequence[ForestRow], axis: str) -> Html:
+def forest(rows: Sequence[ForestRow], axis: str, zero: float = 0.0) -> Html:
     """Draw each site's advantage with its interval, and a line where there is none.
 
     Args:
         rows: At least one.
         axis: Title of the axis.
+        zero: Where the line is; differences have their sign written where it is 0.
     """
     known = [end for row in rows for end in (row.low, row.middle, row.high)]
-    ends = [0.0] + [end for end in known if end is not None]
+    ends = [zero] + [end for end in known if end is not None]
     room = max(max(ends) - min(ends), 0.02) * 0.06
     span = (min(ends) - room, max(ends) + room)
     frame = Frame(600, ROW * len(rows) + 66, span, (0, 1), (18, 170, 48, 150))
-    zero, _ = frame.at((0, 0))
+    middle, _ = frame.at((zero, 0))
     bottom = frame.height - frame.margins[2]
     parts = [
-        element("line", x1=zero, x2=zero, y1=frame.margins[0] - 6, y2=bottom, class_="zero"),
-        x_axis(frame, ticks(*span, most=5), axis, sign=True),
+        element(
+            "line", x1=middle, x2=middle, y1=frame.margins[0] - 6, y2=bottom, class_="zero"
+        ),
+        x_axis(frame, ticks(*span, most=5), axis, sign=zero == 0),
     ]
     for place, row in enumerate(rows):
         parts.append(forest_row(frame, row, frame.margins[0] + ROW * (place + 0.5)))
-    described = "; ".join(f"{row.name}: {row.word}" for row in rows)
-    return drawing(frame, f"Verdict per hospital, by {axis}", described, *parts)
+    described = "; ".join(f"{row.name}: {row.word or round(row.middle, 3)}" for row in rows)
+    title = axis if zero else f"Verdict per hospital, by {axis}"
+    return drawing(frame, title, described, *parts)
 
 
 def forest_row(frame: Frame, row: ForestRow, y: float) -> Html:
@@ -114,7 +131,7 @@ def learning(curves: Sequence[tuple[str, Sequence[float | None]]], metric: str) 
     known = [value for _, values in curves for value in values if value is not None]
     room = max(max(known) - min(known), 0.01) * 0.08
     low, high = min(known) - room, max(known) + room
-    frame = Frame(600, 330, (1, max(rounds, 2)), (low, high), (34, 14, 44, 50))
+    frame = Frame(600, 330, (1, max(rounds, 2)), (low, high), (34, 14, 44, 62))
     whole = [tick for tick in ticks(1, max(rounds, 2), most=8) if tick == int(tick)]
     parts = [
         y_axis(frame, ticks(low, high), metric),

@@ -14,13 +14,14 @@ from modelward.report.tables import estimate
 MOST_ROUNDS = 10
 """Rows of a table of rounds; of more rounds, evenly spread ones are shown."""
 
+NOT_ALL = "Not every round is listed; report.json has all."
+
 
 def round_table(findings: Findings) -> Table:
     """Return validation by round, at most `MOST_ROUNDS` evenly spread rounds and the last."""
     curves = findings.record.run.curves
     rounds = max(len(curve.values) for curve in curves)
-    every = max(1, -(-rounds // MOST_ROUNDS))
-    shown = sorted({*range(1, rounds + 1, every), rounds})
+    shown = shown_rounds(rounds)
     return Table(
         caption=f"{curves[0].metric[:1].upper()}{curves[0].metric[1:]} by round",
         head=("Round", *(findings.record.label(curve.model) for curve in curves)),
@@ -34,8 +35,16 @@ def round_table(findings: Findings) -> Table:
             )
             for number in shown
         ),
-        notes=("Not every round is listed; report.json has all.",) if every > 1 else (),
+        notes=("Not every round is listed; report.json has all.",)
+        if len(shown) < rounds
+        else (),
     )
+
+
+def shown_rounds(rounds: int) -> list[int]:
+    """Return at most about `MOST_ROUNDS` evenly spread rounds, and the last."""
+    every = max(1, -(-rounds // MOST_ROUNDS))
+    return sorted({*range(1, rounds + 1, every), rounds})
 
 
 def roc_table(models: Sequence[tuple[str, ModelFindings]]) -> Table:

@@ -23,7 +23,8 @@ body { max-width: 60rem; margin: 0 auto; padding: 3.5rem 1.5rem 5rem;
   font: 1.0625rem/1.55 "Iowan Old Style", "Palatino Linotype", Palatino, "URW Palladio L",
     "Book Antiqua", Georgia, serif }
 header { border-bottom: 1px solid var(--ink); padding-bottom: 1.4rem; margin-bottom: 2.2rem }
-.kicker, .number, caption, th, td, .tick, .name, .site, .word, .sign, .note, figcaption, dt {
+.kicker, .number, caption, th, td, .cell, .tick, .name, .site, .word, .sign, .note,
+figcaption, dt {
   font-family: system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif }
 .kicker { font-size: .8rem; letter-spacing: .04em; color: var(--soft); margin: 0 }
 h1 { font-size: 2.05rem; line-height: 1.2; font-weight: 500; margin: .6rem 0 .5rem;
@@ -91,6 +92,11 @@ text { fill: var(--ink); font-size: 12px }
 .whisker.better { stroke: var(--better) } .estimate.better, .better { fill: var(--better) }
 .whisker.worse { stroke: var(--worse) } .estimate.worse, .worse { fill: var(--worse) }
 .whisker.same { stroke: var(--same) } .estimate.same, .same { fill: var(--same) }
+.shade { fill: var(--s0) } .cell { font-variant-numeric: tabular-nums }
+.cell.light { fill: var(--paper) }
+.bar { fill: var(--s0); opacity: .75 } .bar.worse { fill: var(--worse) }
+.whisker.over { stroke: var(--ink) }
+.quiet .line.s0 { stroke: var(--soft); stroke-width: 1; opacity: .8 }
 .pair { display: grid; gap: 0 3rem;
   grid-template-columns: repeat(auto-fit, minmax(19rem, 1fr)) }
 figure td, figure tbody th { padding-top: .18rem; padding-bottom: .18rem }

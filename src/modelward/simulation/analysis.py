@@ -15,12 +15,12 @@ from pathlib import Path
 from modelward.core.study import Study
 from modelward.engines.jetstream.loopback import WireFigures
 from modelward.evaluate.analysed import Analysed
+from modelward.evaluate.ledgers import ledger_facts
 from modelward.hub.analysed import found
 from modelward.hub.registry import Registry
 from modelward.hub.run import Outcome
 from modelward.readers.cohort import Cohort
 from modelward.report.analysis import write
-from modelward.simulation.findings import ledger_facts
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.simulate import Simulation, cohorts_of, prepare, stored_study
 from modelward.simulation.stage import Stage
@@ -82,7 +82,7 @@ def report_on(
         told = found(
             registry,
             study,
-            ledgers=lambda site: ledger_facts(folder, site),
+            ledgers=lambda site: ledger_facts(folder.sites / site / "ledger"),
             simulated=True,
             notes=notes,
         )

@@ -9,9 +9,10 @@ from modelward.artifact.store import Store
 from modelward.core.study import Study
 from modelward.engines.workers import Workers, assign
 from modelward.readers.cohort import Cohort
-from modelward.simulation.baselines import Fitted, fit, together
+from modelward.simulation.baselines import together
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.stage import Stage
+from modelward.site.alone import Fitted, fit
 from modelward.study.model import Model, model_schema
 
 POOLED = "pooled"

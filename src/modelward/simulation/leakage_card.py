@@ -16,6 +16,7 @@ from typing import Any
 from modelward import durable
 from modelward.errors import BadPrivacyTerms, DataError, RunMismatch
 from modelward.evaluate.findings import Findings
+from modelward.evaluate.record import LEAKAGE
 from modelward.privacy.leakage.membership import Membership, by_lot
 from modelward.readers.open import open_cohort
 from modelward.report.page import write
@@ -24,7 +25,7 @@ from modelward.simulation.folder import RunFolder
 from modelward.simulation.simulate import stored_study
 
 FORMAT = "modelward-leakage/1"
-MARK = "Leakage card."
+MARK = LEAKAGE
 """First words of the card, after which everything is replaced by the next audit."""
 
 

@@ -16,7 +16,7 @@ from modelward.hub.run import Outcome
 from modelward.learn import personal
 from modelward.readers.cohort import Cohort
 from modelward.recipes.catalogue import recipe
-from modelward.site.answer import examples
+from modelward.site.folds import examples
 from modelward.site.own_round import personal_parameters, terms_of
 from modelward.study.model import Model
 from modelward.study.own import LAYERS, kept_schema

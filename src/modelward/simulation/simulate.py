@@ -18,20 +18,20 @@ from pydantic import TypeAdapter
 from modelward.core.canonical import Json
 from modelward.core.study import Study
 from modelward.engines.jetstream.loopback import WireFigures
-from modelward.errors import DataError, RunMismatch, StudyFileError
+from modelward.errors import RunMismatch, StudyFileError
 from modelward.evaluate.findings import Findings
 from modelward.hub.run import Outcome
-from modelward.readers.arrays import read_arrays
 from modelward.readers.cohort import Cohort
-from modelward.readers.dataset import Dataset, Source
 from modelward.readers.open import open_cohort
-from modelward.readers.table import read_table
 from modelward.report.page import write
 from modelward.simulation.background import Background
 from modelward.simulation.comparisons import compare
 from modelward.simulation.dealing import Dealing, Special, deal
+from modelward.simulation.evaluation import Means
 from modelward.simulation.findings import assemble
+from modelward.simulation.fitting import check_data, check_sites
 from modelward.simulation.folder import RunFolder
+from modelward.simulation.left_out import left_out_models
 from modelward.simulation.own_sites import hash_of_data, link_sites, own_sites
 from modelward.simulation.split import write_sites
 from modelward.simulation.stage import Stage
@@ -39,6 +39,9 @@ from modelward.simulation.training import How, Wire, train
 from modelward.study.read import from_json
 
 Watch = Callable[[Stage], None]
+
+LEAVE_OUT = "leave_out"
+"""Key of run.json under which it is kept that sites are left out one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,7 @@ class Simulation:
         variants: Other ways to train the same question, for comparison.
         background: What the report says beside the figures.
         wire: How hub and sites talk. Changes no bit of the result.
+        leave_out: Whether the study is run again without each site, to judge it there.
     """
 
     study: Study
@@ -66,6 +70,7 @@ class Simulation:
     variants: Mapping[str, Study] = field(default_factory=dict)
     background: Background = field(default_factory=Background)
     wire: Wire = "inprocess"
+    leave_out: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +94,15 @@ class Result:
     wire: WireFigures | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What goes with a study: variants, words for the report, and sites left out."""
+
+    variants: Mapping[str, Study]
+    background: Background
+    leave_out: bool = False
+
+
 def simulate(request: Simulation, watch: Watch = lambda _: None) -> Result:
     """Run `request` to its end, going on where an earlier call stopped.
 
@@ -102,7 +116,8 @@ def simulate(request: Simulation, watch: Watch = lambda _: None) -> Result:
     require_trained(request.study)
     folder = prepare(request)
     how = How(workers=request.workers, wire=request.wire, watch=watch)
-    return _finish(folder, request.study, request.variants, request.background, how)
+    beside = Beside(request.variants, request.background, leave_out=request.leave_out)
+    return _finish(folder, request.study, beside, how)
 
 
 def prepare(request: Simulation) -> RunFolder:
@@ -118,7 +133,7 @@ def prepare(request: Simulation) -> RunFolder:
     if folder.claim(identity):
         names = _place(request, folder)
         check_sites(request.study, cohorts_of(folder, names, request.study))
-        folder.seal(identity, names)
+        folder.seal({**identity, **({LEAVE_OUT: True} if request.leave_out else {})}, names)
     return folder
 
 
@@ -142,7 +157,7 @@ def _place(request: Simulation, folder: RunFolder) -> list[str]:
         names = own_sites(request.data)
         link_sites(request.data, names, folder.sites)
         return names
-    check_data(request)
+    check_data(request.data, request.study, request.special)
     rows = deal(request.data, request.study, request.dealing, request.special)
     write_sites(request.data, rows, folder.sites, request.special)
     return list(rows)
@@ -166,7 +181,8 @@ def resume(
     }
     background = TypeAdapter(Background).validate_python(terms["background"])
     how = How(workers=workers, watch=watch)
-    return _finish(folder, study, variants, background, how)
+    beside = Beside(variants, background, leave_out=bool(terms.get(LEAVE_OUT)))
+    return _finish(folder, study, beside, how)
 
 
 def stored_study(folder: RunFolder) -> Study:
@@ -198,65 +214,19 @@ def rewrite_report(path: Path, out: Path | None) -> list[Path]:
     return [written.html, written.json, written.text]
 
 
-def check_data(request: Simulation) -> None:
-    """Raise DataError, with every fault and original line numbers, unless the data fit."""
-    study, special = request.study, request.special
-    if study.image is not None:
-        whole = read_arrays(request.data, study)
-    else:
-        source = Source(
-            kind="table",
-            path=str(request.data),
-            patient=special.patient,
-            split=special.split,
-            missing=special.missing,
-        )
-        whole = read_table(request.data, Dataset(dataset=source), study)
-    if study.plan.strategy == "sums":
-        return
-    _, labels = whole.fold("train")
-    if len(set(labels.tolist())) < 2:  # noqa: PLR2004 - an outcome has two classes
-        raise DataError(
-            f"all {len(labels)} training labels of {study.target_name!r} are equal",
-            why="there is nothing to tell apart",
-            remedy="check the target's definition and the data it is read from",
-        )
-    if not whole.count("test"):
-        raise DataError(
-            "there are no test units",
-            why="a report on training data would mislead",
-            remedy="hold some back: [plan] test = 0.2, or a split column",
-        )
-
-
-def check_sites(study: Study, cohorts: Mapping[str, Cohort]) -> None:
-    """Raise DataError unless enough sites have enough training units."""
-    floor = study.study.min_patients
-    small = {site: c.count("train") for site, c in cohorts.items() if c.count("train") < floor}
-    if len(cohorts) - len(small) >= study.sites.minimum:
-        return
-    listed = ", ".join(f"{site} has {count}" for site, count in small.items())
-    raise DataError(
-        f"{len(cohorts) - len(small)} of {len(cohorts)} sites have {floor} training units; "
-        f"below: {listed or 'none'}",
-        why=f"the study needs {study.sites.minimum} sites with that many each",
-        remedy="deal the rows to fewer sites, or lower min_patients in the study",
-    )
-
-
-def _finish(
-    folder: RunFolder,
-    study: Study,
-    variants: Mapping[str, Study],
-    background: Background,
-    how: How,
-) -> Result:
+def _finish(folder: RunFolder, study: Study, beside: Beside, how: How) -> Result:
     """Train, compare and report over sites that are in place."""
     names = folder.site_names()
     cohorts = cohorts_of(folder, names, study)
-    trained = train(folder, {study.id: study, **variants}, names, how)
+    trained = train(folder, {study.id: study, **beside.variants}, names, how)
     models = compare(folder, study, cohorts, how.count, how.watch)
-    findings = assemble(folder, trained.outcomes, models, cohorts, trained.answers, background)
+    means = Means(
+        folder=folder,
+        cores=how.count,
+        answers=trained.answers,
+        left_out=left_out_models(folder, study, names, how) if beside.leave_out else {},
+    )
+    findings = assemble(means, trained.outcomes, models, cohorts, beside.background)
     page = write(findings, folder.report).html
     return Result(
         study=study,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from modelward.aggregate.fixed_point import to_grid
 from modelward.core.columns import columns, inputs
 from modelward.core.study import Study
-from modelward.core.task import Task
+from modelward.core.task import LOOKS_AT, Task
 from modelward.core.tensors import NUMPY, FlatF32, Tensors
 from modelward.evaluate.binned import histogram
 from modelward.evaluate.predictions import Predictions
@@ -22,7 +22,8 @@ from modelward.learn.examples import Examples
 from modelward.readers.cohort import Cohort, Fold
 from modelward.recipes.analysis import Observed
 from modelward.recipes.catalogue import analysis, recipe
-from modelward.site import own_round, private_answer
+from modelward.site import alone, own_round, private_answer
+from modelward.site.folds import examples
 from modelward.site.spending import Booked
 from modelward.study.answers import answer_to, score_bins
 from modelward.study.model import Model, parameter_schema
@@ -74,8 +75,10 @@ def compute(
         x, _ = cohort.fold("train")
         sums = local_sums(x, columns(study))
         return Computed(_on_grid(sums), cohort.count("train"))
-    if task.kind == "evaluate":
-        return _evaluate(model, cohort)
+    if task.kind in LOOKS_AT:
+        return (
+            _evaluate(model, cohort) if task.kind == "evaluate" else _told(model, cohort, site)
+        )
     if not cohort.count("train"):
         return nobody(study, task)
     if task.kind in {"newton", "sums"}:
@@ -151,20 +154,6 @@ def _analysed(model: Model, cohort: Cohort) -> Computed:
     return Computed(_on_grid(named), cohort.count("train"))
 
 
-def examples(cohort: Cohort, fold: Fold, model: Model) -> Examples:
-    """Return one fold as a recipe sees it: scaled columns, or images as they are."""
-    x, y = cohort.fold(fold)
-    if model.scaling is not None:
-        x = model.scaling.apply(x)
-    shape = inputs(model.study)
-    if shape.outcome == "levels":
-        levels = np.asarray(cohort.amounts(fold), np.int8)
-        return Examples(x=x, y=levels, patients=len(y), levels=shape.levels)
-    if shape.outcome == "mask" and cohort.masks is not None:
-        return Examples(x=x, y=cohort.masks[cohort.chosen(fold)], patients=len(y))
-    return Examples(x=x, y=y, patients=len(y))
-
-
 def nobody(study: Study, task: Task, patients: int = 0) -> Computed:
     """Return zeros of too few, which every gate refuses: the round goes on with the others."""
     schema = answer_to(study, task.kind)[1]
@@ -181,6 +170,11 @@ def _evaluate(model: Model, cohort: Cohort) -> Computed:
     _, y = cohort.fold("validation")
     counts = histogram(Predictions.of(y, p), score_bins(study))
     return Computed({"counts": counts.astype(np.float64)}, len(held_back.y))
+
+
+def _told(model: Model, cohort: Cohort, site: str) -> Computed:
+    """Return what is told of the test units when the study has ended."""
+    return Computed(alone.told(model, cohort, site), cohort.count("test"))
 
 
 def _on_grid(named: dict[str, NDArray[Any]]) -> Tensors:

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from modelward.artifact.store import Store
 from modelward.core.study import Study
-from modelward.core.task import MASK_PHASES, Task
+from modelward.core.task import LOOKS_AT, MASK_PHASES, Task
 from modelward.core.verdict import Answer, Finding, Refusal, Release
 from modelward.errors import (
     BadArtifact,
@@ -216,7 +216,7 @@ class Hospital:
         return computed
 
     def _fewest(self, task: Task, study: Study) -> int:
-        floor = 0 if task.kind == "evaluate" else study.study.min_patients
+        floor = 0 if task.kind in LOOKS_AT else study.study.min_patients
         return max(self.policy.min_patients, floor, 1)
 
     def decide(

@@ -11,6 +11,8 @@ against the signed study before any data are touched:
     scaling  figures that federated statistics can give, the same in all rounds
     control  SCAFFOLD's no longer than signed updates can make it, and 0 before round 1
     crafted  no layer of it has a form that reads records (privacy/leakage/crafted.py)
+    report   once, when the rounds are over: nothing is asked after it, and its model is one
+             that this site was asked about, or no further from one than the bound allows
     step     no further from the last model seen here than the signed bound allows
     exchange those of a masked sum follow its first one, and are about the same question
 
@@ -43,11 +45,11 @@ from numpy.typing import NDArray
 
 from modelward.core.columns import columns
 from modelward.core.study import Study
-from modelward.core.task import MASK_PHASES, Task, TaskKind
+from modelward.core.task import LOOKS_AT, MASK_PHASES, Task, TaskKind
 from modelward.core.verdict import Finding
 from modelward.learn.sgd import learning_rate
 from modelward.privacy.leakage.crafted import crafted
-from modelward.study.explain import asked_of
+from modelward.study.explain import asked_of, tasks_of
 from modelward.study.model import Model, initial, parameter_schema
 from modelward.study.scaling import Scaling
 
@@ -83,7 +85,7 @@ class Seen:
 
 def age(task: Task) -> int:
     """Return how many finished rounds are behind the model of `task`."""
-    return task.round_no if task.kind == "evaluate" else task.round_no - 1
+    return task.round_no if task.kind in LOOKS_AT else task.round_no - 1
 
 
 def known(task: Task, seen: Seen) -> bool:
@@ -105,12 +107,31 @@ def task_objections(task: Task, study: Study, seen: Seen) -> tuple[Finding, ...]
         found.append(_finding("model", f"{task.kind} comes with the wrong number of models"))
     if (task.round_no, task.kind) in seen.asked:
         found.append(_finding("once", f"round {task.round_no} has asked another {task.kind}"))
-    latest = max((round_no for round_no, _ in seen.asked), default=0)
-    if task.round_no < latest:
-        found.append(_finding("order", f"round {task.round_no} comes after round {latest}"))
+    found += _order_objections(task, seen)
     if task.model is not None and seen.age == age(task) and seen.model != task.model:
         found.append(_finding("once", f"round {task.round_no} brings a second model"))
     return tuple(found)
+
+
+def _order_objections(task: Task, seen: Seen) -> list[Finding]:
+    """Object to a round that is over, and to whatever follows the report.
+
+    The report is about the round whose model is kept, which need not be the last.
+    """
+    if any(kind == "report" for _, kind in seen.asked):
+        return [_finding("order", f"{task.kind} is asked after the report of the study")]
+    if task.kind == "report":
+        evaluated = Task(
+            study=task.study, round_no=task.round_no, kind="evaluate", model=task.model
+        )
+        known = seen.asked.get((task.round_no, "evaluate"))
+        if known not in {None, evaluated.id}:
+            return [_finding("once", f"round {task.round_no} brings a second model")]
+        return []
+    latest = max((round_no for round_no, _ in seen.asked), default=0)
+    if task.round_no < latest:
+        return [_finding("order", f"round {task.round_no} comes after round {latest}")]
+    return []
 
 
 def exchange_objections(task: Task) -> tuple[Finding, ...]:
@@ -145,7 +166,7 @@ def model_objections(
         found += [_finding("crafted", each) for each in forms]
     reference, rounds = (start, age(task)) if before is None else (before, age(task))
     if before is not None and seen.age is not None:
-        rounds -= seen.age
+        rounds = abs(rounds - seen.age)  # a report goes back to the round that is kept
     moved = float(
         np.linalg.norm(np.subtract(_asked_at(model), _asked_at(reference), dtype="f8"))
     )
@@ -161,8 +182,7 @@ def model_objections(
 
 def expected_kinds(study: Study) -> frozenset[TaskKind]:
     """Return the kinds of task that follow from the study's terms."""
-    watched: frozenset[TaskKind] = frozenset(("evaluate",) if study.stop.metric else ())
-    return frozenset[TaskKind](("statistics", trains(study))) | watched
+    return frozenset(tasks_of(study))
 
 
 def trains(study: Study) -> TaskKind:

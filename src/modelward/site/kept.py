@@ -20,7 +20,7 @@ from modelward import durable
 from modelward.artifact import bundle
 from modelward.core.canonical import Json
 from modelward.core.study import Study
-from modelward.core.task import Task
+from modelward.core.task import LOOKS_AT, Task
 from modelward.core.tensors import Schema, Tensors
 from modelward.errors import StorageError
 from modelward.study.own import LAYERS, kept_schema
@@ -65,9 +65,9 @@ class Kept:
             BadArtifact: If the file is damaged.
         """
         schema = self._schema_of(study)
-        if schema is None or task.kind not in {"train", "evaluate"}:
+        if schema is None or task.kind not in {"train", *LOOKS_AT}:
             return {}
-        last = task.round_no if task.kind == "evaluate" else task.round_no - 1
+        last = task.round_no if task.kind in LOOKS_AT else task.round_no - 1
         for round_no, decided, path in reversed(self._files(study)):
             entry = self._ledger.find(decided) if round_no <= last else None
             if entry is not None and entry["kind"] == "release":

@@ -18,6 +18,7 @@ from modelward import durable
 from modelward.core.artifact import CardKind
 from modelward.core.canonical import canonical_bytes
 from modelward.core.study import Study
+from modelward.core.task import LOOKS_AT
 from modelward.core.verdict import Finding
 from modelward.errors import StorageError
 from modelward.gate.cells import differs
@@ -67,7 +68,7 @@ class Overlaps:
         if study.privacy.dp is not None or offer.kind not in {"statistics", "metrics"}:
             return ()
         known = facts()
-        fold = "validation" if offer.task.kind == "evaluate" else "train"
+        fold = LOOKS_AT.get(offer.asked.kind, "train")
         about = frozenset({*study.features, *study.target})
         now = Told(study.sha256, about, frozenset(known.patients[fold]))
         found = few_apart(now, self._told(offer.kind), self._minimum)

@@ -29,7 +29,7 @@ from modelward.artifact.store import measure
 from modelward.core.canonical import canonical_bytes, parse_strict
 from modelward.core.columns import columns
 from modelward.core.study import Study
-from modelward.core.task import TaskKind
+from modelward.core.task import LOOKS_AT, TaskKind
 from modelward.core.tensors import Schema, Tensors
 from modelward.errors import BadArtifact, DataError, StorageError
 from modelward.readers.cohort import FOLDS, Cohort
@@ -65,7 +65,7 @@ class CohortFacts:
 
     def behind(self, kind: TaskKind) -> int:
         """Return the units behind the answer to a task of `kind`."""
-        return self.units["validation" if kind == "evaluate" else "train"]
+        return self.units[LOOKS_AT.get(kind, "train")]
 
 
 _facts = TypeAdapter(CohortFacts)

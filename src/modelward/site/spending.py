@@ -136,6 +136,36 @@ class Spending:
         card = privacy_fields(event, name)
         return Booked(event=event, statistics=plan.statistics, key=key, card=card)
 
+    def once(self, proposal: Proposal, asked: str) -> Mapping[str, str | int | float]:
+        """Book one use of the one event of `proposal`; the same again for the same question.
+
+        What a site does for the data-model network is one event, not rounds of a study.
+
+        Args:
+            proposal: Whom it is about, and what is done; with one event.
+            asked: SHA-256 of everything that the result depends on.
+
+        Returns:
+            The event as a card and the entry of a release carry it.
+
+        Raises:
+            BudgetExceeded: If a patient cannot afford it.
+            BadPrivacyTerms: If it is about nobody.
+            StorageError: If it cannot be recorded; then nothing is drawn.
+        """
+        name, (event,) = proposal.reservation, proposal.events
+        booking = self._book().booking(name)
+        if booking is None:
+            found = self._book()
+            entry = budget.reserve(found, self._members(found), proposal, self._ceilings)
+            write_members(self._folder, tuple(proposal.patients))
+            self._append("reservation", entry)
+            booking = budget.require_reserved(self._book(), name, event)
+        if booking.asked.get(0) != asked:
+            budget.require_reserved(self._book(), name, event)
+            self._append("privacy", use_fields(booking, event, 0, asked))
+        return privacy_fields(event, name)
+
     def standing(self, study: str | None = None) -> budget.Standing:
         """Return what the most used patient has behind and ahead, over all studies or one."""
         ceiling = self._ceilings.lifetime if study is None else self._ceilings.study

@@ -16,8 +16,9 @@ from modelward.learn.group import SITE_BY_SITE, numeric_path, train_group
 from modelward.learn.sgd import LocalTerms
 from modelward.recipes.catalogue import recipe
 from modelward.recipes.mlp import Mlp
-from modelward.site.answer import Computed, examples
+from modelward.site.answer import Computed
 from modelward.site.direct import DirectTrainer
+from modelward.site.folds import examples
 from modelward.site.hospital import Hospital
 from modelward.site.task_model import model_of
 from modelward.study.model import parameter_schema

@@ -150,7 +150,8 @@ class Workroom:
             self._line = self._line or self._start()
         except OSError:
             return None
-        reply = self._line.ask(asked, self._limit_s)
+        rounds = self._study.plan.rounds if task.kind == "report" else 1  # as long as they all
+        reply = self._line.ask(asked, rounds * self._limit_s)
         if reply is None:
             self.close()
         return reply

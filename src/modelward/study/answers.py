@@ -4,6 +4,8 @@ Site and hub derive these from the signed study alone, so the gate knows what ma
 before anything has been computed.
 """
 
+from collections.abc import Callable
+
 from modelward.core.artifact import ArtifactKind
 from modelward.core.columns import summed_columns
 from modelward.core.study import Study
@@ -12,6 +14,7 @@ from modelward.core.tensors import Schema, TensorSpec
 from modelward.recipes.catalogue import analysis
 from modelward.study.model import parameter_schema
 from modelward.study.own import update_schema
+from modelward.study.report_answer import report_schema
 from modelward.study.scaling import sums_schema
 
 SCORE_BINS = 256
@@ -35,22 +38,33 @@ def answer_to(study: Study, kind: TaskKind) -> tuple[ArtifactKind, Schema]:
     - train: local minus global parameters, float32, without a site's own layers
     - evaluate: `counts` [2, score_bins(study)], validation units per bin of predicted
       probability, negatives in row 0 and positives in row 1
+    - report: what a site tells of its test units (study/report_answer.py)
     - sums: what the statistical recipe asks; nothing where the study has none
     """
-    sums = study.plan.strategy == "sums"
-    if kind == "sums":
-        return "statistics", analysis(study.recipe).asked(study) if sums else Schema.of()
-    if sums and kind in {"train", "newton"}:
+    shapes: dict[TaskKind, tuple[ArtifactKind, Callable[[Study], Schema]]] = {
+        "statistics": ("statistics", lambda asked: sums_schema(len(summed_columns(asked)))),
+        "train": ("update", update_schema),
+        "newton": ("statistics", _newton_sums),
+        "evaluate": ("metrics", _scored),
+        "sums": ("statistics", lambda _: Schema.of()),
+        "report": ("metrics", report_schema),
+    }
+    if study.plan.strategy == "sums" and kind in {"sums", "train", "newton"}:
+        if kind == "sums":
+            return "statistics", analysis(study.recipe).asked(study)
         return "update", Schema.of()
-    if kind == "train":
-        return "update", update_schema(study)
-    if kind == "newton":
-        width = parameter_schema(study).size
-        return "statistics", Schema.of(
-            TensorSpec("gradient", "F64", (width,)),
-            TensorSpec("hessian", "F64", (width, width)),
-            TensorSpec("loss", "F64", (1,)),
-        )
-    if kind == "evaluate":
-        return "metrics", Schema.of(TensorSpec("counts", "F64", (2, score_bins(study))))
-    return "statistics", sums_schema(len(summed_columns(study)))
+    artifact, shape = shapes[kind]
+    return artifact, shape(study)
+
+
+def _newton_sums(study: Study) -> Schema:
+    width = parameter_schema(study).size
+    return Schema.of(
+        TensorSpec("gradient", "F64", (width,)),
+        TensorSpec("hessian", "F64", (width, width)),
+        TensorSpec("loss", "F64", (1,)),
+    )
+
+
+def _scored(study: Study) -> Schema:
+    return Schema.of(TensorSpec("counts", "F64", (2, score_bins(study))))

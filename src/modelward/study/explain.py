@@ -10,6 +10,7 @@ from modelward.study.asked import cohort_lines, feature_words
 from modelward.study.groups import hub_sees, sizes
 from modelward.study.method import method, own_lines
 from modelward.study.model import parameter_schema
+from modelward.study.report_answer import report_words
 
 MOST_MASKED = 64
 """Largest roster of a masked sum; a test holds it to privacy/masks/grid.py."""
@@ -46,6 +47,7 @@ def explain(study: Study) -> str:
             if study.stop.metric
             else []
         ),
+        *([report_words(study)] if study.report else []),
         "",
         f"Raw records are not sent by the protocol. {privacy_terms(study)}",
         *masking_terms(study),
@@ -93,13 +95,14 @@ def most_bytes(study: Study, sites: int | None = None) -> tuple[int, int]:
         study: The study.
         sites: Sites of the roster; as many as a masked sum may have if absent.
     """
-    asked: list[TaskKind] = [asked_of(study)]
-    if study.stop.metric:
-        asked.append("evaluate")
+    asked = [kind for kind in tasks_of(study) if kind not in ONCE]
     if study.privacy.aggregation is None:
-        once = answer_to(study, "statistics")[1].nbytes
+        singly = [answer_to(study, kind)[1].nbytes for kind in tasks_of(study) if kind in ONCE]
         each = sum(answer_to(study, kind)[1].nbytes for kind in asked)
-        return once + study.plan.rounds * each, 1 + study.plan.rounds * len(asked)
+        return (
+            sum(singly) + study.plan.rounds * each,
+            len(singly) + study.plan.rounds * len(asked),
+        )
     number = max(sizes(study, sites or len(study.sites.names) or MOST_MASKED))
     once = masked_bytes(answer_to(study, "statistics")[1], number)
     each = sum(masked_bytes(answer_to(study, kind)[1], number) for kind in asked)
@@ -177,6 +180,17 @@ def _before(study: Study) -> str:
         return "Before the first round: the number of units; columns are scaled by ranges."
     noised = ", noised," if study.privacy.dp else ""
     return f"Before the first round: sums over {len(listed)} columns{noised}, for scaling."
+
+
+ONCE: frozenset[TaskKind] = frozenset({"statistics", "report"})
+"""What a study asks once, and not in every round."""
+
+
+def tasks_of(study: Study) -> tuple[TaskKind, ...]:
+    """Return the kinds of task that follow from the study's terms, in their order."""
+    watched: tuple[TaskKind, ...] = ("evaluate",) if study.stop.metric else ()
+    reported: tuple[TaskKind, ...] = ("report",) if study.report else ()
+    return ("statistics", asked_of(study), *watched, *reported)
 
 
 def asked_of(study: Study) -> TaskKind:

@@ -21,6 +21,7 @@ from modelward.errors import BadArtifact, StudyFileError
 from modelward.recipes.catalogue import analysis, is_analysis, option_faults
 from modelward.study.data_terms import data_faults
 from modelward.study.groups import FEWEST_GROUPED, SMALLEST_GROUP
+from modelward.study.judging import evaluation_faults
 from modelward.study.plan_terms import plan_faults
 from modelward.study.recipe_terms import recipe_faults
 
@@ -103,6 +104,7 @@ def meaning(study: Study) -> list[Fault]:
     faults += data_faults(study) + recipe_faults(study)
     faults += _plan_faults(study) + _sums_faults(study)
     faults += _privacy_faults(study) + _masking_faults(study)
+    faults += evaluation_faults(study) + _report_faults(study)
     if study.sites.names and len(study.sites.names) < study.sites.minimum:
         faults.append(Fault("sites.minimum", f"more than the {len(study.sites.names)} names"))
     chosen = [
@@ -182,6 +184,22 @@ def _masking_faults(study: Study) -> list[Fault]:
         says = f"a masked sum has {FEWEST_MASKED} sites or more: raise it"
         faults.append(Fault("sites.minimum", says))
     return faults
+
+
+def _report_faults(study: Study) -> list[Fault]:
+    """Return why no site can tell of its test units, where the study asks for a report."""
+    if study.report is None:
+        return []
+    reasons = {
+        "figures about test units carry no noise: leave it out, and each site writes its own "
+        "report (modelward site report)": study.privacy.dp is not None,
+        "masks hide each site's figures: leave it out, and each site writes its own report "
+        "(modelward site report)": study.privacy.aggregation is not None,
+        "'sums' has a report of its own: leave it out": study.plan.strategy == "sums",
+        "a report needs units held back: set plan.test": study.plan.test == 0
+        and study.image is None,
+    }
+    return [Fault("report", says) for says, wrong in reasons.items() if wrong]
 
 
 def _robust_faults(study: Study, robust: Robust) -> list[Fault]:

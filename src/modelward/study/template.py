@@ -77,6 +77,11 @@ clip = 10.0                       # longest update (L2 norm) that a site sends
 
 [sites]
 minimum = 2                       # fewer sites than this and nothing starts
+
+# What sites tell of their test patients at the end, so that a deployed hub can report
+# [report]
+# bins = 100                      # of predicted probability, for counts by outcome
+# decimals = 3                    # of AUC, Brier score, calibration and their intervals
 """
 
 IMAGES = """\

@@ -13,6 +13,7 @@ from modelward.aggregate.robust import (
     mixed,
     relative_distances,
     robust_mean,
+    shortened,
     squared_distances,
 )
 from modelward.core.study import Robust
@@ -127,3 +128,42 @@ def test_a_site_far_from_the_others_stands_out_in_the_distances():
 
     assert int(np.argmax(far)) == 9
     assert far[9] > 5 > far[:9].max()
+
+
+def test_the_longest_are_shortened_to_the_next_in_plain_loops():
+    # f = 3 of 10: k = floor(2 * 3 * 7 / 10) = 4 are shortened to the fifth longest
+    far = sorted((float(np.linalg.norm(row)) for row in TEN), reverse=True)
+    found = shortened(TEN, 3)
+
+    for row, before in zip(found, TEN, strict=True):
+        length = float(np.linalg.norm(before))
+        assert float(np.linalg.norm(row)) == pytest.approx(min(length, far[4]), rel=1e-6)
+        assert row == pytest.approx(before * min(1, far[4] / length), rel=1e-5)
+
+
+def test_nothing_is_shortened_where_nobody_can_be_wrong():
+    assert shortened(TEN, 0) is TEN
+    assert shortened(TEN[:2], 1) is not TEN  # k = 1 of 2
+    assert np.array_equal(shortened(np.zeros((4, 3), np.float32), 1), np.zeros((4, 3)))
+
+
+def test_a_small_turned_mean_cannot_turn_large_and_small_hospitals_round():
+    """Two large hospitals send long updates, six small ones short; two attackers -1.1 mean."""
+    rng = np.random.default_rng(5)
+    right = np.zeros(200)
+    right[0] = 1.0
+    honest = np.stack(
+        [right * size + rng.normal(0, 0.02 * size, 200) for size in (2, 2, *[0.1] * 6)]
+    )
+    attack = np.tile(-1.1 * honest.mean(axis=0), (2, 1))
+    rows = np.vstack([attack, honest]).astype(np.float32)
+
+    assert robust_mean(rows, Robust(byzantine=2))[0] < 0  # they go the wrong way
+    assert robust_mean(rows, Robust(byzantine=2, clipping=True))[0] > 0
+
+
+def test_an_absent_clipping_leaves_the_rule_as_it_was():
+    plain, named = Robust(byzantine=2), Robust(byzantine=2, clipping=False)
+
+    assert "clipping" not in plain.model_dump(mode="json")
+    assert np.array_equal(robust_mean(TEN, plain), robust_mean(TEN, named))

@@ -8,8 +8,9 @@ from modelward.core.task import Task
 from modelward.gate.offer import Offer
 from modelward.gate.policy import Policy
 from modelward.gate.rules import standard
-from modelward.gate.terms import clauses, objections, tasks_of
+from modelward.gate.terms import clauses, objections
 from modelward.study.answers import answer_to
+from modelward.study.explain import tasks_of
 from modelward.study.read import parse
 from tests.sites import FEDAVG, fedavg, newton
 

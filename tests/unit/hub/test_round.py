@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelward.core.study import Study
-from modelward.hub.round import RoundRecord, State, advance, better, enough, stop_reason
+from modelward.evaluate.better import better
+from modelward.hub.round import RoundRecord, State, advance, enough, stop_reason
 from tests.studies import AVERAGED, TABLE, table_study
 
 values = st.floats(0, 1) | st.just(float("nan"))

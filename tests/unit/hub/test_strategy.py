@@ -13,8 +13,9 @@ from modelward.core.tensors import Tensors
 from modelward.core.verdict import Release
 from modelward.errors import BadUpdate, StudyFileError
 from modelward.hub.round import Arrays
-from modelward.hub.strategy import Sums, Updates, l2_of, strategy
+from modelward.hub.strategy import Sums, Updates, strategy
 from modelward.learn import newton
+from modelward.learn.newton import l2_of
 from modelward.readers.dataset import Dataset, Source
 from modelward.readers.table import read_table
 from modelward.simulation import data

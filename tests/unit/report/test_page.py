@@ -108,13 +108,13 @@ def test_every_plot_is_followed_by_its_table():
     seen = outline(PAGE).seen
 
     figures = " ".join(seen).split("figure")[1::2]
-    assert len([figure for figure in figures if " svg" in figure]) == 4
+    assert len([figure for figure in figures if " svg" in figure]) == 5
     for figure in figures:
         assert figure.index("/svg") < figure.index("table")
 
 
 def test_every_drawing_says_what_it_is():
-    assert PAGE.count("<svg") == PAGE.count("<desc>") == PAGE.count('role="img"') == 5
+    assert PAGE.count("<svg") == PAGE.count("<desc>") == PAGE.count('role="img"') == 6
 
 
 def test_every_table_has_a_caption_and_named_columns():

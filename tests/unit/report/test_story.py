@@ -1,11 +1,12 @@
-"""Ten sections in the order in which readers ask, honest about what was not done."""
+"""Sections in the order in which readers ask, honest about what was not done."""
 
 from dataclasses import replace
 
 from modelward.report.blocks import Command, Figure, Listing, Story, Words
 from modelward.report.cells import hide_small_cells
-from modelward.report.story import forest_rows, tell
+from modelward.report.story import tell
 from modelward.report.text import as_text
+from modelward.report.verdicts import forest_rows
 from tests.four_hospitals import findings
 
 FOUND = findings(draws=20)
@@ -43,7 +44,7 @@ def test_every_picture_carries_its_table():
         if isinstance(block, Figure)
     ]
 
-    assert len(figures) == 4
+    assert len(figures) == 5
     assert all(figure.table.rows for figure in figures)
 
 

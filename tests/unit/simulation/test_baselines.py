@@ -9,7 +9,8 @@ from sklearn.linear_model import LogisticRegression
 
 from modelward.readers.cohort import Cohort
 from modelward.readers.open import open_cohort
-from modelward.simulation.baselines import fit, together
+from modelward.simulation.baselines import together
+from modelward.site.alone import fit
 from tests.studies import AVERAGED, TABLE, make_site, table_study
 
 NEWTON, DESCENT = table_study(TABLE), table_study(AVERAGED)

@@ -271,3 +271,44 @@ def test_a_control_that_no_updates_add_up_to_is_refused():
     assert found(2, bound) == []
     assert found(2, bound * 1.01) == ["control"]
     assert found(2, float("nan")) == ["control"]
+
+
+def reporting() -> Study:
+    """Three averaged rounds, and a report at the end."""
+    return parse(FEDAVG + "\n[report]\n")
+
+
+def test_a_report_is_asked_once_about_a_model_of_a_finished_round_and_nothing_follows():
+    study = reporting()
+    seen = Seen().after(task(study, 1, "train")).after(task(study, 1, "evaluate", B))
+    seen = seen.after(task(study, 2, "train", B)).after(task(study, 2, "evaluate", A))
+
+    assert rules(task_objections(task(study, 1, "report", B), study, seen)) == []
+    assert rules(task_objections(task(study, 1, "report", A), study, seen)) == ["once"]
+    assert rules(task_objections(task(study, 2, "report", B), study, seen)) == ["once", "once"]
+    assert rules(task_objections(task(study, 1, "report", None), study, seen)) == [
+        "model",
+        "once",
+    ]
+    told = seen.after(task(study, 1, "report", B))
+    assert known(task(study, 1, "report", B), told)
+    assert rules(task_objections(task(study, 2, "report", A), study, told)) == ["order"]
+    assert rules(task_objections(task(study, 3, "train", A), study, told)) == ["order"]
+
+
+def test_a_study_without_a_report_is_not_asked_for_one():
+    asked = task(fedavg(), 1, "report")
+
+    assert rules(task_objections(asked, fedavg(), Seen())) == ["kind"]
+
+
+def test_the_model_of_a_report_may_be_one_that_was_passed_on_the_way_and_no_other():
+    study = reporting()
+    seen = Seen(age=3, model=A)
+    step = largest_step(study, model(study).parameters.size)
+    there = model(study, moved=3 * step)
+
+    asked = task(study, 1, "report", B)
+    assert model_objections(asked, model(study, moved=step), seen, there) == ()
+    far = model_objections(asked, model(study, moved=-step), seen, there)
+    assert rules(far) == ["step"]

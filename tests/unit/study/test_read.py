@@ -213,11 +213,37 @@ def test_the_json_schema_names_every_table_and_refuses_others():
 
     assert set(schema["properties"]) == {
         "study", "cohort", "features", "target", "recipe", "plan", "stop", "privacy", "sites",
-        "sharing",
+        "sharing", "report", "evaluation",
     }  # fmt: skip
     assert schema["additionalProperties"] is False
     assert schema["required"] == ["study", "features", "target", "recipe"]
     assert json.dumps(schema)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (TABLE + "\n[report]\nbins = 21\n", "bins must be even"),
+        (TABLE + "\n[report]\ndecimals = 6\n", "decimals"),
+        (TABLE.replace("test = 0.25", "test = 0.0") + "\n[report]\n", "needs units held back"),
+        (AVERAGED + "\n[privacy.dp]\nepsilon = 3.0\n[report]\n", "carry no noise"),
+        (
+            TABLE + '\n[privacy]\naggregation = "secagg"\n[sites]\nminimum = 3\n[report]\n',
+            "masks hide",
+        ),
+    ],
+)
+def test_a_report_that_cannot_be_told_is_refused_with_the_reason(text, why):
+    with pytest.raises(StudyFileError, match=why):
+        parse(text)
+
+
+def test_a_report_is_agreed_on_with_the_study_and_leaves_no_trace_where_it_is_absent():
+    agreed = parse(TABLE + "\n[report]\n")
+
+    assert (agreed.report.bins, agreed.report.decimals) == (100, 3)  # type: ignore[union-attr]
+    assert agreed.sha256 != parse(TABLE).sha256
+    assert "report" not in parse(TABLE).model_dump(mode="json")
 
 
 @given(st.text(max_size=200))

@@ -4,10 +4,10 @@ import pytest
 
 from modelward.errors import StudyFileError
 from modelward.gate.policy import Policy
-from modelward.gate.terms import clauses, tasks_of
+from modelward.gate.terms import clauses
 from modelward.recipes.catalogue import analysis, recipe
 from modelward.study.answers import answer_to
-from modelward.study.explain import explain, most_bytes
+from modelward.study.explain import explain, most_bytes, tasks_of
 from modelward.study.model import initial, parameter_schema
 from modelward.study.read import parse
 from tests.analyses import numbers, study_of

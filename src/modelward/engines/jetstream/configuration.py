@@ -20,10 +20,12 @@ every subject and identity.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from modelward.engines.jetstream import leafs
 
 MEBIBYTE = 1024 * 1024
 MAX_PAYLOAD = MEBIBYTE
@@ -65,6 +67,8 @@ class Server:
         ca: The authority's certificate file.
         certificate: The server's certificate file.
         key: Its private key file.
+        leaf: Address and port for leaf servers of sites; None without.
+        leafs: Site -> folder name of the leaf server that its box is mirrored from.
     """
 
     listen: str
@@ -73,6 +77,8 @@ class Server:
     certificate: Path
     key: Path
     websocket: str | None = None
+    leaf: str | None = None
+    leafs: Mapping[str, str] = field(default_factory=dict)
 
 
 def configuration(
@@ -116,18 +122,23 @@ def configuration(
         },
         "tls": {**tls, "handshake_first": True},
         "accounts": {
-            "HUB": _hub(names, limits),
-            **{f"SITE_{name}": _site(name, names) for name in names},
+            "HUB": _hub(names, limits, server.leafs),
+            **{f"SITE_{name}": _site(name, names, server.leafs) for name in names},
             "SYS": {"users": []},
         },
         "system_account": "SYS",
     }
+    if server.leaf is not None:
+        handshake = {**tls, "handshake_first": True}
+        listed = [name for name in names if name in server.leafs]
+        top["leafnodes"] = leafs.listener(server.leaf, handshake, listed)
+        top["jetstream"]["domain"] = leafs.HUB_DOMAIN
     if server.websocket is not None:
         top["websocket"] = {"listen": server.websocket, "tls": tls, "compression": False}
     return json.dumps(top, indent=1) + "\n"
 
 
-def _hub(sites: Sequence[str], limits: Limits) -> Block:
+def _hub(sites: Sequence[str], limits: Limits, leaf: Mapping[str, str]) -> Block:
     """Return the account that holds every stream."""
     exports: list[Block] = []
     for site in sites:
@@ -155,8 +166,16 @@ def _hub(sites: Sequence[str], limits: Limits) -> Block:
         "users": [{"user": "hub-admin"}, {"user": "hub", "permissions": _hub_rights(sites)}],
         "exports": exports,
         "imports": [
-            {"stream": {"account": f"SITE_{site}", "subject": f"fl.ann.{site}"}}
-            for site in sites
+            *(
+                {"stream": {"account": f"SITE_{site}", "subject": f"fl.ann.{site}"}}
+                for site in sites
+            ),
+            *(
+                each
+                for site in sites
+                if site in leaf
+                for each in leafs.imports(site, leaf[site])
+            ),
         ],
     }
 
@@ -180,7 +199,7 @@ def _hub_rights(sites: Sequence[str]) -> Block:
     return _allow(publish, ["_INBOX_hub.>", *(f"fl.ann.{site}" for site in sites)])
 
 
-def _site(site: str, sites: Sequence[str]) -> Block:
+def _site(site: str, sites: Sequence[str], leaf: Mapping[str, str]) -> Block:
     """Return the account of one site: no streams, and a few services of the hub."""
     read = [*_reads(site), "$JS.API.DIRECT.GET.OBJ_hub", *_boxes(sites)]
     services = [*_posts(site), *read]
@@ -189,14 +208,17 @@ def _site(site: str, sites: Sequence[str]) -> Block:
             "max_connections": 4,
             "max_subscriptions": 64,
             "max_payload": MAX_PAYLOAD,
-            "max_leafnodes": 0,
+            "max_leafnodes": 1 if site in leaf else 0,
         },
         "users": [{"user": site, "permissions": _site_rights(site, sites)}],
         "imports": [
             *({"service": {"account": "HUB", "subject": each}} for each in services),
             {"stream": {"account": "HUB", "subject": "fl.ann.hub"}},
         ],
-        "exports": [{"stream": f"fl.ann.{site}", "accounts": ["HUB"]}],
+        "exports": [
+            {"stream": f"fl.ann.{site}", "accounts": ["HUB"]},
+            *(leafs.exports(site, leaf[site]) if site in leaf else ()),
+        ],
     }
 
 

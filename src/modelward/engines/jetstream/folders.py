@@ -62,6 +62,8 @@ def export(hub: HubFolder, out: Path, at: Path, limits: Limits) -> list[Path]:
         certificate=at / "server.pem",
         key=at / "server.key",
         websocket=hub.websocket,
+        leaf=hub.leaf,
+        leafs=hub.leafs,
     )
     names = [member.site for member in hub.members()]
     durable.make_folder(out)
@@ -114,6 +116,8 @@ def _server(hub: HubFolder) -> Server:
         certificate=hub.path.resolve() / "tls" / "server.pem",
         key=hub.path.resolve() / "tls" / "server.key",
         websocket=hub.websocket,
+        leaf=hub.leaf,
+        leafs=hub.leafs,
     )
 
 

@@ -159,7 +159,8 @@ class HubNode:
             line = await Line.dial(admin, self.journal, patience_s=30)
             try:
                 await withdraw(line, gone)
-                await provision(line, [member.site for member in members], self.limits)
+                names = [member.site for member in members]
+                await provision(line, names, self.limits, self.folder.leafs)
             finally:
                 await line.close()
 

@@ -29,6 +29,7 @@ from modelward.engines.jetstream.witnessing import Witnessing
 from modelward.errors import ModelwardError, StorageError
 from modelward.hub.consent import Consent, Consenting
 from modelward.hub.registry import Registry
+from modelward.hub.reported import report_task
 from modelward.hub.run import Hub, Progress
 from modelward.hub.transcript import of_round
 from modelward.joining.hub_folder import HubFolder
@@ -201,8 +202,14 @@ class Studies:
             study = self.consent.agreement(envelope.study).study
             if self._registry.finished(study) is not None:
                 return True
-            if self._registry.start(study) is not None:
-                return envelope.round_no <= self._registry.state(study).round_no
+            if self._registry.start(study) is None:
+                return False
+            state = self._registry.state(study)
+            over = envelope.round_no <= state.round_no
+            if over and study.report is not None and state.best:
+                asked = report_task(self._registry, study, state).id
+                return envelope.body.get("task") != asked
+            return over
         return False
 
     def _run_unless_running(self, agreement: Agreement) -> None:

@@ -14,11 +14,12 @@
 Everything is bounded: a full stream refuses, it does not forget.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
 from modelward.core.canonical import Json, canonical_bytes
 from modelward.engines.jetstream.configuration import Limits
+from modelward.engines.jetstream.leafs import of_hub
 from modelward.engines.jetstream.line import Line, Rejected
 
 ACK_S = 2.0
@@ -34,13 +35,16 @@ _NS = 1_000_000_000
 _GONE = {10059, 10014}
 
 
-async def provision(line: Line, sites: Sequence[str], limits: Limits) -> None:
+async def provision(
+    line: Line, sites: Sequence[str], limits: Limits, leafs: Collection[str] = ()
+) -> None:
     """Make what the admitted sites need; what is there already stays as it is.
 
     Args:
         line: A connection as hub-admin.
         sites: Their names.
         limits: Bounds on the disk.
+        leafs: Those of them whose boxes are mirrors of a leaf server of their own.
     """
     letters: dict[str, Json] = {
         "max_bytes": limits.letters,
@@ -78,29 +82,31 @@ async def provision(line: Line, sites: Sequence[str], limits: Limits) -> None:
         )
     for site in sites:
         await _consumer(line, "TASKS", site, f"fl.task.{site}")
-        await _box(line, site, limits)
+        await make_box(line, site, limits, of_hub(site) if site in leafs else None)
 
 
-async def _box(line: Line, site: str, limits: Limits) -> None:
-    """Make what the data-model network needs of one site (boxes.py)."""
-    await _stream(
-        line,
-        f"BOX_{site}",
-        [f"fl.box.{site}.*"],
-        max_bytes=limits.box,
-        discard="new",
-        max_msgs_per_subject=1,
-        discard_new_per_subject=True,
-        allow_direct=True,
-    )
-    await _stream(
-        line,
-        f"OBJ_off-{site}",
-        [f"$O.off-{site}.C.>"],
-        max_bytes=limits.bucket,
-        discard="new",
-        allow_direct=True,
-    )
+async def make_box(
+    line: Line, site: str, limits: Limits, source: Mapping[str, Json] | None = None
+) -> None:
+    """Make what the data-model network needs of one site (boxes.py).
+
+    Args:
+        line: A connection that may make streams.
+        site: Whose box it is.
+        limits: Bounds on the disk.
+        source: What the streams mirror; None where the site itself posts.
+    """
+    once: dict[str, Json] = {"max_msgs_per_subject": 1, "discard_new_per_subject": True}
+    for name, subject, most in (
+        (f"BOX_{site}", f"fl.box.{site}.*", limits.box),
+        (f"OBJ_off-{site}", f"$O.off-{site}.C.>", limits.bucket),
+    ):
+        terms: dict[str, Json] = {"max_bytes": most, "discard": "new", "allow_direct": True}
+        if source is not None:
+            terms |= {"mirror": {"name": name, **source}}
+        elif name.startswith("BOX"):
+            terms |= once
+        await _stream(line, name, [] if source is not None else [subject], **terms)
 
 
 async def withdraw(line: Line, sites: Sequence[str]) -> None:
@@ -120,10 +126,9 @@ async def withdraw(line: Line, sites: Sequence[str]) -> None:
 async def _stream(line: Line, name: str, subjects: list[str], **terms: Json) -> None:
     asked: dict[str, Json] = {
         "name": name,
-        "subjects": subjects,
         "storage": "file",
         "num_replicas": 1,
-        "duplicate_window": SAME_S * _NS,
+        **({"subjects": subjects, "duplicate_window": SAME_S * _NS} if subjects else {}),
         "max_msg_size": -1,
         **terms,
     }

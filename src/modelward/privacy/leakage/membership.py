@@ -31,7 +31,7 @@ class Membership:
     """What the loss tells about one group of records.
 
     Attributes:
-        group: `all`, `positive` or `negative`: by outcome.
+        group: `all`, `positive` or `negative`: by outcome; or `class LABEL`, of many classes.
         members: Records that were trained on.
         others: Held-out records.
         auc: Probability that a member has a smaller loss than a non-member.

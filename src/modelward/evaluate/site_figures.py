@@ -1,0 +1,244 @@
+"""What a site tells of its test units when a study has ended, and how a report reads it.
+
+`encode` runs at the site, on predictions, and fills the form of study/report_answer.py; the
+gate holds what comes of it against the study (gate/figures.py); `decode` runs at the hub. A
+verdict is made at the site, from all digits, and told as a word, so rounding never turns it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelward.core.reporting import Reporting
+from modelward.core.study import Study
+from modelward.errors import BadArtifact
+from modelward.evaluate import discrimination
+from modelward.evaluate.binned import Counts, histogram
+from modelward.evaluate.compare import Comparison, Metric
+from modelward.evaluate.estimate import Estimate, Interval
+from modelward.evaluate.intervals import DRAWS, SEED, generator
+from modelward.evaluate.predictions import Floats, Predictions
+from modelward.evaluate.scores import Scores, score
+from modelward.evaluate.verdict import (
+    Verdict,
+    Weakness,
+    Word,
+    decide,
+    held_to,
+    no_model_alone,
+    share_of,
+    told,
+    weighed,
+    worded,
+    words,
+)
+from modelward.study.report_answer import ABSENT, CODES, MODELS, NAMES, PARTS, SCORED
+
+METRICS: tuple[Metric, ...] = ("auc", "brier")
+WORDS: tuple[Word, ...] = get_args(Word)
+BY_MARGIN = frozenset({"no worse than local", "cannot tell"})
+"""Words that depend on a signed margin."""
+
+WEAKNESSES: tuple[Weakness, ...] = get_args(Weakness)
+Alike = Literal["", "have", "do not have"]
+ALIKE: tuple[Alike, ...] = get_args(Alike)
+"""Whether all training units have, or do not have, the outcome: then no model can be fitted."""
+
+DELONG = {"auc": "DeLong, logit scale", "difference": "paired DeLong"}
+DRAWN = f"stratified bootstrap, {DRAWS} resamples"
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFigures:
+    """What one site told.
+
+    Attributes:
+        federated: Scores of the federated model on its test units.
+        local: Scores of its own model, or of the constant that it could predict alone.
+        verdict: Its verdict.
+        counts: Test units by outcome and bin of the federated model's probability.
+    """
+
+    federated: Scores
+    local: Scores
+    verdict: Verdict
+    counts: Counts
+
+
+def encode(
+    site: str,
+    federated: Predictions,
+    local: Predictions,
+    study: Study,
+    alike: Alike = "",
+) -> dict[str, NDArray[Any]]:
+    """Return what a site tells.
+
+    Args:
+        site: Its name; part of the seed of the resamples.
+        federated: The federated model on its test units.
+        local: Its own model on the same units, in the same order.
+        study: What was agreed to be told, and with what margin it is judged.
+        alike: Whether all its training units have, or do not have, the outcome.
+    """
+    terms = study.report or Reporting()
+    compared, weakness = weighed(federated, local, generator(SEED, site))
+    share = share_of(local)
+    made = told(
+        site,
+        compared,
+        "",
+        who=(len(federated), federated.positives, study.study.unit),
+        constant=share is not None,
+        word=decide(compared),
+    )
+    flat = [
+        value
+        for one in (federated, local)
+        for found in (score(one, generator(SEED, site), site=site),)
+        for name in SCORED
+        for value in _three(getattr(found, name))
+    ]
+    flat += [*_three(compared.difference), ABSENT if share is None else share]
+    flat += [
+        float(METRICS.index(compared.metric)),
+        float(WORDS.index(held_to(made, margin_of(study)).word)),
+        float(WEAKNESSES.index(weakness)),
+        float(ALIKE.index(alike)),
+    ]
+    figures = np.array(flat)
+    outside = ~(np.abs(figures) < -ABSENT)
+    return {
+        "counts.federated": histogram(federated, terms.bins).astype(np.float64),
+        "counts.local": histogram(local, terms.bins).astype(np.float64),
+        "figures": np.where(outside, ABSENT, on_grid(figures, terms.decimals)),
+    }
+
+
+def on_grid(values: Floats, decimals: int) -> Floats:
+    """Return `values` rounded; no zero has a sign."""
+    rounded: Floats = np.round(values, decimals) + 0.0
+    return rounded
+
+
+def decode(site: str, tensors: Mapping[str, NDArray[Any]], study: Study) -> SiteFigures:
+    """Return what a site told, as a report has it.
+
+    Args:
+        site: Who told it.
+        tensors: As `schema` describes; the gate and the hub have held them against it.
+        study: What was agreed to be told.
+
+    Raises:
+        BadArtifact: If a code is none of ours.
+    """
+    said = dict(zip(NAMES, map(float, tensors["figures"]), strict=True))
+    _require_codes(site, said)
+    counts = {m: tensors[f"counts.{m}"].astype(np.int64) for m in MODELS}
+    scores = {model: _scores(site, model, said, counts[model]) for model in MODELS}
+    metric = METRICS[int(said["metric"])]
+    method = DELONG["difference"] if metric == "auc" else DRAWN
+    compared = Comparison(
+        metric,
+        getattr(scores["federated"], metric).value,
+        getattr(scores["local"], metric).value,
+        _estimate([said[f"difference.{part}"] for part in PARTS], method),
+    )
+    return SiteFigures(
+        scores["federated"],
+        scores["local"],
+        _verdict(site, said, compared, counts["federated"], study),
+        counts["federated"],
+    )
+
+
+def expanded(counts: Counts) -> Predictions:
+    """Return one prediction for every unit counted, in the middle of its bin."""
+    bins = counts.shape[1]
+    middle = np.tile((np.arange(bins) + 0.5) / bins, 2)
+    outcome = np.repeat([0, 1], bins)
+    times = counts.reshape(-1)
+    return Predictions.of(np.repeat(outcome, times), np.repeat(middle, times))
+
+
+def margin_of(study: Study) -> float | None:
+    """Return the loss that was signed as acceptable, if one was."""
+    return None if study.evaluation is None else study.evaluation.margin
+
+
+def _verdict(
+    site: str, said: Mapping[str, float], compared: Comparison, counts: Counts, study: Study
+) -> Verdict:
+    unit = study.study.unit
+    negatives, positives = (int(n) for n in counts.sum(axis=1))
+    share = None if said["share"] == ABSENT else said["share"]
+    weakness = WEAKNESSES[int(said["weakness"])]
+    reason = words(weakness, unit, positives, negatives, share)
+    alike = ALIKE[int(said["alike"])]
+    if alike:
+        reason = f"{no_model_alone(unit, alike)} {reason}".strip()
+    if weakness == "few-units":
+        compared = replace(compared, difference=replace(compared.difference, note=reason))
+    word, margin = WORDS[int(said["word"])], margin_of(study)
+    by_margin = margin is not None and word in BY_MARGIN
+    made = told(
+        site,
+        compared,
+        reason,
+        who=(positives + negatives, positives, unit),
+        constant=share is not None,
+        word="no difference shown" if by_margin else word,
+    )
+    return worded(made, word, margin) if margin is not None and by_margin else made
+
+
+def _scores(site: str, model: str, said: Mapping[str, float], counts: Counts) -> Scores:
+    """Return a model's scores; what depends on a threshold of one half comes from counts."""
+    each = expanded(counts)
+    found = {
+        name: _estimate(
+            [said[f"{model}.{name}.{part}"] for part in PARTS], DELONG.get(name, DRAWN)
+        )
+        for name in SCORED
+    }
+    return Scores(
+        site=site,
+        units=len(each),
+        positives=each.positives,
+        accuracy=discrimination.accuracy(each),
+        sensitivity=discrimination.sensitivity(each),
+        specificity=discrimination.specificity(each),
+        **found,
+    )
+
+
+def _three(estimate: Estimate) -> tuple[float, float, float]:
+    """Return value and ends of an estimate, `ABSENT` where there is none."""
+    if estimate.value is None:
+        return ABSENT, ABSENT, ABSENT
+    if estimate.interval is None:
+        return estimate.value, ABSENT, ABSENT
+    return estimate.value, estimate.interval.low, estimate.interval.high
+
+
+def _estimate(three: list[float], method: str) -> Estimate:
+    value, low, high = three
+    if value == ABSENT:
+        return Estimate(None, None, "it has no value on these units")
+    if ABSENT in {low, high}:
+        return Estimate(value, None, "these units allow no interval")
+    return Estimate(value, Interval(low, high, method))
+
+
+def _require_codes(site: str, said: Mapping[str, float]) -> None:
+    wrong = [name for name, most in CODES.items() if said[name] not in range(most)]
+    exists = said["share"] == ABSENT or 0 <= said["share"] <= 1
+    if wrong or not exists:
+        raise BadArtifact(
+            f"{site} told of its test units {', '.join(wrong) or 'a share'} of no kind",
+            why="a verdict is one of a few words, told by its place among them",
+            remedy="check that hub and site run versions that fit together",
+        )

@@ -1,0 +1,91 @@
+"""Looks for plain backdoors: a small patch that turns an artifact's answers into one class.
+
+A backdoored model (Gu et al. 2017, arXiv:1708.06733) is right on clean images, so reports
+and trust find nothing; it is wrong where a patch is stuck on. The probe sticks small patches,
+as dark and as bright as any own image, all over own validation images, and asks every
+artifact in hand. A patch counts as a trigger where
+
+    one artifact gives `TURNED` of the units of other classes the same answer,
+    and no other artifact in hand gives it to as many as `OTHERS` of them
+
+since a patch that hides what all models look at moves them all. Found are patches of one
+value in any place; triggers that are patterned, blended over the image or made of meaning (a
+cable, a marker) are not, and neither is anything in artifacts of tables. Whatever is not found
+has one voice in a pool. Pure.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from modelward.core.verdict import Finding
+from modelward.exchange.families.family import Floats, Inputs
+
+TURNED, OTHERS = 0.9, 0.6
+
+UNITS = 48
+"""Validation images that are tried."""
+
+SIZE = 4
+"""A patch has a `SIZE`th of the image's extents, one pixel at least."""
+
+FEWEST = 8
+"""Units of other classes below which a patch says nothing."""
+
+
+def triggers(
+    voices: Mapping[str, Callable[[Inputs], Floats]], images: Inputs
+) -> dict[str, Finding]:
+    """Return the cards of artifacts that a patch turns, each with what was found.
+
+    Args:
+        voices: Card -> what the artifact says, log-probabilities; two at least, or there is
+            nothing to compare with.
+        images: Own validation images, [n, height, width]; other shapes are not tried.
+    """
+    if images.ndim != 3 or len(voices) < 2:  # noqa: PLR2004 - images; something to compare
+        return {}
+    some = images[:UNITS]
+    clean = {card: voice(some).argmax(axis=1) for card, voice in voices.items()}
+    found: dict[str, Finding] = {}
+    for place, stuck in _patched(some):
+        turned = {card: _turned(voice(stuck), clean[card]) for card, voice in voices.items()}
+        for card, shares in turned.items():
+            cls = int(shares.argmax())
+            others = [each[cls] for name, each in turned.items() if name != card]
+            if card not in found and shares[cls] >= TURNED and max(others) < OTHERS:
+                found[card] = _finding(place, float(shares[cls]), max(others))
+    return found
+
+
+def _patched(images: Inputs) -> list[tuple[str, Inputs]]:
+    """Return the images with every patch, and where it is."""
+    high, wide = (max(1, extent // SIZE) for extent in images.shape[1:])
+    found = []
+    for value in (float(images.min()), float(images.max())):
+        for top in range(0, images.shape[1] - high + 1, max(1, high // 2)):
+            for left in range(0, images.shape[2] - wide + 1, max(1, wide // 2)):
+                stuck = images.copy()
+                stuck[:, top : top + high, left : left + wide] = value
+                found.append((f"{high} x {wide} of {value:g} at {top}, {left}", stuck))
+    return found
+
+
+def _turned(log_p: Floats, clean: "np.ndarray[tuple[int], np.dtype[np.intp]]") -> Floats:
+    """Return, per class, the share of units of other answers that now get it, [classes]."""
+    now = log_p.argmax(axis=1)
+    shares = np.zeros(log_p.shape[1])
+    for cls in range(log_p.shape[1]):
+        others = clean != cls
+        if others.sum() >= FEWEST:
+            shares[cls] = float((now[others] == cls).mean())
+    return shares
+
+
+def _finding(place: str, share: float, others: float) -> Finding:
+    return Finding(
+        "trigger",
+        f"a patch of {place} turns {share:.0%} of its answers into one class, of any other"
+        f" artifact {others:.0%} at most",
+        "ask its maker; a named person may overrule: modelward exchange trust --use",
+    )

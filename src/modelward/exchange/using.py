@@ -1,0 +1,116 @@
+"""Answering with what the ward uses: terms asked at every use, and abstention.
+
+What is in use was decided by a named person (`in-use.json`, home.py). Before every use, each
+artifact that it was made of is asked again: what was revoked, has expired or is not taken in
+any more stops the answer, and the ledger says so. Nothing else steps in by itself: a person
+decides what is used instead.
+
+A combination abstains where the network has no ground for an answer: in a class that nobody in
+the pool knows, and below a confidence that was calibrated on private validation (knowledge.py).
+The local model alone answers always, as it did before there was a network.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from modelward.errors import BadArtifact, MessageRefused, NotApproved
+from modelward.exchange import adopting, home
+from modelward.exchange.content import Voice
+from modelward.exchange.families import catalogue
+from modelward.exchange.families.family import Floats, Inputs
+from modelward.exchange.home import InUse
+from modelward.exchange.institution import Institution
+from modelward.exchange.knowledge import Abstention
+from modelward.exchange.probability import Labels, log_softmax
+from modelward.exchange.reading import named, require_usable
+from modelward.exchange.voices import spoken
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What the model in use says.
+
+    Attributes:
+        used: What is in use; None for the local model that nobody decided about.
+        picked: Class of each unit, -1 where it abstains, [n].
+        log_p: Log-probabilities, [n, classes].
+    """
+
+    used: InUse | None
+    picked: Labels
+    log_p: Floats
+
+    @property
+    def abstained(self) -> int:
+        """Units without an answer."""
+        return int((self.picked < 0).sum())
+
+    def counted(self, labels: tuple[str, ...]) -> Mapping[str, int]:
+        """Return how often each class was answered, and how often none was."""
+        found = {label: int((self.picked == cls).sum()) for cls, label in enumerate(labels)}
+        return {**found, "no answer": self.abstained}
+
+
+def answer(here: Institution, x: Inputs) -> Answers:
+    """Return what the model in use says of `x`.
+
+    Args:
+        here: Whose model.
+        x: Examples as the question has them, [n, ...], float32.
+
+    Raises:
+        NotApproved: If an artifact that it was made of must not be used any more.
+        BadArtifact: If `x` is not what the question is about.
+    """
+    if x.shape[1:] != here.question.inputs or x.dtype.name != "float32":
+        raise BadArtifact(
+            f"the examples are {x.dtype} {list(x.shape[1:])}, not float32"
+            f" {list(here.question.inputs)}",
+            why="a model answers the question that it was made for",
+            remedy="prepare them as the training examples were",
+        )
+    used = home.in_use(here.folder)
+    log_p = _voice(here, used)(x)
+    return Answers(used, rule(here, used).answers(log_p), log_p)
+
+
+def rule(here: Institution, used: InUse | None) -> Abstention:
+    """Return when an answer is given."""
+    if used is None:
+        return Abstention(0.0, frozenset())
+    labels = here.question.labels
+    return Abstention(
+        used.threshold, frozenset(labels.index(each) for each in used.never if each in labels)
+    )
+
+
+def _voice(here: Institution, used: InUse | None) -> Voice:
+    if used is None:
+        return home.local_voice(here.folder)
+    for card in used.cards:
+        _require(here, card)
+    if used.sha256:
+        family = catalogue.load(used.family, used.version)
+        tensors = home.tensors_of(here.folder, used.sha256)
+        return lambda x: log_softmax(family.logits(tensors, x))
+    student = catalogue.load(used.family, used.version)
+    try:
+        pool = [spoken(here, named(here, card), student, used.seed) for card in used.cards]
+    except (BadArtifact, MessageRefused) as error:
+        raise _refuse(error.what) from error
+    return adopting.pooled(used.candidate, pool)
+
+
+def _require(here: Institution, card: str) -> None:
+    try:
+        require_usable(here, named(here, card))
+    except BadArtifact as error:
+        raise _refuse(error.what) from error
+
+
+def _refuse(found: str) -> NotApproved:
+    return NotApproved(
+        f"the model in use must not be used: {found}",
+        why="terms are asked at every use, and nothing replaces a model without a decision",
+        remedy="decide anew: modelward exchange adopt SITE --by 'Dr Ada Byron'",
+    )

@@ -1,0 +1,164 @@
+"""What a deployed study found: its registry, and what each site told of its test units.
+
+The same `Findings` as of a simulation, with what exists here. The federated model on all test
+units comes from the sites' counts in bins, each site's figures and its verdict as the site told
+them. Pooled is not computed, since no machine has all records; a site's own model is known at
+home only, since it stays there.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from modelward.core.study import Study
+from modelward.errors import RunMismatch, StudyFileError
+from modelward.evaluate import binned
+from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.findings import Findings
+from modelward.evaluate.intervals import SEED
+from modelward.evaluate.record import NO_PRIVACY, Record, SiteFacts
+from modelward.evaluate.scores import ModelFindings, Scores, judge
+from modelward.evaluate.site_figures import SiteFigures, expanded
+from modelward.hub.registry import AnswerRow, Registry
+from modelward.hub.reported import reported
+from modelward.hub.run_facts import Ended, run_facts, study_facts
+from modelward.study.groups import hub_sees
+
+UNTOLD = "its gate released no figures"
+STAYS = "its model stays there"
+
+
+def findings(registry: Registry, study: Study, alarms: Sequence[str] = ()) -> Findings:
+    """Return what `study` found.
+
+    Args:
+        registry: Of the hub that ran it.
+        study: A finished study that asked for a report.
+        alarms: What witnesses found wrong with a ledger, a sentence each.
+
+    Raises:
+        StudyFileError: If it asked for none.
+        RunMismatch: If it is not finished there, or no site told of its test units.
+    """
+    told = _told(registry, study)
+    answers = registry.answers(study)
+    state = registry.state(study)
+    ended = Ended(
+        str(registry.finished(study)),
+        state.best,
+        registry.seconds(study),
+        registry.model_of(study, state.best),
+    )
+    roster = registry.roster(study)
+    asked = [site for site in roster if any(row.site == site for row in answers)]
+    record = Record(
+        study=study_facts(study),
+        sites=tuple(_site(site, answers) for site in asked),
+        run=run_facts(study, ended, {"federated": state.history}, 1),
+        simulated_sites=False,
+        in_one_process=False,
+        notes=tuple(_notes(study, told, roster)),
+        alarms=tuple(alarms),
+        privacy=f"{NO_PRIVACY} {hub_sees(study, len(roster))}",
+    )
+    return Findings(
+        record=record,
+        models=(_federated(asked, told), *(_local(s, told[s]) for s in asked if s in told)),
+        verdicts=tuple(told[site].verdict for site in asked if site in told),
+        against={},
+    )
+
+
+def _told(registry: Registry, study: Study) -> dict[str, SiteFigures]:
+    if study.report is None:
+        raise StudyFileError(
+            f"{study.id} has not agreed that sites tell of their test units",
+            why="a hub has no test units, so its report is made of what sites have agreed to"
+            " tell",
+            remedy="each site can write its own report: modelward site report SITE MODEL; or"
+            " add a table [report] to the next version of the study",
+        )
+    if registry.finished(study) is None:
+        raise RunMismatch(
+            f"study {study.id} is not finished in {registry.folder}",
+            why="figures are told once a study has stopped",
+            remedy="look how far it is: modelward study status --hub HUB",
+        )
+    found = reported(registry, study)
+    if not found:
+        raise RunMismatch(
+            f"no site has told of its test units for {study.id}",
+            why="every gate refused, or no site was there in time",
+            remedy="ask the sites; each can write a report of its own: modelward site report",
+        )
+    return found
+
+
+def _federated(asked: Sequence[str], told: Mapping[str, SiteFigures]) -> ModelFindings:
+    """Return the federated model: all units from counts in bins, a site as it told."""
+    counted = [(site, expanded(told[site].counts)) for site in asked if site in told]
+    whole = judge("federated", counted, seed=SEED)
+    return ModelFindings(
+        name="federated",
+        overall=whole.overall,
+        by_site=tuple(told[s].federated if s in told else unknown(s, UNTOLD) for s in asked),
+        roc=whole.roc,
+        reliability=whole.reliability,
+    )
+
+
+def _local(site: str, told: SiteFigures) -> ModelFindings:
+    return ModelFindings(
+        name=f"local:{site}", overall=unknown("", STAYS), by_site=(told.local,)
+    )
+
+
+def unknown(site: str, why: str) -> Scores:
+    """Return scores that nobody here knows."""
+    nothing = Estimate(None, None, why)
+    return Scores(
+        site=site,
+        units=None,
+        positives=None,
+        auc=nothing,
+        accuracy=nothing,
+        sensitivity=nothing,
+        specificity=nothing,
+        brier=nothing,
+        slope=nothing,
+        intercept=nothing,
+    )
+
+
+def _site(site: str, answers: Sequence[AnswerRow]) -> SiteFacts:
+    own = [answer for answer in answers if answer.site == site]
+    released = [answer for answer in own if answer.decision == "released"]
+    return SiteFacts(
+        name=site,
+        train=max((a.patients or 0 for a in released if a.round_no == 0), default=None),
+        train_positives=None,
+        releases=len(released),
+        refusals=len(own) - len(released),
+        bytes_out=sum(answer.bytes or 0 for answer in released),
+    )
+
+
+def _notes(study: Study, told: Mapping[str, SiteFigures], roster: Sequence[str]) -> list[str]:
+    """Return how figures came about, and who told none, in sentences."""
+    if study.report is None:
+        return []
+    bins, decimals = study.report.bins, study.report.decimals
+    auc = binned.auc(np.sum([each.counts for each in told.values()], axis=0))
+    far = 0.0 if auc is None else auc.high - auc.value
+    notes = [
+        f"Figures of all hospitals together come from counts of test units by outcome and"
+        f" predicted probability in {bins} bins, which each hospital's gate made coarser until"
+        f" no cell was smaller than its own minimum. Bins alone can move the AUC by"
+        f" {far:.3f}.",
+        "AUC, Brier score and calibration of a hospital, and its verdict, were computed there"
+        f" from all digits and told with {decimals} decimals; accuracy, sensitivity and"
+        " specificity come from the counts, in which a side of 0.5 with too few units is joined"
+        " to the other.",
+        "Versions are those of the hub.",
+    ]
+    return notes + [f"{site}: no figures; {UNTOLD}." for site in roster if site not in told]

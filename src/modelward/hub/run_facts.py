@@ -1,0 +1,119 @@
+"""How a study was run, as its report repeats it; the same deployed and simulated."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from modelward.core.columns import columns, inputs, summed_columns
+from modelward.core.study import Study
+from modelward.evaluate.deviation import deviations
+from modelward.evaluate.record import Curve, RunFacts, StudyFacts
+from modelward.hub.analysed import facts_of
+from modelward.hub.round import RoundRecord
+from modelward.learn.group import numeric_path
+from modelward.recipes.catalogue import recipe
+from modelward.study.method import method
+
+Histories = Mapping[str, Sequence[RoundRecord]]
+"""Rounds by name, `federated` first and its variants after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a study ended.
+
+    Attributes:
+        reason: Why, in words.
+        kept: Round whose model is kept.
+        seconds: Over all rounds.
+        sha256: Hash of the kept model.
+    """
+
+    reason: str
+    kept: int
+    seconds: float
+    sha256: str
+
+
+def study_facts(study: Study) -> StudyFacts:
+    """Return the terms, and how the study trained."""
+    plan = study.plan
+    combined = "federated averaging"
+    if plan.robust is not None:
+        mixing = ", mixed with nearest neighbours" if plan.robust.mixing else ""
+        combined = f"{plan.robust.rule}{mixing}, against {plan.robust.byzantine} wrong sites"
+    server = "" if plan.server.name == "none" else f", {plan.server.name} at the hub"
+    skew = "" if plan.label_skew == "none" else ", logit adjustment for label skew"
+    return facts_of(study, _words(study, f"{combined}{server}{skew}"))
+
+
+def run_facts(study: Study, ended: Ended, histories: Histories, sites: int) -> RunFacts:
+    """Return what happened.
+
+    Args:
+        study: What was run.
+        ended: How it ended.
+        histories: Its rounds.
+        sites: How many took part.
+    """
+    history, metric = histories["federated"], study.stop.metric
+    curves = tuple(
+        Curve(
+            model=name,
+            metric=f"validation {metric}",
+            values=tuple(defined(r.metrics.get(metric)) for r in each),
+        )
+        for name, each in histories.items()
+        if metric is not None
+    )
+    return RunFacts(
+        rounds=len(history),
+        seconds=round(ended.seconds, 3),
+        model_sha256=ended.sha256,
+        ended=f"{ended.reason}; the model of round {ended.kept} is kept",
+        scaling=_scaling(study),
+        numeric_path=_numeric_path(study, sites),
+        versions={
+            name: found for name in ("modelward", "numpy", "torch") if (found := _version(name))
+        },
+        curves=curves,
+        deviations=deviations([each.deviations for each in history]),
+    )
+
+
+def _words(study: Study, averaged: str) -> str:
+    """Return how the study trained; `averaged` says it for plain averaging."""
+    plan = study.plan
+    if plan.strategy == "newton":
+        return "exact Newton steps on federated sums"
+    if plan.strategy == "fedavg" and plan.local is None and plan.label_skew != "class-weights":
+        return averaged
+    return method(study)
+
+
+def _scaling(study: Study) -> str:
+    if not columns(study):
+        return "none"
+    if not summed_columns(study):
+        return "the study's ranges, which depend on no patient"
+    noised = "noised " if study.privacy.dp else ""
+    return f"global z-scores from {noised}federated sums, frozen into the model"
+
+
+def _numeric_path(study: Study, sites: int) -> str:
+    if study.plan.strategy == "newton" or study.recipe.name == "logistic":
+        return "numpy float64; exact integer sums on the grid of 2^-40"
+    path = numeric_path(recipe(study.recipe), inputs(study), sites)
+    return f"torch float32, one thread a worker, {path}; integer sums on the grid of 2^-24"
+
+
+def defined(value: float | None) -> float | None:
+    """Return a figure, None where it has no value (NaN)."""
+    return None if value is None or value != value else value  # noqa: PLR0124 - NaN
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,136 @@
+"""Models side by side: on everybody, in every hospital, where they were never trained."""
+
+from modelward.evaluate.findings import Findings
+from modelward.report import plots
+from modelward.report.bars import Bar, bars
+from modelward.report.blocks import Block, Cell, Figure, Table, Words, cells
+from modelward.report.cells import MIN_CELL
+from modelward.report.heat_map import HeatRow, heat_map
+from modelward.report.numbers import MISSING, count, decimal
+from modelward.report.tables import (
+    cross_table,
+    estimate,
+    local_table,
+    model_table,
+    published_table,
+)
+
+MOST_CROSSED = 12
+"""Hospitals up to which every model is shown in every hospital."""
+
+
+def comparison(findings: Findings) -> tuple[Block, ...]:
+    """Return the models side by side, the literature, and local models away from home."""
+    blocks: list[Block] = [model_table(findings)]
+    if findings.record.published:
+        blocks.append(published_table(findings))
+    if any(model.name.startswith("local:") for model in findings.models):
+        blocks.append(local_table(findings))
+        everywhere = all(len(m.by_site) == len(findings.record.sites) for m in findings.models)
+        if len(findings.record.sites) <= MOST_CROSSED and everywhere:
+            blocks.append(crossed(findings))
+    return (*blocks, *away(findings), *shares(findings))
+
+
+def crossed(findings: Findings) -> Figure:
+    """Return the AUC of every model in every hospital, as a heat map and its table."""
+    record = findings.record
+    rows = [
+        HeatRow(
+            record.label(model.name),
+            tuple(model.at(site.name).auc.value for site in record.sites),
+        )
+        for model in findings.models
+    ]
+    table = cross_table(findings)
+    names = [record.title(site.name) for site in record.sites]
+    caption = "AUC of every model in every hospital; darker is higher."
+    return Figure((heat_map(rows, names, table.caption),), caption, table)
+
+
+def away(findings: Findings) -> tuple[Block, ...]:
+    """Return how a model that never saw a hospital does there, hospital by hospital."""
+    found = findings.evaluation
+    if found is None or not found.away:
+        return ()
+    record, unit = findings.record, findings.record.study.unit
+    table = Table(
+        caption="Left out one by one: each hospital judged by a model of all the others",
+        head=(
+            "Hospital",
+            f"Test {unit}s",
+            "AUC without it",
+            "AUC with it",
+            "Difference",
+            "Brier without it",
+        ),
+        rows=tuple(
+            (
+                Cell(record.title(one.site)),
+                Cell(count(one.units, MIN_CELL)),
+                estimate(one.without),
+                estimate(one.together),
+                estimate(one.difference, sign=True),
+                Cell(decimal(one.brier)),
+            )
+            for one in found.away
+        ),
+        notes=(
+            "Each is a study of its own without the hospital: other scaling, other rounds. 95%"
+            " intervals in brackets: DeLong, and paired DeLong for differences.",
+        ),
+    )
+    known = [one for one in found.away if one.without.value is not None]
+    if not known:
+        return (table,)
+    rows = [
+        plots.ForestRow(
+            record.title(one.site),
+            "",
+            one.without.value or 0.0,
+            one.without.interval.low if one.without.interval else None,
+            one.without.interval.high if one.without.interval else None,
+        )
+        for one in known
+    ]
+    drawn = plots.forest(rows, "AUC in a hospital that took no part", zero=0.5)
+    caption = "What a hospital that takes no part may expect; the dotted line knows nothing."
+    return (Figure((drawn,), caption, table),)
+
+
+def shares(findings: Findings) -> tuple[Block, ...]:
+    """Return what each hospital's updates added, where the study signed such a rule."""
+    found = findings.evaluation
+    if found is None or not found.shares:
+        return ()
+    record = findings.record
+    rows = [
+        Bar(record.title(one.site), one.shapley, one.low, one.high, f"{one.share:.0%}")
+        for one in found.shares
+    ]
+    table = Table(
+        caption="What each hospital's updates added, and its share",
+        head=("Hospital", "Added a round", "95% interval", "Share"),
+        rows=tuple(
+            cells(
+                record.title(one.site),
+                decimal(one.shapley, 4),
+                MISSING
+                if one.low is None or one.high is None
+                else f"[{decimal(one.low, 4)}, {decimal(one.high, 4)}]",
+                f"{one.share:.1%}",
+            )
+            for one in found.shares
+        ),
+        notes=(
+            f"Shapley value of each round, averaged; worth: {found.worth}. Intervals are over"
+            " resampled rounds. The share follows the rule that the study signed; differences"
+            " within the intervals are noise.",
+        ),
+    )
+    drawn = bars(rows, "added a round", "Contribution of each hospital")
+    caption = "What each hospital's updates added a round, and its share at the right."
+    return (
+        Words("Contribution, by the rule that the study signed:"),
+        Figure((drawn,), caption, table),
+    )

@@ -1,0 +1,158 @@
+"""Groups of patients: scores by level and hospital, the worst one, and what is not chance."""
+
+from modelward.evaluate.findings import Findings
+from modelward.evaluate.gaps import Gap, GapMetric
+from modelward.evaluate.judged import Evaluation
+from modelward.evaluate.subgroups import EVERYWHERE, GroupScores, worst_group
+from modelward.report.blocks import Block, Cell, Listing, Table, Words, cells
+from modelward.report.numbers import between, count, decimal, signed
+from modelward.report.tables import estimate
+
+NAMES: dict[GapMetric, str] = {
+    "auc": "AUC",
+    "sensitivity": "sensitivity",
+    "false alarms": "share of false alarms",
+    "calibration": "outcome beyond what the model says",
+}
+
+
+def groups(findings: Findings) -> tuple[Block, ...]:
+    """Return the section; nothing where the study named no groups."""
+    found = findings.evaluation
+    if found is None or not found.groups:
+        return ()
+    everywhere = [one for one in found.groups if one.site == EVERYWHERE]
+    by_site = [one for one in found.groups if one.site != EVERYWHERE]
+    blocks: list[Block] = [
+        Words(_worst(found)),
+        Listing(tuple((f"{g.group}: {g.level}.", _says(g)) for g in found.gaps if g.kept))
+        if any(gap.kept for gap in found.gaps)
+        else Words(
+            f"None of {len(found.gaps)} differences between groups is more than chance, asked"
+            " all at once (Holm's adjustment). That is no proof that there are none."
+        ),
+        _table(findings, everywhere, "Groups, all hospitals together"),
+        _spreads(found),
+    ]
+    if found.gaps:
+        blocks.append(_gap_table(found))
+    blocks.append(_table(findings, by_site, "Groups, hospital by hospital"))
+    return tuple(blocks)
+
+
+def _worst(found: Evaluation) -> str:
+    worst = worst_group(found.groups)
+    at = f"Rates are at a threshold of {found.threshold:.3g}: {found.rule}."
+    if worst is None:
+        return at
+    return (
+        f"The federated model ranks patients worst where {worst.group} is {worst.level}: AUC"
+        f" {decimal(worst.auc.value)} {between(worst.auc)}. It is the lowest of several, so"
+        f" partly chance. {at}"
+    )
+
+
+def _says(gap: Gap) -> str:
+    return (
+        f"{NAMES[gap.metric]} differs from {gap.others} by {signed(gap.difference.value)}"
+        f" {between(gap.difference, sign=True)}, p {_p(gap.adjusted)} after adjustment."
+    )
+
+
+def _p(value: float) -> str:
+    return "below 0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004 - three digits
+
+
+def _table(findings: Findings, scores: list[GroupScores], caption: str) -> Table:
+    """Return scores by level; a hospital whose every level is hidden is one line."""
+    found = findings.evaluation
+    fewest = found.fewest if found else 0
+    record, unit = findings.record, findings.record.study.unit
+    rows = []
+    for one in scores:
+        site = record.title(one.site) if one.site else "All"
+        head = cells(site, one.group, one.level)
+        if one.units is None:
+            rows.append((*head, Cell("not shown"), *(Cell("") for _ in range(4))))
+            continue
+        rows.append(
+            (
+                *head,
+                Cell(count(one.units, fewest), f"{one.positives:,} with outcome"),
+                estimate(one.auc),
+                estimate(one.sensitivity),
+                estimate(one.false_alarms),
+                estimate(one.beyond, sign=True),
+            )
+        )
+    return Table(
+        caption=caption,
+        head=(
+            "Hospital",
+            "Group",
+            "Level",
+            f"Test {unit}s",
+            "AUC",
+            "Sensitivity",
+            "False alarms",
+            "Outcome beyond the model",
+        ),
+        rows=tuple(rows),
+        words=3,
+        notes=(
+            f"Cells of fewer than {fewest} with or without the outcome are not shown, nor those"
+            " that would give them back by subtraction. Outcome beyond the model: share with"
+            " the outcome minus mean probability; above 0 the model says too little. 95%"
+            " intervals in brackets: DeLong; Wilson; normal.",
+        ),
+    )
+
+
+def _spreads(found: Evaluation) -> Table:
+    return Table(
+        caption="Widest differences between the levels of a group",
+        head=(
+            "Group",
+            "Levels",
+            "Equalised-odds gap",
+            "Sensitivity",
+            "False alarms",
+            "Calibration",
+        ),
+        rows=tuple(
+            cells(
+                one.group,
+                str(one.levels),
+                decimal(one.equalised_odds),
+                decimal(one.sensitivity),
+                decimal(one.false_alarms),
+                decimal(one.calibration),
+            )
+            for one in found.spreads
+        ),
+        notes=(
+            "The equalised-odds gap is the wider of the two rates' differences. The pair is the"
+            " one that differs most, so part of every gap is chance: no interval is given.",
+        ),
+    )
+
+
+def _gap_table(found: Evaluation) -> Table:
+    return Table(
+        caption="Each level against the others of its group",
+        head=("Group", "Level", "Against", "In", "Difference", "Adjusted p"),
+        rows=tuple(
+            (
+                *cells(gap.group, gap.level, gap.others, NAMES[gap.metric]),
+                estimate(gap.difference, sign=True),
+                Cell(_p(gap.adjusted)),
+            )
+            for gap in found.gaps
+        ),
+        words=4,
+        notes=(
+            "95% intervals in brackets, not adjusted. p values are adjusted over all lines of"
+            " this table (Holm). A group may differ because it goes to another hospital: see"
+            " the table by hospital.",
+        ),
+    )

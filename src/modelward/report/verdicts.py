@@ -1,0 +1,95 @@
+"""Was it worth it, hospital by hospital: the forest plot, its table, and what to use."""
+
+from modelward.evaluate.choice import MARGIN
+from modelward.evaluate.compare import Metric
+from modelward.evaluate.findings import Findings
+from modelward.evaluate.multiplicity import ALPHA
+from modelward.evaluate.verdict import Verdict
+from modelward.report import plots
+from modelward.report.blocks import Block, Figure, Listing, Words
+from modelward.report.numbers import minus
+from modelward.report.tables import verdict_table
+
+AXES: dict[Metric, str] = {
+    "auc": "AUC, federated minus local: right is better",
+    "brier": "Brier score, local minus federated: right is better",
+}
+"""What a verdict may be decided on, and how it is drawn."""
+
+
+def verdicts(findings: Findings, min_cell: int) -> tuple[Block, ...]:
+    """Return the forest plot, its table, and each verdict in a sentence."""
+    drawn = tuple(
+        plots.forest(rows, axis)
+        for metric, axis in AXES.items()
+        if (rows := forest_rows(findings, metric))
+    )
+    table = verdict_table(findings, min_cell)
+    sentences = tuple(
+        (findings.record.title(one.site), minus(f"{one.sentence} {one.reason}".strip()))
+        for one in findings.verdicts
+    )
+    shown: Block = (
+        Figure(
+            drawn,
+            "Difference between the federated and the local model, each hospital on its own"
+            " test units, with 95% interval. A verdict needs the whole interval on one side"
+            " of zero.",
+            table,
+        )
+        if drawn
+        else table
+    )
+    return (shown, Listing(sentences), *at_once(findings), *choices(findings))
+
+
+def choices(findings: Findings) -> tuple[Block, ...]:
+    """Return what each site should use, where it had several models to choose from."""
+    if not findings.choices:
+        return ()
+    chosen = tuple(
+        (findings.record.title(one.site), minus(one.sentence)) for one in findings.choices
+    )
+    return (
+        Words(
+            "What to use, chosen by log loss on each hospital's validation units and judged on"
+            f" its test units, with a margin of {MARGIN:g} fixed beforehand:"
+        ),
+        Listing(chosen),
+    )
+
+
+def forest_rows(findings: Findings, metric: Metric) -> list[plots.ForestRow]:
+    """Return the verdicts decided on `metric` as rows to draw, positive meaning better."""
+
+    def row(verdict: Verdict, middle: float) -> plots.ForestRow:
+        sign = -1 if metric == "brier" else 1
+        interval = verdict.difference.interval
+        ends = sorted((sign * interval.low, sign * interval.high)) if interval else (None, None)
+        name = findings.record.title(verdict.site)
+        return plots.ForestRow(name, verdict.word, sign * middle, ends[0], ends[1])
+
+    return [
+        row(verdict, verdict.difference.value)
+        for verdict in findings.verdicts
+        if verdict.metric == metric and verdict.difference.value is not None
+    ]
+
+
+def at_once(findings: Findings) -> tuple[Block, ...]:
+    """Return which differences remain when all hospitals are asked at once, and the margin."""
+    found = findings.evaluation
+    if found is None or not found.adjusted:
+        return ()
+    kept = [findings.record.title(site) for site, p in found.adjusted.items() if p < ALPHA]
+    said = f"{', '.join(kept)}" if kept else "none"
+    words = (
+        f"Asked for all {len(found.adjusted)} hospitals at once (Holm's adjustment), a"
+        f" difference remains for: {said}."
+    )
+    if found.margin is not None:
+        words += (
+            f" The margin of {found.margin:g} was signed with the study: an interval that stays"
+            " above minus the margin is no worse than local, one that does not cannot tell."
+        )
+    return (Words(words),)

@@ -1,0 +1,208 @@
+"""What is asked of a finished simulation beyond the figures of every model.
+
+Groups come from the test units' own columns, the threshold from the round that was kept, the
+sites left out from models that were trained without them (left_out.py), contributions from
+the statement that the study's rule leads to. evaluate/judged.py brings it together.
+"""
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from modelward.core.study import Study
+from modelward.evaluate.cost import Cost, SiteCost
+from modelward.evaluate.judged import (
+    NO_RULE,
+    Away,
+    Evaluation,
+    Judged,
+    Path,
+    Rules,
+    Share,
+    away,
+    evaluate,
+)
+from modelward.evaluate.subgroups import Divided
+from modelward.evaluate.verdict import Verdict
+from modelward.hub import shares as statements
+from modelward.hub.registry import AnswerRow, Registry
+from modelward.hub.run import Outcome
+from modelward.hub.run_facts import defined
+from modelward.hub.validated import THRESHOLD
+from modelward.readers.cohort import FOLDS, Cohort
+from modelward.simulation.folder import RunFolder
+from modelward.simulation.predicted import Models, predicted
+from modelward.simulation.worth import validated
+from modelward.study.judging import groupings, members
+from modelward.study.model import Model, model_schema
+
+SEED = 2026
+"""Of the resamples."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Means:
+    """A finished run, and what was trained beside it.
+
+    Attributes:
+        folder: Where it lies.
+        cores: Cores that worked.
+        answers: What the hub got for the study.
+        left_out: Site -> model that all the others trained; empty where nobody asked.
+    """
+
+    folder: RunFolder
+    cores: int
+    answers: list[AnswerRow]
+    left_out: Mapping[str, Model] = field(default_factory=dict)
+
+
+def evaluation(
+    means: Means,
+    models: Models,
+    judged: Judged,
+    verdicts: tuple[Verdict, ...],
+    outcome: Outcome,
+) -> Evaluation:
+    """Return the evaluation of a run."""
+    study, tested = models.study, models.tested
+    threshold, rule = _threshold(study, outcome)
+    rules = Rules(
+        threshold=threshold,
+        rule=rule,
+        margin=study.evaluation.margin if study.evaluation is not None else None,
+        divisions=_divisions(study, tested),
+        seed=SEED,
+    )
+    worth, shares = _shares(means.folder, study)
+    return replace(
+        evaluate(judged, verdicts, rules),
+        away=_away(means.left_out, judged, tested),
+        paths=_paths(outcome),
+        worth=worth,
+        shares=shares,
+        cost=_cost(means, models, outcome),
+    )
+
+
+def _threshold(study: Study, outcome: Outcome) -> tuple[float | None, str]:
+    """Return the threshold of the kept round and the rule that chose it, in words."""
+    terms = study.evaluation
+    if terms is None or terms.threshold is None:
+        return None, NO_RULE
+    kept = outcome.history[outcome.kept_round - 1].metrics if outcome.kept_round else {}
+    found = defined(kept.get(THRESHOLD))
+    if found is None:
+        return None, "0.5, as the validation units have one outcome only"
+    words = {
+        "youden": "the largest sum of sensitivity and specificity",
+        "sensitivity": f"a sensitivity of at least {terms.at_least:g}"
+        if terms.at_least
+        else "",
+        "specificity": f"a specificity of at least {terms.at_least:g}"
+        if terms.at_least
+        else "",
+    }
+    return found, f"{words[terms.threshold]} on the validation units of all sites"
+
+
+def _divisions(study: Study, tested: Mapping[str, Cohort]) -> tuple[Divided, ...]:
+    return tuple(
+        Divided(
+            name=grouping.name,
+            levels=grouping.levels,
+            members={
+                site: members(study, grouping, cohort.fold("test")[0])
+                for site, cohort in tested.items()
+            },
+        )
+        for grouping in groupings(study)
+    )
+
+
+def _away(
+    left_out: Mapping[str, Model], judged: Judged, tested: Mapping[str, Cohort]
+) -> tuple[Away, ...]:
+    return tuple(
+        away(
+            site,
+            predicted(left_out[site], cohort, "test"),
+            judged["federated"][site],
+            np.random.default_rng([SEED, 6]),
+        )
+        for site, cohort in tested.items()
+        if site in left_out
+    )
+
+
+def _paths(outcome: Outcome) -> tuple[Path, ...]:
+    sites = sorted({site for record in outcome.history for site in record.by_site})
+    return tuple(
+        Path(
+            site=site,
+            values=tuple(defined(record.by_site.get(site)) for record in outcome.history),
+        )
+        for site in sites
+    )
+
+
+def _shares(folder: RunFolder, study: Study) -> tuple[str, tuple[Share, ...]]:
+    """Return how contributions were measured and what they are, where the study asked."""
+    if study.sharing is None or study.sharing.rule != "contribution":
+        return "", ()
+    stores = {site: folder.sites / site / "outbox" for site in folder.site_names()}
+    with closing(Registry(folder.hub)) as registry:
+        said: dict[str, Any] = dict(
+            statements.statement(registry, study, stores, validated(folder, study))
+        )
+    found = []
+    for site, each in said["sites"].items():
+        mine = each["contribution"]
+        found.append(
+            Share(
+                site=site,
+                shapley=mine["shapley"],
+                low=mine["low"],
+                high=mine["high"],
+                share=each["share"],
+            )
+        )
+    return str(said["worth"]), tuple(found)
+
+
+def _cost(means: Means, models: Models, outcome: Outcome) -> Cost:
+    """Return what the study cost; the left-out sites' studies are not in it."""
+    study = models.study
+    bundle = model_schema(study).nbytes
+    passes = len(outcome.history) * (
+        1 if study.plan.strategy == "newton" else study.plan.local_epochs
+    )
+    sites = []
+    for site, cohort in models.tested.items():
+        own = [answer for answer in means.answers if answer.site == site]
+        sent = sum(a.bytes or 0 for a in own if a.decision == "released")
+        asked = sum(answer.round_no > 0 for answer in own)
+        sites.append(
+            SiteCost(
+                site=site,
+                sent=sent,
+                received=asked * bundle,
+                answers=len(own),
+                looked_at=passes * cohort.count("train"),
+                records=_records(cohort),
+            )
+        )
+    return Cost(
+        sites=tuple(sites),
+        seconds=round(outcome.seconds, 3),
+        cores=min(means.cores, len(sites)),
+    )
+
+
+def _records(cohort: Cohort) -> int:
+    """Return the bytes of a site's units as arrays, outcomes included."""
+    folds = np.isin(cohort.folds, list(FOLDS.values()))
+    return int(cohort.x[folds].nbytes + cohort.y[folds].nbytes)

@@ -1,0 +1,242 @@
+"""What goes on offer is looked at, booked, and said on the card as it was done."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from modelward.errors import BadArtifact, BudgetExceeded, GateRefused
+from modelward.exchange import home, making, offering, verbs
+from modelward.exchange.card import Made, OfferCard
+from modelward.exchange.families.catalogue import load
+from modelward.exchange.inspection import Subject
+from modelward.exchange.institution import Institution
+from modelward.exchange.looking import IsolatedInspector
+from modelward.exchange.reading import sync
+from modelward.exchange.verbs import offer_kind, offer_model, train
+from modelward.privacy.leakage.figures import Inspection
+from tests.network import POLICY, Network, digits
+
+HAVE = [list(range(5)), list(range(3, 8))]
+DP_ONLY = f'{POLICY}[privacy]\nlanes = ["dp"]\nepsilon_study = 20.0\nepsilon_lifetime = 20.0\n'
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Network:
+    return digits(HAVE, ["north", "south"], tmp_path)
+
+
+def released(here: Institution, card: OfferCard) -> dict[str, Any]:
+    """Return the ledger entry that a card names."""
+    return dict(here.ledger.find(card.release) or {})
+
+
+@pytest.mark.slow
+def test_an_offer_is_looked_at_in_a_process_of_its_own_and_the_card_says_so(network):
+    network.isolated = True
+
+    with network.open("north") as here:
+        train(here, load("mlp-16"), seed=1)
+        card = offer_model(here)
+
+        entry = released(here, card)
+        kept = json.loads((here.site / "leakage" / f"{card.release}.json").read_bytes())
+        figures = Inspection.read(kept["figures"])
+    assert card.leakage == {
+        "tests": "copies inversion likeness membership",
+        "found": "nothing above the bounds",
+        "copies_from": 3,
+        "similarity": 0.999,
+        "membership_above": 0.05,
+        "figures": entry["leakage"],
+    }
+    assert {each.group for each in figures.membership} >= {"all", "class digit 1"}
+    assert card.privacy == entry["privacy"] == {"mechanism": "none"}
+
+
+def test_the_inspector_in_its_process_finds_what_the_one_in_ours_finds(network):
+    with network.open("north") as here:
+        train(here, load("linear"), seed=1)
+        own = verbs.examples(here)
+        draft = making.draft(here, "prototypes", own, verbs.standard_terms(here), series="x")
+        made = Made(family="linear", inputs=(8, 8))
+        subject = Subject(kind="prototypes", made=made, tensors=draft.tensors)
+        apart = IsolatedInspector(here.folder, here.policy.isolation)
+        try:
+            found = apart.inspect(subject, 0.999)
+        finally:
+            apart.close()
+        direct = here.looking._inspector.inspect(subject, 0.999)
+
+    assert found is not None
+    assert found == direct
+
+
+def forged(here: Institution, change: Any) -> offering.Draft:
+    """Return what a trainer that was tampered with would like to offer."""
+    own = verbs.examples(here)
+    draft = making.draft(here, "model", own, verbs.standard_terms(here), series="main")
+    tensors = {name: values.copy() for name, values in draft.tensors.items()}
+    change(tensors, own)
+    return replace(draft, tensors=tensors)
+
+
+def a_record(tensors: dict[str, np.ndarray], own: Any) -> None:
+    tensors["hidden.weight"][3] = own.x[7].reshape(-1)
+
+
+def test_a_model_with_an_own_record_in_it_stays(network):
+    with network.open("north") as here:
+        train(here, load("mlp-16"), seed=1)
+
+        with pytest.raises(GateRefused, match="copy:"):
+            offering.offer(here, forged(here, a_record))
+
+        entry = [dict(each) for each in here.ledger][-1]
+        assert entry["kind"] == "refusal"
+        assert len(entry["leakage"]) == 64
+        assert here.book.place("north").number == 0
+
+
+def test_prototypes_of_a_single_patient_stay(network):
+    with network.open("north") as here:
+        train(here, load("mlp-16"), seed=1)
+        own, terms = verbs.examples(here), verbs.standard_terms(here)
+        draft = making.draft(here, "prototypes", own, terms, series="main")
+        means = np.array(draft.tensors["means"])
+        means[2] = own.x[own.y == 2][0].reshape(-1)
+        lying = replace(draft, tensors={**draft.tensors, "means": means})
+
+        with pytest.raises(GateRefused, match="copy:"):
+            offering.offer(here, lying)
+
+
+def test_a_model_that_knows_its_patients_by_heart_stays(tmp_path):
+    made = digits([list(range(10))], ["north"], tmp_path)
+    with made.open("north") as here:
+        own = verbs.examples(here)
+        draw = np.random.default_rng(0)
+        path = here.folder / "data.npz"
+        y = draw.integers(0, 10, len(own.y))  # nothing can be learnt but whose is what
+        valid_y = draw.integers(0, 10, len(own.valid_y))
+        np.savez(path, train_x=own.x, train_y=y, valid_x=own.valid_x, valid_y=valid_y)
+        train(here, load("mlp-64"), seed=1)
+
+        with pytest.raises(GateRefused, match="membership:"):
+            offer_model(here)
+
+
+def test_without_figures_nothing_leaves(network):
+    class Dead:
+        def inspect(self, *_: object) -> None:
+            return None
+
+        def close(self) -> None:
+            pass
+
+    with network.open("north") as here:
+        train(here, load("mlp-16"), seed=1)
+        here.looking._inspector = Dead()
+
+        with pytest.raises(GateRefused, match="the inspector gave no figures"):
+            offer_model(here)
+
+
+def test_a_card_tells_of_the_figures_that_the_ledger_has_and_of_no_others(network):
+    with network.open("north") as here:
+        train(here, load("mlp-16"), seed=1)
+        card = offer_model(here)
+        path = here.site / "leakage" / f"{card.release}.json"
+        kept = json.loads(path.read_bytes())
+        kept["figures"]["copies"]["passages"] = 0
+        kept["figures"]["recovered"] = 5
+        path.write_text(json.dumps(kept))
+        subject = Subject(kind="model", made=card.made, tensors={})
+
+        with pytest.raises(BadArtifact, match="are not those of its ledger entry"):
+            here.looking.told(card.release, subject, str(card.leakage["figures"]))
+
+
+def test_what_is_learnt_from_few_patients_is_not_learnt_for_others(network):
+    with network.open("north") as here:
+        own = verbs.examples(here)
+        rare = int(np.flatnonzero(np.bincount(own.y, minlength=10) < 10)[0])
+        local = train(here, load("mlp-16"), seed=1)
+        card = offer_model(here)
+
+        twin = home.tensors_of(here.folder, card.sha256)
+        said = load("mlp-16").logits(twin, own.x).argmax(axis=1)
+        assert card.sha256 != local.sha256
+        assert rare not in said
+        assert card.competence.units[rare] == 0
+        assert home.local(here.folder) == local
+
+
+@pytest.mark.slow
+@pytest.mark.exhaustive
+def test_a_bound_is_booked_before_anything_is_drawn_and_holds_for_all_kinds(network):
+    (network.folder / "north" / "policy.toml").write_text(DP_ONLY)
+    with network.open("north") as here:
+        train(here, load("linear"), seed=1)
+        with pytest.raises(GateRefused, match="lane: exact: unbounded"):
+            offer_model(here)
+
+        local = train(here, load("linear"), seed=1, epsilon=8.0)
+        again = train(here, load("linear"), seed=1, epsilon=8.0)
+        assert local == again, "the same question has the same answer"
+        cards = [offer_kind(here, kind) for kind in ("model", "predictions", "labels")]
+        cards.append(offer_kind(here, "prototypes", epsilon=8.0))
+
+        said = [dict(each) for each in here.ledger]
+        booked = [each["kind"] for each in said if each["kind"] in {"reservation", "privacy"}]
+        assert booked == ["reservation", "privacy"] * 2
+        for card in cards:
+            assert card.privacy["mechanism"] == "gaussian"
+            assert released(here, card)["privacy"] == card.privacy
+        assert len({str(card.privacy["reservation"]) for card in cards[:3]}) == 1
+        left = here.spending.standing().left
+        assert 3 < left < 12.5
+        with pytest.raises(BudgetExceeded, match="epsilon would become"):
+            train(here, load("linear"), seed=2, epsilon=left + 8)
+        assert home.local(here.folder) == local
+
+        found = verbs.evaluate(here)  # validation figures have no bound: nobody is told
+        assert found.judged
+        assert found.reported == found.ballots == []
+    with network.open("south") as here:
+        sync(here)
+        assert {e.card.kind for e in verbs.catalogue(here)} == {c.kind for c in cards}
+
+
+def test_class_means_with_a_bound_count_patients_and_are_booked(tmp_path):
+    made = digits([list(range(10))], ["north"], tmp_path)
+    (tmp_path / "north" / "policy.toml").write_text(DP_ONLY)
+    with made.open("north") as here:
+        train(here, load("linear"), seed=1)
+        own, path = verbs.examples(here), here.folder / "data.npz"
+        whose = np.arange(len(own.y))
+        valid: dict[str, Any] = {"valid_x": own.valid_x, "valid_y": own.valid_y}
+        np.savez(path, train_x=own.x, train_y=own.y, train_patient=whose, **valid)
+        first = offer_kind(here, "prototypes", epsilon=8.0)
+        one = here.door.outbox.tensors(first.sha256)["means"]
+        twice: dict[str, Any] = {
+            "train_x": np.concatenate([own.x] * 2),
+            "train_y": np.tile(own.y, 2),
+            "train_patient": np.tile(whose, 2),
+        }
+        np.savez(path, **twice, **valid)
+        second = offer_kind(here, "prototypes", epsilon=8.0)
+        two = here.door.outbox.tensors(second.sha256)["means"]
+
+        booked = [dict(e) for e in here.ledger if e["kind"] == "reservation"]
+        assert booked[0]["cohort"] == booked[1]["cohort"], "the same patients"
+        assert first.privacy["mechanism"] == second.privacy["mechanism"] == "gaussian"
+        known = np.any(one != 0, axis=1) & np.any(two != 0, axis=1)
+        apart = float(np.abs(one[known] - two[known]).mean())
+        assert known.sum() >= 5
+        assert 0.02 < apart < 0.5, "other noise, and the same sums"
+        with pytest.raises(GateRefused, match="lane: exact: unbounded"):
+            offer_model(here)

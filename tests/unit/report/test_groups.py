@@ -1,0 +1,117 @@
+"""Groups, costs, hospitals left out and shares, as a reader finds them."""
+
+from dataclasses import replace
+
+import pytest
+
+from modelward.evaluate.findings import Findings
+from modelward.evaluate.judged import Evaluation
+from modelward.evaluate.record import LEAKAGE
+from modelward.report.blocks import Figure, Section, Table
+from modelward.report.cells import hide_small_cells
+from modelward.report.page import as_page
+from modelward.report.story import tell
+from modelward.report.text import as_text
+from tests.four_hospitals import evaluated
+
+FOUND = evaluated(draws=30)
+TEXT = as_text(tell(FOUND))
+
+
+def section(findings: Findings, title: str) -> Section:
+    return next(each for each in tell(findings).sections if each.title == title)
+
+
+def part_of(found: Findings) -> Evaluation:
+    assert found.evaluation is not None
+    return found.evaluation
+
+
+def test_all_sections_are_there_when_everything_was_asked():
+    titles = [each.title for each in tell(FOUND).sections]
+
+    assert len(titles) == 13
+    assert {"In groups of patients", "Would acting on it help?", "What it cost"} <= set(titles)
+
+
+def test_every_picture_has_its_table():
+    figures = [b for s in tell(FOUND).sections for b in s.blocks if isinstance(b, Figure)]
+
+    assert len(figures) == 9
+    assert all(figure.table.rows for figure in figures)
+    assert all("<svg" in drawn for figure in figures for drawn in figure.drawings)
+
+
+def test_a_hidden_group_says_that_it_is_hidden_and_nothing_else():
+    tables = [b for b in section(FOUND, "In groups of patients").blocks if isinstance(b, Table)]
+    by_site = next(t for t in tables if t.caption == "Groups, hospital by hospital")
+    swiss = [row for row in by_site.rows if row[0].main == "Zürich and Basel"]
+
+    assert swiss
+    for row in swiss:
+        assert [cell.main for cell in row[3:]] == ["not shown", "", "", "", ""]
+
+
+def test_the_threshold_and_its_rule_are_said():
+    assert "Rates are at a threshold of 0.4: as invented." in " ".join(TEXT.split())
+
+
+def test_a_difference_that_is_more_than_chance_is_said_in_a_sentence():
+    gap = next(iter(part_of(FOUND).gaps))
+    kept = replace(gap, kept=True, adjusted=0.0004)
+    more = replace(part_of(FOUND), gaps=(kept, *part_of(FOUND).gaps[1:]))
+    text = " ".join(as_text(tell(replace(FOUND, evaluation=more))).split())
+
+    assert "p below 0.001 after adjustment" in text
+    assert "is no proof that there are none" in " ".join(TEXT.split())
+
+
+def test_the_cost_says_what_it_assumes():
+    said = " ".join(TEXT.split())
+
+    assert "assumes 15 W for each of 2 busy cores" in said
+    assert "leaves out networks" in said
+    assert "that pooling the records would have moved once" in said
+
+
+def test_verdicts_are_told_with_margin_and_adjustment():
+    said = " ".join(TEXT.split())
+
+    assert "Asked for all 3 hospitals at once (Holm's adjustment)" in said
+    assert "The margin of 0.05 was signed with the study" in said
+
+
+def test_the_leakage_card_stands_out_from_the_words_on_privacy():
+    record = replace(FOUND.record, privacy=f"None. {LEAKAGE} Audited: the training of va.")
+    page = as_page(tell(replace(FOUND, record=record)))
+
+    assert f"<b>{LEAKAGE}</b> Audited: the training of va." in page
+    assert "<p>None.</p>" in page
+
+
+def test_what_was_not_asked_has_no_section():
+    bare = replace(FOUND, evaluation=None)
+    titles = [each.title for each in tell(bare).sections]
+
+    assert len(titles) == 10
+    assert "In groups of patients" not in titles
+
+
+def test_in_a_real_run_small_hospitals_have_no_curve_no_group_and_no_cost():
+    real = hide_small_cells(evaluated(draws=30, in_one_process=False))
+    found = part_of(real)
+
+    assert "switzerland" not in {one.site for one in found.paths}
+    assert "switzerland" not in {one.site for one in found.away}
+    assert found.cost is None or "switzerland" not in {one.site for one in found.cost.sites}
+    assert {one.site for one in found.groups} <= {"", "cleveland", "hungary", "va"} | {
+        one.site for one in found.groups if one.units is None
+    }
+
+
+@pytest.mark.parametrize("limit", [11, 999])
+def test_with_a_larger_minimum_groups_are_left_out(limit):
+    real = hide_small_cells(evaluated(draws=30, in_one_process=False), limit)
+
+    assert part_of(real).groups == ()
+    assert part_of(real).gaps == ()
