@@ -55,4 +55,5 @@ def test_every_level_has_its_sensitivity_and_one_that_nobody_has_says_so():
     assert "no unit" in found[grading.FOUND, "severe"][1].note
     kappa = found[grading.KAPPA, ""][1]
     assert kappa.interval is not None
+    assert kappa.value is not None
     assert kappa.interval.low <= kappa.value <= kappa.interval.high

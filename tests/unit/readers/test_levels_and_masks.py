@@ -1,10 +1,13 @@
 """Outcomes that are more than yes or no, from tables, archives and back from a snapshot."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from modelward.errors import DataError
 from modelward.readers.arrays import read_arrays
+from modelward.readers.cohort import Cohort
 from modelward.readers.dataset import Dataset, Source
 from modelward.readers.table import read_table
 from modelward.simulation.dealing import Dealing, Special, deal
@@ -26,7 +29,7 @@ DRAWN = parse(
 )
 
 
-def table(tmp_path, words: list[str]):
+def table(tmp_path: Path, words: list[str]) -> Cohort:
     """Return the cohort of a table of these grades."""
     path = tmp_path / "rows.csv"
     lines = [f"{30 + place},{word}" for place, word in enumerate(words)]

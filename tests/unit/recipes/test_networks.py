@@ -1,5 +1,7 @@
 """Networks for every outcome: sizes, losses by hand, gradients of single examples."""
 
+from typing import Any, cast
+
 import numpy as np
 import pytest
 import torch
@@ -10,10 +12,16 @@ from modelward.errors import DataError, StudyFileError
 from modelward.recipes import objective
 from modelward.recipes.catalogue import recipe
 from modelward.recipes.draws import draws
-from modelward.recipes.recipe import Descent
+from modelward.recipes.recipe import Descent, Offset
 
-SMALL = {"blocks": (1, 1), "growth": 8, "stem": 8, "groups": 8, "entry": "small"}
-CASES = {
+SMALL: dict[str, Any] = {
+    "blocks": (1, 1),
+    "growth": 8,
+    "stem": 8,
+    "groups": 8,
+    "entry": "small",
+}
+CASES: dict[str, tuple[str, dict[str, Any], Inputs]] = {
     "densenet": ("densenet", SMALL, Inputs("image", (8, 8))),
     "densenet, levels": ("densenet", SMALL, Inputs("image", (8, 8), (0.0, 255.0), "levels", 3)),
     "densenet in space": ("densenet", SMALL, Inputs("image", (4, 8, 8))),
@@ -31,7 +39,7 @@ CASES = {
 }  # fmt: skip
 
 
-def made(case: str) -> tuple:
+def made(case: str) -> tuple[Any, Inputs, Any, Any]:
     """Return recipe, inputs, eight examples and their outcomes."""
     name, options, inputs = CASES[case]
     drawn = np.random.default_rng(7)
@@ -56,7 +64,7 @@ def test_the_defaults_are_densenet_121_without_its_classifier_of_a_thousand():
 def test_gradients_of_single_examples_are_the_step_of_their_mean(case):
     network, inputs, x, y = made(case)
     start = network.initial(inputs, 0)
-    rows, offset = np.array([0, 1, 5]), 0.0
+    rows, offset = np.array([0, 1, 5]), cast("Offset", 0.0)
     if inputs.outcome == "levels":
         offset = (0.3, -0.2, 0.1)
     found = np.empty((3, start.size), np.float32)
@@ -93,7 +101,7 @@ def test_a_class_weight_counts_in_the_step():
     start = network.initial(inputs, 0)
     rows = np.flatnonzero(y == 2)
 
-    def step(weight: float) -> np.ndarray:
+    def step(weight: float) -> Any:
         moved = start.copy()
         how = Descent(weights=(1.0, 1.0, weight))
         network.local_model(moved, x, y, inputs, how).step(rows, 1.0, draws("a"))

@@ -1,5 +1,7 @@
 """What a recipe can be asked for."""
 
+from typing import Any
+
 import pytest
 
 from modelward.errors import StudyFileError
@@ -12,7 +14,7 @@ MASK = '[target.lesion]\ntype = "mask"\n'
 ABOUT = '[study]\nid = "graded"\npurpose = "Grade"\n'
 
 
-def study(features: str, target: str, recipe: str, more: str = ""):
+def study(features: str, target: str, recipe: str, more: str = "") -> Any:
     """Return the study of these parts."""
     text = f'{ABOUT}{features}{target}[recipe]\nname = "{recipe}"\n{more}'
     return parse(text, file="study.toml")
