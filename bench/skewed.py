@@ -53,6 +53,18 @@ PLANS = {
     "fedavg, logit adjustment": 'momentum = 0.9\nlabel_skew = "logit-adjustment"',
     "fedavg, class weights": 'momentum = 0.9\nlabel_skew = "class-weights"',
     "scaffold": 'strategy = "scaffold"\nlr = 0.2',
+    "scaffold, logit adjustment": (
+        'strategy = "scaffold"\nlr = 0.2\nlabel_skew = "logit-adjustment"'
+    ),
+    "scaffold, momentum at the hub, 40 rounds": (
+        'strategy = "scaffold"\nrounds = 40\nlr = 0.1\n'
+        '[plan.server]\nname = "momentum"\nmomentum = 0.8'
+    ),
+    "scaffold, 60 rounds": 'strategy = "scaffold"\nrounds = 60\nlr = 0.2',
+    "logit adjustment, momentum at the hub, 40 rounds": (
+        'rounds = 40\nmomentum = 0.9\nlabel_skew = "logit-adjustment"\n'
+        '[plan.server]\nname = "momentum"\nmomentum = 0.8'
+    ),
     "one step a round, momentum at the hub": (
         "rounds = 80\nlr = 0.05\n[plan.local]\nsteps = 1\n"
         '[plan.server]\nname = "momentum"\nmomentum = 0.9'
@@ -150,7 +162,7 @@ def main() -> None:
         load(study_of("", seed).recipe)
         one = sum(len(set(cohort.y.tolist())) == 1 for cohort in sites.values())
         print(f"seed {seed}: {one} of {SITES} sites have one outcome only", flush=True)
-        for name in [*chosen.only, "pooled"]:
+        for name in [*chosen.only, *([] if chosen.choose else ["pooled"])]:
             began = perf_counter()
             if name == "pooled":
                 value, test = pooled(study_of(PLANS["fedavg"], seed), folds)

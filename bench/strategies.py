@@ -9,12 +9,17 @@ lower mean log loss on the held-back patients of all hospitals, and the strategy
 lowest of these is the chosen one. Test figures are printed for all of them, and are looked at
 by nobody who chooses. Pooled is the exact fit on the same training patients.
 
+Then, for each hospital and seed, the verdict of the chosen strategy against the model that the
+hospital trains alone by the same plan, with a margin of 0.05 that was fixed before (that of
+evaluate/choice.py): federated better, no worse than local, cannot tell, keep your local model.
+
 Engine only: the sites' and the hub's own code, without gate and ledger.
 """
 
 import argparse
 import tempfile
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,9 +32,10 @@ from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import Tensors
 from modelward.core.verdict import Release
-from modelward.evaluate.choice import log_loss
+from modelward.evaluate.choice import MARGIN, log_loss
 from modelward.evaluate.discrimination import auc
 from modelward.evaluate.predictions import Predictions
+from modelward.evaluate.verdict import Verdict, held_to, verdict
 from modelward.hub.round import Arrays
 from modelward.hub.strategy import asked, strategy, told
 from modelward.learn import newton
@@ -39,6 +45,7 @@ from modelward.readers.table import read_table
 from modelward.recipes.catalogue import recipe
 from modelward.simulation import data
 from modelward.simulation.baselines import together
+from modelward.site.alone import fit
 from modelward.site.answer import compute
 from modelward.site.folds import examples
 from modelward.site.own_round import with_own_layers
@@ -162,20 +169,60 @@ def pooled(study: Study, sites: Mapping[str, Cohort]) -> Model:
     return replace(model, parameters=newton.fit(training.x, training.y, 1.0).beta)
 
 
+def verdicts(plan: str, lr: float, seeds: Sequence[int], sites: Mapping[str, Cohort]) -> None:
+    """Print each hospital's verdict at every seed."""
+    found: dict[str, list[Verdict]] = {site: [] for site in sites}
+    for seed in seeds:
+        study = study_of(plan, lr, seed)
+        model = federated(study, sites)
+        for site, cohort in sites.items():
+            alone = fit(study_of("", lr, seed), cohort, site).model
+            together = predicted(model, cohort, "test")
+            own = (
+                replace(together, probability=np.full(len(together), _share(cohort)))
+                if alone is None
+                else predicted(alone, cohort, "test")
+            )
+            rng = np.random.default_rng([2026, seed])
+            judged = verdict(site, together, own, unit="patient", rng=rng)
+            found[site].append(held_to(judged, MARGIN))
+    print(f"verdicts against local, margin {MARGIN:g} fixed beforehand")
+    for site, each in found.items():
+        words = ", ".join(f"{n} {word}" for word, n in Counter(v.word for v in each).items())
+        gap = float(np.mean([v.difference.value for v in each]))
+        spread = each[0].difference.interval
+        shown = f"[{spread.low:+.3f}, {spread.high:+.3f}]" if spread else "no interval"
+        print(
+            f"{site:12} {each[0].units:4} test patients, {each[0].metric:5} {gap:+.3f}"
+            f" (seed {seeds[0]}: {shown}): {words}"
+        )
+
+
+def _share(cohort: Cohort) -> float:
+    return float(cohort.fold("train")[1].mean())
+
+
 def main() -> None:
     """Train and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    seeds = parser.parse_args().seeds
+    parser.add_argument("--only", nargs="+", default=list(PLANS), choices=list(PLANS))
+    asked_for = parser.parse_args()
+    seeds = asked_for.seeds
     with tempfile.TemporaryDirectory() as folder:
         sites = hospitals(study_of("", RATES[0], 0), Path(folder))
     best: dict[str, list[Figures]] = {}
-    for name, plan in PLANS.items():
-        tried = [
-            [figures(federated(study_of(plan, lr, seed), sites), sites) for seed in seeds]
+    rates: dict[str, float] = {}
+    for name in asked_for.only:
+        tried = {
+            lr: [
+                figures(federated(study_of(PLANS[name], lr, seed), sites), sites)
+                for seed in seeds
+            ]
             for lr in RATES
-        ]
-        best[name] = min(tried, key=lambda each: float(np.mean([one.loss for one in each])))
+        }
+        rates[name] = min(tried, key=lambda lr: float(np.mean([f.loss for f in tried[lr]])))
+        best[name] = tried[rates[name]]
     exact = figures(pooled(study_of("", RATES[0], 0), sites), sites)
     print(f"{'strategy':26} {'val. loss':>9} {'accuracy':>9} {'AUC':>7}")
     for name, each in best.items():
@@ -189,6 +236,7 @@ def main() -> None:
     gap = exact.accuracy - float(np.mean([one.accuracy for one in best[chosen]]))
     print(f"chosen on validation: {chosen}; accuracy {gap:+.4f} below pooled")
     print(FLAMBY)
+    verdicts(PLANS[chosen], rates[chosen], seeds, sites)
 
 
 if __name__ == "__main__":

@@ -118,8 +118,12 @@ def federate_updates(
     rounds: int,
     *,
     measured_on: Cohort | None = None,
+    riders: Sequence[str] = (),
 ) -> list[Round]:
-    """Return rounds to be divided, measured by the fall of the loss on a cohort if given."""
+    """Return rounds to be divided, measured by the fall of the loss on a cohort if given.
+
+    `riders` are sites that send updates of zeros beside the others.
+    """
     ran, found = federate(study, sites, rounds), []
     for number, model in enumerate(ran.models[:-1], 1):
         task = Task(study=study.sha256, round_no=number, kind="train", model="0" * 64)
@@ -128,7 +132,8 @@ def federate_updates(
             update_schema(study).join(compute(task, study, model, sites[n], n).tensors)
             for n in names
         ]
-        rows = np.stack(updates)
+        rows = np.stack([*updates, *(np.zeros_like(updates[0]) for _ in riders)])
+        names = (*names, *riders)
         worth = None if measured_on is None else _fall(model, rows, measured_on)
         found.append(Round(names, inner_products(rows), worth))
     return found

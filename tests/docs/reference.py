@@ -29,6 +29,7 @@ from modelward.core.features import (
 )
 from modelward.core.judging import EvaluationTerms
 from modelward.core.reporting import Reporting
+from modelward.core.sequences import SequenceFeature, SequenceItem
 from modelward.core.sharing import Sharing
 from modelward.core.study import (
     About,
@@ -43,6 +44,7 @@ from modelward.core.study import (
 )
 from modelward.core.training import LocalTraining, Personal, Uplink
 from modelward.recipes.catalogue import ANALYSES, INSTALLED
+from tests.docs.combinations import combinations_page
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 
@@ -55,6 +57,8 @@ TABLES: dict[str, type[BaseModel]] = {
     "[features.NAME] with type = \"boolean\"": BooleanFeature,
     "[features.NAME] with type = \"category\"": CategoryFeature,
     "[features.NAME] with type = \"image\"": ImageFeature,
+    "[features.NAME] with type = \"sequence\"": SequenceFeature,
+    "[features.NAME.items.ITEM]": SequenceItem,
     "[target.NAME]": Target,
     "[target.NAME] with type = \"category\"": CategoryTarget,
     "[target.NAME] with type = \"mask\"": MaskTarget,
@@ -216,3 +220,4 @@ if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / "study.md").write_text(study_page(), "utf-8")
     (FOLDER / "cli.md").write_text(cli_page(), "utf-8")
+    (FOLDER / "combinations.md").write_text(combinations_page(), "utf-8")

@@ -111,6 +111,7 @@ class Country:
         """Write the study file and propose it."""
         text = STUDY_FILE.replace("ROUNDS", str(rounds)).replace("EXTRA", "")
         text = text.replace('id = "small"', f'id = "small"\nversion = {version}')
+        text += '\n[sharing]\nrule = "contribution"\n'
         text += "\n[report]\n"
         (self.folder / "study.toml").write_text(text)
         modelward(self.folder, "study", "submit", "study.toml", "--hub", "hub")
@@ -194,6 +195,20 @@ def test_two_approve_one_declines_and_is_never_asked(country):
     opened = open_model(country.folder / "model.safetensors", hub_key=read_hub_key(str(key)))
     assert opened.study.sha256 == study
     check_reports(country, shown)
+    check_shares(country.folder)
+
+
+def check_shares(folder: Path) -> None:
+    """Let the hub sign shares, and compute them again from what the sites hand over."""
+    handed = ("--from", "north=north", "--from", "south=south")
+    words = ("study", "shares", "hub", "--study", "small")
+
+    signed = modelward(folder, *words, *handed)
+    again = modelward(folder, *words, *handed, "--check", "shares.json")
+
+    assert "rule: contribution, over 2 rounds" in signed
+    assert "4 combined answers are in the ledgers of 2 sites" in signed
+    assert "is what the registry and the updates give" in again
 
 
 def check_reports(country: Country, shown: str) -> None:

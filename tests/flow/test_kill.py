@@ -10,9 +10,27 @@ from pathlib import Path
 import pytest
 
 from tests.command import started
-from tests.flow.runs import BOTH, Small, check_ledgers, litter
+from tests.flow.runs import BOTH, HEART, Small, check_ledgers, litter
 
 pytestmark = pytest.mark.slow
+
+AVERAGED = (
+    'strategy = "newton"\nrounds = 25\n\n[stop]\ntolerance = 1e-9',
+    "rounds = 4\nbatch = 16\nlr = 0.1\nvalidation = 0.2",
+)
+"""The heart study, averaged."""
+
+MLP = ('name = "logistic"', 'name = "mlp"\noptions = { hidden = [8] }')
+
+REMEMBER: dict[str, tuple[tuple[str, str], ...]] = {
+    "scaffold": ((AVERAGED[0], f'strategy = "scaffold"\n{AVERAGED[1]}'),),
+    "feddyn": ((AVERAGED[0], f'strategy = "feddyn"\n{AVERAGED[1]}'),),
+    "ditto": ((AVERAGED[0], f'{AVERAGED[1]}\n[plan.personal]\nkind = "ditto"'),),
+    "head": ((AVERAGED[0], f'{AVERAGED[1]}\n[plan.personal]\nkind = "head"'), MLP),
+    "apfl": ((AVERAGED[0], f'{AVERAGED[1]}\n[plan.personal]\nkind = "apfl"'), MLP),
+    "top-k": ((AVERAGED[0], f'{AVERAGED[1]}\n[plan.uplink]\ncodec = "top-k"'),),
+}
+"""Studies whose sites keep something between rounds, and what makes them of the heart's."""
 
 
 def killed(small: Small, folder: Path, delay_s: float) -> bool:
@@ -29,14 +47,30 @@ def killed(small: Small, folder: Path, delay_s: float) -> bool:
 
 
 def kill_again_and_again(
-    small: Small, tmp_path: Path, expected: str, kills: int, seed: int
+    small: Small,
+    tmp_path: Path,
+    expected: str | None,
+    *swaps: tuple[str, str],
+    kills: int,
+    seed: int,
 ) -> None:
-    """Kill the run `kills` times in as many folders as it takes; finish it in each."""
+    """Kill the run `kills` times in as many folders as it takes; finish it in each.
+
+    Args:
+        small: The study.
+        tmp_path: For the folders.
+        expected: Hash of its model; that of the uninterrupted run if None.
+        swaps: What is changed in the study.
+        kills: How many.
+        seed: Of the moments.
+    """
     draw = random.Random(seed)
     number, done = 0, 0
-    folder = small.prepare(tmp_path / "0")
+    folder = small.prepare(tmp_path / "0", *swaps)
     began = time.monotonic()
-    assert small.finished(small.prepare(tmp_path / "whole"))["model_sha256"] == expected
+    whole = small.finished(small.prepare(tmp_path / "whole", *swaps))["model_sha256"]
+    expected = expected or whole
+    assert whole == expected
     seconds = time.monotonic() - began
     while done < kills:
         if killed(small, folder, draw.uniform(0.15, 1.1) * seconds):
@@ -48,7 +82,7 @@ def kill_again_and_again(
         check_ledgers(folder / "run")
         assert not [path for path in litter(folder) if path.parent.name != "outbox"]
         number += 1
-        folder = small.prepare(tmp_path / str(number))
+        folder = small.prepare(tmp_path / str(number), *swaps)
     assert small.finished(folder)["model_sha256"] == expected
     check_ledgers(folder / "run")
 
@@ -74,3 +108,14 @@ def test_fifty_kills_change_nothing(finished, tmp_path, small):
     expected = finished[small.name][1]["model_sha256"]
 
     kill_again_and_again(small, tmp_path, expected, kills=50, seed=2)
+
+
+@pytest.mark.parametrize("name", ["scaffold"])
+def test_a_kill_changes_nothing_that_a_site_remembers(tmp_path, name):
+    kill_again_and_again(HEART, tmp_path, None, *REMEMBER[name], kills=2, seed=3)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", REMEMBER)
+def test_ten_kills_change_nothing_that_a_site_remembers(tmp_path, name):
+    kill_again_and_again(HEART, tmp_path, None, *REMEMBER[name], kills=10, seed=4)

@@ -130,13 +130,23 @@ def federate(
             model = replace(model, parameters=model.parameters + step)
 
 
-def by_lot(folder: Path, images: int, epochs: int, policy: Policy = EVERY) -> list[str]:
-    """Return what refuses a network on a rare outcome that was drawn by lot."""
+def by_lot(
+    folder: Path, images: int, epochs: int, policy: Policy = EVERY, terms: str = ""
+) -> list[str]:
+    """Return what refuses a network on a rare outcome that was drawn by lot.
+
+    Args:
+        folder: For the site.
+        images: How many the site has.
+        epochs: Of the one round.
+        policy: Of the site.
+        terms: What the study says besides.
+    """
     drawn = np.random.default_rng(3)
     x, _ = x_rays()
     chosen = drawn.choice(len(x), images, replace=False)
     rare = (drawn.random(images) < RARE).astype(np.int64)
-    study = parse(STUDY.replace("EPOCHS", str(epochs)))
+    study = parse(STUDY.replace("EPOCHS", str(epochs)) + terms)
     ward = Ward(folder / "north", (x[chosen], rare), study, policy)
     list(federate([ward], study, Store(folder / "models"), 1))
     found = ward.refused_by()
@@ -173,6 +183,14 @@ def test_it_is_that_rule_and_no_other_that_blocks_it(tmp_path):
     lenient = Policy(leakage=Leakage(every=1, membership=1.0))
 
     assert by_lot(tmp_path, images=400, epochs=60, policy=lenient) == []
+
+
+@pytest.mark.slow
+def test_the_same_training_with_noise_for_every_patient_passes(tmp_path):
+    """As many passes over the same images, under a bound: there is nothing to be found."""
+    private = '[privacy.dp]\nepsilon = 3.0\nunit = "image"\nsampling = 0.2\n'
+
+    assert by_lot(tmp_path, images=400, epochs=60, terms=private) == []
 
 
 def test_the_same_outcome_of_many_patients_after_one_epoch_passes(tmp_path):

@@ -4,6 +4,7 @@
     int8     q scale, with scale = largest / 127 of each tensor and q rounded up
              or down at random so that its mean is exact (Alistarh et al. 2017,
              arXiv:1610.02132, section 3)                                         1 byte
+             or with fewer steps, which are packed into fewer bytes
     int4     the same with 7 steps each way                                       1/2 byte
     top-k    the share of values that is largest, as bf16, and a bit for every
              value that says which; what is left out is added to the next round's
@@ -85,7 +86,7 @@ def encode(
     elif uplink.codec == "top-k":
         code = _largest(flat, _kept(flat.size, uplink))
     else:
-        whole, scale = _steps(flat, schema, LEVELS[uplink.codec], draw)
+        whole, scale = _steps(flat, schema, uplink.levels or LEVELS[uplink.codec], draw)
         code = whole.view(np.uint8) if uplink.codec == "int8" else _nibbles(whole)
     if uplink.packed:
         raw = zlib.compress(code.tobytes() + scale.astype("<f4").tobytes(), EFFORT)

@@ -28,7 +28,15 @@ from modelward.core.canonical import Json, canonical_bytes, parse_strict
 from modelward.errors import BadArtifact, MessageRefused
 
 Kind = Literal[
-    "proposal", "approval", "decline", "withdrawal", "task", "answer", "transcript", "witness"
+    "proposal",
+    "approval",
+    "decline",
+    "withdrawal",
+    "task",
+    "answer",
+    "transcript",
+    "witness",
+    "readiness",
 ]
 """What a message can be."""
 

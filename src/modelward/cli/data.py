@@ -121,12 +121,27 @@ def preview(
         for note in cohort.notes:
             typer.echo(note)
         return
+    if terms.sequence is not None:
+        _courses(cohort.x[:rows], cohort.y[:rows], terms)
+        for note in cohort.notes:
+            typer.echo(note)
+        return
     names = [*(column.name for column in columns(terms)), terms.target_name]
     typer.echo("  ".join(f"{name:>12}" for name in names))
     for x, y in zip(cohort.x[:rows], cohort.y[:rows], strict=True):
         typer.echo("  ".join(f"{value:>12g}" for value in [*x, y]))
     for note in cohort.notes:
         typer.echo(note)
+
+
+def _courses(x: Any, y: Any, terms: Any) -> None:  # noqa: ANN401 - arrays and a study
+    """Show sequences event by event, each above its outcome."""
+    from modelward.readers.sequences import shown
+
+    for course, outcome in zip(x, y, strict=True):
+        for line in shown(course, terms.sequence[1]):
+            typer.echo(line)
+        typer.echo(f"{terms.target_name} = {outcome:g}\n")
 
 
 def _pictures(x: Any, y: Any, target: str) -> None:  # noqa: ANN401 - arrays; numpy comes late

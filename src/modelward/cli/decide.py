@@ -30,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
 
 def studies(folder: Folder, *, as_json: Json = False) -> None:
     """List the studies that this site was asked to join, and what it decided."""
-    approvals = _approvals(folder)
+    approvals = approvals_of(folder)
     rows = []
     for each in approvals.proposals():
         made = approvals.decided(each.study.sha256)
@@ -62,7 +62,7 @@ def show(folder: Folder, study: Study) -> None:
     """Say in plain words what a study computes, what leaves, how much, and with whom."""
     from modelward.study.explain import explain_agreement
 
-    agreement = _approvals(folder).proposal(study)
+    agreement = approvals_of(folder).proposal(study)
     _require_recipe(folder, agreement)
     typer.echo(explain_agreement(agreement, site_name(folder)))
 
@@ -70,7 +70,11 @@ def show(folder: Folder, study: Study) -> None:
 def approve(
     folder: Folder, study: Study, *, name: Person, key: Key, passphrase: Passphrase
 ) -> None:
-    """Approve a study with its roster, as it stands; signed with your own key."""
+    """Approve a study with its roster, as it stands; signed with your own key.
+
+    The site has to be READY: its data are checked now unless `site check` has done so.
+    """
+    _check_data(folder, study)
     _decide("approved", folder, study, name, (key, passphrase))
 
 
@@ -123,12 +127,23 @@ def site_name(folder: Path) -> str:
     )
 
 
-def _approvals(folder: Path) -> "Approvals":
+def approvals_of(folder: Path) -> "Approvals":
+    """Return the proposals and decisions of the site in `folder`."""
     from modelward.gate.policy_file import read_policy
     from modelward.site.approvals import Approvals
 
     policy = read_policy(folder / "policy.toml")
     return Approvals(folder, site_name(folder), policy.approvers)
+
+
+def _check_data(folder: Path, named: str) -> None:
+    """Refuse while the site is not READY; check its data if nobody has, where they are seen."""
+    from modelward.site.readiness import check_now, recorded, require_ready
+
+    study = approvals_of(folder).proposal(named).study
+    if recorded(folder, study.sha256) is None and (folder / "dataset.toml").exists():
+        check_now(folder, study, datetime.now(UTC))
+    require_ready(folder, study)
 
 
 def _require_recipe(folder: Path, agreement: "Agreement") -> None:
@@ -143,7 +158,7 @@ def _decide(word: "Word", folder: Path, study: str, name: str, lock: tuple[Path,
     from modelward.site.approvals import settle_now
     from modelward.site.person_key import unlock
 
-    approvals, now = _approvals(folder), datetime.now(UTC)
+    approvals, now = approvals_of(folder), datetime.now(UTC)
     if word == "approved":
         _require_recipe(folder, approvals.proposal(study))
     made = approvals.decide(word, study, name, unlock(*lock), now)

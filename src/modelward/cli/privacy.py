@@ -76,9 +76,17 @@ def _statement(found: "Statement") -> str:
             f"{'all studies':<14}{_bar(found.whole, found.ceiling_lifetime)}",
             "",
             "# spent   = reserved   . left. Studies cost less together than their sum.",
+            *_missing(found.missing),
             "Releases without a bound (exact sums) are listed and never added.",
         ]
     )
+
+
+def _missing(spent: float) -> list[str]:
+    """Return what is said of entries that were lost, if any were."""
+    if not spent:
+        return []
+    return [f"Of all studies, {spent:.2f} is for entries that are missing; nobody knows whose."]
 
 
 def _three(found: "Standing") -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelward.cli import alarms, decide, holds, policy, privacy, reports
+from modelward.cli import alarms, decide, holds, policy, privacy, readiness, reports
 
 if TYPE_CHECKING:
     from modelward.core.study import Study
@@ -136,6 +136,7 @@ def evidence(
 
 
 decide.add_to(app)
+readiness.add_to_site(app)
 app.add_typer(policy.app, name="policy")
 privacy.add_budget(app)
 alarms.add_to(app, "site")

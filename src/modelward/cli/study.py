@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from modelward.cli import audit, privacy, propose
+from modelward.cli import audit, compare, privacy, propose, readiness
 from modelward.cli import shares as sharing
 
 app = typer.Typer(no_args_is_help=True, help="Write, check, try and report on studies.")
@@ -148,3 +148,5 @@ propose.add_to(app)
 privacy.add_plan(app)
 audit.add_to(app)
 sharing.add_to(app)
+compare.add_to(app)
+readiness.add_to_study(app)

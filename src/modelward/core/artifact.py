@@ -34,7 +34,8 @@ class Card:
         sha256: SHA-256 of the bundle's bytes.
         nbytes: Length of the bundle in bytes.
         patients: Units (see the study's `unit`) that contributed, at least 1; 0 on a card
-            of an exchange, where the number is behind the mask too.
+            of an exchange, where the number is behind the mask too, and on a statement of
+            readiness that counts nobody; one that does has the lower end of a band.
         privacy: The privacy event, such as `{"mechanism": "none"}`.
         parent: SHA-256 of the model it was computed from, or None.
         key: SHA-256 of the signer's raw public key, hex.

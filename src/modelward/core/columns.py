@@ -5,7 +5,7 @@ data look like: one column for a number or a boolean, one for every level but th
 a category. That is what makes sums over sites meaningful.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from modelward.core.features import (
@@ -15,10 +15,14 @@ from modelward.core.features import (
     MaskTarget,
     NumberFeature,
 )
+from modelward.core.sequences import CHANNELS, Item, SequenceFeature, items_of
 from modelward.core.study import Study
 
 Predicted = Literal["yes-no", "levels", "mask", "intervals"]
 """What a recipe says of one example."""
+
+TWO = 2
+"""Levels that are a yes and a no."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +51,23 @@ class Inputs:
     """What one example looks like to a recipe.
 
     Attributes:
-        kind: `table` (a vector of `shape[0]` columns) or `image` (`shape` = height, width; or
-            depth, height, width of a volume).
+        kind: `table` (a vector of `shape[0]` columns), `image` (`shape` = height, width; or
+            depth, height, width of a volume) or `sequence` (`shape` = steps, 3; packed as
+            core/sequences.py has it).
         shape: Extents of one example, without the batch.
         intensity: Images only: the pixel values that become -1 and +1.
+        items: Sequences only: items 1, 2, 3 and so on.
+        days: Sequences only: smallest and largest number of days before the index.
         outcome: What is predicted of one example: yes or no, one of several levels, a mask of
             the image's extents, or in which interval of time an event comes.
         levels: Values that a network gives of one example: 1, or one per level or interval.
     """
 
-    kind: Literal["table", "image"]
+    kind: Literal["table", "image", "sequence"]
     shape: tuple[int, ...]
     intensity: tuple[float, float] = (0.0, 255.0)
+    items: tuple[Item, ...] = ()
+    days: tuple[int, int] = (0, 0)
     outcome: Predicted = "yes-no"
     levels: int = 1
 
@@ -71,7 +80,7 @@ def columns(study: Study) -> tuple[Column, ...]:
     """
     found: list[Column] = []
     for name, feature in sorted(study.features.items()):
-        if isinstance(feature, ImageFeature):
+        if isinstance(feature, ImageFeature | SequenceFeature):
             continue
         standardise = feature.scale == "standard"
         if isinstance(feature, CategoryFeature):
@@ -100,14 +109,26 @@ def inputs(study: Study) -> Inputs:
     image, told = study.image, _told(study)
     if image is not None:
         _, feature = image
-        return Inputs("image", feature.shape, feature.intensity, *told)
-    return Inputs("table", (len(columns(study)),), (0.0, 255.0), *told)
+        return replace(told, kind="image", shape=feature.shape, intensity=feature.intensity)
+    if study.sequence is not None:
+        _, events = study.sequence
+        first, last = events.window
+        return replace(
+            told,
+            kind="sequence",
+            shape=(events.steps, CHANNELS),
+            items=items_of(events),
+            days=(-last, -first),
+        )
+    return told
 
 
-def _told(study: Study) -> tuple[Predicted, int]:
-    """Return what is predicted of one example, and by how many values."""
+def _told(study: Study) -> Inputs:
+    """Return the inputs of a table, with what is predicted of one example."""
+    shape = (len(columns(study)),)
     if isinstance(study.outcome, MaskTarget):
-        return "mask", 1
-    if isinstance(study.outcome, CategoryTarget) and len(study.outcome.levels) > 2:  # noqa: PLR2004 - two are yes and no
-        return "levels", len(study.outcome.levels)
-    return "yes-no", 1
+        return Inputs("table", shape, outcome="mask")
+    levels = len(getattr(study.outcome, "levels", ()))
+    if isinstance(study.outcome, CategoryTarget) and levels > TWO:
+        return Inputs("table", shape, outcome="levels", levels=levels)
+    return Inputs("table", shape)

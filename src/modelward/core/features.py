@@ -7,20 +7,12 @@ value and window and pick are the site's to have applied (docs/formats/dataset.m
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from modelward.core import units
 from modelward.core.cohort import Codes, Window
-from modelward.core.terms import Count, Finite, Part, Positive
-
-
-def _is_ucum(code: str) -> str:
-    units.parse(code)
-    return code
-
-
-Unit = Annotated[str, Field(min_length=1), AfterValidator(_is_ucum)]
-"""A UCUM code that core/units.py can convert."""
+from modelward.core.sequences import SequenceFeature
+from modelward.core.terms import Count, Finite, Part, Positive, Unit
 
 
 class NumberFeature(Part):
@@ -157,7 +149,8 @@ class ImageFeature(Part):
 
 
 Feature = Annotated[
-    NumberFeature | BooleanFeature | CategoryFeature | ImageFeature, Field(discriminator="type")
+    NumberFeature | BooleanFeature | CategoryFeature | ImageFeature | SequenceFeature,
+    Field(discriminator="type"),
 ]
 
 

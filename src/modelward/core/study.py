@@ -22,6 +22,7 @@ from modelward.core.cohort import Cohort
 from modelward.core.features import Feature, ImageFeature, Outcome
 from modelward.core.judging import EvaluationTerms
 from modelward.core.reporting import Reporting
+from modelward.core.sequences import SequenceFeature
 from modelward.core.sharing import Sharing
 from modelward.core.terms import Count, Finite, Name, Positive
 from modelward.core.terms import Part as _Part
@@ -225,7 +226,7 @@ class Sites(_Part):
 class Study(_Part):
     """A whole study file.
 
-    Exactly one target, and either table features or one image feature.
+    Exactly one target, and table features, or one image or sequence feature.
     """
 
     study: About
@@ -266,5 +267,13 @@ class Study(_Part):
         """Name and definition of the image feature, or None for a study on tables."""
         for name, feature in self.features.items():
             if isinstance(feature, ImageFeature):
+                return name, feature
+        return None
+
+    @property
+    def sequence(self) -> tuple[str, SequenceFeature] | None:
+        """Name and definition of the sequence feature, or None for a study without one."""
+        for name, feature in self.features.items():
+            if isinstance(feature, SequenceFeature):
                 return name, feature
         return None

@@ -6,11 +6,12 @@ from typing import Literal, Self, get_args
 
 from modelward.core.canonical import canonical_hash
 
-TaskKind = Literal["statistics", "newton", "train", "evaluate", "sums", "report"]
+TaskKind = Literal["statistics", "newton", "train", "evaluate", "sums", "report", "readiness"]
 """statistics: sums for scaling; newton: gradient and Hessian at the given model;
 train: local training from the given model; evaluate: the given model on validation units;
 sums: what a statistical recipe sums at the given state (recipes/analysis.py);
-report: the kept model on test units, beside a model of the site's own, once, at the end."""
+report: the kept model on test units, beside a model of the site's own, once, at the end;
+readiness: what a site says of its own accord before a study begins (study/readiness.py)."""
 
 Fold = Literal["train", "validation", "test"]
 

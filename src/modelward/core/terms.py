@@ -1,8 +1,9 @@
-"""What tables of a study file are made of: strict models, names, and bounded numbers."""
+"""What tables of a study file are made of: strict models, names, bounded numbers and units."""
 
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -10,12 +11,23 @@ from pydantic import (
     model_serializer,
 )
 
+from modelward.core import units
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 """Lower-case ASCII name of a study, feature or site: starts with a letter, at most 63 long."""
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+def _is_ucum(code: str) -> str:
+    units.parse(code)
+    return code
+
+
+Unit = Annotated[str, Field(min_length=1), AfterValidator(_is_ucum)]
+"""A UCUM code that core/units.py can convert."""
 
 
 class Part(BaseModel):

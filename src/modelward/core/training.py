@@ -65,3 +65,10 @@ class Uplink(Part):
         default=None, gt=0, le=0.5, description="top-k: of values that are sent; 0.1 if absent."
     )
     packed: bool | None = Field(default=None, description="Pack the bytes (DEFLATE).")
+    levels: int | None = Field(
+        default=None,
+        ge=1,
+        le=127,
+        description="int8: steps each way from 0 to the largest value, 127 if absent; fewer "
+        "make shorter packed answers.",
+    )

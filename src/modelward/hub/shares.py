@@ -3,10 +3,12 @@
 Computed from the registry and the released updates: the rule is in the signed study, the
 inputs are named by hash with their weights, and every draw is named by the study. The hub
 signs it; whoever has the same registry and artifacts makes the same statement and compares
-(`check`). A simulation, which has them, measures contributions on validation units.
+(`check`), and holds the registry against the ledgers of the sites (`hold_to_ledgers`). A
+simulation, which has units, measures contributions on validation units.
 docs/contribution.md has an example.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +40,8 @@ from modelward.gate.uplink import plain_update
 from modelward.hub.registry import AnswerRow, Registry
 from modelward.hub.strategy import strategy
 from modelward.hub.transcript import of_round, rebuild
+from modelward.ledger.log import ENTRIES
+from modelward.ledger.verify import verify
 from modelward.recipes.draws import draws
 from modelward.study.model import Model
 from modelward.study.own import widened
@@ -128,6 +132,42 @@ def check(raw: bytes, again: Mapping[str, Json]) -> str:
     if wrong:
         raise _refuse(f"computed again, {', '.join(wrong)} come out differently")
     return key
+
+
+def hold_to_ledgers(registry: Registry, study: Study, ledgers: Mapping[str, Path]) -> int:
+    """Check that every combined answer of these sites is a release in the site's own ledger.
+
+    So nobody's update was left out of the registry, put into it, or counted with other
+    patients than its gate let go. Who signed a ledger is `modelward ledger verify --key`'s.
+
+    Args:
+        registry: Of the hub that ran it.
+        study: The study.
+        ledgers: Site -> its ledger, as it was handed over.
+
+    Returns:
+        How many answers were found.
+
+    Raises:
+        BadArtifact: If one is not in its site's ledger as it is in the registry.
+        LedgerBroken: If a ledger does not verify.
+    """
+    found = 0
+    for site, path in ledgers.items():
+        verify(path)
+        lines = (path / ENTRIES).read_text("utf-8").splitlines()
+        released = {
+            (entry.get("task"), entry.get("sha256"), entry.get("patients"))
+            for entry in map(json.loads, lines)
+            if entry.get("kind") == "release"
+        }
+        for row in _combined(registry, study):
+            if row.site != site:
+                continue
+            if (row.task, row.sha256, row.patients) not in released:
+                raise _refuse(f"{site} released no such answer in round {row.round_no}")
+            found += 1
+    return found
 
 
 def _combined(registry: Registry, study: Study) -> list[AnswerRow]:

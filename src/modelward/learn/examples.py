@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from modelward.errors import DataError
 
 _INPUTS = {(np.dtype(np.float32), 2), (np.dtype(np.float64), 2), (np.dtype(np.uint8), 3),
-           (np.dtype(np.uint8), 4)}  # fmt: skip
+           (np.dtype(np.uint8), 4), (np.dtype(np.float32), 3)}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,7 +18,8 @@ class Examples:
 
     Attributes:
         x: Scaled columns [n, columns], float32 or float64, finite; or grey images [n, height,
-            width] or volumes [n, depth, height, width], uint8.
+            width] or volumes [n, depth, height, width], uint8; or sequences [n, steps, 3],
+            float32.
         y: Outcomes 0 or 1, or levels from 0, int8, [n], n at least 1; or a mask of 0 and 1 of
             every image, uint8, of the shape of `x`; or event and interval, float32, [n, 2].
         patients: Units of the study behind them, 1 to n; the site's weight.

@@ -157,3 +157,17 @@ def _plan(terms: _Terms) -> PrivacyPlan:
 
 def _times(event: Event, rounds: int) -> Event:
     return replace(event, steps=rounds * event.steps)
+
+
+LOOK_EPSILON, LOOK_DELTA = 1.0, 1e-5
+"""What a statement of readiness with noised counts costs each patient."""
+
+
+@lru_cache(maxsize=1)
+def look() -> Event:
+    """Return the event of a statement of readiness: one noised look at every patient.
+
+    It is made before a study begins, so it is no part of the study's own epsilon; like
+    everything that is done to patients it counts for their lifetime.
+    """
+    return Event(1.0, noise_for(LOOK_EPSILON, LOOK_DELTA, sampling=1.0, steps=1), 1)

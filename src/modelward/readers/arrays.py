@@ -1,9 +1,10 @@
-"""Images in a NumPy archive (.npz).
+"""Images or sequences in a NumPy archive (.npz).
 
-`images` uint8 [n, height, width], `labels` [n] of 0 or 1 (or the numbers of levels, from 0),
-or `masks` uint8 of 0 and 1 of the shape of `images`, as the study's target asks; and optionally
-`folds` [n] of 0 (train), 1 (validation) or 2 (test) and `patients` [n], whose image it is.
-Every image is one unit.
+`images` uint8 [n, height, width], or `codes`, `times` and `values` [n, steps] as
+core/sequences.py has them; `labels` [n] of 0 or 1 (or the numbers of levels, from 0), or
+`masks` uint8 of 0 and 1 of the shape of `images`, as the study's target asks; and optionally
+`folds` [n] of 0 (train), 1 (validation) or 2 (test) and `patients` [n], whose it is. Every
+image or sequence is one unit.
 
 Object arrays are refused: they are pickles, and a pickle is code.
 """
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from modelward.core.faults import Fault, lines
 from modelward.core.features import CategoryTarget, MaskTarget, Outcome
+from modelward.core.sequences import SequenceFeature, packed
 from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers.cohort import Cohort, assign_folds, number_owners, torn
@@ -41,7 +43,7 @@ _DAMAGED = (
 
 
 def read_arrays(path: Path, study: Study, opt_out: OptOut | None = None) -> Cohort:
-    """Return the images at `path` as the study's cohort.
+    """Return the images or sequences at `path` as the study's cohort.
 
     Args:
         path: The archive.
@@ -51,9 +53,11 @@ def read_arrays(path: Path, study: Study, opt_out: OptOut | None = None) -> Coho
     Raises:
         DataError: With every fault found, if the file is damaged or does not fit the study.
     """
-    arrays = load(path, ("images", named_outcome(study)))
-    images, told = arrays["images"], outcome_of(arrays, study)
-    labels, faults = told.y, _faults(images, arrays, study)
+    arrays = load(path, (*held_in(study), named_outcome(study)))
+    x, faults = whole_inputs(arrays, study)
+    told = outcome_of(arrays, study)
+    labels = told.y
+    faults += _outcome_faults(arrays[named_outcome(study)], x, study.outcome)
     folds = arrays.get("folds")
     if folds is not None and (
         folds.shape != labels.shape or not np.isin(folds, [0, 1, 2]).all()
@@ -72,7 +76,7 @@ def read_arrays(path: Path, study: Study, opt_out: OptOut | None = None) -> Coho
     if opt_out is not None:
         out = opt_out.among(ids)
     return Cohort(
-        x=images[~out],
+        x=x[~out],
         y=labels[~out],
         folds=drawn[~out],
         notes=() if opt_out is None else (opt_out.note(out),),
@@ -147,29 +151,63 @@ def _ids(
     return ids, number_owners(ids)
 
 
-def _faults(
-    images: NDArray[Any], arrays: Mapping[str, NDArray[Any]], study: Study
-) -> list[Fault]:
-    feature = study.image
+def held_in(study: Study) -> tuple[str, ...]:
+    """Return the arrays in which an archive holds the inputs of `study`."""
+    return ("images",) if study.sequence is None else ("codes", "times", "values")
+
+
+def whole_inputs(
+    arrays: Mapping[str, NDArray[Any]], study: Study
+) -> tuple[NDArray[Any], list[Fault]]:
+    """Return the inputs in an archive that was loaded, and what is wrong with them."""
+    if study.sequence is not None:
+        return _sequences(arrays, study.sequence[1])
+    images, feature = arrays["images"], study.image
     if feature is None:
-        return [Fault("images", "the study asks for a table, not for images")]
-    faults = []
+        return images, [Fault("images", "the study asks for a table, not for images")]
     size = feature[1].shape
-    if images.dtype != np.uint8 or images.shape[1:] != size:
-        found = f"{images.dtype}{list(images.shape)}"
-        asked = ", ".join(map(str, size))
-        faults.append(Fault("images", f"are {found}, the study asks for uint8[n, {asked}]"))
-    return faults + _outcome_faults(arrays[named_outcome(study)], images, study.outcome)
+    if images.dtype == np.uint8 and images.shape[1:] == size:
+        return images, []
+    found = f"{images.dtype}{list(images.shape)}"
+    asked = ", ".join(map(str, size))
+    return images, [Fault("images", f"are {found}, the study asks for uint8[n, {asked}]")]
 
 
-def _outcome_faults(given: NDArray[Any], images: NDArray[Any], outcome: Outcome) -> list[Fault]:
+def _sequences(
+    arrays: Mapping[str, NDArray[Any]], feature: SequenceFeature
+) -> tuple[NDArray[Any], list[Fault]]:
+    """Return the sequences packed; as they are written there if something is wrong."""
+    codes, times, values = (arrays[name] for name in ("codes", "times", "values"))
+    if not codes.shape == times.shape == values.shape == (len(codes), feature.steps):
+        found = ", ".join(str(list(each.shape)) for each in (codes, times, values))
+        return codes, [Fault("codes", f"and the others are {found}, not [n, {feature.steps}]")]
+    if codes.dtype.kind not in "iu" or codes.min(initial=0) < 0:
+        return codes, [Fault("codes", "must be whole numbers, 0 where padded")]
+    there, last, faults = codes > 0, len(feature.items), []
+    if codes.max(initial=0) > last:
+        faults.append(Fault("codes", f"reach {codes.max()}, the study has {last} items"))
+    if (there[:, 1:] & ~there[:, :-1]).any():
+        faults.append(Fault("codes", "are padded before an event: pad at the end"))
+    if not (np.isfinite(times).all() and np.isfinite(values).all()):
+        faults.append(Fault("values", "and times must be finite, 0 where there is none"))
+    elif not _within(times[there], (-feature.window[1], -feature.window[0])):
+        faults.append(Fault("times", "are days before the index, and some leave the window"))
+    return packed(codes, times, values), faults
+
+
+def _within(values: NDArray[Any], ends: tuple[float, float]) -> bool:
+    return bool(((values >= ends[0]) & (values <= ends[1])).all())
+
+
+def _outcome_faults(given: NDArray[Any], x: NDArray[Any], outcome: Outcome) -> list[Fault]:
     if isinstance(outcome, MaskTarget):
-        if given.shape != images.shape or given.dtype != np.uint8 or (given > 1).any():
+        if given.shape != x.shape or given.dtype != np.uint8 or (given > 1).any():
             return [Fault("masks", "must be uint8 of 0 and 1, of the shape of the images")]
         return []
     labels, faults = given.reshape(-1), []
-    if len(labels) != len(images):
-        faults.append(Fault("labels", f"{len(labels)} labels for {len(images)} images"))
+    if len(labels) != len(x):
+        what = "images" if x.dtype == np.uint8 else "inputs"
+        faults.append(Fault("labels", f"{len(labels)} labels for {len(x)} {what}"))
     most = len(outcome.levels) if isinstance(outcome, CategoryTarget) else YES_NO
     if labels.dtype.kind not in "iub" or not np.isin(labels, np.arange(most)).all():
         faults.append(
@@ -181,6 +219,6 @@ def _outcome_faults(given: NDArray[Any], images: NDArray[Any], outcome: Outcome)
 def _refuse(path: Path, faults: list[Fault]) -> DataError:
     return DataError(
         lines(str(path), faults),
-        why="images are read only in the form that the study names",
+        why="images and sequences are read only in the form that the study names",
         remedy="write the archive again with numpy.savez(images=..., labels=...)",
     )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from modelward.core.columns import columns
 from modelward.core.faults import Fault
+from modelward.core.sequences import Packed
 from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers.cohort import Cohort, assign_folds, number_owners, torn
@@ -36,6 +37,7 @@ class Rows:
         amount: float64 [units], days or values as `Cohort.amount` has them; None if neither.
         raw: Number feature -> values before the range was applied, where the store has them.
         owned: Whether ids are those of patients, and not numbers of rows.
+        course: Sequences of every unit; None where the study asks for none.
         told: What the reader itself found that somebody should look at.
     """
 
@@ -49,6 +51,7 @@ class Rows:
     owned: bool = True
     raw: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     amount: NDArray[np.float64] | None = None
+    course: Packed | None = None
     told: tuple[Told, ...] = ()
 
 
@@ -79,7 +82,7 @@ def assemble(
     kept, told = kept_rows(rows, study)
     if not study.cohort.complete:
         unread = {fault.key for fault in faults}
-        missing = too_many_missing(rows.x[kept], study)
+        missing = [*too_many_missing(rows.x[kept], study), *too_few_events(rows, kept, study)]
         faults = [*faults, *(fault for fault in missing if fault.key not in unread)]
     ids = [unit for unit, keep in zip(rows.ids, kept, strict=True) if keep]
     owner = number_owners(ids)
@@ -88,7 +91,8 @@ def assemble(
     if faults:
         raise refuse(list(dict.fromkeys(faults)))
     return Cohort(
-        x=np.ascontiguousarray(rows.x[kept]),  # sums depend on the order in memory
+        # Sums depend on the order in memory.
+        x=np.ascontiguousarray((rows.x if rows.course is None else rows.course)[kept]),
         y=rows.y[kept].astype(np.int8),
         folds=assign_folds(ids, given, study.plan),
         notes=notes + told,
@@ -128,8 +132,29 @@ def _reasons(rows: Rows, study: Study) -> list[tuple[str, Mask]]:
     found += [(name, rows.criteria[name] != 1) for name in cohort.excluded]
     found.append(("no known outcome", np.asarray(~np.isnan(rows.y))))
     if cohort.complete:
-        found.append(("a missing feature", np.asarray(~np.isnan(rows.x).any(axis=1))))
+        known = ~np.isnan(rows.x).any(axis=1)
+        known &= True if rows.course is None else _eventful(rows.course)
+        found.append(("a missing feature", np.asarray(known)))
     return found
+
+
+def _eventful(course: Packed) -> Mask:
+    """Return which units have an event at all."""
+    return np.asarray(course[:, 0, 0] > 0)
+
+
+def too_few_events(rows: Rows, kept: Mask, study: Study) -> list[Fault]:
+    """Return the fault of sequences of which more are empty than the study allows."""
+    if study.sequence is None or rows.course is None or not kept.any():
+        return []
+    name, feature = study.sequence
+    share = 1 - float(_eventful(rows.course[kept]).mean())
+    if share <= feature.max_missing:
+        return []
+    says = (
+        f"{share:.0%} have no event in the window, the study allows {feature.max_missing:.0%}"
+    )
+    return [Fault(name, says)]
 
 
 def too_many_missing(x: NDArray[np.float64], study: Study) -> list[Fault]:

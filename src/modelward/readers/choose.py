@@ -141,10 +141,8 @@ def boolean_of(
 ) -> NDArray[np.float64]:
     """Return 1 and 0; `any` is 0 where there is no event, as nobody records what was not."""
     del name
-    within = events_within(feature.code, feature.window)
-    said = "lower(coalesce(text, number::VARCHAR))"
-    no = f"coalesce({said} IN {listed(sorted(FALSE))}, false)"
-    yes = f"(text IS NULL AND number IS NULL) OR {said} IN {listed(sorted(TRUE))}"
+    within, no = events_within(feature.code, feature.window), no_answer()
+    yes = f"(text IS NULL AND number IS NULL) OR {SAID} IN {listed(sorted(TRUE))}"
     if feature.picked == "any":
         found = per_patient(
             connection,
@@ -159,6 +157,15 @@ def boolean_of(
         f"WHEN {yes} THEN 1.0 END AS value FROM {within}) "
         "WHERE value IS NOT NULL GROUP BY patient",
     )
+
+
+SAID = "lower(coalesce(text, number::VARCHAR))"
+"""The answer of an event as SQL text; NULL where the event is all there is."""
+
+
+def no_answer() -> str:
+    """Return the SQL condition of an event that says no, such as a refuted diagnosis."""
+    return f"coalesce({SAID} IN {listed(sorted(FALSE))}, false)"
 
 
 def category_of(

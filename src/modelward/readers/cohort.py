@@ -27,7 +27,8 @@ class Cohort:
 
     Attributes:
         x: float64 [units, columns] in the columns' units, NaN where missing; or uint8
-            [units, height, width] for images.
+            [units, height, width] for images; or float32 [units, steps, 3] for sequences, as
+            core/sequences.py packs them.
         y: int8 [units], 1 where the outcome is present (the event, for time to event; a level
             that counts as a yes; a mask with anything in it); 0 everywhere for an outcome that
             is measured.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelward.core.features import CategoryFeature, ImageFeature, NumberFeature
+from modelward.core.sequences import SequenceFeature
 from modelward.core.study import Study
 from modelward.readers.dataset import Dataset
 from modelward.readers.wanted import feature_codes
@@ -142,6 +143,8 @@ def _kind(feature: object) -> str:
         return f"one of {', '.join(feature.levels)}"
     if isinstance(feature, ImageFeature):
         return f"image{', ' + feature.modality if feature.modality else ''}"
+    if isinstance(feature, SequenceFeature):
+        return f"events in time: {', '.join(feature.items)}"
     return "yes or no"
 
 

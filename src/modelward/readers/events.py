@@ -25,6 +25,7 @@ from modelward.readers.dataset import Dataset
 from modelward.readers.opt_out import OptOut
 from modelward.readers.outcomes import outcome_of
 from modelward.readers.record import open_record
+from modelward.readers.sequences import Course, course_of
 from modelward.readers.wanted import Wanted, answer_levels, feature_codes
 
 Load = Callable[[duckdb.DuckDBPyConnection, Path, Dataset, Wanted], tuple[str, ...]]
@@ -78,10 +79,20 @@ def event_rows(
         faults += impossible(connection, today)
         chosen = choose(connection, study, dataset, faults)
         outcome = outcome_of(connection, study, dataset, faults)
+        course = course_in(connection, study, dataset, faults)
     out = None if opt_out is None else opt_out.among(chosen.ids)
     rows = rows_of(chosen, out, dataset, study, faults)
     y, amount = outcome
-    return replace(rows, y=y, amount=amount), notes
+    return replace(rows, y=y, amount=amount, course=course.x, told=course.told), notes
+
+
+def course_in(
+    connection: duckdb.DuckDBPyConnection, study: Study, dataset: Dataset, faults: list[Fault]
+) -> Course:
+    """Return the sequences that `study` asks for; none if it asks for none."""
+    if study.sequence is None:
+        return Course(None, ())
+    return course_of(connection, study.sequence, dataset, faults)
 
 
 def impossible(connection: duckdb.DuckDBPyConnection, today: date | None) -> list[Fault]:

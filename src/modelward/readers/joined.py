@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from modelward.core.columns import columns
 from modelward.core.faults import Fault, lines
+from modelward.core.sequences import CHANNELS, Packed
 from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers.assemble import Rows
@@ -40,6 +41,7 @@ def joined_rows(join: Join, faults: list[Fault]) -> tuple[Rows, tuple[str, ...]]
         Rows(
             ids=main.ids, x=rows.x, y=rows.y, criteria=rows.criteria, indexed=rows.indexed,
             folds=main.folds, out=main.out, owned=main.owned, raw=main.raw, amount=rows.amount,
+            course=rows.course, told=rows.told,
         ),
         tuple(answers.notes),
     )  # fmt: skip
@@ -96,7 +98,23 @@ def merged(
         if rows.indexed is not None:
             indexed = np.zeros(len(ids), bool)
             indexed[found] = rows.indexed[at[found]]
-    return Rows(ids=ids, x=x, y=y, criteria=criteria, indexed=indexed, amount=amount)
+    return Rows(
+        ids=ids, x=x, y=y, criteria=criteria, indexed=indexed, amount=amount,
+        course=_courses(ids, study, answers),
+        told=tuple(told for each in answers.parts for told in each.rows.told),
+    )  # fmt: skip
+
+
+def _courses(ids: Sequence[str], study: Study, answers: Answers) -> Packed | None:
+    """Return the sequence of each unit's patient, empty where no source knows them."""
+    if study.sequence is None:
+        return None
+    found = np.zeros((len(ids), study.sequence[1].steps, CHANNELS), np.float32)
+    for each in answers.parts:
+        if each.rows.course is not None:
+            at = _where(ids, each.known)
+            found[at >= 0] = each.rows.course[at[at >= 0]]
+    return found
 
 
 def _where(ids: Sequence[str], known: Sequence[str]) -> NDArray[np.int64]:

@@ -15,12 +15,12 @@ from modelward.core.faults import Fault
 from modelward.core.study import Study
 from modelward.readers.choose import choose
 from modelward.readers.dataset import Dataset
-from modelward.readers.events import LOADERS, impossible, leave_out, rows_of
+from modelward.readers.events import LOADERS, course_in, impossible, leave_out, rows_of
 from modelward.readers.outcomes import outcome_of
 from modelward.readers.record import listed, open_record, quoted
 from modelward.readers.shares import part_of
 from modelward.readers.sources import Join, Part, Source, link_of
-from modelward.readers.wanted import Wanted, feature_codes
+from modelward.readers.wanted import Wanted, feature_codes, item_codes
 
 
 def event_part(
@@ -59,7 +59,11 @@ def event_part(
         chosen = choose(connection, part, whole, faults)
         out = None if join.opt_out is None else join.opt_out.among(chosen.ids)
         y, amount = outcome_of(connection, part, whole, faults)
-        rows = replace(rows_of(chosen, out, whole, part, faults), y=y, amount=amount)
+        course = course_in(connection, part, whole, faults)
+        rows = replace(
+            rows_of(chosen, out, whole, part, faults),
+            y=y, amount=amount, course=course.x, told=course.told,
+        )  # fmt: skip
         return Part(list(chosen.ids), part, rows)
 
 
@@ -114,7 +118,7 @@ def _same_units(
             f"UPDATE events SET unit = {quoted(meant)} WHERE rowid >= {first} "
             f"AND unit = {quoted(given)}"
         )
-    codes = feature_codes(part)
+    codes = {**feature_codes(part), **item_codes(part)}
     for name, unit in dataset.units.items():
         if codes.get(name):
             connection.execute(

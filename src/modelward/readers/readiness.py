@@ -18,7 +18,7 @@ from modelward.core.columns import columns
 from modelward.core.faults import Fault
 from modelward.core.study import Study
 from modelward.errors import DataError
-from modelward.readers.assemble import Rows, kept_rows, too_many_missing
+from modelward.readers.assemble import Rows, kept_rows, too_few_events, too_many_missing
 from modelward.readers.cells import distinct
 from modelward.readers.plausible import column_findings, look_swapped
 
@@ -99,6 +99,8 @@ def judge(
     if not study.cohort.complete:
         missing = [f for f in too_many_missing(x, study) if f.key not in broken]
         found += [Finding("error", f.key, f.says, _lacking(f.key, x, study)) for f in missing]
+        found += [Finding("error", f.key, f.says, UNCODED)
+                  for f in too_few_events(rows, kept, study)]  # fmt: skip
     found += _counts(y, study)
     if rows.indexed is not None and len(rows.indexed) and not rows.indexed.any():
         found.append(_no_index(study))
@@ -116,6 +118,8 @@ def judge(
 
 
 MAP = "correct dataset.toml: [columns], [values], [units], [spellings] or [codes]"
+
+UNCODED = "map this site's codes to those of the items under [codes], or widen the window"
 
 
 def _lacking(key: str, x: NDArray[np.float64], study: Study) -> str:

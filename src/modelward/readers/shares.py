@@ -29,7 +29,9 @@ def shares(sources: Sequence[Source], study: Study, faults: list[Fault]) -> dict
     for source in sources:
         if source.is_table:
             there = headings(source.path, source.dataset.dataset.encoding)
-            found[source.name] = {name for name in left if _holds(source.dataset, name, there)}
+            found[source.name] = {
+                name for name in left - _timed(study) if _holds(source.dataset, name, there)
+            }
             left -= found[source.name]
     events = [source for source in sources if not source.is_table]
     if events:
@@ -71,6 +73,11 @@ def part_of(study: Study, names: Collection[str], *, indexed: bool) -> Study:
             "study": study.study.model_copy(update={"unit": "patient"}),
         }
     )
+
+
+def _timed(study: Study) -> set[str]:
+    """Return what no row of a patient can hold: a sequence of events."""
+    return set() if study.sequence is None else {study.sequence[0]}
 
 
 def _holds(dataset: Dataset, name: str, there: Collection[str]) -> bool:

@@ -78,6 +78,9 @@ def table_rows(
         DataError: If the file is damaged or a column is not there.
     """
     source = dataset.dataset
+    if study.sequence is not None:
+        says = "is a sequence, and a row of a patient holds none: rows of events do ([events])"
+        raise refuse(path, [Fault(study.sequence[0], says)])
     if opt_out is not None and source.patient is None:
         raise nobody_named(path, "dataset.patient")
     table = _read(path, dataset, study, opt_out, named=named or source.split is not None)

@@ -94,6 +94,13 @@ def feature_codes(study: Study) -> dict[str, tuple[str, ...]]:
     return {**found, **{name: outcome.code for name, outcome in study.target.items()}}
 
 
+def item_codes(study: Study) -> dict[str, tuple[str, ...]]:
+    """Return the codes of every item of the study's sequence, by the item's name."""
+    if study.sequence is None:
+        return {}
+    return {name: item.code for name, item in study.sequence[1].places}
+
+
 def answer_levels(feature: CategoryFeature) -> dict[str, str]:
     """Return answer code -> level of a category."""
     return {code: level for level, codes in (feature.answers or {}).items() for code in codes}

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -40,14 +40,14 @@ class Entry:
         options: The type of its options.
         torch: Whether torch trains it.
         predicts: Types of targets that it can be trained for.
-        images: Whether it reads images, and not tables.
+        reads: What one example is, as core.columns.Inputs has it.
     """
 
     make: Callable[[Any], Recipe]
     options: type[BaseModel]
     torch: bool = False
     predicts: frozenset[str] = frozenset({"boolean"})
-    images: bool = False
+    reads: Literal["table", "image", "sequence"] = "table"
 
 
 @dataclass(frozen=True, slots=True)

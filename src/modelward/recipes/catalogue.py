@@ -39,21 +39,20 @@ OptionFault = tuple[str, str, str]
 """Key below `[recipe]`, what is wrong with it, what to do."""
 
 
-YES_NO = frozenset({"boolean"})
 LEVELS = frozenset({"boolean", "category"})
 MASKS = frozenset({"mask"})
 
 INSTALLED = {
     ("logistic", 1): Entry(logistic.Logistic, logistic.Options, torch=False),
     ("mlp", 1): Entry(mlp.Mlp, mlp.Options, torch=True, predicts=LEVELS),
-    ("cnn", 1): Entry(cnn.Cnn, cnn.Options, torch=True, predicts=LEVELS, images=True),
+    ("cnn", 1): Entry(cnn.Cnn, cnn.Options, torch=True, predicts=LEVELS, reads="image"),
     ("densenet", 1): Entry(
-        densenet.Densenet, densenet.Options, torch=True, predicts=LEVELS, images=True
+        densenet.Densenet, densenet.Options, torch=True, predicts=LEVELS, reads="image"
     ),
     ("scattering", 1): Entry(
-        scattering.Scattering, scattering.Options, torch=False, images=True
+        scattering.Scattering, scattering.Options, torch=False, reads="image"
     ),
-    ("unet", 1): Entry(unet.Unet, unet.Options, torch=True, predicts=MASKS, images=True),
+    ("unet", 1): Entry(unet.Unet, unet.Options, torch=True, predicts=MASKS, reads="image"),
 }
 """Every recipe that comes with modelward, by name and version."""
 

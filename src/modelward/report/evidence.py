@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from modelward.core.canonical import Json
 from modelward.core.features import CategoryFeature, ImageFeature, NumberFeature
+from modelward.core.sequences import SequenceFeature
 from modelward.core.study import Study
 from modelward.errors import LedgerBroken
 from modelward.ledger.cosignature import Witnessed
@@ -156,6 +157,8 @@ def _category(feature: object) -> str:
         return f"number in {feature.unit}"
     if isinstance(feature, CategoryFeature):
         return f"one of {len(feature.levels)} categories"
+    if isinstance(feature, SequenceFeature):
+        return f"events in time of {len(feature.items)} kinds"
     return "image" if isinstance(feature, ImageFeature) else "yes or no"
 
 

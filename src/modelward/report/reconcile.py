@@ -2,6 +2,7 @@
 
     a release      signed by the site, its task, hash and length in one release entry
     a refusal      its task in a refusal, hold or intake entry; carries no artifact
+    a statement    of readiness, like a release, with its artifact inside the message
     a piece        of an artifact whose hash and length are in a release entry
     control        anything else of a closed list of forms, counted, no room for more
     a duplicate    of a message before it, or sent again for the same entry; named
@@ -11,10 +12,12 @@ Lines of the record come from the hub (carried.py), entries from the site; the m
 checked with the site's own key, so neither side can speak for the other.
 """
 
+from base64 import b64decode
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -154,8 +157,9 @@ class _Comparing:
             envelope = _open(each.message, self._site, self._key)
         except (MessageRefused, BadArtifact) as error:
             return f"is not signed by {self._site}: {error.what}"
-        if envelope.kind == "answer":
-            return self._answer(each, envelope)
+        if envelope.kind in {"answer", "readiness"}:
+            artifact = self._answer if envelope.kind == "answer" else self._stated
+            return artifact(each, envelope)
         if each.attached_sha256:
             return f"carries {each.attached} bytes behind a {envelope.kind} message"
         try:
@@ -187,6 +191,18 @@ class _Comparing:
             return f"refuses a task ({task[:12]}…) of which the ledger holds no refusal"
         self.found.refusals += 1
         return ""
+
+    def _stated(self, each: Carried, envelope: Envelope) -> str:
+        """Count a statement of readiness, whose bundle is in its message."""
+        body: Mapping[str, Any] = envelope.body
+        try:
+            raw, card = b64decode(body["bundle"], validate=True), dict(body["card"])
+        except (KeyError, TypeError, ValueError):
+            return "has the kind readiness and not its form"
+        if each.attached_sha256 or set(body) != {"bundle", "card"}:
+            return "has the kind readiness and carries more than a statement"
+        inside = replace(each, attached=len(raw), attached_sha256=sha256(raw).hexdigest())
+        return self._released(inside, str(card.get("task")), card)
 
     def _released(self, each: Carried, task: str, card: Mapping[str, Any]) -> str:
         entry = self._releases.get(task)

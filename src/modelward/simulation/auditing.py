@@ -31,6 +31,7 @@ from modelward.privacy.leakage.one_run import Audit
 from modelward.privacy.plan import plan_of
 from modelward.readers.cohort import FOLDS, Cohort
 from modelward.recipes.catalogue import recipe
+from modelward.simulation.invented import invented
 from modelward.site.answer import compute
 from modelward.site.spending import Booked
 from modelward.study.model import Model, initial, parameter_schema
@@ -115,8 +116,8 @@ def audit(study: Study, cohort: Cohort, *, canaries: int, seed: int) -> Audited:
 
 def _canaries(study: Study, count: int, draw: np.random.Generator) -> Cohort:
     """Return units as unlike patients as the study's ranges allow, with outcomes by lot."""
-    if study.image is not None:
-        x = draw.integers(0, 256, (count, *study.image[1].size)).astype(np.uint8)
+    if inputs(study).kind != "table":
+        x = invented(inputs(study), count, draw)
     else:
         listed = columns(study)
         ends = np.array([[column.low, column.high] for column in listed])

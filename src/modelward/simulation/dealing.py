@@ -124,7 +124,7 @@ def _dealt(path: Path, study: Study, dealing: Dealing, special: Special) -> Rows
     if dealing.by is not None:
         return _by_array(path, dealing.by) if images else by_column(path, dealing.by)
     if images:
-        whole = arrays.load(path, ("images", arrays.named_outcome(study)))
+        whole = arrays.load(path, (*arrays.held_in(study), arrays.named_outcome(study)))
         told = arrays.outcome_of(whole, study)
         labels = told.y if told.amount is None else told.amount
         folds = whole.get("folds", np.zeros(len(labels), np.int8))
@@ -135,7 +135,7 @@ def _dealt(path: Path, study: Study, dealing: Dealing, special: Special) -> Rows
 
 def _by_array(path: Path, name: str) -> Rows:
     """Return the rows of every value of the array `name` of an archive."""
-    given = arrays.load(path, ("images", name))[name]
+    given = arrays.load(path, (name,))[name]
     return {
         _site_name(str(value)): np.flatnonzero(given == value) for value in np.unique(given)
     }

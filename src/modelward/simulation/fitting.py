@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from modelward.core.columns import inputs
 from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers.arrays import read_arrays
@@ -20,7 +21,7 @@ def check_data(path: Path, study: Study, special: Special) -> None:
         study: What they have to fit.
         special: Columns that are not features.
     """
-    if study.image is not None:
+    if inputs(study).kind != "table":
         whole = read_arrays(path, study)
     else:
         source = Source(

@@ -29,6 +29,7 @@ from modelward.privacy.accounting import epsilon, epsilon_rdp
 from modelward.privacy.noise import Secret
 from modelward.privacy.plan import PrivacyPlan, plan_of
 from modelward.recipes.catalogue import recipe
+from modelward.simulation.invented import invented
 from modelward.study.answers import answer_to
 from modelward.study.explain import most_bytes
 from modelward.study.model import initial, parameter_schema
@@ -166,12 +167,7 @@ def _seconds_a_unit(
 ) -> float:
     """Return the seconds that one unit costs in one step, on invented inputs."""
     shape, draw = inputs(study), np.random.default_rng(0)
-    image = shape.kind == "image"
-    x = (
-        draw.integers(0, 256, (TIMED, *shape.shape), np.uint8)
-        if image
-        else draw.normal(size=(TIMED, *shape.shape))
-    )
+    x = invented(shape, TIMED, draw)
     y = (np.arange(TIMED) % 2).astype(np.int8)
     flat = initial(study, frozen(study, _no_sums(study))).parameters.copy()
     model = recipe(study.recipe).row_gradients(flat, x, y, shape, 0.0)

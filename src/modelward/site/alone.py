@@ -88,7 +88,7 @@ def _descend(study: Study, cohort: Cohort, start: Model, name: str) -> Model:
             value = _score(metric, y, chances(study, flat, held_back.x))
         if metric is None or better(metric, value, best) or np.isnan(best):
             kept, best = flat.copy(), value
-    return Model(study, kept, start.scaling)
+    return replace(start, parameters=kept)
 
 
 def _score(metric: str, y: NDArray[np.int8], p: NDArray[np.float64]) -> float:

@@ -69,7 +69,7 @@ def compute(
     Raises:
         TrainingFailed: If training diverges.
     """
-    if study.privacy.dp is not None:
+    if study.privacy.dp is not None or task.kind == "readiness":
         return _privately(task, study, model, cohort, (booked, site))
     if model is None:
         x, _ = cohort.fold("train")
@@ -110,6 +110,9 @@ def _privately(
     units = cohort.count("validation" if task.kind == "evaluate" else "train")
     if booked is None or not units:
         return nobody(study, task)
+    if task.kind == "readiness":
+        stated = private_answer.statement(task, study, cohort, booked)
+        return Computed(_on_grid(stated), len(cohort.y))
     if model is None:
         return Computed(_on_grid(private_answer.statistics(study, cohort, booked)), units)
     if task.kind == "evaluate":

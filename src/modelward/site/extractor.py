@@ -11,13 +11,17 @@ plain installation the gatekeeper starts it as a child process.
 
 import secrets
 import sys
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from modelward import durable
 from modelward.core.canonical import canonical_bytes
+from modelward.core.faults import Fault, lines
 from modelward.core.study import Study
-from modelward.errors import ModelwardError, StorageError
+from modelward.errors import DataError, ModelwardError, StorageError
 from modelward.readers.open import open_cohort
+from modelward.readers.readiness import check
+from modelward.site.readiness import recorded
 from modelward.site.snapshot import read_facts, write_snapshot
 from modelward.study.read import from_json
 
@@ -31,13 +35,18 @@ def want(folder: Path, study: Study) -> None:
     durable.write_whole(folder / "wanted" / f"{study.sha256}.json", terms, mode=0o640)
 
 
-def extract(folder: Path) -> list[str]:
+def extract(folder: Path, today: date) -> list[str]:
     """Write the snapshot of every wanted study; return their SHA-256.
 
     A wish is answered once: its file is removed when the snapshot is whole.
 
+    Args:
+        folder: The site's folder.
+        today: Events after it are faults.
+
     Raises:
-        DataError: With every fault found, if the data do not fit a study.
+        DataError: With every fault found, if the data do not fit a study, or if they are NOT
+            READY by what was accepted when they were checked last.
         StudyFileError: If a wish is not a study.
         StorageError: If something cannot be written.
     """
@@ -45,11 +54,32 @@ def extract(folder: Path) -> list[str]:
     for wish in sorted((folder / "wanted").glob("*.json")):
         study = from_json(wish.read_bytes())
         if read_facts(folder, study.sha256) is None:
+            _require_fit(folder, study, today)
             cohort = open_cohort(folder / "dataset.toml", study)
             write_snapshot(cohort, study, folder, patient_key(folder / "patients.key"))
         wish.unlink()
         done.append(study.sha256)
     return done
+
+
+def _require_fit(folder: Path, study: Study, today: date) -> None:
+    """Return if the data are READY; where nobody has checked before, if nothing is an error."""
+    made = recorded(folder, study.sha256)
+    found = check(folder / "dataset.toml", study, today, () if made is None else made.accepted)
+    wrong = [
+        Fault(finding.key, finding.says)
+        for finding in found.findings
+        if finding.level == "error"
+        or (
+            made is not None and finding.level == "warning" and finding.key not in made.accepted
+        )
+    ]
+    if wrong:
+        raise DataError(
+            lines(str(folder / "dataset.toml"), wrong),
+            why="a site that is NOT READY takes part in nothing",
+            remedy="see what to write: modelward site check SITE STUDY",
+        )
 
 
 def patient_key(path: Path) -> bytes:
@@ -73,7 +103,7 @@ def patient_key(path: Path) -> bytes:
 def main(arguments: list[str]) -> int:
     """Run once over the site folder that is the only argument."""
     try:
-        extract(Path(arguments[0]))
+        extract(Path(arguments[0]), datetime.now(UTC).date())
     except ModelwardError as error:
         sys.stderr.write(error.explain() + "\n")
         return error.exit_code

@@ -8,6 +8,7 @@ reasons, and the hub is told that it was refused and no more.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -15,11 +16,13 @@ from pathlib import Path
 from modelward.artifact.decision import Decision
 from modelward.artifact.envelope import Envelope
 from modelward.artifact.store import Store
+from modelward.core.artifact import Artifact
 from modelward.core.canonical import Json
 from modelward.core.task import Task
-from modelward.core.verdict import Answer, Finding, Refusal
+from modelward.core.verdict import Answer, Finding, Refusal, Release
 from modelward.errors import (
     GateRefused,
+    HeldForReview,
     ModelwardError,
     NotApproved,
     NotCompared,
@@ -28,7 +31,7 @@ from modelward.gate.policy import Policy
 from modelward.ledger import kinds
 from modelward.ledger.alarm import Alarm
 from modelward.recipes.brought import require
-from modelward.site import transcripts
+from modelward.site import readiness, transcripts
 from modelward.site.approvals import Approvals, DecisionRecord
 from modelward.site.direct import Trainer
 from modelward.site.entrance import Entrance
@@ -38,6 +41,7 @@ from modelward.site.isolated import IsolatedTrainer
 from modelward.site.mailbag import Mailbag
 from modelward.site.policy_record import note_policy
 from modelward.site.snapshot import CohortFacts
+from modelward.site.telling import tell
 from modelward.site.transcripts import Told, Witnessed
 from modelward.study.agreement import Agreement
 from modelward.study.transcript import from_body, refuse
@@ -113,11 +117,12 @@ class Gatekeeper:
             agreement = self.approvals.approved(task.study, self._record)
             study = agreement.study
             require(study.recipe.name, self._hospital.policy.recipes)
+            unready = readiness.objection(self.folder, study)
         except NotApproved as error:
             return self._refuse(task, (Finding("approval", error.what, error.remedy),))
         except GateRefused as error:
             return self._refuse(task, (Finding("recipe", error.what, error.remedy),))
-        findings = self._entrance.enter(task, study, models)
+        findings = unready or self._entrance.enter(task, study, models)
         if findings:
             return self._refuse(task, findings)
         self._hospital.join(study, agreement.keys)
@@ -221,6 +226,22 @@ class Gatekeeper:
             NotApproved: If a decision file cannot be relied on.
         """
         return self.approvals.settle(self._record)
+
+    def statements(self) -> list[tuple[str, Artifact]]:
+        """Return (study, statement) of every check that the hub may be told of, in its ledger.
+
+        Raises:
+            DataError: If a site is READY and its cohort cannot be extracted all the same.
+            StorageError: If a statement cannot be recorded; then it is not told.
+        """
+        found = []
+        for made in readiness.to_tell(self.folder):
+            study = self.approvals.proposal(made.study).study
+            with suppress(HeldForReview):
+                answer = tell(self._hospital, study, made.ready, made.number)
+                if isinstance(answer, Release):
+                    found.append((made.study, answer.artifact))
+        return found
 
     def interrupt(self) -> None:
         """End what is being computed, from any thread; the task in hand is not decided."""

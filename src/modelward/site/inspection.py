@@ -88,7 +88,7 @@ class Looker:
 
     def _fingerprinted(self, model: Model | None) -> Passages:
         x = self._cohort.x
-        if self._study.image is not None:
+        if inputs(self._study).kind != "table":
             return Passages(x)
         listed = columns(self._study)
         low, high = (np.array([getattr(c, end) for c in listed]) for end in ("low", "high"))

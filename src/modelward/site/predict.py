@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from io import StringIO
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -19,10 +20,11 @@ from modelward import durable
 from modelward.artifact import bundle, card
 from modelward.artifact.store import measure
 from modelward.core.columns import inputs
+from modelward.core.faults import lines
 from modelward.core.features import CategoryTarget
 from modelward.core.study import Study
 from modelward.errors import BadArtifact, DataError
-from modelward.readers.arrays import load
+from modelward.readers.arrays import held_in, load, whole_inputs
 from modelward.readers.dataset import MISSING, Dataset, Source
 from modelward.readers.table import read_features
 from modelward.study.model import Model, model_schema
@@ -81,18 +83,14 @@ def open_model(path: str | PathLike[str], *, hub_key: Ed25519PublicKey | None = 
     return Model.from_tensors(study, bundle.parse(raw, model_schema(study)))
 
 
-def probabilities(
-    model: Model, x: NDArray[np.float64] | NDArray[np.uint8]
-) -> NDArray[np.float64]:
-    """Return the probability of the outcome for units `x`, columns or images as read."""
+def probabilities(model: Model, x: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the probability of the outcome for units `x`, as they were read."""
     return said_yes(model.study, whole_outputs(model, x))
 
 
-def whole_outputs(
-    model: Model, x: NDArray[np.float64] | NDArray[np.uint8]
-) -> NDArray[np.float64]:
+def whole_outputs(model: Model, x: NDArray[Any]) -> NDArray[np.float64]:
     """Return all that the model says of units `x`: by level, by pixel or by interval."""
-    scaled = x if model.scaling is None else model.scaling.apply(x)  # type: ignore[arg-type]
+    scaled = x if model.scaling is None else model.scaling.apply(x)
     return outputs(model.study, model.parameters, scaled)
 
 
@@ -103,7 +101,7 @@ def predict(
 
     Args:
         model: What to apply.
-        data: CSV or Parquet with the study's features, or an archive with `images`.
+        data: CSV or Parquet with the study's features, or an archive of images or sequences.
         patient: Column that names the unit, if there is one.
 
     Raises:
@@ -173,24 +171,21 @@ def _by_level(found: Predicted) -> list[list[str]]:
     ]
 
 
-def _read(
-    study: Study, data: Path, patient: str | None
-) -> tuple[str, list[str], NDArray[np.float64] | NDArray[np.uint8]]:
-    if study.image is None:
+def _read(study: Study, data: Path, patient: str | None) -> tuple[str, list[str], NDArray[Any]]:
+    if inputs(study).kind == "table":
         source = Source(kind="table", path=str(data), patient=patient, missing=MISSING)
         ids, x = read_features(data, Dataset(dataset=source), study)
         if patient is None:
             return "row", [str(int(row) + 1) for row in ids], x
         return "patient", ids, x
-    images = load(data, ("images",))["images"]
-    size = study.image[1].shape
-    if images.dtype != np.uint8 or images.shape[1:] != size:
+    x, faults = whole_inputs(load(data, held_in(study)), study)
+    if faults:
         raise DataError(
-            f"{data} holds {images.dtype}{list(images.shape)}",
-            why=f"the model reads uint8 images of {' x '.join(map(str, size))} pixels",
-            remedy="resize the images as the study's own data were",
+            lines(str(data), faults),
+            why="the model reads inputs in the form that its study names, and no other",
+            remedy="make them as the study's own data were: size, grey values, steps",
         )
-    return "row", [str(number + 1) for number in range(len(images))], images
+    return "row", [str(number + 1) for number in range(len(x))], x
 
 
 def _refuse(found: str) -> BadArtifact:

@@ -3,6 +3,7 @@
     statistics   sums over patients of [known, t, t^2] per column, and of positives; noised
     train        DP-SGD (learn/dp.py)
     evaluate     patients per outcome and bin of predicted probability; noised
+    readiness    patients per outcome, and per bin of every column; noised
 
 A patient counts once, whatever the number of rows: rows are averaged first. The number of
 units is declared public (docs/privacy.md), everything else is drawn here with the secret of
@@ -12,7 +13,7 @@ The noised share of positives is part of the statistics, so it is drawn with the
 with them. It is not sent: training draws the same bytes again, which tells nothing new.
 """
 
-from math import log
+from math import ceil, log
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ from modelward.readers.cohort import Cohort
 from modelward.recipes.catalogue import recipe
 from modelward.site.own_round import with_own_layers
 from modelward.site.spending import Booked
+from modelward.study import readiness
 from modelward.study.answers import score_bins
 from modelward.study.model import Model
 from modelward.study.outcome import chances
@@ -58,6 +60,32 @@ def statistics(study: Study, cohort: Cohort, booked: Booked) -> dict[str, NDArra
     found = _noised_sums(study, cohort, booked.event, booked.key)
     sums = found[: 3 * len(listed)].reshape(3, -1)
     return {**units, "known": sums[0], "total": sums[1], "square": sums[2]}
+
+
+def statement(
+    task: Task, study: Study, cohort: Cohort, booked: Booked
+) -> dict[str, NDArray[np.float64]]:
+    """Return the statement of study/readiness.py about a cohort that is READY.
+
+    Counts are of all units, whatever their fold, and noised; a patient with several units has
+    a share in the cells of each, and counts one in all.
+    """
+    event = _needed(booked.event)
+    rows = readiness.contributions(study, cohort.x, cohort.y, cohort.amount)
+    owner = np.arange(len(cohort.y)) if cohort.owner is None else cohort.owner
+    _, whose, held = np.unique(owner, return_inverse=True, return_counts=True)
+    means = np.zeros((len(held), rows.shape[1]))
+    np.add.at(means, whose, rows)
+    means /= held[:, None]
+    whole = to_whole(means, 1.0, BITS).sum(axis=0)
+    stream = Secret(booked.key, ("readiness", task.round_no, task.id)).stream("noise")
+    reach = float(ceil(readiness.reach(study) * 2**BITS))
+    counts = noised(whole, reach, event.noise, stream) * 2.0**-BITS
+    outcome, *values = counts.reshape(-1, readiness.BINS + 1)
+    found = readiness.of_nobody(study, {})
+    found["units"] = np.array([float(readiness.banded(len(cohort.y)))])
+    found["outcome"] = outcome[: readiness.BINS]
+    return {**found, **({"values": np.array(values)} if values else {})}
 
 
 def update(

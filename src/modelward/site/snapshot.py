@@ -27,7 +27,7 @@ from modelward import durable
 from modelward.artifact import bundle
 from modelward.artifact.store import measure
 from modelward.core.canonical import canonical_bytes, parse_strict
-from modelward.core.columns import columns
+from modelward.core.columns import columns, inputs
 from modelward.core.study import Study
 from modelward.core.task import LOOKS_AT, TaskKind
 from modelward.core.tensors import Schema, Tensors
@@ -228,6 +228,8 @@ def _cohort(tensors: Tensors, study: Study) -> Cohort:
 def _nobody(study: Study) -> NDArray[Any]:
     if study.image is not None:
         return np.zeros((0, *study.image[1].shape), np.uint8)
+    if study.sequence is not None:
+        return np.zeros((0, *inputs(study).shape), np.float32)
     return np.zeros((0, len(columns(study))))
 
 

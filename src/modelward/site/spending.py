@@ -9,12 +9,12 @@ Entries are read once and then kept in step with what is appended, under the led
 writer, so studies that run at the same time cannot spend the same epsilon. A second task
 for a round that was booked is refused: whoever got two answers could subtract them.
 
-    SITE/cohorts/members/COHORT.json   keyed ids of every cohort that the ledger names
-    SITE/dp.key                        secret of coins and noise; never leaves the site
+    SITE/dp.key    secret of coins and noise; never leaves the site
+
+Who is in a cohort, and from what statistics are drawn, is charged.py's to remember.
 """
 
 import hmac
-import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from modelward import durable
-from modelward.core.canonical import Json, canonical_bytes
+from modelward.core.canonical import Json, canonical_bytes, canonical_hash
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.errors import BadPrivacyTerms, BudgetExceeded, StorageError
@@ -41,7 +41,8 @@ from modelward.privacy.book import (
 )
 from modelward.privacy.budget import Ceilings, Proposal
 from modelward.privacy.noise import KEY_BYTES
-from modelward.privacy.plan import GROUP, plan_of
+from modelward.privacy.plan import GROUP, look, plan_of
+from modelward.site import charged
 from modelward.site.snapshot import CohortFacts
 
 PUBLIC: Mapping[str, str | int | float] = {"mechanism": "public"}
@@ -106,22 +107,22 @@ class Spending:
             facts: The site's cohort.
 
         Raises:
-            BudgetExceeded: If a patient cannot afford the study, or if the round was booked
-                for another task.
+            BudgetExceeded: If a patient cannot afford the study or was never charged for it,
+                if statistics would be drawn from other data than before, or if the round was
+                booked for another task.
             LedgerBroken: If what was spent before cannot be told.
             StorageError: If it cannot be recorded; then nothing is drawn.
         """
         plan = plan_of(study)
-        key = hmac.digest(
-            dp_key(self._folder / "dp.key"),
-            canonical_bytes([study.sha256, facts.bundle]),
-            "sha256",
-        )
+        key = self._key(study, facts)
         event = plan.of(task.kind)
         if event is None:
             return Booked(event=None, statistics=None, key=key, card=PUBLIC)
         name = f"{study.sha256}/{GROUP[task.kind]}"
         booking = self._book().booking(name) or self._reserve(study, task, name, facts)
+        charged.require_charged(self._folder, booking, facts.patients[GROUP[task.kind]])
+        if GROUP[task.kind] == "train" and plan.statistics is not None:
+            charged.require_drawn_from(self._folder, booking, facts.bundle)
         known = booking.asked.get(task.round_no)
         if known is None:
             booking = budget.require_reserved(self._book(), name, event)
@@ -135,6 +136,27 @@ class Spending:
             )
         card = privacy_fields(event, name)
         return Booked(event=event, statistics=plan.statistics, key=key, card=card)
+
+    def book_look(self, study: Study, task: Task, facts: CohortFacts) -> Booked:
+        """Return what a statement of readiness may do, booked for every patient of the cohort.
+
+        It is charged under a name of its own, not to the study: a study that costs all that
+        its ceiling allows is not refused because somebody looked before.
+
+        Args:
+            study: The study that the statement is about.
+            task: The statement.
+            facts: The site's cohort.
+
+        Raises:
+            BudgetExceeded: If a patient cannot afford it.
+            StorageError: If it cannot be recorded; then nothing is drawn.
+        """
+        event, name = look(), f"{study.sha256}/readiness/{task.round_no}"
+        everybody = tuple(sorted({p for each in facts.patients.values() for p in each}))
+        about = canonical_hash({"readiness": study.sha256})
+        card = self.once(Proposal(name, about, everybody, (event,)), task.id)
+        return Booked(event=event, statistics=None, key=self._key(study, facts), card=card)
 
     def once(self, proposal: Proposal, asked: str) -> Mapping[str, str | int | float]:
         """Book one use of the one event of `proposal`; the same again for the same question.
@@ -158,7 +180,7 @@ class Spending:
         if booking is None:
             found = self._book()
             entry = budget.reserve(found, self._members(found), proposal, self._ceilings)
-            write_members(self._folder, tuple(proposal.patients))
+            charged.write_members(self._folder, tuple(proposal.patients))
             self._append("reservation", entry)
             booking = budget.require_reserved(self._book(), name, event)
         if booking.asked.get(0) != asked:
@@ -193,6 +215,11 @@ class Spending:
         epsilon = self._ceilings.lifetime if spent is None else spent
         self._append("gap", {"alarm": alarm, "by": by, "spent": {"epsilon": epsilon}})
 
+    def _key(self, study: Study, facts: CohortFacts) -> bytes:
+        """Return the secret of `study` on this cohort."""
+        named = canonical_bytes([study.sha256, facts.bundle])
+        return hmac.digest(dp_key(self._folder / "dp.key"), named, "sha256")
+
     def _reserve(self, study: Study, task: Task, name: str, facts: CohortFacts) -> Booking:
         """Reserve the whole study for the patients of the task's group."""
         group = GROUP[task.kind]
@@ -204,7 +231,7 @@ class Spending:
         )
         found = self._book()
         entry = budget.reserve(found, self._members(found), proposal, self._ceilings)
-        write_members(self._folder, facts.patients[group])
+        charged.write_members(self._folder, facts.patients[group])
         self._append("reservation", entry)
         booking = self._book().booking(name)
         if booking is None:
@@ -222,7 +249,7 @@ class Spending:
             self._entries.append(entry)
 
     def _members(self, found: Book) -> dict[str, frozenset[str]]:
-        return read_members(self._folder, {each.cohort for each in found.bookings})
+        return charged.read_members(self._folder, {each.cohort for each in found.bookings})
 
 
 def require_unit(study: Study, facts: CohortFacts) -> None:
@@ -274,24 +301,3 @@ def dp_key(path: Path) -> bytes:
             remedy="restore it from a backup; without one, withdraw from the running studies",
         )
     return key
-
-
-def write_members(folder: Path, patients: tuple[str, ...]) -> None:
-    """Keep the keyed ids of a cohort for as long as the ledger names it."""
-    where = folder / "cohorts" / "members"
-    durable.make_folder(where)
-    path = where / f"{budget.cohort_hash(patients)}.json"
-    if not path.exists():
-        durable.write_whole(path, canonical_bytes(sorted(patients)), mode=0o640)
-
-
-def read_members(folder: Path, cohorts: set[str]) -> dict[str, frozenset[str]]:
-    """Return the keyed ids of each of `cohorts` that is at hand; budget.py checks them."""
-    found: dict[str, frozenset[str]] = {}
-    for cohort in cohorts:
-        path = folder / "cohorts" / "members" / f"{cohort}.json"
-        try:
-            found[cohort] = frozenset(json.loads(path.read_bytes()))
-        except (OSError, ValueError, TypeError):
-            continue
-    return found

@@ -14,7 +14,7 @@ from modelward.gate.policy import Policy
 from modelward.privacy.accounting import Event, epsilon, epsilon_rdp
 from modelward.privacy.book import Book, read
 from modelward.privacy.budget import Standing, standing
-from modelward.site.spending import read_members
+from modelward.site.charged import read_members
 
 ACCOUNTANT = "privacy loss distributions (dp-accounting), Renyi moments beside them"
 
@@ -50,6 +50,8 @@ class Statement:
         ceiling_study: The site's policy.
         ceiling_lifetime: The site's policy.
         delta: At which all is counted.
+        missing: Epsilon that is taken as spent of everybody, for entries that were lost; it
+            is in `whole`.
     """
 
     accounts: tuple[Account, ...]
@@ -57,6 +59,7 @@ class Statement:
     ceiling_study: float
     ceiling_lifetime: float
     delta: float
+    missing: float
 
     def to_json(self) -> dict[str, Json]:
         """Return the statement as JSON."""
@@ -64,6 +67,7 @@ class Statement:
             "delta": self.delta,
             "ceilings": {"study": self.ceiling_study, "lifetime": self.ceiling_lifetime},
             "lifetime": _figures(self.whole),
+            "missing": self.missing,
             "studies": [
                 {
                     "study": each.study,
@@ -101,6 +105,7 @@ def statement(entries: Iterable[Mapping[str, Json]], folder: Path, policy: Polic
         ceiling_study=policy.epsilon_study,
         ceiling_lifetime=policy.epsilon_lifetime,
         delta=policy.delta,
+        missing=book.missing,
     )
 
 

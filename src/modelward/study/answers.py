@@ -12,6 +12,7 @@ from modelward.core.study import Study
 from modelward.core.task import TaskKind
 from modelward.core.tensors import Schema, TensorSpec
 from modelward.recipes.catalogue import analysis
+from modelward.study import readiness
 from modelward.study.model import parameter_schema
 from modelward.study.own import update_schema
 from modelward.study.report_answer import report_schema
@@ -40,6 +41,7 @@ def answer_to(study: Study, kind: TaskKind) -> tuple[ArtifactKind, Schema]:
       probability, negatives in row 0 and positives in row 1
     - report: what a site tells of its test units (study/report_answer.py)
     - sums: what the statistical recipe asks; nothing where the study has none
+    - readiness: the statement of study/readiness.py, which no hub asks for
     """
     shapes: dict[TaskKind, tuple[ArtifactKind, Callable[[Study], Schema]]] = {
         "statistics": ("statistics", lambda asked: sums_schema(len(summed_columns(asked)))),
@@ -48,6 +50,7 @@ def answer_to(study: Study, kind: TaskKind) -> tuple[ArtifactKind, Schema]:
         "evaluate": ("metrics", _scored),
         "sums": ("statistics", lambda _: Schema.of()),
         "report": ("metrics", report_schema),
+        "readiness": ("statistics", readiness.schema),
     }
     if study.plan.strategy == "sums" and kind in {"sums", "train", "newton"}:
         if kind == "sums":

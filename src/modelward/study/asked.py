@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from modelward.core.cohort import Codes, Criterion
 from modelward.core.features import CategoryFeature, Feature, ImageFeature, NumberFeature
+from modelward.core.sequences import SequenceFeature, SequenceItem
 from modelward.core.study import Study
 
 
@@ -46,7 +47,17 @@ def _kind(feature: Feature) -> str:
         return f"one of {', '.join(feature.levels)}"
     if isinstance(feature, ImageFeature):
         return _picture(feature)
+    if isinstance(feature, SequenceFeature):
+        items = "; ".join(f"{name} ({_item(each)})" for name, each in feature.places)
+        return f"the latest {feature.steps} events of {items}"
     return "yes or no"
+
+
+def _item(item: SequenceItem) -> str:
+    said = _codes(item.code)
+    if item.range is not None:
+        said += f", number in {item.unit}, from {item.range[0]:g} to {item.range[1]:g}"
+    return said
 
 
 def _picture(feature: ImageFeature) -> str:
@@ -59,7 +70,8 @@ def _picture(feature: ImageFeature) -> str:
 def _where(feature: Feature) -> Iterator[str]:
     if isinstance(feature, ImageFeature) or not feature.code:
         return
-    yield f"{feature.picked} of {_codes(feature.code)}"
+    if not isinstance(feature, SequenceFeature):
+        yield f"{feature.picked} of {_codes(feature.code)}"
     if feature.window is not None:
         yield window_words(feature.window)
 

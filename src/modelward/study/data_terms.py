@@ -19,7 +19,10 @@ from modelward.core.features import (
     TimeToEventTarget,
     time_of,
 )
+from modelward.core.sequences import SequenceFeature
 from modelward.core.study import Study
+
+TAKEN = "another column has this name"
 
 
 def data_faults(study: Study) -> list[Fault]:
@@ -35,6 +38,11 @@ def data_faults(study: Study) -> list[Fault]:
 
 def _name_faults(study: Study) -> Iterator[Fault]:
     taken = {*study.features, study.target_name}
+    if study.sequence is not None:
+        name, sequence = study.sequence
+        for item in sorted(taken & sequence.items.keys()):
+            yield Fault(f"features.{name}.items.{item}", TAKEN)
+        taken |= sequence.items.keys()
     if isinstance(study.outcome, TimeToEventTarget):
         if time_of(study.target_name) in study.features:
             key = f"features.{time_of(study.target_name)}"
@@ -48,7 +56,7 @@ def _name_faults(study: Study) -> Iterator[Fault]:
     for group, criteria in groups.items():
         for name in criteria:
             if name in taken:
-                yield Fault(f"cohort.{group}.{name}", "another column has this name")
+                yield Fault(f"cohort.{group}.{name}", TAKEN)
             taken.add(name)
 
 
@@ -78,6 +86,12 @@ def _anchor_faults(study: Study) -> Iterator[Fault]:
 def _feature_faults(name: str, feature: Feature) -> Iterator[Fault]:
     key = f"features.{name}"
     if isinstance(feature, ImageFeature):
+        return
+    if isinstance(feature, SequenceFeature):
+        for item, each in feature.places:
+            if each.molar_mass is not None and not _substance(each.unit or "1"):
+                says = f"says nothing about {each.unit!r}"
+                yield Fault(f"{key}.items.{item}.molar_mass", says)
         return
     if isinstance(feature, NumberFeature):
         yield from _number_faults(key, feature)

@@ -8,6 +8,7 @@ from modelward.study.agreement import Agreement
 from modelward.study.answers import answer_to
 from modelward.study.asked import cohort_lines, feature_words
 from modelward.study.groups import hub_sees, sizes
+from modelward.study.judging import judging_lines
 from modelward.study.method import method, own_lines
 from modelward.study.model import parameter_schema
 from modelward.study.report_answer import report_words
@@ -48,6 +49,7 @@ def explain(study: Study) -> str:
             else []
         ),
         *([report_words(study)] if study.report else []),
+        *judging_lines(study),
         "",
         f"Raw records are not sent by the protocol. {privacy_terms(study)}",
         *masking_terms(study),

@@ -73,6 +73,27 @@ def members(study: Study, grouping: Grouping, x: NDArray[Any]) -> NDArray[np.int
     return np.where(unknown, NOBODY, found).astype(np.int64)
 
 
+def judging_lines(study: Study) -> list[str]:
+    """Return by what a result is judged, in sentences for whoever approves the study."""
+    terms, lines = study.evaluation, []
+    if terms is None:
+        return []
+    if terms.groups:
+        lines.append(f"Judged apart, by group: {', '.join(terms.groups)}.")
+    if terms.margin is not None:
+        lines.append(
+            f"A hospital accepts a loss of up to {terms.margin:g} against its local model: "
+            "more than that, or too few test units to tell, is said."
+        )
+    if terms.threshold is not None:
+        least = f" of at least {terms.at_least:g}" if terms.at_least else ""
+        lines.append(
+            f"A probability becomes a yes by the rule {terms.threshold}{least}, on validation "
+            "scores of all sites."
+        )
+    return lines
+
+
 def evaluation_faults(study: Study) -> list[Fault]:
     """Return what `[evaluation]` asks for and cannot have."""
     terms = study.evaluation

@@ -130,6 +130,8 @@ def _uplink(study: Study) -> Iterator[Fault]:
         yield Fault(key, "behind masks every value is 8 random bytes, and no code is shorter")
     if uplink.share is not None and uplink.codec != "top-k":
         yield Fault("plan.uplink.share", "only codec = 'top-k' reads it")
+    if uplink.levels is not None and uplink.codec != "int8":
+        yield Fault("plan.uplink.levels", "only codec = 'int8' reads it")
 
 
 def _sharing(study: Study) -> Iterator[Fault]:

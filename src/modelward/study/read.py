@@ -16,6 +16,7 @@ from modelward.core.canonical import parse_strict
 from modelward.core.columns import columns
 from modelward.core.faults import Fault, from_validation, lines
 from modelward.core.features import ImageFeature
+from modelward.core.sequences import SequenceFeature
 from modelward.core.study import Robust, Study
 from modelward.errors import BadArtifact, StudyFileError
 from modelward.recipes.catalogue import analysis, is_analysis, option_faults
@@ -94,12 +95,14 @@ def json_schema() -> dict[str, Any]:
 def meaning(study: Study) -> list[Fault]:
     """Return the faults that concern several keys at once; empty if there are none."""
     faults: list[Fault] = []
-    images = [name for name, f in study.features.items() if isinstance(f, ImageFeature)]
-    if images and len(study.features) > 1:
-        faults.append(Fault("features", f"image {images[0]!r} cannot be joined by others yet"))
+    alone = ImageFeature | SequenceFeature
+    whole = [(name, f.type) for name, f in study.features.items() if isinstance(f, alone)]
+    if whole and len(study.features) > 1:
+        name, kind = whole[0]
+        faults.append(Fault("features", f"{kind} {name!r} cannot be joined by others yet"))
     if study.target_name in study.features:
         faults.append(Fault(f"target.{study.target_name}", "the target cannot be a feature"))
-    if not images and not columns(study):
+    if not whole and not columns(study):
         faults.append(Fault("features", "no column is left"))
     faults += data_faults(study) + recipe_faults(study)
     faults += _plan_faults(study) + _sums_faults(study)
@@ -149,8 +152,6 @@ def _sums_faults(study: Study) -> list[Fault]:
         faults.append(Fault("privacy.dp", "exact sums have no bound: leave the table out"))
     if study.plan.robust is not None:
         faults.append(Fault("plan.robust", "a rule needs updates, and these are sums"))
-    if study.image is not None:
-        faults.append(Fault("recipe.name", f"{study.recipe.name!r} reads tables, not images"))
     return faults
 
 

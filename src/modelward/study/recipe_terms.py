@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from modelward.core.columns import inputs
 from modelward.core.faults import Fault
 from modelward.core.features import CategoryTarget
 from modelward.core.study import Study
@@ -21,15 +22,15 @@ def recipe_faults(study: Study) -> list[Fault]:
     entry = entry_of(study.recipe)
     if entry is None:
         return []
-    return [*_image_faults(study, entry), *_target_faults(study, entry), *_skew_faults(study)]
+    return [*_input_faults(study, entry), *_target_faults(study, entry), *_skew_faults(study)]
 
 
-def _image_faults(study: Study, entry: Entry) -> Iterator[Fault]:
-    named = study.recipe.name
-    if study.image is not None and not entry.images:
-        yield Fault("recipe.name", f"{named!r} reads tables, not images")
-    if study.image is None and entry.images:
-        yield Fault("recipe.name", f"{named!r} reads images, the features are a table")
+def _input_faults(study: Study, entry: Entry) -> Iterator[Fault]:
+    """Yield the fault of a recipe that reads something else than the features are."""
+    given = inputs(study).kind
+    if entry.reads != given:
+        found = "the features are a table" if given == "table" else f"not {given}s"
+        yield Fault("recipe.name", f"{study.recipe.name!r} reads {entry.reads}s, {found}")
 
 
 def _target_faults(study: Study, entry: Entry) -> Iterator[Fault]:

@@ -19,7 +19,7 @@ from modelward.ledger.verify import verify
 from modelward.site.approvals import Approvals
 from modelward.site.keys import signing_key
 from tests.letters import HUB, MORNING, NOON
-from tests.sites import FEDAVG, proposal
+from tests.sites import FEDAVG, make_site, proposal
 
 PASSPHRASE = "correct horse battery"
 
@@ -40,7 +40,8 @@ class Consortium:
         self.hub, self.folder = folder / "hub", folder
         self.sites = {name: folder / name for name in ("cleveland", "va")}
         type_in("hub", "init", self.hub, "--url", "tls://localhost:4444")
-        for name, site in self.sites.items():
+        for seed, (name, site) in enumerate(self.sites.items()):
+            make_site(site, seed)
             type_in("site", "init", site, "--name", name, "--hub-url", "tls://localhost:4444")
             out = folder / f"{name}-membership.json"
             type_in("hub", "admit", self.hub, site / "request.json", "--out", out)
@@ -216,3 +217,18 @@ def test_a_key_file_is_locked_and_never_replaced(consortium):
 def test_a_study_that_fits_nothing_is_refused(consortium):
     with pytest.raises(NotApproved, match="0 proposed studies"):
         type_in("study", "start", "unknown", "--hub", consortium.hub)
+
+
+def test_a_site_whose_data_do_not_fit_cannot_approve_until_they_do(consortium):
+    site = consortium.sites["va"]
+    table = site / "data.csv"
+    table.write_text(table.read_text().replace("creatinine", "krea"))
+
+    with pytest.raises(NotApproved, match="is not ready: creatinine") as refused:
+        consortium.decide("approve", "va")
+    assert "modelward site check SITE STUDY" in refused.value.remedy
+
+    text = (site / "dataset.toml").read_text()
+    (site / "dataset.toml").write_text(text + '[columns]\ncreatinine = "krea"\n')
+    assert "READY" in type_in("site", "check", site, "readmission")
+    assert "has approved" in consortium.decide("approve", "va")

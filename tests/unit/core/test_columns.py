@@ -1,11 +1,14 @@
 """Every site makes the same columns from the study alone."""
 
+import numpy as np
 import pytest
 
 from modelward.core.canonical import canonical_bytes
 from modelward.core.columns import Inputs, columns, inputs
+from modelward.core.sequences import packed, unpacked
 from modelward.simulation import data
 from modelward.study.read import from_json, parse
+from tests import sequences
 from tests.studies import IMAGES, TABLE, table_study
 
 
@@ -52,3 +55,20 @@ def test_inputs_say_what_one_example_looks_like(text, expected):
 
 def test_images_have_no_columns():
     assert columns(table_study(IMAGES)) == ()
+
+
+def test_items_of_a_sequence_are_numbered_by_name_with_range_and_days():
+    found = inputs(sequences.study())
+
+    assert (found.kind, found.shape, found.days) == ("sequence", (sequences.STEPS, 3), (0, 400))
+    assert [item.name for item in found.items] == ["creatinine", "diabetes", "glucose", "visit"]
+    assert [(i.low, i.high) for i in found.items] == [(0.1, 20), (-1, 1), (1, 60), (-1, 1)]
+    assert columns(sequences.study()) == ()
+
+
+def test_values_of_a_sequence_are_scaled_by_the_range_of_their_item():
+    found = inputs(sequences.study())
+    seen = unpacked(packed(np.array([[3, 1, 2, 0]]), np.zeros((1, 4)),
+                           np.array([[60.0, 0.1, 0.0, 0.0]])))  # fmt: skip
+
+    assert seen.scaled(found.items).tolist() == [[1.0, -1.0, 0.0, 0.0]]

@@ -29,5 +29,5 @@ def test_a_type_that_does_not_exist_is_told_with_the_nearest_one():
     found = {fault.key: fault.says for fault in from_validation(caught.value, Study)}
     assert found["features.a.type"] == "there is no type 'bolean'; did you mean 'boolean'?"
     assert found["features.b.type"] == (
-        "is missing; valid here: boolean, category, image, number"
+        "is missing; valid here: boolean, category, image, number, sequence"
     )

@@ -126,6 +126,35 @@ def test_a_site_that_counts_its_patients_twice_gains_nothing():
     assert after["c"].shapley == pytest.approx(before["c"].shapley, abs=0.02)
 
 
+def test_a_site_that_counts_its_patients_twice_gains_nothing_by_the_measure_either():
+    study = toy(("batch = 8\nlocal_epochs = 2", "batch = 1000\nlocal_epochs = 3"))
+    honest = {name: cohort(120, seed) for seed, name in enumerate("abc")}
+    twice = {**honest, "c": doubled(honest["c"])}
+    held = cohort(400, 50)
+
+    before, after = (
+        contributions(federate_updates(study, each, 6, measured_on=held), RNG)
+        for each in (honest, twice)
+    )
+
+    whole = sum(each.shapley for each in before.values())
+    assert after["c"].shapley == pytest.approx(before["c"].shapley, abs=0.02 * whole)
+
+
+def test_a_free_rider_is_near_zero_by_the_measure_and_gets_no_share():
+    study = toy(("batch = 8\nlocal_epochs = 2", "batch = 1000\nlocal_epochs = 3"))
+    honest = {name: cohort(120, seed) for seed, name in enumerate("abc")}
+
+    rounds = federate_updates(study, honest, 6, measured_on=cohort(400, 50), riders=["rider"])
+    added = contributions(rounds, np.random.default_rng(0))
+
+    rider = added["rider"]
+    least = min(added[name].shapley for name in "abc")
+    assert rider.high is not None
+    assert rider.shapley <= rider.high < 0.1 * least
+    assert shares({name: each.shapley for name, each in added.items()})["rider"] < 0.03
+
+
 def wrong(held: Cohort, share: float) -> Cohort:
     """Return a site with this share of its outcomes turned around."""
     y = held.y.copy()

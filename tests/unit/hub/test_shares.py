@@ -1,6 +1,8 @@
 """The share statement: computed from registry and updates, signed, and computed again."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,31 @@ def test_a_rule_is_not_chosen_afterwards(tmp_path):
 
     with pytest.raises(StudyFileError, match="has agreed on no rule"):
         said(study, run)
+
+
+def test_every_combined_answer_is_in_the_ledger_of_its_site(tmp_path):
+    study, run = ran(tmp_path, "patients")
+    ledgers = {path.name: path / "ledger" for path in (run / "sites").iterdir()}
+
+    with closing(Registry(run / "hub")) as registry:
+        assert shares.hold_to_ledgers(registry, study, ledgers) == 3 * 3
+        swapped = {"north": ledgers["south"]}
+        with pytest.raises(BadArtifact, match="north released no such answer in round 1"):
+            shares.hold_to_ledgers(registry, study, swapped)
+
+
+def test_more_patients_than_a_gate_let_go_are_found(tmp_path):
+    study, run = ran(tmp_path, "patients")
+    ledgers = {"north": run / "sites" / "north" / "ledger"}
+
+    with closing(sqlite3.connect(run / "hub" / "registry.sqlite")) as base:
+        base.execute("update answers set patients = patients + 1 where site = 'north'")
+        base.commit()
+    with (
+        closing(Registry(run / "hub")) as registry,
+        pytest.raises(BadArtifact, match="released no such answer"),
+    ):
+        shares.hold_to_ledgers(registry, study, ledgers)
 
 
 def test_the_command_writes_and_checks(tmp_path):

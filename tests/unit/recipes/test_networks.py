@@ -23,19 +23,19 @@ SMALL: dict[str, Any] = {
 }
 CASES: dict[str, tuple[str, dict[str, Any], Inputs]] = {
     "densenet": ("densenet", SMALL, Inputs("image", (8, 8))),
-    "densenet, levels": ("densenet", SMALL, Inputs("image", (8, 8), (0.0, 255.0), "levels", 3)),
+    "densenet, levels": ("densenet", SMALL, Inputs("image", (8, 8), outcome="levels", levels=3)),
     "densenet in space": ("densenet", SMALL, Inputs("image", (4, 8, 8))),
     "densenet of slices": (
         "densenet", {**SMALL, "volume": "channels"}, Inputs("image", (3, 8, 8)),
     ),
-    "unet": ("unet", {"channels": (8, 8)}, Inputs("image", (8, 8), (0.0, 255.0), "mask")),
+    "unet": ("unet", {"channels": (8, 8)}, Inputs("image", (8, 8), outcome="mask")),
     "unet in space": (
-        "unet", {"channels": (8, 8)}, Inputs("image", (2, 8, 8), (0.0, 255.0), "mask"),
+        "unet", {"channels": (8, 8)}, Inputs("image", (2, 8, 8), outcome="mask"),
     ),
     "cnn, levels": (
-        "cnn", {"channels": (8,)}, Inputs("image", (8, 8), (0.0, 255.0), "levels", 3),
+        "cnn", {"channels": (8,)}, Inputs("image", (8, 8), outcome="levels", levels=3),
     ),
-    "mlp, levels": ("mlp", {"hidden": (5,)}, Inputs("table", (4,), (0.0, 255.0), "levels", 3)),
+    "mlp, levels": ("mlp", {"hidden": (5,)}, Inputs("table", (4,), outcome="levels", levels=3)),
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from datetime import date
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from modelward.study.read import parse
 from tests.sites import make_site, newton
 
 KEY = bytes(range(32))
+TODAY = date(2026, 11, 1)
 
 
 def images(count: int) -> tuple[Study, Cohort]:
@@ -138,15 +140,15 @@ def test_snapshot_files_are_read_only_and_not_for_everybody(tmp_path):
 
 def test_the_extractor_answers_each_wish_once(tmp_path):
     site = make_site(tmp_path / "a", 1)
-    assert extract(site) == []
+    assert extract(site, TODAY) == []
     want(site, newton())
 
-    assert extract(site) == [newton().sha256]
+    assert extract(site, TODAY) == [newton().sha256]
 
     facts = read_facts(site, newton().sha256)
     assert facts is not None
     assert sum(facts.units.values()) == 90
-    assert extract(site) == []
+    assert extract(site, TODAY) == []
 
 
 def test_data_that_do_not_fit_leave_no_snapshot_and_the_wish_stands(tmp_path):
@@ -155,7 +157,7 @@ def test_data_that_do_not_fit_leave_no_snapshot_and_the_wish_stands(tmp_path):
     want(site, newton())
 
     with pytest.raises(DataError):
-        extract(site)
+        extract(site, TODAY)
 
     assert read_facts(site, newton().sha256) is None
     assert len(list((site / "wanted").iterdir())) == 1

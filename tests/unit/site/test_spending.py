@@ -1,6 +1,7 @@
 """A site books before it draws, once for each round, and refuses who cannot afford it."""
 
 import json
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from modelward.site.hospital import Hospital
 from modelward.site.spending import Booked
 from tests.ledgers import morning
 from tests.private_studies import PRIVATE, WATCHED, Ward, private_study
+from tests.studies import rows, write_csv
 
 
 @pytest.fixture
@@ -75,6 +77,54 @@ def test_a_crash_between_booking_and_release_gives_the_same_bytes_and_no_second_
     assert after.card.sha256 == undisturbed.card.sha256
     assert len(ward.entries("privacy")) == len(ward.entries("reservation")) == 1
     twin.site.close()
+    ward.site.close()
+
+
+ADJUSTED = PRIVATE.replace("lr = 0.5", 'lr = 0.5\nlabel_skew = "class-weights"')
+
+
+def changed(ward: Ward, lines: Callable[[list[str]], list[str]]) -> None:
+    """Have other data in the site's file, and open the site again."""
+    heading, *patients = (ward.folder / "data.csv").read_text().splitlines()
+    write_csv(ward.folder / "data.csv", lines(patients), heading)
+    ward.reopen()
+
+
+def corrected(lines: list[str]) -> list[str]:
+    """Return the same patients, the first of them with another age."""
+    hospital, patient, _, *others = lines[0].split(",")
+    return [",".join([hospital, patient, "61.5", *others]), *lines[1:]]
+
+
+def test_patients_who_came_after_the_reservation_are_not_looked_at(ward):
+    assert isinstance(ward.site.answer(ward.task(1), ward.models), Release)
+    changed(ward, lambda lines: [*lines, *rows(50, seed=9, first=50_000)])
+
+    answer = ward.site.answer(ward.task(2), ward.models)
+
+    assert isinstance(answer, Refusal)
+    (finding,) = ward.entries("refusal")[0]["findings"]
+    assert finding["rule"] == "budget"
+    assert "came since the study was reserved" in finding["says"]
+    assert len(ward.entries("privacy")) == 1
+
+
+@pytest.mark.parametrize("lines", [lambda lines: lines[9:], corrected], ids=["fewer", "other"])
+def test_patients_may_leave_and_data_be_corrected_between_rounds(ward, lines):
+    assert isinstance(ward.site.answer(ward.task(1), ward.models), Release)
+    changed(ward, lines)
+
+    assert isinstance(ward.site.answer(ward.task(2), ward.models), Release)
+
+
+@pytest.mark.parametrize("lines", [lambda lines: lines[9:], corrected], ids=["fewer", "other"])
+def test_noised_statistics_are_never_drawn_again_from_other_data(tmp_path, lines):
+    ward = Ward(tmp_path / "north", private_study(ADJUSTED))
+    assert isinstance(ward.site.answer(ward.task(0, "statistics"), ward.models), Release)
+    changed(ward, lines)
+
+    assert isinstance(ward.site.answer(ward.task(1), ward.models), Refusal)
+    assert "have changed since" in ward.entries("refusal")[0]["findings"][0]["says"]
     ward.site.close()
 
 

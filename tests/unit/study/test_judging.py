@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from modelward.errors import StudyFileError
+from modelward.study.explain import explain
 from modelward.study.judging import NOBODY, groupings, members
 from modelward.study.read import parse
 from tests.studies import AVERAGED, TABLE
@@ -88,3 +89,17 @@ def test_a_threshold_goes_with_watched_validation():
 
     assert study.evaluation is not None
     assert study.evaluation.at_least == 0.9
+
+
+def test_whoever_approves_reads_by_what_it_is_judged():
+    study = parse(
+        AVERAGED
+        + '\n[evaluation]\ngroups = ["ward"]\nmargin = 0.05\n'
+        + 'threshold = "sensitivity"\nat_least = 0.9\n'
+    )
+    said = explain(study)
+
+    assert "Judged apart, by group: ward." in said
+    assert "a loss of up to 0.05 against its local model" in said
+    assert "by the rule sensitivity of at least 0.9" in said
+    assert "Judged" not in explain(parse(AVERAGED))

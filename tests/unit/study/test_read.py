@@ -13,6 +13,7 @@ from modelward.simulation.data import STUDIES
 from modelward.study.read import from_json, json_schema, parse, read
 from modelward.study.template import IMAGES as IMAGES_TEMPLATE
 from modelward.study.template import TABLE as TABLE_TEMPLATE
+from tests.sequences import STUDY as SEQUENCES
 from tests.studies import AVERAGED, IMAGES, TABLE, table_study
 
 VECTOR = Path(__file__).parents[2] / "vectors" / "study"
@@ -110,6 +111,35 @@ def test_a_fault_is_told_with_its_key(text, fault):
         (
             TABLE + '\n[stop]\nmetric = "auc"\n',
             "stop.metric: 'newton' stops when the coefficients stand still",
+        ),
+        (
+            changed('name = "gru"', 'name = "logistic"', SEQUENCES),
+            "recipe.name: 'logistic' reads tables, not sequences",
+        ),
+        (
+            changed("items.visit", "items.readmitted", SEQUENCES),
+            "features.course.items.readmitted: another column has this name",
+        ),
+        (
+            changed('unit = "mg/dL"\n', "", SEQUENCES),
+            "features.course.items.creatinine: range and unit go together",
+        ),
+        (
+            changed(
+                "[features.course]",
+                "[features.sex]\ntype = 'boolean'\n[features.course]",
+                SEQUENCES,
+            ),
+            "features: sequence 'course' cannot be joined by others yet",
+        ),
+        (
+            changed("[cohort.index]", "[cohort.all.ill]", SEQUENCES),
+            "features.course: window is counted from an index event: write [cohort.index]",
+        ),
+        (
+            changed("SNOMED:44054006", "Patient:age", SEQUENCES),
+            "features.course.items.diabetes: what a source knows of the person is "
+            "no event with a time",
         ),
         (
             changed("validation = 0.2", "validation = 0.0", AVERAGED),

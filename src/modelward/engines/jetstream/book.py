@@ -32,6 +32,9 @@ VALID = timedelta(days=14)
 """How long a message can be used: a site may be offline for days."""
 
 
+MAIL: Kind = "witness"
+"""Kind of mail between witnesses (ledger/mail.py)."""
+
 _Words = tuple[str, int, str]
 """Kind, round, and SHA-256 of the body."""
 
@@ -116,7 +119,8 @@ class Book:
 
         What was said last, and is still valid, is said again with the same bytes. What was
         said earlier gets a new sequence: nobody knows whether the first one arrived before
-        those that followed it, and behind them it would be a replay.
+        those that followed it, and behind them it would be a replay. Mail between witnesses
+        is never repeated: after a restart the same words ask anew, and want an answer.
 
         Args:
             kind: What it is.
@@ -132,7 +136,7 @@ class Book:
         with self._lock:
             last, words = self._of(study).last, (kind, round_no, canonical_hash(body))
             said = last[1] if last is not None and last[0] == words else None
-            if said is None or not self._valid(said, now):
+            if said is None or kind == MAIL or not self._valid(said, now):
                 said = self.write(kind, study=study, round_no=round_no, body=body, now=now)
             on_disk = self.put(study, *(() if after is None else (after,)), said)
         on_disk()
@@ -193,10 +197,14 @@ class Book:
         """Return whether these very bytes were kept before.
 
         Raises:
-            MessageRefused: For a replay: an old sequence, or a known one with other bytes.
+            MessageRefused: For a replay: an old sequence, or a known one with other bytes. Mail
+                may come late, as what a killed party had in hand does: its parts are signed by
+                themselves, and their order says nothing.
         """
         with self._lock:
             seen = self._of(envelope.study).seen.get(envelope.sender, {})
+            if envelope.kind == MAIL and _is_new(envelope.sequence, seen):
+                return False
             return repeats(raw, envelope, seen)
 
     def answer(self, study: str, task: str, site: str) -> bytes | None:
@@ -265,6 +273,11 @@ def restored(folder: Path, now: datetime) -> int:
     make_folder(folder)
     write_whole(folder / COUNT_FROM, f"{number}\n".encode())
     return number
+
+
+def _is_new(sequence: int, seen: Mapping[int, str]) -> bool:
+    """Return whether a sequence was not seen, as far back as is remembered."""
+    return sequence not in seen and (len(seen) < REMEMBERED or sequence > min(seen))
 
 
 def _least(folder: Path) -> int:

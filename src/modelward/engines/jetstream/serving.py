@@ -27,6 +27,7 @@ from modelward.engines.jetstream.hub_end import JetStream
 from modelward.engines.jetstream.journal import Journal
 from modelward.engines.jetstream.witnessing import Witnessing
 from modelward.errors import ModelwardError, StorageError
+from modelward.hub import statements
 from modelward.hub.consent import Consent, Consenting
 from modelward.hub.registry import Registry
 from modelward.hub.reported import report_task
@@ -192,6 +193,11 @@ class Studies:
         """
         if envelope.kind == "witness" and self._witnessing is not None:
             self._witnessing.hear(envelope)
+            return
+        if envelope.kind == "readiness":
+            agreement = self.consent.agreement(envelope.study)
+            statements.take(self._folder.path, agreement, envelope, self._key(envelope.sender))
+            self._journal("readiness", site=envelope.sender, study=envelope.study)
             return
         made = self.consent.take(envelope, raw)
         self._journal("decision", site=made.site, study=made.study, word=made.word)

@@ -20,10 +20,12 @@ from modelward.engines.jetstream.news import News
 from modelward.engines.jetstream.site_end import SiteEnd
 from modelward.errors import MessageRefused, ModelwardError
 from modelward.gate.policy_file import read_policy
+from modelward.hub.statements import body_of
 from modelward.joining.site_folder import SiteFolder
 from modelward.ledger.mail import NO_STUDY
 from modelward.site.direct import Trainer
 from modelward.site.gatekeeper import Gatekeeper
+from modelward.site.readiness import FOLDER
 
 COMPARE_S = 10.0
 """A site whose hub is no witness, or a very slow one, goes on after this."""
@@ -69,6 +71,8 @@ class SiteNode:
         self.keeper.by_majority = compare_s > 0
         self._found: list[Path] = []
         self._news: list[News] = []
+        self._checked: dict[Path, bytes] = {}
+        self._stated: list[News] = []
         self.end = SiteEnd(
             self.keeper, dialled, self.folder.key, self.folder.hub_key, path, journal
         )
@@ -124,7 +128,20 @@ class SiteNode:
         """
         body = self.keeper.mailbag.out()
         mail = [] if body is None else [News(kind="witness", study=NO_STUDY, body=body)]
-        return [*mail, *(self._decisions() if self.end.may_answer() else [])]
+        if not self.end.may_answer():
+            return mail
+        return [*mail, *self._decisions(), *self._statements()]
+
+    def _statements(self) -> list[News]:
+        """Return what the hub may know of how this site's data fit what was proposed."""
+        found = {path: path.read_bytes() for path in (self.folder.path / FOLDER).glob("*.json")}
+        if found != self._checked:
+            self._stated = [
+                News(kind="readiness", study=study, body=body_of(artifact))
+                for study, artifact in self.keeper.statements()
+            ]
+            self._checked = found
+        return self._stated
 
     def _decisions(self) -> list[News]:
         """Return every decision of this site's people, recorded in its ledger."""

@@ -86,6 +86,19 @@ def test_what_was_said_before_something_else_gets_a_sequence_behind_it(book):
     assert read(say(book, 1)).sequence == 3
 
 
+def test_mail_is_never_repeated_for_it_asks_about_now(tmp_path, book):
+    """A site that restarts twice shows the same checkpoint, and waits for a reply each time."""
+
+    def mail(of: Book) -> int:
+        raw = of.say("witness", study="0" * 64, round_no=0, body={"shown": []}, now=MORNING)
+        return read(raw).sequence
+
+    assert mail(book) == 1
+    again = Book(tmp_path, "hub", HUB)
+    assert [mail(again), mail(again)] == [2, 3]
+    again.close()
+
+
 def test_what_has_expired_is_said_anew(book):
     say(book)
 
@@ -161,6 +174,32 @@ def test_a_known_or_older_sequence_with_other_content_is_refused(tmp_path, first
 
     with pytest.raises(MessageRefused, match="sequence"):
         book.repeats(raw, late)
+    book.close()
+
+
+def test_mail_may_come_late_once(tmp_path):
+    """What a killed site had in hand comes again after what was sent later."""
+    book = Book(tmp_path, "north", STRANGER)
+    later, late = (letter(kind="witness", sequence=number) for number in (7, 6))
+    book.keep(STUDY, seal(later, HUB))
+
+    assert book.repeats(seal(late, HUB), late) is False
+    book.keep(STUDY, seal(late, HUB))
+    assert book.repeats(seal(late, HUB), late) is True
+    other = letter(kind="witness", sequence=6, round_no=4)
+    with pytest.raises(MessageRefused, match="with other content"):
+        book.repeats(seal(other, HUB), other)
+    book.close()
+
+
+def test_mail_that_is_older_than_what_is_remembered_is_a_replay(tmp_path):
+    book = Book(tmp_path, "north", STRANGER)
+    for number in range(2, REMEMBERED + 2):
+        book.keep(STUDY, seal(letter(kind="witness", sequence=number), HUB))
+
+    oldest = letter(kind="witness", sequence=1)
+    with pytest.raises(MessageRefused, match="sequence 1 after"):
+        book.repeats(seal(oldest, HUB), oldest)
     book.close()
 
 

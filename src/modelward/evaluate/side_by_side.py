@@ -1,0 +1,168 @@
+"""Several finished runs side by side: what each reached, and whether one is better.
+
+Figures of each run come from its findings. Where two runs hold the same test units at the same
+sites their federated models are compared on these units, paired (compare.py); all
+comparisons with the first run are adjusted together (multiplicity.py, Holm).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from modelward.evaluate.compare import Comparison, chance, compare
+from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.findings import Findings
+from modelward.evaluate.multiplicity import ALPHA, holm
+from modelward.evaluate.predictions import Predictions, union
+from modelward.evaluate.verdict import Word
+
+FORMAT = "modelward-comparison/1"
+
+SEED = 2026
+
+OTHER_UNITS = "other test units, so the two are not compared on the same ones"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run as a reader compares it.
+
+    Attributes:
+        name: Of its folder.
+        study: Id and version.
+        strategy: How it trained, in words.
+        sites: How many.
+        rounds: That were run.
+        seconds: Of all rounds.
+        sent: Bytes of all releases.
+        auc: Of the federated model on the test units of all sites.
+        accuracy: The same.
+        brier: The same.
+        lowest: Lowest AUC of a site, and which site; None and "" where none has one.
+        words: Verdict -> how many sites got it.
+        privacy: First sentence of what was done for privacy.
+        model_sha256: Of its model.
+    """
+
+    name: str
+    study: str
+    strategy: str
+    sites: int
+    rounds: int
+    seconds: float
+    sent: int
+    auc: Estimate
+    accuracy: Estimate
+    brier: Estimate
+    lowest: tuple[float | None, str]
+    words: dict[Word, int]
+    privacy: str
+    model_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Against:
+    """One run against the first.
+
+    Attributes:
+        name: Of the run.
+        auc: It minus the first, on the same test units; None where there are others.
+        adjusted: p value after Holm's adjustment over all runs; None without a comparison.
+        note: Why there is none; "" if there is one.
+    """
+
+    name: str
+    auc: Comparison | None
+    adjusted: float | None
+    note: str = ""
+
+    @property
+    def kept(self) -> bool:
+        """Whether the difference is more than chance when all runs are asked at once."""
+        return self.adjusted is not None and self.adjusted < ALPHA
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideBySide:
+    """Several runs, the first of which the others are held against.
+
+    Attributes:
+        runs: In the order given.
+        against: Every run but the first.
+    """
+
+    runs: tuple[Run, ...]
+    against: tuple[Against, ...]
+
+    def to_object(self) -> dict[str, Any]:
+        """Return the whole as JSON."""
+        return {"format": FORMAT, **asdict(self)}
+
+
+def described(name: str, found: Findings) -> Run:
+    """Return a run as a reader compares it, from its findings."""
+    record, overall = found.record, found.federated.overall
+    ranked = [
+        (one.auc.value, record.title(one.site))
+        for one in found.federated.by_site
+        if one.auc.value is not None
+    ]
+    words: dict[Word, int] = {}
+    for verdict in found.verdicts:
+        words[verdict.word] = words.get(verdict.word, 0) + 1
+    return Run(
+        name=name,
+        study=f"{record.study.id}, version {record.study.version}",
+        strategy=record.study.strategy,
+        sites=len(record.sites),
+        rounds=record.run.rounds,
+        seconds=record.run.seconds,
+        sent=sum(site.bytes_out for site in record.sites),
+        auc=overall.auc,
+        accuracy=overall.accuracy,
+        brier=overall.brier,
+        lowest=min(ranked, default=(None, "")),
+        words=words,
+        privacy=record.privacy.partition(". ")[0].rstrip(".") + ".",
+        model_sha256=record.run.model_sha256,
+    )
+
+
+def side_by_side(
+    runs: Sequence[Run], predicted: Mapping[str, Mapping[str, Predictions]]
+) -> SideBySide:
+    """Return the runs, the first held against the others.
+
+    Args:
+        runs: At least two, under different names.
+        predicted: Run -> site -> its federated model on the site's test units, for the first
+            run and those that hold the same test units, in the same order.
+    """
+    first, *others = runs
+    base = predicted.get(first.name)
+    made: dict[str, tuple[Comparison, float | None]] = {}
+    for run in others:
+        mine = predicted.get(run.name)
+        if base is None or mine is None:
+            continue
+        pair = [union([each[site] for site in sorted(base)]) for each in (mine, base)]
+        rng = np.random.default_rng(SEED)
+        made[run.name] = (
+            compare("auc", pair[0], pair[1], rng),
+            chance("auc", pair[0], pair[1], rng),
+        )
+    adjusted = holm({name: p for name, (_, p) in made.items() if p is not None})
+    return SideBySide(
+        runs=tuple(runs),
+        against=tuple(
+            Against(
+                name=run.name,
+                auc=made[run.name][0] if run.name in made else None,
+                adjusted=adjusted.get(run.name),
+                note="" if run.name in made else OTHER_UNITS,
+            )
+            for run in others
+        ),
+    )

@@ -1,0 +1,89 @@
+"""A site that was put back to an older copy, recovered by two named persons at the command."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from modelward.artifact.card import fingerprint
+from modelward.cli.app import app
+from modelward.core.verdict import Refusal
+from modelward.errors import LedgerBroken
+from modelward.joining.hub_folder import HubFolder
+from modelward.joining.site_folder import SiteFolder
+from modelward.privacy.book import read
+from tests.letters import STRANGER
+from tests.sites import ADA
+from tests.unit.site.test_gatekeeper import approved
+from tests.unit.site.test_missed import Watched, put_back
+from tests.wire import now
+
+POLICY = f"""[approvers]
+"Dr Ada Byron" = "{fingerprint(ADA.public_key())}"
+"C. Babbage" = "{fingerprint(STRANGER.public_key())}"
+"""
+
+
+def admitted(folder: Path, site: Path) -> None:
+    """Make `site` a member of a hub, and give it a policy with two approvers."""
+    address = "127.0.0.1:4222"
+    hub = HubFolder.create(folder, url=f"tls://{address}", listen=address, now=now())
+    member = SiteFolder(site)
+    member.join(hub.admit(member.ask("cleveland", hub.url, now()), now()), now())
+    (site / "policy.toml").write_text(POLICY)
+
+
+@pytest.fixture
+def ward(tmp_path: Path) -> Iterator[Watched]:
+    """A site whose ledger lost a release that its witness knows of."""
+    made = Watched(tmp_path)
+    approved(made)
+    put_back(made)
+    made.mail()
+    admitted(tmp_path / "office", made.folder)
+    yield made
+    made.keeper.close()
+    made.board.close()
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(app, ["site", *map(str, words)])
+
+
+def settle(ward: Watched, first: str, second: str, *more: object) -> Result:
+    """Settle the one alarm as two persons would."""
+    (alarm,) = ward.keeper._hospital.circle.witness.alarms.all()
+    named = ("--as", first, "--with", second, "--reason", "the disk was changed")
+    return run("alarms", ward.folder, "--settle", alarm.id, *named, *more)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Dr Ada Byron", ""),
+        ("Dr Ada Byron", "Dr Ada Byron"),
+        ("Dr Ada Byron", "Somebody Else"),
+        ("", "C. Babbage"),
+    ],
+    ids=["alone", "twice", "a stranger", "nobody"],
+)
+def test_who_is_not_two_approvers_settles_nothing(ward, first, second):
+    refused = settle(ward, first, second)
+
+    assert isinstance(refused.exception, LedgerBroken)
+    assert "two approvers of the policy" in refused.exception.why
+    assert "STANDS" in run("alarms", ward.folder).output
+    assert isinstance(ward.ask(ward.task()), Refusal)
+
+
+def test_two_approvers_settle_it_and_the_budget_shows_what_they_answer_for(ward):
+    said = settle(ward, "Dr Ada Byron", "C. Babbage", "--spent", 4.5)
+    answer = ward.ask(ward.task())
+    shown = run("budget", ward.folder)
+
+    assert "settled" in said.output
+    assert "Dr Ada Byron with C. Babbage" in said.output
+    assert not isinstance(answer, Refusal)
+    assert read(ward.keeper._hospital.ledger).missing == 4.5
+    assert "4.50 is for entries that are missing" in shown.output
