@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelward.core.columns import columns
+from modelward.core.columns import columns, inputs
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import Tensors

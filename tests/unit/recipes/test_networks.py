@@ -23,7 +23,9 @@ SMALL: dict[str, Any] = {
 }
 CASES: dict[str, tuple[str, dict[str, Any], Inputs]] = {
     "densenet": ("densenet", SMALL, Inputs("image", (8, 8))),
-    "densenet, levels": ("densenet", SMALL, Inputs("image", (8, 8), outcome="levels", levels=3)),
+    "densenet, levels": (
+        "densenet", SMALL, Inputs("image", (8, 8), outcome="levels", levels=3),
+    ),
     "densenet in space": ("densenet", SMALL, Inputs("image", (4, 8, 8))),
     "densenet of slices": (
         "densenet", {**SMALL, "volume": "channels"}, Inputs("image", (3, 8, 8)),
