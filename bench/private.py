@@ -2,7 +2,8 @@
 
     python -m bench.private heart --epsilon 1 3 8 --seeds 0 1 2
     python -m bench.private pneumonia --epsilon 3 8 --seeds 0 1 2
-    python -m bench.private pneumonia --epsilon 8 --sites 20 --alpha 100       smaller sites
+    python -m bench.private pneumonia --epsilon 8 --sites 20 --alpha 100       1/20 of the data
+    python -m bench.private pneumonia --epsilon 8 --sites 1 --alpha 100        all of them
     python -m bench.private pneumonia-cnn --epsilon 8       a network that learns its features
 
 The sites and folds of the demo; real sites, gates, budgets and ledgers, each run in folders of
@@ -69,8 +70,9 @@ SAMPLING = {"heart": 0.2, "pneumonia": 1.0, "pneumonia-cnn": 0.25}
 CLIP = {"heart": 1.0, "pneumonia": 2.0, "pneumonia-cnn": 1.0}
 
 
-def study_at(name: str, base: Study, epsilon: float | None) -> Study:
+def study_at(name: str, base: Study, epsilon: float | None, sites: int) -> Study:
     """Return the demo's study with the private plan, and a bound if `epsilon` is given."""
+    fewest = base.sites.model_copy(update={"minimum": min(base.sites.minimum, sites)})
     unit: Unit = base.study.unit
     plan = PLANS[name].model_copy(
         update={"seed": base.plan.seed, "test": base.plan.test, "validation": 0.0}
@@ -84,7 +86,13 @@ def study_at(name: str, base: Study, epsilon: float | None) -> Study:
         shorter = {"lr": 0.05, "momentum": 0.9, "server": ServerOptimiser()}
         plan = plan.model_copy(update=shorter)
     privacy = base.privacy.model_copy(update={"dp": bound})
-    changes = {"plan": plan, "recipe": RECIPES[name], "stop": Stop(), "privacy": privacy}
+    changes = {
+        "plan": plan,
+        "recipe": RECIPES[name],
+        "stop": Stop(),
+        "privacy": privacy,
+        "sites": fewest,
+    }
     return base.model_copy(update=changes)
 
 
@@ -134,7 +142,7 @@ def main() -> None:
                 if made.dealing.by is None:
                     dealing = Dealing(sites=asked.sites, alpha=asked.alpha)
                     made = replace(made, dealing=dealing)
-                study = study_at(asked.name, made.study, epsilon)
+                study = study_at(asked.name, made.study, epsilon, asked.sites)
                 model = trained(replace(made, study=study), seed, asked.workers)
                 values.append(test_auc(model, Path(scratch) / "run" / "sites"))
         noise = "" if epsilon is None else f"  noise {plan_of(study).training.noise:.3f}"

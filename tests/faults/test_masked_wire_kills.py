@@ -17,7 +17,7 @@ from modelward.hub.run import Hub
 from modelward.site.keys import signing_key
 from modelward.study.read import parse
 from tests.faults.test_private_kills import check_spent_once, entries
-from tests.killing import dying_once_at_each_step
+from tests.killing import MOST, dying_once_at_each_step
 from tests.wire import STUDY_FILE, make_site
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -31,8 +31,8 @@ STUDY = parse(
 QUESTIONS = 3
 """Units, training, validation counts."""
 
-SHARES = 16
-"""Runs in which a party dies at every step: it is started again 20 times in one."""
+SHARES = 24
+"""Runs in which a party dies at every step."""
 
 
 def sites(folder: Path) -> dict[str, Path]:
@@ -92,7 +92,7 @@ def kill(folder: Path, whole: str, share: int, shares: int, *parties: str) -> li
 
 
 def test_parties_that_die_at_some_steps_change_nothing(tmp_path, whole):
-    died = kill(tmp_path, whole, 1, 40, "hub", "north")
+    died = kill(tmp_path, whole, 1, 60, "hub", "north")
 
     assert {step.partition("/")[0] for step in died} == {"hub", "north"}
 
@@ -101,4 +101,4 @@ def test_parties_that_die_at_some_steps_change_nothing(tmp_path, whole):
 @pytest.mark.parametrize("share", range(SHARES))
 @pytest.mark.parametrize("party", ["north", "hub"])
 def test_a_party_that_dies_at_each_of_its_steps_changes_nothing(tmp_path, whole, party, share):
-    assert kill(tmp_path, whole, share, SHARES, party)
+    assert 0 < len(kill(tmp_path, whole, share, SHARES, party)) < MOST, "there may be more"

@@ -32,20 +32,18 @@ from tests.wire import study
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 DEADLINE_S = 2.0
-AWAY_S = 1.5 * DEADLINE_S
+AWAY_S = 2.5 * DEADLINE_S
+"""Longer than the rest of one question and the whole of the next."""
 
-Disturb = Callable[[Path, int], None]
-"""Is told the folder and the number of an event."""
+Disturb = Callable[[Path, Progress], None]
+"""Is told the folder and what the hub is doing."""
 
 
 def disturbed(folder: Path, asked: Study, disturb: Disturb) -> list[tuple[str, ...]]:
     """Run `asked` to its end; return who was combined in each round."""
-    events = 0
 
-    def seen(_: str, __: Progress) -> None:
-        nonlocal events
-        events += 1
-        disturb(folder, events)
+    def seen(_: str, progress: Progress) -> None:
+        disturb(folder, progress)
 
     while True:
         with suppress(QuorumNotMet):  # two were away at once: committed rounds are kept
@@ -144,11 +142,14 @@ def check(folder: Path, asked: Study, disturb: Disturb) -> list[tuple[str, ...]]
 
 def test_a_site_that_was_away_and_a_hub_that_died_leave_the_model_of_their_rosters(tmp_path):
     asked = study(rounds=5, extra=f"quorum = 2\ndeadline_s = {DEADLINE_S}")
+    died: list[str] = []
 
-    def disturb(folder: Path, event: int) -> None:
-        if event == 7:
+    def disturb(folder: Path, now: Progress) -> None:
+        begins = now.answered == 0 and now.finished is None
+        if begins and (now.kind, now.round_no) == ("evaluate", 1):
             away(folder, "west")
-        if event == 20:
+        if begins and (now.kind, now.round_no) == ("train", 4) and not died:
+            died.append("hub")
             killed(folder, "hub")
 
     rosters = check(tmp_path, asked, disturb)
@@ -164,7 +165,7 @@ def test_twenty_rounds_of_kills_and_absences_leave_the_model_of_their_rosters(tm
     asked = study(rounds=20, extra=f"quorum = 2\ndeadline_s = {DEADLINE_S}")
     draw = random.Random(seed)
 
-    def disturb(folder: Path, _: int) -> None:
+    def disturb(folder: Path, _: Progress) -> None:
         if draw.random() < 0.06:
             away(folder, draw.choice(NAMES))
         if draw.random() < 0.04:

@@ -141,22 +141,63 @@ def test_behind_masks_the_hub_has_no_sums_of_single_sites(folder):
     )  # fmt: skip
 
 
+LOGISTIC = STUDY.replace('type = "time-to-event"\nhorizon = 2000\n', "")
+WIRED = {
+    "cox": STUDY,
+    "km": with_recipe('name = "km"\noptions = { width = 100, by = "stage" }'),
+    "glm": with_recipe('name = "glm"', LOGISTIC),
+    "describe": with_recipe('name = "describe"\noptions = { by = "stage" }'),
+}
+"""Recipe -> a study of it on the rows of this file."""
+
+
+OTHERS = [
+    pytest.param(name, marks=pytest.mark.exhaustive) for name in ("cox", "km", "describe")
+]
+
+
+def masked(text: str) -> str:
+    """Return a study that sums behind masks."""
+    return text + MASKED.removeprefix(STUDY)
+
+
 @pytest.mark.slow
 @pytest.mark.engine
-@pytest.mark.parametrize(
-    "recipe",
-    ['name = "cox"', 'name = "km"\noptions = { width = 100, by = "stage" }'],
-    ids=["cox", "km"],
-)
-def test_the_real_wire_changes_no_bit(folder, recipe):
-    local = run(request(folder, with_recipe(recipe), f"local-{len(recipe)}"))
+@pytest.mark.parametrize("name", ["cox", "km", "glm"])
+def test_the_real_wire_changes_no_bit(folder, name):
+    local = run(request(folder, WIRED[name], f"local-{name}"))
 
-    wired = run(request(folder, with_recipe(recipe), f"wired-{len(recipe)}", wire="jetstream"))
+    wired = run(request(folder, WIRED[name], f"wired-{name}", wire="jetstream"))
 
     assert wired.outcome.sha256 == local.outcome.sha256
     assert wired.wire is not None
     assert wired.found.curves == local.found.curves
     assert wired.found.coefficients == local.found.coefficients
+
+
+@pytest.mark.slow
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    "name",
+    [
+        "glm",
+        *(pytest.param(n, marks=pytest.mark.exhaustive) for n in ("cox", "km", "describe")),
+    ],
+)
+def test_masked_sums_over_the_real_wire_are_those_in_the_open(folder, name):
+    """Each site's sums stay behind masks on their way; their total has the same bits."""
+    local = run(request(folder, WIRED[name], f"open-{name}"))
+
+    wired = run(request(folder, masked(WIRED[name]), f"hidden-{name}", wire="jetstream"))
+
+    assert wired.found.run.masked
+    assert wired.wire is not None
+    assert wired.found.curves == local.found.curves
+    assert wired.found.coefficients == local.found.coefficients
+    assert wired.found.rows == local.found.rows
+    ours, open_ones = (made.outcome.model.tensors for made in (wired, local))
+    same = [n for n in ours if not n.startswith("site.")]
+    assert all(ours[n].tobytes() == open_ones[n].tobytes() for n in same)
 
 
 @pytest.mark.slow

@@ -17,13 +17,13 @@ mean.py's business.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
 from operator import add
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from modelward.aggregate.quotient import quotient
 from modelward.core.tensors import FlatF32
 from modelward.errors import BadUpdate
 
@@ -47,7 +47,6 @@ CHUNK = 1 << 14
 
 _SCALE = np.float32(2.0**UPDATE_BITS)
 _UNIT = np.float32(2.0**-UPDATE_BITS)
-_HALFWAY = 1 << 28  # the low 29 bits of a float64 halfway between two float32
 
 
 def round_update(flat: FlatF32) -> FlatF32:
@@ -189,9 +188,8 @@ class UpdateSum:
             )
         mean = np.empty(self._sum.size, np.float32) if out is None else out
         for start in range(0, mean.size, CHUNK):
-            mean[start : start + CHUNK] = _quotient(
-                self._sum[start : start + CHUNK], self._weight
-            )
+            part = self._sum[start : start + CHUNK]
+            mean[start : start + CHUNK] = quotient(part, self._weight << UPDATE_BITS)
         return mean
 
     def take_mean(self) -> FlatF32:
@@ -287,37 +285,6 @@ def _integers(name: str, values: NDArray[Any]) -> list[int]:
             remedy="round with to_grid() at the site before the artifact is formed",
         )
     return [int(value) for value in scaled]
-
-
-def _quotient(total: NDArray[np.int64], weight: int) -> FlatF32:
-    """Return total / (weight * 2^24), correctly rounded.
-
-    float64 division rounds once and float32 a second time. The second goes wrong only if the
-    first landed exactly halfway between two float32 without being exact, or if `total` has
-    no float64; those few are done again in rational arithmetic.
-    """
-    divisor = weight << UPDATE_BITS
-    quotient = total.astype(np.float64) / float(divisor)
-    rounded = quotient.astype(np.float32)
-    odd = weight // (weight & -weight)
-    halfway = (quotient.view(np.int64) & ((1 << 29) - 1)) == _HALFWAY
-    doubtful = halfway | (np.abs(total) > 1 << 53)
-    for place in np.flatnonzero(doubtful):
-        if int(total[place]) % odd or abs(int(total[place])) > 1 << 53:
-            rounded[place] = _nearest(Fraction(int(total[place]), divisor), rounded[place])
-    return rounded
-
-
-def _nearest(exact: Fraction, guess: np.float32) -> np.float32:
-    """Return the float32 nearest to `exact`, which is `guess` or a neighbour of it."""
-    below = np.nextafter(guess, np.float32(-np.inf))
-    above = np.nextafter(guess, np.float32(np.inf))
-
-    def distance(candidate: np.float32) -> tuple[Fraction, int]:
-        # The second entry breaks ties towards an even last bit.
-        return abs(Fraction(float(candidate)) - exact), int(candidate.view(np.int32)) & 1
-
-    return min((below, guess, above), key=distance)
 
 
 def _not_on_grid(part: FlatF32, start: int) -> BadUpdate:

@@ -21,6 +21,12 @@ Passphrase = Annotated[
     str, typer.Option(prompt=True, hide_input=True, help="Asked for if absent.")
 ]
 
+POLICY_CHANGED = (
+    "policy.toml was changed since the node was started: stop it and start it again, and the"
+    " change counts"
+)
+"""What is said where a node runs with an older policy."""
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file to `modelward site`."""
@@ -155,6 +161,7 @@ def _require_recipe(folder: Path, agreement: "Agreement") -> None:
 
 
 def _decide(word: "Word", folder: Path, study: str, name: str, lock: tuple[Path, str]) -> None:
+    from modelward.engines.jetstream.state import policy_changed
     from modelward.site.approvals import settle_now
     from modelward.site.person_key import unlock
 
@@ -166,5 +173,7 @@ def _decide(word: "Word", folder: Path, study: str, name: str, lock: tuple[Path,
     typer.echo(f"with the roster {made.roster[:16]}…; compare it with the other sites")
     if settle_now(folder, approvals, made.site, now):
         typer.echo("recorded in the ledger; the hub is told when the node runs")
+    elif policy_changed(folder, now):
+        typer.echo(POLICY_CHANGED)
     else:
         typer.echo("the running node records it and tells the hub")

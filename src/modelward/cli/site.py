@@ -85,6 +85,7 @@ def restored(folder: Folder) -> None:
 @app.command()
 def status(folder: Folder, *, as_json: Json = False) -> None:
     """Say whether the site is connected, and until when its certificate is good."""
+    from modelward.cli.decide import POLICY_CHANGED
     from modelward.engines.jetstream.presence import WRONG_S
     from modelward.engines.jetstream.state import site_state
     from modelward.joining.site_folder import SiteFolder
@@ -98,6 +99,8 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
     typer.echo(f"  certificate until {state['certificate_until']}")
     if state["undecided"]:
         typer.echo(f"  waiting for a decision: {', '.join(state['undecided'])}")
+    if state["policy_changed"]:
+        typer.echo(f"  {POLICY_CHANGED}")
     if state["clock_skew_s"] is not None:
         typer.echo(f"  the hub's clock is {state['clock_skew_s']:+.1f} s from this one")
         if abs(state["clock_skew_s"]) > WRONG_S:

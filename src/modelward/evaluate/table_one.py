@@ -1,11 +1,7 @@
 """Table 1 from sums: means, spreads, quartiles, counts, tests, and how sites differ.
 
-means and standard deviations    from n, sum and sum of squares (denominator n - 1)
-quartiles                        from counts in fixed bins, linear between their middles
-two groups                       Welch's t test (1947); more: one-way analysis of variance
-categories                       Pearson's chi-square
-standardised mean difference     (m1 - m2) / sqrt((v1 + v2) / 2), for categories over all
-                                 levels but one (Austin 2009; Yang and Dalton 2012)
+Rows are of a feature over groups, differences of a feature between sites. What figures are
+computed from which sums is moments.py's.
 """
 
 from dataclasses import dataclass
@@ -17,14 +13,19 @@ from numpy.typing import NDArray
 from modelward.core.columns import columns
 from modelward.core.features import NumberFeature
 from modelward.core.tensors import Tensors
-from modelward.evaluate import tails
 from modelward.evaluate.coefficients import state_of
+from modelward.evaluate.moments import (
+    level_distance,
+    mean_distance,
+    moments,
+    pearson,
+    quartiles,
+    variance_test,
+    welch,
+)
 from modelward.recipes.catalogue import analysis
 from modelward.recipes.describe import Describe
 from modelward.study.model import Model
-
-Moments = NDArray[np.float64]
-"""n, mean and variance, [3]; NaN where nobody has a value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,78 +138,6 @@ def differences(model: Model, sites: tuple[str, ...]) -> tuple[Difference, ...]:
     return tuple(sorted((each for each in found if each), key=lambda each: each.feature))
 
 
-def moments(known: float, total: float, square: float) -> Moments:
-    """Return n, mean and variance (denominator n - 1) on the scale of the sums."""
-    if known < 2:  # noqa: PLR2004 - a variance needs two
-        return np.array([known, np.nan, np.nan])
-    mean = total / known
-    return np.array([known, mean, max(square - known * mean**2, 0.0) / (known - 1)])
-
-
-def quartiles(
-    counts: NDArray[np.float64], low: float, high: float
-) -> tuple[float, float, float] | None:
-    """Return the quartiles from counts in equal bins of [low, high]; None without counts."""
-    total = counts.sum()
-    if not total:
-        return None
-    edges = np.linspace(low, high, len(counts) + 1)
-    full = np.flatnonzero(counts)
-    below = (np.cumsum(counts[full]) - counts[full] / 2) / total
-    first, middle, last = np.interp(
-        [0.25, 0.5, 0.75], below, (edges[full] + edges[full + 1]) / 2
-    )
-    return float(first), float(middle), float(last)
-
-
-def welch(one: Moments, other: Moments) -> float | None:
-    """Return the two-sided p-value of Welch's t test; None without spread."""
-    shares = one[2] / one[0], other[2] / other[0]
-    error = sum(shares)
-    if not error > 0:
-        return None
-    freedom = error**2 / (shares[0] ** 2 / (one[0] - 1) + shares[1] ** 2 / (other[0] - 1))
-    return tails.student_two_sided(float((one[1] - other[1]) / sqrt(error)), float(freedom))
-
-
-def variance_test(groups: list[Moments]) -> float | None:
-    """Return the p-value of a one-way analysis of variance; None where it has no meaning."""
-    known = [g for g in groups if g[0] >= 2]  # noqa: PLR2004
-    n = sum(g[0] for g in known)
-    if len(known) < 2 or n <= len(known):  # noqa: PLR2004
-        return None
-    mean = sum(g[0] * g[1] for g in known) / n
-    between = sum(g[0] * (g[1] - mean) ** 2 for g in known) / (len(known) - 1)
-    within = sum((g[0] - 1) * g[2] for g in known) / (n - len(known))
-    if not within > 0:
-        return None
-    return tails.fisher(float(between / within), len(known) - 1, float(n - len(known)))
-
-
-def pearson(counts: NDArray[np.float64]) -> float | None:
-    """Return the p-value of Pearson's chi-square; None for one row or one column."""
-    table = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
-    if min(table.shape) < 2:  # noqa: PLR2004
-        return None
-    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
-    value = float((np.square(table - expected) / expected).sum())
-    return tails.chi_square(value, (table.shape[0] - 1) * (table.shape[1] - 1))
-
-
-def level_distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Return the standardised difference of two distributions of levels, from counts."""
-    p, q = one / one.sum(), other / other.sum()
-    used = (p + q > 0).nonzero()[0][1:]
-    if not used.size:
-        return 0.0
-    t, c = p[used], q[used]
-    spread = (np.diag(t) - np.outer(t, t) + np.diag(c) - np.outer(c, c)) / 2
-    gap = t - c
-    if len(used) == 1 and spread[0, 0] > 0:
-        return abs(float(gap[0])) / sqrt(float(spread[0, 0]))
-    return sqrt(max(float(gap @ np.linalg.pinv(spread, hermitian=True) @ gap), 0.0))
-
-
 def _number_row(model: Model, name: str, k: int, state: Tensors) -> Row:
     feature = model.study.features[name]
     column = next(c for c in columns(model.study) if c.feature == name)
@@ -286,13 +215,15 @@ def _number_difference(
         for i, site in enumerate(sites)
         if site in known
     }
-    pairs = {(a, b): abs(_smd(known[a], known[b])) for a in known for b in known if a < b}
+    pairs = {
+        (a, b): abs(mean_distance(known[a], known[b])) for a in known for b in known if a < b
+    }
     between = max(pairs, key=lambda pair: (pairs[pair], pair))
     return Difference(
         feature=name,
         largest=pairs[between],
         between=between,
-        to_others={site: _smd(known[site], others[site]) for site in known},
+        to_others={site: mean_distance(known[site], others[site]) for site in known},
         p=variance_test(list(known.values())),
     )
 
@@ -313,8 +244,3 @@ def _level_difference(
         to_others={s: level_distance(own, total - own) for s, own in known.items()},
         p=pearson(np.stack(list(known.values()))),
     )
-
-
-def _smd(one: Moments, other: Moments) -> float:
-    spread = sqrt((one[2] + other[2]) / 2)
-    return float((one[1] - other[1]) / spread) if spread > 0 else 0.0

@@ -76,8 +76,7 @@ def _fault(
         return said
     card.verify(entry, key)
     bundle.check(release.artifact.tensors, schema)
-    flat = plain_update(study, release.artifact.tensors) if kind == "update" else None
-    if flat is not None and not _norm({"": flat}) <= _longest(study):
+    if kind == "update" and not _norm(_plain(study, release)) <= _longest(study):
         return f"the update is longer than the bound of {study.privacy.clip:g}"
     return None
 
@@ -100,6 +99,12 @@ def _unsuitable(entry: Card, study: Study, task: Task) -> str | None:
     if study.privacy.dp is not None and entry.privacy.get("mechanism") == "none":
         return "it has no privacy bound, and the study asks for one"
     return None
+
+
+def _plain(study: Study, release: Release) -> Tensors:
+    """Return an update as it was trained; one that has no code is not joined, or copied."""
+    tensors = release.artifact.tensors
+    return tensors if study.plan.uplink is None else {"": plain_update(study, tensors)}
 
 
 def _norm(tensors: Tensors) -> float:

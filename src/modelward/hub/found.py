@@ -50,14 +50,15 @@ def findings(registry: Registry, study: Study, alarms: Sequence[str] = ()) -> Fi
         registry.model_of(study, state.best),
     )
     roster = registry.roster(study)
-    asked = [site for site in roster if any(row.site == site for row in answers)]
+    gave = {row.site for row in answers if row.decision == "released"}
+    asked = [site for site in roster if site in gave]
     record = Record(
         study=study_facts(study),
         sites=tuple(_site(site, answers) for site in asked),
         run=run_facts(study, ended, {"federated": state.history}, 1),
         simulated_sites=False,
         in_one_process=False,
-        notes=tuple(_notes(study, told, roster)),
+        notes=tuple(_notes(study, told, asked, roster)),
         alarms=tuple(alarms),
         privacy=f"{NO_PRIVACY} {hub_sees(study, len(roster))}",
     )
@@ -143,7 +144,12 @@ def _site(site: str, answers: Sequence[AnswerRow]) -> SiteFacts:
     )
 
 
-def _notes(study: Study, told: Mapping[str, SiteFigures], roster: Sequence[str]) -> list[str]:
+def _notes(
+    study: Study,
+    told: Mapping[str, SiteFigures],
+    asked: Sequence[str],
+    roster: Sequence[str],
+) -> list[str]:
     """Return how figures came about, and who told none, in sentences."""
     if study.report is None:
         return []
@@ -161,4 +167,5 @@ def _notes(study: Study, told: Mapping[str, SiteFigures], roster: Sequence[str])
         " to the other.",
         "Versions are those of the hub.",
     ]
-    return notes + [f"{site}: no figures; {UNTOLD}." for site in roster if site not in told]
+    notes += [f"{site}: no figures; {UNTOLD}." for site in asked if site not in told]
+    return notes + [f"{site}: took no part." for site in roster if site not in asked]

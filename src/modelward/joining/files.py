@@ -7,6 +7,7 @@ signing key. docs/formats/request.md and docs/formats/membership.md have example
 a reader must reject. Neither file is secret.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -31,12 +32,15 @@ from modelward.errors import BadArtifact, NotAdmitted
 from modelward.joining import certificates
 from modelward.joining.keys import TlsKey, spoken
 
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+
 RESERVED = frozenset({"hub", "hub-admin", "sys"})
 """Names that mean somebody else on the wire."""
 
 KeyHex = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 SignatureHex = Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")]
-Address = Annotated[str, Field(pattern=r"^(tls|wss)://[A-Za-z0-9.:\[\]-]+:[0-9]{1,5}$")]
+ADDRESS = r"^(tls|wss)://[A-Za-z0-9.:\[\]-]+:[0-9]{1,5}$"
+Address = Annotated[str, Field(pattern=ADDRESS)]
 Stamp = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 Pem = Annotated[str, Field(pattern=r"^-----BEGIN [A-Z ]+-----\n", max_length=8192)]
 
@@ -55,6 +59,7 @@ class _File(BaseModel):
         """
         try:
             fields = parse_strict(raw, what="joining file")
+            _require_kind(fields, cls.__name__.lower(), file)
             found = cls.model_validate(fields)
         except BadArtifact as error:
             raise _refuse(f"{file}: {error.what}") from error
@@ -75,6 +80,21 @@ class _File(BaseModel):
             key.verify(bytes.fromhex(fields["signature"]), _signed(fields))
         except InvalidSignature as error:
             raise _refuse("the signature of the file does not match its content") from error
+
+
+def _require_kind(fields: object, wanted: str, file: str) -> None:
+    """Raise NotAdmitted if a file says that it is the other of the two."""
+    said = fields.get("format") if isinstance(fields, dict) else None
+    kind = str(said).removeprefix("modelward-").partition("/")[0]
+    if kind != wanted and kind in _FROM:
+        raise NotAdmitted(
+            f"{file} is a {kind}, and a {wanted} is needed here",
+            why=f"a {wanted} comes from {_FROM[wanted]}",
+            remedy=f"take the file that {_FROM[wanted]} made for this",
+        )
+
+
+_FROM = {"request": "the site", "membership": "the hub"}
 
 
 class Request(_File):
@@ -168,6 +188,16 @@ class Membership(_File):
         return spoken(self.signing, certificates.public_of(authority))
 
 
+def require_address(url: str) -> None:
+    """Raise NotAdmitted unless `url` is one that sites can dial."""
+    if not re.fullmatch(ADDRESS, url):
+        raise NotAdmitted(
+            f"{url!r} is no address of a hub",
+            why="sites dial their hub by TLS or WebSocket, at a host and a port",
+            remedy="give one such as tls://hub.example.org:4222; the hub's operator knows it",
+        )
+
+
 def request(
     site: str, hub: str, *, tls: TlsKey, signing: Ed25519PrivateKey, now: datetime
 ) -> Request:
@@ -176,6 +206,13 @@ def request(
     Raises:
         NotAdmitted: If the name or address cannot be used.
     """
+    if not _NAME.fullmatch(site):
+        raise NotAdmitted(
+            f"{site!r} is no name for a site",
+            why="it is used in folders, reports and addresses",
+            remedy="take a-z, 0-9, - and _, beginning with a letter, such as cleveland",
+        )
+    require_address(hub)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, site)])
     csr = x509.CertificateSigningRequestBuilder().subject_name(name).sign(tls, hashes.SHA256())
     fields = {

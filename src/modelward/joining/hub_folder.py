@@ -29,7 +29,7 @@ from modelward import durable
 from modelward.core.canonical import Json, canonical_bytes
 from modelward.errors import NotAdmitted, StorageError
 from modelward.joining import certificates, files
-from modelward.joining.files import Membership, Request
+from modelward.joining.files import Membership, Request, require_address
 from modelward.joining.keys import TlsKey, signing_key, spki, spoken, tls_key
 
 OWN = ("server", "hub", "hub-admin")
@@ -114,9 +114,11 @@ class HubFolder:
                 server-config`.
 
         Raises:
-            NotAdmitted: If the folder holds a hub with another address.
+            NotAdmitted: If the folder holds a hub with another address, or nobody can dial
+                this one.
             StorageError: If the folder cannot be written.
         """
+        require_address(url)
         for folder in (path, path / "tls", path / "members", path / "studies"):
             durable.make_folder(folder)
         written = path / "hub.toml"

@@ -129,7 +129,8 @@ class SiteFolder:
 
     def check(self, now: datetime) -> None:
         """Raise NotAdmitted unless the site can connect with what it has at `now`."""
-        self._check(self.certificate, self.membership, now)
+        given = self.membership  # says so if it has not joined
+        self._check(self.certificate, given, now)
 
     def _check(self, held: x509.Certificate, given: Membership, now: datetime) -> None:
         certificates.check(

@@ -16,7 +16,7 @@ a checkpoint that is cosigned late, and cannot forge any.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from modelward.durable import write_whole
@@ -51,7 +51,8 @@ class Circle:
         name: Its name.
         folder: As given.
         witness: Its memory of the others, with its alarms.
-        heard: Witnesses that have said since the start what they know of this ledger.
+        heard: Witnesses that have said what they know of this ledger since they were asked.
+        since: When they were asked: at the start, or by `ask_anew`.
 
     Raises:
         StorageError: If another process holds the folder.
@@ -64,13 +65,16 @@ class Circle:
         self.name, self.folder, self._ledger = signer.name, folder, ledger
         self.witness = Witness.open(folder, signer=signer, clock=clock)
         self._keys = {key.name: key for key in _read(folder / PARTIES)}
-        self._told: dict[str, int] = {}
         self._notes: dict[int, bytes] = {}
-        self._shown: bytes | None = None
-        self.heard: set[str] = set()
-        self._since = clock().replace(microsecond=0) - SKEW  # cut as cosignatures are
+        self.ask_anew(clock())
         if ledger is not None:
             ledger.halted = lambda: self.stopped.sentence if self.stopped else ""
+
+    def ask_anew(self, now: datetime) -> None:
+        """Have every witness asked again what it knows; nobody was heard until it answers."""
+        self._told, self.heard = dict[str, int](), set[str]()
+        self._shown: bytes | None = None
+        self.since = now.replace(microsecond=0) - SKEW  # cut as cosignatures are
 
     @property
     def has_entries(self) -> bool:
@@ -90,7 +94,7 @@ class Circle:
 
     @property
     def compared(self) -> bool:
-        """Whether a majority of the witnesses has said since the start what it knows.
+        """Whether a majority of the witnesses has said what it knows since it was asked.
 
         A checkpoint that a majority cosigned is known to one of any other majority, so who
         was put back has been told by then (`stopped`).
@@ -220,7 +224,7 @@ class Circle:
         if said is None:
             return None
         state = self._state(reply.known, ledger)
-        if said >= self._since:  # mail of an earlier run says nothing about now
+        if said >= self.since:  # mail of an earlier run says nothing about now
             self.heard.add(witness.name)
         if not holds(ledger, state):
             return self._stop(_finding(state, ledger), reply.known, ledger.checkpoint)

@@ -38,7 +38,7 @@ def privacy(findings: Findings, min_cell: int) -> tuple[Block, ...]:
     said, mark, card = findings.record.privacy.partition(LEAKAGE)
     leaks = (Listing(((LEAKAGE, card.strip()),)),) if mark else ()
     return (
-        Words(said.strip()),
+        *map(Words, said.strip().splitlines()),
         *leaks,
         Words(
             "This report holds counts, metrics and hashes. Pictures are drawn from groups of at"

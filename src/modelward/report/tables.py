@@ -67,6 +67,8 @@ def model_table(findings: Findings) -> Table:
     record, unit = findings.record, findings.record.study.unit
     rows, everyone = [], findings.federated.overall
     for model in findings.models:
+        if model.name.startswith("local:") and model.overall.accuracy.value is None:
+            continue  # it has not left its hospital
         against = findings.against.get(model.name)
         gap = estimate(against.difference, sign=True) if against else Cell(MISSING)
         rows.append((Cell(record.label(model.name)), *score_cells(model.overall), gap))

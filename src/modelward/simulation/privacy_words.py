@@ -18,7 +18,7 @@ from modelward.study.groups import hub_sees
 
 
 def privacy_words(folder: RunFolder, study: Study, sites: list[str]) -> str:
-    """Return the paragraph on privacy for the report of `study`.
+    """Return the paragraphs on privacy for the report of `study`, one a line.
 
     Args:
         folder: The run, with the ledgers of its sites.
@@ -31,7 +31,7 @@ def privacy_words(folder: RunFolder, study: Study, sites: list[str]) -> str:
     policy = Policy(delta=dp.delta)
     found = {site: _account(folder, site, study, policy) for site in sites}
     unit = dp.unit
-    return " ".join(
+    bound = " ".join(
         [
             f"Differential privacy for each {unit}, with all of their rows, at each site by "
             "itself: neighbours differ by one " + f"{unit}. Epsilon by privacy loss "
@@ -40,11 +40,13 @@ def privacy_words(folder: RunFolder, study: Study, sites: list[str]) -> str:
             _listed(found) + ".",
             f"The number of {study.study.unit}s of a site is public. The same person at two "
             "sites is bounded at each, and the bounds add.",
-            hub_sees(study, len(sites)),
-            "Test units are predicted by this simulation, where all rows are; figures of this "
-            "report are not noised.",
         ]
     )
+    beside = (
+        "Test units are predicted by this simulation, where all rows are; figures of this "
+        "report are not noised."
+    )
+    return "\n".join([bound, hub_sees(study, len(sites)), beside])
 
 
 def _listed(found: Mapping[str, Account | None]) -> str:

@@ -10,7 +10,7 @@ reasons, and the hub is told that it was refused and no more.
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from modelward.artifact.decision import Decision
@@ -18,6 +18,7 @@ from modelward.artifact.envelope import Envelope
 from modelward.artifact.store import Store
 from modelward.core.artifact import Artifact
 from modelward.core.canonical import Json
+from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Finding, Refusal, Release
 from modelward.errors import (
@@ -45,6 +46,9 @@ from modelward.site.telling import tell
 from modelward.site.transcripts import Told, Witnessed
 from modelward.study.agreement import Agreement
 from modelward.study.transcript import from_body, refuse
+
+FRESH = timedelta(minutes=1)
+"""How long ago witnesses may have been asked when privacy is reserved."""
 
 
 class Gatekeeper:
@@ -87,6 +91,7 @@ class Gatekeeper:
         self._hospital = Hospital(
             folder, name, policy=policy, clock=clock, trainer=trainer, inspector=inspector
         )
+        self._clock = clock
         note_policy(self._hospital.ledger, policy)
         self._record = DecisionRecord(self._hospital.ledger)
         self._entrance = Entrance(folder / "intake", self._hospital.ledger)
@@ -127,7 +132,7 @@ class Gatekeeper:
             return self._refuse(task, findings)
         self._hospital.join(study, agreement.keys)
         if self.by_majority and study.privacy.dp is not None:
-            self._require_compared()
+            self._require_compared(study, task)
         return self._hospital.answer(task, models)
 
     def _consent(self, study: str) -> tuple[Finding, ...]:
@@ -139,9 +144,16 @@ class Gatekeeper:
             return (Finding("approval", error.what, error.remedy),)
         return ()
 
-    def _require_compared(self) -> None:
-        """Raise NotCompared unless a majority of witnesses was heard; book what they missed."""
-        circle = self._hospital.circle
+    def _require_compared(self, study: Study, task: Task) -> None:
+        """Raise NotCompared unless a majority of witnesses was heard; book what they missed.
+
+        What was heard at the start is old when a study is reserved days later, by a machine
+        that may have been put back as it ran: the witnesses are asked again before that.
+        """
+        circle, now = self._hospital.circle, self._clock()
+        reserved = self._hospital.spending.has_reserved(study, task.kind)
+        if not reserved and now - circle.since > FRESH:
+            circle.ask_anew(now)
         if not circle.compared:
             said = len(circle.heard & {key.name for key in circle.witnesses})
             raise NotCompared(

@@ -21,12 +21,17 @@ def make(path: Path, passphrase: str) -> Ed25519PrivateKey:
     Raises:
         StorageError: If there is a file already, or the passphrase is too short.
     """
-    if path.exists() or len(passphrase) < SHORTEST_PASSPHRASE:
+    if path.exists():
         raise StorageError(
-            f"no key was made at {path}",
-            why="a key is never replaced, and a passphrase has "
-            f"{SHORTEST_PASSPHRASE} characters or more",
-            remedy="choose another file, or a longer passphrase",
+            f"no key was made: {path} is there already",
+            why="a key is never replaced: what it has signed could not be checked any more",
+            remedy="choose another file",
+        )
+    if len(passphrase) < SHORTEST_PASSPHRASE:
+        raise StorageError(
+            f"no key was made: the passphrase has {len(passphrase)} characters",
+            why=f"it locks the key, and has {SHORTEST_PASSPHRASE} or more",
+            remedy="choose a longer one, such as four words",
         )
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(

@@ -24,7 +24,7 @@ from typing import Any
 from modelward import durable
 from modelward.core.canonical import Json, canonical_bytes, canonical_hash
 from modelward.core.study import Study
-from modelward.core.task import Task
+from modelward.core.task import Task, TaskKind
 from modelward.errors import BadPrivacyTerms, BudgetExceeded, StorageError
 from modelward.ledger import kinds
 from modelward.ledger.log import Ledger
@@ -136,6 +136,10 @@ class Spending:
             )
         card = privacy_fields(event, name)
         return Booked(event=event, statistics=plan.statistics, key=key, card=card)
+
+    def has_reserved(self, study: Study, kind: TaskKind) -> bool:
+        """Return whether `study` was reserved for the patients whom tasks of `kind` look at."""
+        return self._book().booking(f"{study.sha256}/{GROUP.get(kind)}") is not None
 
     def book_look(self, study: Study, task: Task, facts: CohortFacts) -> Booked:
         """Return what a statement of readiness may do, booked for every patient of the cohort.

@@ -118,7 +118,7 @@ def test_a_site_that_tells_nothing_keeps_nobody_from_a_report(tmp_path):
     hub = told(tmp_path)
 
     assert [v.site for v in hub.verdicts] == ["north"]
-    assert [site.name for site in hub.record.sites] == ["north", "south", "west"]
+    assert [site.name for site in hub.record.sites] == ["north", "south", "west"], "they gave"
     assert hub.federated.at("west").auc.value is None
     assert any(note.startswith("west: no figures") for note in hub.record.notes)
     write(hub, tmp_path / "out")

@@ -208,3 +208,38 @@ def test_after_a_long_absence_the_same_request_is_admitted_again(joined):
     site.join(hub.admit(asked_by(site.path), absent), absent)
 
     site.check(absent)
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "says"),
+    [
+        ("North", URL, "'North' is no name for a site"),
+        ("north", "https://hub.example.org", "is no address of a hub"),
+    ],
+)
+def test_what_a_site_asks_with_is_refused_in_its_own_words(tmp_path, name, url, says):
+    with pytest.raises(NotAdmitted, match=says):
+        SiteFolder(tmp_path).ask(name, url, MORNING)
+
+
+def test_a_hub_that_nobody_can_dial_is_not_made(tmp_path):
+    with pytest.raises(NotAdmitted, match="'nonsense' is no address of a hub"):
+        HubFolder.create(tmp_path / "hub", url="nonsense", listen="127.0.0.1:1", now=MORNING)
+
+    assert not (tmp_path / "hub").exists()
+
+
+def test_one_file_in_the_place_of_the_other_is_called_by_its_name(joined):
+    _, site, given = joined
+
+    with pytest.raises(NotAdmitted, match="is a request, and a membership is needed"):
+        Membership.read((site.path / "request.json").read_bytes(), file="request.json")
+    with pytest.raises(NotAdmitted, match="is a membership, and a request is needed"):
+        Request.read(given.to_bytes(), file="membership.json")
+
+
+def test_a_site_that_has_not_joined_is_told_so_and_not_of_a_missing_file(tmp_path):
+    asked_by(tmp_path)
+
+    with pytest.raises(NotAdmitted, match="has not joined a hub"):
+        SiteFolder(tmp_path).check(MORNING)

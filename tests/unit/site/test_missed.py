@@ -1,6 +1,7 @@
 """A private study waits for witnesses, and what a ledger has lost is taken as spent."""
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,32 @@ def ward(tmp_path):
     yield approved(made)
     made.keeper.close()
     made.board.close()
+
+
+def test_witnesses_are_asked_again_before_a_study_is_reserved_and_not_for_each_round(
+    tmp_path, monkeypatch
+):
+    """A machine that was put back as it ran has heard them, in a time that has gone."""
+    start, passed = clock(), [timedelta()]
+    for place in ("tests.unit.site.test_missed.clock", "tests.unit.site.test_gatekeeper.clock"):
+        monkeypatch.setattr(place, lambda: start + passed[0])
+    ward = Watched(tmp_path)
+    approved(ward)
+    ward.mail()
+    assert ward.keeper._hospital.circle.compared
+    passed[0] += timedelta(days=3)
+
+    with pytest.raises(NotCompared, match="0 of 1 witnesses"):
+        ward.ask(ward.task())
+    ward.mail()
+    first = ward.ask(ward.task())
+    passed[0] += timedelta(days=3)
+    again = ward.ask(ward.task())
+    ward.keeper.close()
+    ward.board.close()
+
+    assert isinstance(first, Release)
+    assert isinstance(again, Release)
 
 
 def put_back(ward: Watched) -> None:

@@ -170,7 +170,8 @@ class Line:
     async def close(self) -> None:
         """Send what is pending and hang up."""
         self._up.clear()
-        with suppress(NatsError, OSError, TimeoutError):
+        # AttributeError: what nats-py makes of pending bytes when the connection is gone
+        with suppress(NatsError, OSError, TimeoutError, AttributeError):
             await asyncio.wait_for(self._client.close(), 5)
 
     async def _once(

@@ -13,7 +13,7 @@ from modelward.core.canonical import Json, canonical_hash
 from modelward.engines.jetstream.journal import Journal
 from modelward.engines.jetstream.line import Line
 from modelward.engines.jetstream.replies import LATER_S, Desk, Replies, Saying
-from modelward.errors import ModelwardError
+from modelward.errors import ModelwardError, NotApproved
 
 LOOK_S = 1.0
 """How often the site is asked for news: what its people have decided."""
@@ -58,7 +58,7 @@ class Telling:
                 for each in await self._desk.do(self.news):
                     await self._tell(line, each)
             except ModelwardError as error:
-                self._journal("news-postponed", error=type(error).__name__)
+                self._journal("news-postponed", error=type(error).__name__, said=_said(error))
                 await asyncio.sleep(LATER_S)
             await asyncio.sleep(LOOK_S)
 
@@ -69,3 +69,8 @@ class Telling:
         await self._replies.say(line, Saying(kind=each.kind, study=each.study, body=each.body))
         self._told.add(named)
         self._journal("told", kind=each.kind, study=each.study)
+
+
+def _said(error: ModelwardError) -> str:
+    """Return the words of an error about decisions; others could be about patients' data."""
+    return error.what[:200] if isinstance(error, NotApproved) else ""

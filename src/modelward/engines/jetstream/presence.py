@@ -54,6 +54,7 @@ class Presence:
         skew_s: Name -> seconds that its clock is ahead of ours.
         protocol: What we speak.
         protocols: Name -> what it speaks.
+        policy: Digest of the policy that is in force here; it is in the health file.
         on_stranger: Is told, once, of a party whose protocol is too far from ours.
     """
 
@@ -73,6 +74,7 @@ class Presence:
         self.skew_s: dict[str, float] = {}
         self.protocol = PROTOCOL
         self.protocols: dict[str, int] = {}
+        self.policy = ""
         self.on_stranger: Callable[[str, int], None] = lambda *_: None
 
     def present(self) -> list[str]:
@@ -98,6 +100,12 @@ class Presence:
             self.write_health(connected=line.connected)
             await asyncio.sleep(EVERY_S)
 
+    async def wait(self) -> None:
+        """Say on disk that this party runs and has no line yet, until cancelled."""
+        while True:
+            self.write_health(connected=False)
+            await asyncio.sleep(EVERY_S)
+
     def _note_changes(self) -> None:
         """Tell the journal who has come and who has fallen silent."""
         there = set(self.present())
@@ -120,6 +128,7 @@ class Presence:
             "clock_skew_s": {name: round(skew, 1) for name, skew in self.skew_s.items()},
             "protocols": self.protocols,
             "version": _version(),
+            "policy": self.policy,
         }
         part = self._health.with_name(f".{self._health.name}.part")
         part.write_text(json.dumps(state) + "\n")

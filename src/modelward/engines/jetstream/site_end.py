@@ -170,7 +170,11 @@ class SiteEnd:
         self._journal("stopped")
 
     async def _serve(self) -> None:
-        line = await Line.dial(self._identity, self._journal)
+        waiting = asyncio.create_task(self.presence.wait())
+        try:
+            line = await Line.dial(self._identity, self._journal)
+        finally:
+            waiting.cancel()
         self._journal("connected", site=self._site.name)
         announcing = asyncio.create_task(self.presence.announce(line))
         telling = asyncio.create_task(self.telling.serve(line))

@@ -18,6 +18,7 @@ from modelward.engines.jetstream import folders
 from modelward.engines.jetstream.journal import Journal
 from modelward.engines.jetstream.news import News
 from modelward.engines.jetstream.site_end import SiteEnd
+from modelward.engines.jetstream.state import policy_digest
 from modelward.errors import MessageRefused, ModelwardError
 from modelward.gate.policy_file import read_policy
 from modelward.hub.statements import body_of
@@ -66,6 +67,7 @@ class SiteNode:
         dialled = folders.site_identity(self.folder)
         if url is not None:
             dialled = replace(dialled, url=url)
+        in_force = policy_digest(path)
         policy = read_policy(path / "policy.toml")
         self.keeper = Gatekeeper(path, self.folder.name, policy, clock=now, trainer=trainer)
         self.keeper.by_majority = compare_s > 0
@@ -76,6 +78,7 @@ class SiteNode:
         self.end = SiteEnd(
             self.keeper, dialled, self.folder.key, self.folder.hub_key, path, journal
         )
+        self.end.presence.policy = in_force
         self.end.may_answer = self.keeper.mailbag.compared_since(compare_s)
         self.end.on_message = self._hear
         self.end.on_refused = self._refused

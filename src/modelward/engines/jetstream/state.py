@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,21 @@ def site_state(site: SiteFolder, now: datetime) -> dict[str, Any]:
         "certificate_until": _until(site.certificate),
         "clock_skew_s": health.get("clock_skew_s", {}).get("hub"),
         "undecided": _undecided(site),
+        "policy_changed": policy_changed(site.path, now),
         "alarms": [told(each) for each in read_alarms(site.path / "witness" / "alarms")],
     }
+
+
+def policy_digest(folder: Path) -> str:
+    """Return the SHA-256 of a site's policy file; of nothing where there is none."""
+    path = folder / "policy.toml"
+    return sha256(path.read_bytes() if path.exists() else b"").hexdigest()
+
+
+def policy_changed(folder: Path, now: datetime) -> bool:
+    """Return whether a node runs there with another policy than the file has now."""
+    health = _health(folder, now)
+    return bool(health.get("policy")) and health["policy"] != policy_digest(folder)
 
 
 def told(alarm: Alarm) -> dict[str, Any]:
