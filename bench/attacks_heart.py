@@ -18,8 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.attacks import combined, sent
+from bench.attacks import combined
 from bench.strategies import RATES, hospitals, predicted, study_of
+from bench.wards import sent
 from modelward.core.columns import columns
 from modelward.core.study import Robust
 from modelward.core.task import Task

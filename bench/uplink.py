@@ -17,7 +17,8 @@ from functools import partial
 
 import numpy as np
 
-from bench.attacks import Ward, area, dealt
+from bench.attacks import area
+from bench.wards import Ward, dealt
 from modelward.aggregate.mean import weighted_mean
 from modelward.artifact import bundle, codec
 from modelward.core.columns import inputs

@@ -7,6 +7,7 @@ home only, since it stays there.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,11 +17,15 @@ from modelward.evaluate import binned
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.intervals import SEED
+from modelward.evaluate.judged import Evaluation, Rules, evaluate
 from modelward.evaluate.record import NO_PRIVACY, Record, SiteFacts
 from modelward.evaluate.scores import ModelFindings, Scores, judge
 from modelward.evaluate.site_figures import SiteFigures, expanded
+from modelward.evaluate.verdict import Verdict
+from modelward.hub.followed import paths_of, threshold_of
 from modelward.hub.registry import AnswerRow, Registry
 from modelward.hub.reported import reported
+from modelward.hub.round import State
 from modelward.hub.run_facts import Ended, run_facts, study_facts
 from modelward.study.groups import hub_sees
 
@@ -62,12 +67,26 @@ def findings(registry: Registry, study: Study, alarms: Sequence[str] = ()) -> Fi
         alarms=tuple(alarms),
         privacy=f"{NO_PRIVACY} {hub_sees(study, len(roster))}",
     )
+    verdicts = tuple(told[site].verdict for site in asked if site in told)
     return Findings(
         record=record,
         models=(_federated(asked, told), *(_local(s, told[s]) for s in asked if s in told)),
-        verdicts=tuple(told[site].verdict for site in asked if site in told),
+        verdicts=verdicts,
         against={},
+        evaluation=_evaluated(study, told, verdicts, state),
     )
+
+
+def _evaluated(
+    study: Study, told: Mapping[str, SiteFigures], verdicts: Sequence[Verdict], state: State
+) -> Evaluation:
+    """Return the decision curve from counts in bins, and each site's way through the rounds."""
+    threshold, rule = threshold_of(study, state.history, state.best)
+    counted = {verdict.site: expanded(told[verdict.site].counts) for verdict in verdicts}
+    margin = study.evaluation.margin if study.evaluation is not None else None
+    rules = Rules(threshold=threshold, rule=rule, margin=margin, seed=SEED)
+    found = evaluate({"federated": counted}, verdicts, rules)
+    return replace(found, paths=paths_of(state.history))
 
 
 def _told(registry: Registry, study: Study) -> dict[str, SiteFigures]:

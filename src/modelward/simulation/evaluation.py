@@ -15,11 +15,9 @@ import numpy as np
 from modelward.core.study import Study
 from modelward.evaluate.cost import Cost, SiteCost
 from modelward.evaluate.judged import (
-    NO_RULE,
     Away,
     Evaluation,
     Judged,
-    Path,
     Rules,
     Share,
     away,
@@ -28,10 +26,9 @@ from modelward.evaluate.judged import (
 from modelward.evaluate.subgroups import Divided
 from modelward.evaluate.verdict import Verdict
 from modelward.hub import shares as statements
+from modelward.hub.followed import paths_of, threshold_of
 from modelward.hub.registry import AnswerRow, Registry
 from modelward.hub.run import Outcome
-from modelward.hub.run_facts import defined
-from modelward.hub.validated import THRESHOLD
 from modelward.readers.cohort import FOLDS, Cohort
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.predicted import Models, predicted
@@ -69,7 +66,7 @@ def evaluation(
 ) -> Evaluation:
     """Return the evaluation of a run."""
     study, tested = models.study, models.tested
-    threshold, rule = _threshold(study, outcome)
+    threshold, rule = threshold_of(study, outcome.history, outcome.kept_round)
     rules = Rules(
         threshold=threshold,
         rule=rule,
@@ -81,32 +78,11 @@ def evaluation(
     return replace(
         evaluate(judged, verdicts, rules),
         away=_away(means.left_out, judged, tested),
-        paths=_paths(outcome),
+        paths=paths_of(outcome.history),
         worth=worth,
         shares=shares,
         cost=_cost(means, models, outcome),
     )
-
-
-def _threshold(study: Study, outcome: Outcome) -> tuple[float | None, str]:
-    """Return the threshold of the kept round and the rule that chose it, in words."""
-    terms = study.evaluation
-    if terms is None or terms.threshold is None:
-        return None, NO_RULE
-    kept = outcome.history[outcome.kept_round - 1].metrics if outcome.kept_round else {}
-    found = defined(kept.get(THRESHOLD))
-    if found is None:
-        return None, "0.5, as the validation units have one outcome only"
-    words = {
-        "youden": "the largest sum of sensitivity and specificity",
-        "sensitivity": f"a sensitivity of at least {terms.at_least:g}"
-        if terms.at_least
-        else "",
-        "specificity": f"a specificity of at least {terms.at_least:g}"
-        if terms.at_least
-        else "",
-    }
-    return found, f"{words[terms.threshold]} on the validation units of all sites"
 
 
 def _divisions(study: Study, tested: Mapping[str, Cohort]) -> tuple[Divided, ...]:
@@ -135,17 +111,6 @@ def _away(
         )
         for site, cohort in tested.items()
         if site in left_out
-    )
-
-
-def _paths(outcome: Outcome) -> tuple[Path, ...]:
-    sites = sorted({site for record in outcome.history for site in record.by_site})
-    return tuple(
-        Path(
-            site=site,
-            values=tuple(defined(record.by_site.get(site)) for record in outcome.history),
-        )
-        for site in sites
     )
 
 

@@ -130,7 +130,7 @@ def _why_not(study: Study, text: str) -> str:
         rising = all(low < high for low, high in pairwise(edges))
         return "" if len(edges) > 2 and rising else "bands need three or more rising edges"  # noqa: PLR2004
     if not isinstance(feature, BooleanFeature | CategoryFeature):
-        return "an image has no groups"
+        return "only numbers, booleans and categories have groups"
     return "bands are for numbers" if edges is not None else ""
 
 

@@ -48,6 +48,22 @@ def test_int8_keeps_the_largest_of_each_tensor_and_zero():
     np.testing.assert_allclose(found, flat, rtol=1e-6)
 
 
+def test_fewer_steps_are_wider_and_packed_into_fewer_bytes():
+    flat = [31, -31, 0, 1, 15, -5, 2.54, -2.54, 0, 0.02, -0.02]
+    wide = Schema.of(TensorSpec("a", "F32", (20_000,)))
+    values = np.random.default_rng(3).normal(size=20_000).astype(np.float32)
+
+    def packed(levels: int | None) -> int:
+        uplink = Uplink(codec="int8", packed=True, levels=levels)
+        sent = codec.encode(values, wide, uplink, np.random.default_rng(0))
+        return int(sent["packed"].size)
+
+    found = back(flat, Uplink(codec="int8", levels=31))
+    assert np.abs(found[:6] - flat[:6]).max() <= 1.0  # a step of the first tensor is 1
+    assert found[:2].tolist() == [31.0, -31.0]
+    assert packed(None) == packed(127) > packed(63) > packed(31)
+
+
 def test_int4_puts_two_values_into_a_byte():
     sent = coded([7, -7, 0, 1, 2, 3, 7, 0, 0, 0, -1], Uplink(codec="int4"))
 

@@ -156,3 +156,15 @@ def test_newton_studies_are_reported_on_as_well(tmp_path):
 
     found = told(tmp_path, study)
     assert np.isfinite(found.federated.overall.auc.value or np.nan)
+
+
+def test_a_hub_follows_every_site_and_draws_the_decision_curve(both):
+    hub, _ = both
+    found = hub.evaluation
+    assert found is not None
+
+    assert {path.site for path in found.paths} <= {"north", "south", "west"}
+    assert all(len(path.values) == hub.record.run.rounds for path in found.paths)
+    assert list(found.decisions) == ["federated"]
+    assert found.groups == ()
+    assert found.cost is None

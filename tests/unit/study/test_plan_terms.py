@@ -43,6 +43,8 @@ REFUSED = {
         plan(tables='\n[plan.personal]\nkind = "norms"\n'), "no such layers"),
     "a key that is not read": (
         plan(tables='\n[plan.personal]\nkind = "head"\npull = 0.1\n'), "reads it"),
+    "steps of another code": (
+        plan(tables='\n[plan.uplink]\ncodec = "int4"\nlevels = 31\n'), "only codec = 'int8'"),
     "fine-tuning blind": (
         plan(tables='\n[plan.personal]\nkind = "fine-tune"\n'), "held-out stopping needs"),
     "personal scaffold": (
