@@ -30,7 +30,7 @@ from modelward.core.task import Task
 from modelward.core.tensors import FlatF32
 from modelward.gate.leaks import Look
 from modelward.gate.offer import Offer
-from modelward.gate.policy import Leakage, Policy
+from modelward.gate.policy import LANES, Leakage, Policy
 from modelward.gate.rules import UPDATE_GRID, standard
 from modelward.readers.cohort import Cohort
 from modelward.site.answer import compute
@@ -82,7 +82,7 @@ class Gate:
     def __init__(self, asked: Study, model: Model, local: Cohort) -> None:
         self._task = Task(study=asked.sha256, round_no=1, kind="train", model="0" * 64)
         self._schema, self._model, self._local = parameter_schema(asked), model, local
-        self._rules = standard(asked, Policy())
+        self._rules = standard(asked, Policy(lanes=LANES))
         self._looker = Looker(asked, local, Leakage().similarity)
 
     def against(self, update: FlatF32) -> list[str]:

@@ -32,7 +32,7 @@ from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.gate.door import Door
 from modelward.gate.offer import Offer
-from modelward.gate.policy import Leakage, Policy
+from modelward.gate.policy import LANES, Leakage, Policy
 from modelward.gate.rules import standard
 from modelward.ledger.log import Ledger
 from modelward.readers.cohort import Cohort
@@ -78,7 +78,7 @@ def main() -> None:
     """Measure and print."""
     images = Path(str(files("modelward.simulation") / "data/pneumoniamnist.npz"))
     asked = study(w1(images), 0)
-    schema, rules = parameter_schema(asked), standard(asked, Policy())
+    schema, rules = parameter_schema(asked), standard(asked, Policy(lanes=LANES))
     drawn = np.random.default_rng(0)
     key = Ed25519PrivateKey.generate()
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from modelward.artifact.card import fingerprint
 from modelward.artifact.envelope import Envelope
 from modelward.core.study import Study
-from modelward.gate.policy import Isolation, Policy
+from modelward.gate.policy import LANES, Isolation, Policy
 from modelward.site.keys import signing_key
 from modelward.study.agreement import Agreement
 from modelward.study.read import parse
@@ -67,8 +67,8 @@ def fedavg() -> Study:
 
 
 def policy(isolation: Isolation = "namespaces") -> Policy:
-    """Return a policy under which Dr Ada Byron decides; the sites here are small."""
-    return Policy(isolation=isolation, approvers=PEOPLE, min_cell=1)
+    """Return a policy under which Dr Ada Byron decides; the sites here are small and open."""
+    return Policy(isolation=isolation, approvers=PEOPLE, min_cell=1, lanes=LANES)
 
 
 def make_site(folder: Path, seed: int, patients: int = 90) -> Path:

@@ -174,15 +174,19 @@ def _sync(descriptors: Sequence[int]) -> None:
         each.result()
 
 
-def make_folder(path: Path) -> None:
+def make_folder(path: Path, *, mode: int = 0o777) -> None:
     """Create the folder `path` and its parents, their names on disk.
+
+    Args:
+        path: The folder.
+        mode: Its permissions if it is created here; the process' mask is taken from them.
 
     Raises:
         StorageError: If it cannot be created, or if a file is in the way.
     """
     try:
         missing = [each for each in (path, *path.parents) if not each.exists()]
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=mode, parents=True, exist_ok=True)
         for made in missing:
             sync_folder(made.parent)
         probe = path / f".probe.{os.getpid()}"

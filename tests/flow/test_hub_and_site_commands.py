@@ -99,6 +99,7 @@ class Country:
         )
         apart = "namespaces" if unavailable(here) is None else "none"
         few = "[leaves]\nmin_cell = 1\n"  # an invented hospital of a few dozen patients
+        few += '[privacy]\nlanes = ["dp", "exact"]\n'
         policy = f'isolation = "{apart}"\n{few}' + person[person.index("[approvers]") :]
         (here / name / "policy.toml").write_text(policy)
 

@@ -21,7 +21,7 @@ from modelward.artifact.store import Store
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Release
-from modelward.gate.policy import Leakage, Policy
+from modelward.gate.policy import LANES, Leakage, Policy
 from modelward.simulation.data import STUDIES
 from modelward.site.direct import DirectTrainer
 from modelward.site.hospital import Hospital
@@ -33,7 +33,7 @@ from tests.studies import write_key
 
 pytest.importorskip("torch")
 
-EVERY = Policy(leakage=Leakage(every=1))
+EVERY = Policy(leakage=Leakage(every=1), lanes=LANES)
 RARE = 0.12
 STUDY = """
 [study]
@@ -180,7 +180,7 @@ def test_a_rare_class_that_was_learnt_by_heart_is_blocked_by_the_membership_rule
 
 
 def test_it_is_that_rule_and_no_other_that_blocks_it(tmp_path):
-    lenient = Policy(leakage=Leakage(every=1, membership=1.0))
+    lenient = replace(EVERY, leakage=Leakage(every=1, membership=1.0))
 
     assert by_lot(tmp_path, images=400, epochs=60, policy=lenient) == []
 

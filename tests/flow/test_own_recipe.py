@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ import pytest
 from modelward.artifact.store import Store
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Refusal, Release
-from modelward.gate.policy import Policy
 from modelward.recipes.brought import brought
 from modelward.site.direct import DirectTrainer
 from modelward.site.gatekeeper import Gatekeeper
@@ -22,7 +22,7 @@ from modelward.study.scaling import Scaling
 from tests import sites
 from tests.command import environment
 from tests.own_recipe import EXAMPLE, STUDY_FILE, install
-from tests.sites import ADA, FEDAVG, PEOPLE, clock, make_site, proposal
+from tests.sites import ADA, FEDAVG, clock, make_site, proposal
 from tests.studies import rows, write_csv
 
 pytestmark = pytest.mark.slow
@@ -72,7 +72,7 @@ def test_a_site_answers_with_it_only_when_its_policy_has_the_hash(
     answers: list[Answer] = []
     for allowed in ({}, {"cloglog": "ab" * 32}, {"cloglog": known.sha256}):
         keeper = Gatekeeper(
-            folder, "cleveland", Policy(isolation="none", approvers=PEOPLE, recipes=allowed),
+            folder, "cleveland", replace(sites.policy("none"), recipes=allowed),
             clock=clock, trainer=DirectTrainer(folder, "cleveland"),
         )  # fmt: skip
         keeper.receive(proposal(sites.agreement(study, folders)))

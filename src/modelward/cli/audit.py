@@ -6,16 +6,16 @@ from typing import Annotated
 
 import typer
 
+Canaries = Annotated[int, typer.Option(min=20, help="Invented units whose coins are tossed.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")]
 RunDir = Annotated[Path, typer.Argument(help="Folder of a finished run.", metavar="RUN")]
 
 
 def audit(
     folder: RunDir,
     site: Annotated[str | None, typer.Option(help="Which site; the largest if absent.")] = None,
-    canaries: Annotated[
-        int, typer.Option(min=20, help="Invented units whose coins are tossed.")
-    ] = 200,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
+    canaries: Canaries = 200,
+    seed: Seed = 0,
     *,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelward.cli import alarms, decide, holds, policy, privacy, readiness, reports
+from modelward.cli import (
+    alarms,
+    decide,
+    holds,
+    policy,
+    privacy,
+    readiness,
+    reports,
+    site_audit,
+)
 
 if TYPE_CHECKING:
     from modelward.core.study import Study
@@ -145,6 +154,7 @@ privacy.add_budget(app)
 alarms.add_to(app, "site")
 holds.add_to(app)
 reports.add_to(app)
+site_audit.add_to(app)
 
 
 def terms_of(folder: Path, named: str, file: Path | None) -> "Study":

@@ -36,6 +36,7 @@ class Column:
         low: Smallest value the study allows, in the feature's unit.
         high: Largest value the study allows.
         standardise: Whether it becomes a z-score from federated statistics.
+        indicates: Whether it says yes or no: of a boolean, or of a level of a category.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Column:
     low: float
     high: float
     standardise: bool
+    indicates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +87,13 @@ def columns(study: Study) -> tuple[Column, ...]:
         standardise = feature.scale == "standard"
         if isinstance(feature, CategoryFeature):
             found += [
-                Column(f"{name}={level}", name, level, 0.0, 1.0, standardise)
+                Column(f"{name}={level}", name, level, 0.0, 1.0, standardise, indicates=True)
                 for level in feature.levels[1:]
             ]
         elif isinstance(feature, NumberFeature):
             found.append(Column(name, name, None, *feature.range, standardise))
         else:
-            found.append(Column(name, name, None, 0.0, 1.0, standardise))
+            found.append(Column(name, name, None, 0.0, 1.0, standardise, indicates=True))
     return tuple(found)
 
 

@@ -55,6 +55,14 @@ class TensorSpec:
         """Number of bytes of the values."""
         return self.size * NUMPY[self.dtype].itemsize
 
+    def fits(self, values: NDArray[Any] | None) -> bool:
+        """Return whether `values` are there, and of this type and shape."""
+        return (
+            values is not None
+            and values.dtype == NUMPY[self.dtype]
+            and tuple(values.shape) == self.shape
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Schema:
@@ -94,6 +102,12 @@ class Schema:
     def nbytes(self) -> int:
         """Number of bytes of all values, without any header."""
         return sum(spec.nbytes for spec in self.specs)
+
+    def fits(self, tensors: Tensors) -> bool:
+        """Return whether `tensors` are exactly those of the schema."""
+        return len(tensors) == len(self.specs) and all(
+            spec.fits(tensors.get(spec.name)) for spec in self.specs
+        )
 
     def split(self, flat: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Return named views into `flat`, a vector of `size` elements in schema order.

@@ -18,10 +18,11 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from modelward.core.counted import HIDDEN
 from modelward.evaluate import discrimination
 from modelward.evaluate.estimate import Estimate, Interval, Z, proportion
 from modelward.evaluate.predictions import Predictions, union
-from modelward.privacy.disclosure.suppression import HIDDEN, suppress
+from modelward.privacy.disclosure.suppression import suppress
 
 EVERYWHERE = ""
 """Name of all sites together."""

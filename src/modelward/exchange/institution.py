@@ -279,7 +279,7 @@ def sealing_key(path: Path) -> X25519PrivateKey:
     """Return the X25519 key stored at `path`, raw, making one if there is none."""
     if not path.exists():
         made = X25519PrivateKey.generate()
-        durable.write_whole(path, made.private_bytes_raw(), mode=0o600)
+        durable.write_once(path, made.private_bytes_raw(), mode=0o600)
     return X25519PrivateKey.from_private_bytes(_bytes(path))
 
 

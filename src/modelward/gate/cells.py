@@ -1,45 +1,55 @@
-"""Counts that leave a site: no cell with a few persons in it.
+"""Tables of persons that leave a site: no cell with a few persons in it.
 
-The gatekeeper makes histograms coarser before they are offered (`coarser`), by the site's own
-minimum; the rule then looks at what is offered, whoever made it. Counts that carry noise
-under differential privacy are not looked at: the noise is their protection.
+The gatekeeper makes histograms and sums coarser before they are offered (`coarser`), by the
+site's own minimum; the rule then looks at what is offered, whoever made it. How an answer is
+read is study/counted.py's; what nobody can read does not leave. Counts that carry noise under
+differential privacy are not looked at: the noise is their protection.
 
-Tables of counts are the tensors called `counts`, and those whose names start with `counts.`;
-in tables of the kind `statistics` cells may be `HIDDEN` (privacy/disclosure/suppression.py).
-Sums for scaling and of Newton steps are no tables: docs/threat-model.md says what they tell.
-Whom two of them would tell about together is asked by site/overlaps.py.
+    of each cell     nobody, or `minimum` persons and more
+    of what is hidden, together: the reader knows it where totals are told
+    of each column whose products leave in sums: what the inspector counted (`few_behind`)
+
+Whom two answers would tell about together is asked by site/overlaps.py.
 """
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from modelward.core.counted import HIDDEN, Counted
 from modelward.core.study import Study
+from modelward.core.task import Task, TaskKind
 from modelward.core.tensors import Tensors
 from modelward.core.verdict import Finding
+from modelward.gate.leaks import Look
+from modelward.gate.offer import Offer, Rule
 from modelward.privacy.disclosure.differencing import Told
 from modelward.privacy.disclosure.grouping import grouped, small_cells
-from modelward.privacy.disclosure.suppression import HIDDEN
+from modelward.study import counted
 from modelward.study.report_answer import MODELS
 
 TABLE = "counts"
-"""Name, or first part of the name, of a tensor that counts units."""
+"""Name, or first part of the name, of a tensor that counts units by outcome and bin."""
 
 HISTOGRAMS = frozenset({TABLE, *(f"{TABLE}.{model}" for model in MODELS)})
-"""Those that count units by outcome and ordered bin; the bins of others have no order."""
-
-Counting = Callable[[str, Mapping[str, NDArray[Any]], int], tuple[Finding, ...]]
+"""Those whose bins have an order."""
 
 
-def coarser(study: Study, tensors: Tensors, minimum: int) -> Tensors:
-    """Return counts by outcome and bin with `minimum` units or none in every cell.
+def coarser(study: Study, kind: TaskKind, tensors: Tensors, minimum: int) -> Tensors:
+    """Return tensors with `minimum` persons or none in every cell, where that can be had.
 
-    They are returned as they are where that cannot be had, and the rule will refuse them.
+    They are returned as they are where it cannot, and the rule will refuse them.
+
+    Args:
+        study: Whose terms hold.
+        kind: What was asked.
+        tensors: The answer, of the schema that the study asks for.
+        minimum: Fewest persons in a cell.
     """
     if study.privacy.dp is not None:
         return tensors
+    tensors = counted.coarser(study, kind, tensors, minimum)
     made = {
         name: found.astype(values.dtype)
         for name, values in tensors.items()
@@ -50,24 +60,42 @@ def coarser(study: Study, tensors: Tensors, minimum: int) -> Tensors:
     return {**tensors, **made} if made else tensors
 
 
-def cells(study: Study, minimum: int) -> Counting:
-    """Object to tables in which a cell has at least one unit and fewer than `minimum`.
+def cells(study: Study, minimum: int) -> Rule:
+    """Object to answers that tell of a few persons, or that nobody can read.
 
-    Validation counts also have to add up to the units that the gatekeeper knows of: pixels
-    or ages in the place of counts do not.
+    A table also has to add up to what the gatekeeper knows: pixels or ages in the place of
+    counts do not.
     """
 
-    def rule(kind: str, tensors: Mapping[str, NDArray[Any]], units: int) -> tuple[Finding, ...]:
-        if study.privacy.dp is not None or kind not in {"metrics", "statistics"}:
+    def rule(offer: Offer) -> tuple[Finding, ...]:
+        if study.privacy.dp is not None or offer.kind not in {"metrics", "statistics"}:
             return ()
-        found = [
-            _finding(name, said)
-            for name, values in tensors.items()
-            if name.split(".")[0] == TABLE
-            for said in [_wrong(values, minimum, units if kind == "metrics" else None)]
-            if said
+        said = counted.reading(study, offer.asked.kind, offer.tensors, offer.patients)
+        unread = sorted(set(offer.tensors) - said.read)
+        found = [f"{', '.join(unread[:5])} are tables that nobody can read"] if unread else []
+        found += said.wrong
+        found += [
+            f"{table.name} {wrong}"
+            for table in said.tables
+            for wrong in [_wrong(table, minimum)]
+            if wrong
         ]
-        return tuple(found)
+        return tuple(_finding(each) for each in found)
+
+    return rule
+
+
+def few_behind(study: Study, minimum: int) -> Rule:
+    """Object to sums of products with a column in which a few persons have a value.
+
+    What each column and the outcome has is counted by the inspector; without one, as in a
+    simulation, nothing is asked.
+    """
+
+    def rule(offer: Offer) -> tuple[Finding, ...]:
+        if offer.look is None or not _multiplied(study, offer):
+            return ()
+        return _few(offer.look, minimum)
 
     return rule
 
@@ -87,21 +115,56 @@ def differs(told: Told, apart: int) -> Finding:
     )
 
 
-def _wrong(values: NDArray[Any], minimum: int, units: int | None) -> str:
-    """Return what is wrong with a table of counts; '' if nothing is.
-
-    Args:
-        values: The table.
-        minimum: Fewest units in a cell.
-        units: What it has to add up to; None for a table in which cells may be hidden.
-    """
-    shown = values if units is not None else values[values != HIDDEN]
+def _wrong(table: Counted, minimum: int) -> str:
+    """Return what is wrong with a table; '' if nothing is."""
+    shown = table.cells[table.cells != HIDDEN]
     if not _whole(shown):
         return "has values that are not numbers of persons"
-    if units is not None and int(shown.sum()) != units:
-        return f"adds up to {int(shown.sum()):,}, and {units:,} units are behind it"
     few = small_cells(shown.astype(np.int64), minimum)
-    return f"has {few} cells of 1 to {minimum - 1} persons" if few else ""
+    if few:
+        return f"has {few} cells of 1 to {minimum - 1} persons"
+    return "" if table.total is None else _against_total(table, minimum)
+
+
+def _against_total(table: Counted, minimum: int) -> str:
+    """Return what a table does not have of its total; '' if nothing."""
+    total = np.asarray(table.total, np.float64).reshape(-1)
+    rows = table.cells.reshape(len(total), -1)
+    shown = np.where(rows == HIDDEN, 0.0, rows).sum(axis=1)
+    hides, left = (rows == HIDDEN).any(axis=1), total - shown
+    if (left < 0).any() or (table.whole and (left[~hides] != 0).any()):
+        worst = int(np.argmax(np.abs(left)))
+        return f"adds up to {int(shown[worst]):,}, and {int(total[worst]):,} are behind it"
+    few = hides & (left > 0) & (left < minimum)
+    if few.any():
+        return f"hides cells of {int(left[few][0])} persons in all, fewer than {minimum}"
+    return ""
+
+
+def _multiplied(study: Study, offer: Offer) -> bool:
+    asked = offer.task
+    return (
+        study.privacy.dp is None
+        and isinstance(asked, Task)
+        and bool(counted.crossed(study, asked.kind))
+    )
+
+
+def _few(look: Look, minimum: int) -> tuple[Finding, ...]:
+    figures = look.figures
+    few = None if figures is None else figures.fewest
+    if few is None:
+        return (_finding("columns were not counted by the inspector, so nothing is known"),)
+    if not 0 < few < minimum:
+        return ()
+    return (
+        Finding(
+            rule="cells",
+            says=f"a yes/no column, a level or the outcome has {few} persons on one side,"
+            f" fewer than {minimum}, and sums of its products would tell of them",
+            remedy="leave the column or the rare level out of the study, or widen the cohort",
+        ),
+    )
 
 
 def _plain(counts: NDArray[Any]) -> bool:
@@ -113,10 +176,10 @@ def _whole(values: NDArray[Any]) -> bool:
     return bool(((values >= 0) & (values < 2.0**40) & (values == np.rint(values))).all())
 
 
-def _finding(name: str, said: str) -> Finding:
+def _finding(said: str) -> Finding:
     return Finding(
         rule="cells",
-        says=f"{name} {said}",
+        says=said,
         remedy="use a larger validation share, or sit these figures out; min_cell in"
         " [leaves] is the smallest number of persons that may be told",
     )

@@ -4,7 +4,7 @@ The inspector (site/inspector.py) has the data and no keys; the gate has the key
 data. It hands over figures, and the decision is made here. No figures, no release.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
 from modelward.core.canonical import canonical_hash
@@ -63,7 +63,31 @@ def leaks(look: Look | None, bounds: Leakage) -> tuple[Finding, ...]:
                 remedy="read inspector.log at the site, and restart the node",
             ),
         )
-    return (*_copies(found, bounds), *_inversion(found), *_membership(found, bounds))
+    return (
+        *_copies(found, bounds),
+        *_inversion(found),
+        *members_told(found.membership, bounds.membership, rule="membership"),
+    )
+
+
+def overclaimed(claimed: float | None, low: float) -> tuple[Finding, ...]:
+    """Return what speaks against a study of which an audit shows more than it claims.
+
+    Args:
+        claimed: Epsilon that the study claims for a site; None where it claims none.
+        low: Lower bound that the audit has shown.
+    """
+    if claimed is None or low <= claimed:
+        return ()
+    return (
+        Finding(
+            rule="audit",
+            says=f"an audit shows epsilon of {low:.2f} or more, and the study claims"
+            f" {claimed:g}: the noise does not do what is promised",
+            remedy="stop the study everywhere; look for noise that is missing, reused or too"
+            " small, and audit again",
+        ),
+    )
 
 
 def _copies(found: Inspection, bounds: Leakage) -> tuple[Finding, ...]:
@@ -105,18 +129,27 @@ def _inversion(found: Inspection) -> tuple[Finding, ...]:
     )
 
 
-def _membership(found: Inspection, bounds: Leakage) -> tuple[Finding, ...]:
+def members_told(
+    membership: Iterable[Membership], most: float, rule: str
+) -> tuple[Finding, ...]:
+    """Return what speaks against a training that tells who was in it.
+
+    Args:
+        membership: What an attack found, by group.
+        most: Largest lower bound of the share of members found.
+        rule: Under which name it is refused.
+    """
     return tuple(
         Finding(
-            rule="membership",
+            rule=rule,
             says=f"{each.found:.0%} of {each.members} {_named(each.group)} are told from"
             f" {each.others} held-out ones at 1 % false positives; surely more than"
-            f" {each.found_low:.1%}, and {bounds.membership:.1%} is allowed",
+            f" {each.found_low:.1%}, and {most:.1%} is allowed",
             remedy="the model has learnt patients by heart: fewer epochs, more patients,"
             " a smaller model, or noise ([privacy.dp])",
         )
-        for each in found.membership
-        if tells(each, bounds.membership)
+        for each in membership
+        if tells(each, most)
     )
 
 

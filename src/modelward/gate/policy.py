@@ -69,7 +69,8 @@ class Policy:
         approvers: Who may decide about studies and about what is held: name -> fingerprint
             of the person's key.
         recipes: Recipes of other packages that may run: name -> hash (recipes/brought.py).
-        lanes: Bounds under which studies may run.
+        lanes: Bounds under which studies may run; a site that takes part in studies without
+            one says so (docs/decisions/0035).
     """
 
     kinds: frozenset[ArtifactKind] = frozenset({"update", "metrics", "statistics"})
@@ -90,7 +91,7 @@ class Policy:
     isolation: Isolation = "namespaces"
     approvers: Mapping[str, str] = field(default_factory=dict)
     recipes: Mapping[str, str] = field(default_factory=dict)
-    lanes: frozenset[Lane] = LANES
+    lanes: frozenset[Lane] = frozenset({"dp"})
 
     @property
     def ceilings(self) -> Ceilings:

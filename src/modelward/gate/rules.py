@@ -7,18 +7,14 @@ A new rule is one function here (or in a file of its own when it brings an idea 
 one line in `standard`, and one section in docs/gate.md.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from modelward.core.artifact import ArtifactKind
 from modelward.core.study import Study
 from modelward.core.task import LOOKS_AT
-from modelward.core.tensors import NUMPY, TensorSpec
 from modelward.core.verdict import Finding
 from modelward.gate import traces
-from modelward.gate.cells import cells
+from modelward.gate.cells import cells, few_behind
 from modelward.gate.figures import misfits
 from modelward.gate.leaks import leaks
 from modelward.gate.offer import Offer, Rule, all_of
@@ -47,21 +43,23 @@ def standard(study: Study, policy: Policy) -> Rule:
         min_patients(policy.min_patients, study.study.min_patients),
         byte_budget(policy.round_bytes, policy.study_bytes, policy.day_bytes),
     )
-    counted = cells(study, policy.min_cell)
     values = all_of(
         finite,
         update_bounds(min(policy.max_norm, study.privacy.clip)),
         form,
         figures(study),
-        lambda offer: counted(offer.kind, offer.tensors, offer.patients),
     )
+    counted, behind = cells(study, policy.min_cell), few_behind(study, policy.min_cell)
 
     def rule(offer: Offer) -> tuple[Finding, ...]:
         found = shape(offer)
         if any(finding.rule in {"buffers", "schema"} for finding in found):
             return found
         found += values(offer)
-        return found or leaks(offer.look, policy.leakage)
+        if any(finding.rule == "finite" for finding in found):
+            return found
+        found += counted(offer)
+        return found or leaks(offer.look, policy.leakage) or behind(offer)
 
     return rule
 
@@ -130,9 +128,7 @@ def exact_schema(offer: Offer) -> tuple[Finding, ...]:
         for extra in [sorted(set(offer.tensors) - set(expected))]
         if extra
     ]
-    wrong = [
-        name for name, spec in expected.items() if not _fits(offer.tensors.get(name), spec)
-    ]
+    wrong = [name for name, spec in expected.items() if not spec.fits(offer.tensors.get(name))]
     if wrong:
         found.append(
             Finding(
@@ -254,13 +250,4 @@ def _off_grid(name: str) -> Finding:
         rule="grid",
         says=f"{name} has values off the grid of 2^-24, or of 128 and more",
         remedy="round as learn/sgd.py does; low bits could carry what nobody looks at",
-    )
-
-
-def _fits(values: NDArray[Any] | None, spec: TensorSpec) -> bool:
-    """Return whether `values` are what `spec` asks for."""
-    return (
-        values is not None
-        and values.dtype == NUMPY[spec.dtype]
-        and tuple(values.shape) == spec.shape
     )

@@ -7,11 +7,9 @@ and the person's own signature inside it is good. It binds study and roster: pro
 study to other sites, and every approval has to be given again. Every message that brought a
 decision is kept as it came, so that anyone can check it later.
 
-`Consenting` stands between hub/run.py and an engine and is the only way to sites: it asks
-those that have approved, and answers for the others that they refuse.
+What stands between hub/run.py and sites that have not approved is consenting.py's business.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,10 +18,7 @@ import sqlalchemy as sa
 from modelward.artifact.decision import MESSAGE, Decision, Word
 from modelward.artifact.envelope import Envelope
 from modelward.core.canonical import canonical_bytes, parse_strict
-from modelward.core.ports import Engine
 from modelward.core.study import Study
-from modelward.core.task import Task
-from modelward.core.verdict import Answer, Refusal
 from modelward.errors import MessageRefused, NotApproved
 from modelward.hub.registry import Registry
 from modelward.study.agreement import Agreement, from_body
@@ -246,52 +241,6 @@ class Consent:
                     message=raw,
                 )
             )
-
-
-class Consenting:
-    """An engine that reaches only sites which have approved the study.
-
-    Args:
-        engine: The engine behind it.
-        consent: Who has approved what; looked up before every task.
-        admitted: The sites that are members, with the key that the roster pins; all of the
-            roster if absent.
-    """
-
-    def __init__(
-        self,
-        engine: Engine,
-        consent: Consent,
-        *,
-        admitted: Callable[[], Collection[str]] | None = None,
-    ) -> None:
-        self._engine, self._consent, self._admitted = engine, consent, admitted
-
-    def ask(
-        self, task: Task, sites: Sequence[str], *, deadline_s: float | None
-    ) -> Iterator[Answer]:
-        """Ask `sites`; see `core.ports.Engine`. Those without approval refuse at once.
-
-        Raises:
-            NotApproved: Unless the study is started: a paused one asks nobody, and a round
-                that nobody could answer must not be closed.
-        """
-        going = self._consent.going(task.study)
-        if going != "started":
-            raise NotApproved(
-                f"study {task.study[:12]}… is {going}",
-                why="tasks are sent only while a study is started",
-                remedy="start it: modelward study start STUDY --hub HUB",
-            )
-        allowed = self._consent.approved(task.study)
-        if self._admitted is not None:
-            allowed &= frozenset(self._admitted())
-        for site in sites:
-            if site not in allowed:
-                yield Refusal(site, task.id)
-        asked = [site for site in sites if site in allowed]
-        if asked:
-            yield from self._engine.ask(task, asked, deadline_s=deadline_s)
 
 
 def roster_of(study: Study, keys: dict[str, str]) -> dict[str, str]:

@@ -120,7 +120,7 @@ class HubFolder:
         """
         require_address(url)
         for folder in (path, path / "tls", path / "members", path / "studies"):
-            durable.make_folder(folder)
+            durable.make_folder(folder, mode=0o750)  # answers of sites are about patients
         written = path / "hub.toml"
         if written.exists():
             known = cls.open(path)

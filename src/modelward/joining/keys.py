@@ -31,9 +31,7 @@ def signing_key(path: Path) -> Ed25519PrivateKey:
         StorageError: If the file is there but holds no Ed25519 key.
     """
     if not path.exists():
-        key = Ed25519PrivateKey.generate()
-        _write(path, key)
-        return key
+        _write(path, Ed25519PrivateKey.generate())
     loaded = _load(path)
     if not isinstance(loaded, Ed25519PrivateKey):
         raise _refuse(path, "it is another kind of key")
@@ -47,9 +45,7 @@ def tls_key(path: Path) -> TlsKey:
         StorageError: If the file is there but holds no P-256 key.
     """
     if not path.exists():
-        key = ec.generate_private_key(ec.SECP256R1())
-        _write(path, key)
-        return key
+        _write(path, ec.generate_private_key(ec.SECP256R1()))
     loaded = _load(path)
     if not isinstance(loaded, ec.EllipticCurvePrivateKey) or loaded.curve.name != "secp256r1":
         raise _refuse(path, "it is another kind of key")
@@ -77,12 +73,13 @@ def spoken(signing: Ed25519PublicKey, tls: ec.EllipticCurvePublicKey) -> str:
 
 
 def _write(path: Path, key: Ed25519PrivateKey | TlsKey) -> None:
+    """Keep `key`, unless another process has made one meanwhile."""
     pem = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    durable.write_whole(path, pem, mode=0o600)
+    durable.write_once(path, pem, mode=0o600)
 
 
 def _load(path: Path) -> object:

@@ -41,7 +41,7 @@ class SiteFolder:
             NotAdmitted: If the name or address cannot be used.
             StorageError: If the folder cannot be written.
         """
-        durable.make_folder(self.path)
+        durable.make_folder(self.path, mode=0o750)  # findings and answers are about patients
         asked = files.request(
             name,
             hub,

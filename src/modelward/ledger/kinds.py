@@ -1,4 +1,4 @@
-"""What an entry may say: nineteen kinds, each with its fields, and how each reads in words.
+"""What an entry may say: twenty kinds, each with its fields, and how each reads in words.
 
 Whoever records something asks `fields` for the entry, and gets it only if every field of
 the kind is there, of its type, and nothing else is. So a ledger can be read years later
@@ -156,6 +156,10 @@ KINDS: Mapping[str, Kind] = {
     ),
     "intake": Kind(
         "let task {asked} not in, round {round} of study {study}: {findings}",
+        {"study": _is_hash, "round": _is_count, "asked": _is_hash, "findings": _is_findings},
+    ),
+    "failure": Kind(
+        "got no answer to task {asked}, round {round} of study {study}: {findings}",
         {"study": _is_hash, "round": _is_count, "asked": _is_hash, "findings": _is_findings},
     ),
     "message": Kind(

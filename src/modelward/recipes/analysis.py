@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelward.core.columns import Column, columns
+from modelward.core.counted import Reading
 from modelward.core.faults import Fault
 from modelward.core.study import Study
 from modelward.core.tensors import Schema, Tensors
@@ -92,6 +93,24 @@ class Analysis(Protocol):
 
     def asked(self, study: Study) -> Schema:
         """Return what a site answers, all float64."""
+        ...
+
+    def counted(self, study: Study, answer: Tensors, units: int) -> Reading:
+        """Return how an answer of one site is read, by its gate.
+
+        Args:
+            study: Whose terms hold.
+            answer: What a site would answer with, of the shapes of `asked`.
+            units: Its training units.
+        """
+        ...
+
+    def crossed(self, study: Study) -> tuple[int, ...]:
+        """Return the places of columns that are told one by one: each is a table of persons.
+
+        That is so where products with a column are summed. Empty where `counted` lays out
+        every table.
+        """
         ...
 
     def local(self, study: Study, state: Tensors, train: Observed, held: Observed) -> Named:

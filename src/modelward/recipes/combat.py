@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelward.core.columns import columns
+from modelward.core.counted import Counted, Reading
 from modelward.core.faults import Fault
 from modelward.core.features import NumberFeature
 from modelward.core.study import Study
@@ -104,6 +105,21 @@ class Combat:
         if q:
             shapes |= {"kept": (q,), "cross": (q, width), "square": (q, q)}
         return Schema.of(*(TensorSpec(name, "F64", shape) for name, shape in shapes.items()))
+
+    def counted(self, study: Study, answer: Tensors, units: int) -> Reading:
+        """Return how an answer is read; see recipes/analysis.py."""
+        del study
+        summed = float(answer["units"][0])
+        table = Counted("units", np.array([summed]), units)
+        if self.options.outcome:
+            outcomes = float(answer["kept"][-1])
+            table = Counted("outcomes", np.array([outcomes, summed - outcomes]), units)
+        wrong = () if answer["units"][1] == 1.0 else ("it says to be of several sites",)
+        return Reading((table,), frozenset(answer), wrong)
+
+    def crossed(self, study: Study) -> tuple[int, ...]:
+        """Return the columns whose effects are preserved; see recipes/analysis.py."""
+        return tuple(self.effects(study))
 
     def local(self, study: Study, state: Tensors, train: Observed, held: Observed) -> Named:
         """Return a site's sums; see recipes/analysis.py."""

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelward.core.columns import columns
+from modelward.core.counted import Counted, Reading
 from modelward.core.faults import Fault
 from modelward.core.study import Study
 from modelward.core.tensors import Schema, Tensors, TensorSpec
@@ -94,6 +96,23 @@ class Cox:
             TensorSpec("pairs", "F64", (len(FOLDS), 3)),
             *_hazard_specs(width),
         )
+
+    def counted(self, study: Study, answer: Tensors, units: int) -> Reading:
+        """Return how an answer is read; see recipes/analysis.py.
+
+        Pairs of patients are no persons, but a few pairs are of a few persons.
+        """
+        del study
+        followed, events, _ = answer["followed"]
+        tables = (
+            Counted("followed", np.array([events, followed - events]), units),
+            Counted("pairs", answer["pairs"].sum(axis=1)),
+        )
+        return Reading(tables, frozenset(answer))
+
+    def crossed(self, study: Study) -> tuple[int, ...]:
+        """Return all columns, those of the strata too; see recipes/analysis.py."""
+        return tuple(range(len(columns(study))))
 
     def local(self, study: Study, state: Tensors, train: Observed, held: Observed) -> Named:
         """Return a site's sums at the state's beta; see recipes/analysis.py."""

@@ -17,6 +17,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelward.core.columns import columns
+from modelward.core.counted import (
+    Counted,
+    Reading,
+    hidden_where,
+    strange_flags,
+    strange_moments,
+)
 from modelward.core.faults import Fault
 from modelward.core.features import NumberFeature
 from modelward.core.study import Study
@@ -111,6 +118,35 @@ class Describe:
             shapes |= dict.fromkeys(("levels", "masked"), (groups, levels))
             shapes["answered"] = (groups, len(named))
         return Schema.of(*(TensorSpec(name, "F64", shape) for name, shape in shapes.items()))
+
+    def counted(self, study: Study, answer: Tensors, units: int) -> Reading:
+        """Return how an answer is read; see recipes/analysis.py."""
+        hidden = answer["hidden"]
+        everybody = self.options.by in {"", study.target_name}  # of a feature some are unknown
+        shown = hidden_where(hidden, answer["units"])
+        found = [Counted("units", shown, units, whole=everybody)]
+        wrong = strange_flags(hidden=hidden)
+        if "known" in answer:
+            known = answer["known"]
+            found += [Counted("known", known), Counted("bins", answer["bins"], known)]
+            wrong += strange_moments(known, answer["total"], answer["square"])
+        if "levels" in answer:
+            found.append(Counted("answered", answer["answered"]))
+            shown = hidden_where(answer["masked"], answer["levels"])
+            wrong += strange_flags(masked=answer["masked"])
+            if (answer["levels"][answer["masked"] != 0] != 0).any():
+                wrong += ("levels are told that are said to be hidden",)
+            first = 0
+            for place, (name, levels) in enumerate(self.categories(study).items()):
+                own = shown[:, first : first + len(levels)]
+                found.append(Counted(name, own, answer["answered"][:, place]))
+                first += len(levels)
+        return Reading(tuple(found), frozenset(answer), wrong)
+
+    def crossed(self, study: Study) -> tuple[int, ...]:
+        """Return no place; see recipes/analysis.py."""
+        del study
+        return ()
 
     def local(self, study: Study, state: Tensors, train: Observed, held: Observed) -> Named:
         """Return a site's sums, free of small cells; see recipes/analysis.py."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelward.core.columns import columns
+from modelward.core.counted import Counted, Reading
 from modelward.core.faults import Fault
 from modelward.core.features import NumberFeature
 from modelward.core.study import Study
@@ -105,6 +106,19 @@ class Glm:
             TensorSpec("loss", "F64", (1,)),
             TensorSpec("outcomes", "F64", (5,)),
         )
+
+    def counted(self, study: Study, answer: Tensors, units: int) -> Reading:
+        """Return how an answer is read; see recipes/analysis.py."""
+        del study
+        summed, _, outcomes, _, _ = answer["outcomes"]
+        tables = [Counted("units", np.array([summed]), units)]
+        if self.options.family == "logistic":
+            tables = [Counted("outcomes", np.array([outcomes, summed - outcomes]), units)]
+        return Reading(tuple(tables), frozenset(answer))
+
+    def crossed(self, study: Study) -> tuple[int, ...]:
+        """Return the columns with a coefficient; see recipes/analysis.py."""
+        return self.design(study).places
 
     def local(self, study: Study, state: Tensors, train: Observed, held: Observed) -> Named:
         """Return a site's sums at the state's beta; see recipes/analysis.py."""

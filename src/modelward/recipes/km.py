@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelward.core.counted import Counted, Reading, hidden_where, strange_flags
 from modelward.core.faults import Fault
 from modelward.core.features import TimeToEventTarget
 from modelward.core.study import Study
@@ -88,6 +89,28 @@ class Km:
             TensorSpec("hidden", "F64", (groups,)),
             TensorSpec("shift", "F64", (groups,)),
         )
+
+    def counted(self, study: Study, answer: Tensors, units: int) -> Reading:
+        """Return how an answer is read; see recipes/analysis.py."""
+        hidden, counts = answer["hidden"], answer["events"] + answer["censored"]
+        wrong = strange_flags(hidden=hidden)
+        if (counts[hidden != 0] != 0).any():
+            wrong += ("groups are told that are said to be hidden",)
+        farthest = counts.sum(axis=1) * self.cells(study) * self.options.width
+        if (answer["shift"] < 0).any() or (answer["shift"] > farthest).any():
+            wrong += ("times are moved by more than there is",)
+        groups = hidden_where(hidden, counts.sum(axis=1))
+        tables = (
+            Counted("events", answer["events"]),
+            Counted("censored", answer["censored"]),
+            Counted("groups", groups, units, whole=not self.options.by),
+        )
+        return Reading(tables, frozenset(answer), wrong)
+
+    def crossed(self, study: Study) -> tuple[int, ...]:
+        """Return no place; see recipes/analysis.py."""
+        del study
+        return ()
 
     def local(self, study: Study, state: Tensors, train: Observed, held: Observed) -> Named:
         """Return a site's counts, free of small cells; see recipes/analysis.py."""

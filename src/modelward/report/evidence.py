@@ -194,7 +194,12 @@ def _reviewed(own: Sequence[Entry]) -> tuple[Claim, ...]:
 
 def _kept_back(own: Sequence[Entry]) -> tuple[Claim, ...]:
     """Return what was refused, held or not let in, by rule."""
-    said = {"refusal": "was refused", "hold": "was held", "intake": "was not let in"}
+    said = {
+        "refusal": "was refused",
+        "hold": "was held",
+        "intake": "was not let in",
+        "failure": "was not answered",
+    }
     places: dict[tuple[str, str], list[int]] = {}
     for each in own:
         findings = each.get("findings")
@@ -203,9 +208,13 @@ def _kept_back(own: Sequence[Entry]) -> tuple[Claim, ...]:
                 key = (said[str(each["kind"])], str(finding["rule"]))
                 places.setdefault(key, []).append(_seq(each))
     return tuple(
-        Claim(f"An artifact or task {what} by rule {rule}, {len(at):,} times.", tuple(at))
+        Claim(f"An artifact or task {what}, by rule {rule}: {_times(len(at))}.", tuple(at))
         for (what, rule), at in places.items()
     )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def _privacy(own: Sequence[Entry]) -> tuple[Claim, ...]:

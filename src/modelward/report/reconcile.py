@@ -12,6 +12,7 @@ Lines of the record come from the hub (carried.py), entries from the site; the m
 checked with the site's own key, so neither side can speak for the other.
 """
 
+import re
 from base64 import b64decode
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,6 +30,8 @@ from modelward.errors import BadArtifact, LedgerBroken, MessageRefused
 from modelward.ledger import mail
 from modelward.ledger.note import VerifierKey
 from modelward.report.carried import Carried, gaps
+
+HASH = re.compile(r"[0-9a-f]{64}")
 
 DECISIONS = frozenset({"approval", "decline", "withdrawal"})
 """Control messages in which a person's decision travels; its form is decision.py's."""
@@ -177,9 +180,9 @@ class _Comparing:
     def _answer(self, each: Carried, envelope: Envelope) -> str:
         """Count one answer, or return what does not fit."""
         body: Mapping[str, Any] = envelope.body
-        if set(body) != {"task", "decision", "card"}:
+        task = str(body.get("task"))
+        if set(body) != {"task", "decision", "card"} or not HASH.fullmatch(task):
             return "has the kind answer and not its form"
-        task = str(body["task"])
         if body["decision"] == "released" and isinstance(body["card"], Mapping):
             return self._released(each, task, body["card"])
         if each.attached_sha256 or body["card"] is not None:

@@ -25,11 +25,11 @@ from modelward.core.canonical import Json
 from modelward.core.columns import inputs
 from modelward.core.study import DifferentialPrivacy, Study
 from modelward.learn import dp
+from modelward.learn.invented import invented
 from modelward.privacy.accounting import epsilon, epsilon_rdp
 from modelward.privacy.noise import Secret
 from modelward.privacy.plan import PrivacyPlan, plan_of
 from modelward.recipes.catalogue import recipe
-from modelward.simulation.invented import invented
 from modelward.study.answers import answer_to
 from modelward.study.explain import most_bytes
 from modelward.study.model import initial, parameter_schema

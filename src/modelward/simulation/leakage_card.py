@@ -20,9 +20,9 @@ from modelward.evaluate.record import LEAKAGE
 from modelward.privacy.leakage.membership import Membership, by_lot
 from modelward.readers.open import open_cohort
 from modelward.report.page import write
-from modelward.simulation.auditing import Audited, audit
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.simulate import stored_study
+from modelward.site.auditing import Audited, audit
 
 FORMAT = "modelward-leakage/1"
 MARK = LEAKAGE

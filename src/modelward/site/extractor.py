@@ -89,7 +89,7 @@ def patient_key(path: Path) -> bytes:
         StorageError: If the file is there but too short to be a key.
     """
     if not path.exists():
-        durable.write_whole(path, secrets.token_bytes(KEY_BYTES), mode=0o600)
+        durable.write_once(path, secrets.token_bytes(KEY_BYTES), mode=0o600)
     key = path.read_bytes()
     if len(key) < KEY_BYTES:
         raise StorageError(

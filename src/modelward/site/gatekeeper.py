@@ -32,7 +32,7 @@ from modelward.gate.policy import Policy
 from modelward.ledger import kinds
 from modelward.ledger.alarm import Alarm
 from modelward.recipes.brought import require
-from modelward.site import readiness, transcripts
+from modelward.site import audits, readiness, transcripts
 from modelward.site.approvals import Approvals, DecisionRecord
 from modelward.site.direct import Trainer
 from modelward.site.entrance import Entrance
@@ -127,7 +127,8 @@ class Gatekeeper:
             return self._refuse(task, (Finding("approval", error.what, error.remedy),))
         except GateRefused as error:
             return self._refuse(task, (Finding("recipe", error.what, error.remedy),))
-        findings = unready or self._entrance.enter(task, study, models)
+        findings = unready or self._audited(task.study)
+        findings = findings or self._entrance.enter(task, study, models)
         if findings:
             return self._refuse(task, findings)
         self._hospital.join(study, agreement.keys)
@@ -136,13 +137,17 @@ class Gatekeeper:
         return self._hospital.answer(task, models)
 
     def _consent(self, study: str) -> tuple[Finding, ...]:
-        """Return what speaks against a study by now: it may have been withdrawn meanwhile."""
+        """Return what speaks against a study by now: a withdrawal or an audit of meanwhile."""
         try:
             self.settle()
             self.approvals.approved(study, self._record)
         except NotApproved as error:
             return (Finding("approval", error.what, error.remedy),)
-        return ()
+        return self._audited(study)
+
+    def _audited(self, study: str) -> tuple[Finding, ...]:
+        """Return what an audit of the study at this site speaks against."""
+        return audits.objections(self.folder, study, self._hospital.policy.leakage)
 
     def _require_compared(self, study: Study, task: Task) -> None:
         """Raise NotCompared unless a majority of witnesses was heard; book what they missed.

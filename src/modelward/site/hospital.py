@@ -24,7 +24,7 @@ from pathlib import Path
 
 from modelward.artifact.store import Store
 from modelward.core.study import Study
-from modelward.core.task import LOOKS_AT, MASK_PHASES, Task
+from modelward.core.task import MASK_PHASES, Task
 from modelward.core.verdict import Answer, Finding, Refusal, Release
 from modelward.errors import (
     BadArtifact,
@@ -34,11 +34,12 @@ from modelward.errors import (
     GateRefused,
     HeldForReview,
     MaskingFailed,
+    TrainingFailed,
 )
 from modelward.gate.door import Cover, Door
 from modelward.gate.hold import Holding
 from modelward.gate.offer import UNBOUNDED, Offer, Rule
-from modelward.gate.policy import Policy
+from modelward.gate.policy import LANES, Policy
 from modelward.gate.rules import exchanged
 from modelward.gate.uplink import coded
 from modelward.ledger.circle import Circle
@@ -46,6 +47,7 @@ from modelward.ledger.log import Ledger
 from modelward.ledger.note import Signer
 from modelward.site.answer import Computed, nobody
 from modelward.site.direct import DirectTrainer, Trainer
+from modelward.site.failures import Failures
 from modelward.site.inspecting import Inspector
 from modelward.site.judging import Judging
 from modelward.site.kept import Kept
@@ -58,9 +60,9 @@ from modelward.site.spending import Booked, Spending, require_unit
 from modelward.study.answers import answer_to
 from modelward.study.own import residual_schema
 
-SIMULATED = Policy(min_cell=1)
-"""The policy of a simulated hospital: the standard one, but for small cells, which are shown
-to whoever holds all rows anyway."""
+SIMULATED = Policy(min_cell=1, lanes=LANES)
+"""The policy of a simulated hospital: the standard one, but for small cells and exact figures,
+which are shown to whoever holds all rows anyway."""
 
 
 def now() -> datetime:
@@ -108,6 +110,7 @@ class Hospital:
         self._reviews = Reviews(folder, name, people)
         self._masking = Masking(folder / "masks", self.door)
         self._studies: dict[str, Study] = {}
+        self._failures = Failures(self.ledger)
         self.consent: Callable[[str], tuple[Finding, ...]] = lambda _: ()
         self.kept = Kept(folder / "kept", self.ledger)
         self._left_out = Kept(folder / "left-out", self.ledger, residual_schema)
@@ -190,7 +193,7 @@ class Hospital:
         """Book what the task does to patients, then compute; refuse what they cannot afford."""
         facts = self.trainer.facts(study)
         units = facts.behind(task.kind)
-        if units < self._fewest(task, study):  # the gate will refuse: nobody is looked at
+        if units < self._judging.fewest(task, study):  # refused: nobody is looked at
             return self.decide(task, lambda: nobody(study, task, units))
         try:
             require_unit(study, facts)
@@ -210,14 +213,14 @@ class Hospital:
     ) -> Computed:
         """Have `task` computed, and keep what stays here before the gate decides."""
         kept = self.kept.before(study, task)
-        computed = self.trainer.compute(task, study, models, booked, kept)
+        try:
+            computed = self.trainer.compute(task, study, models, booked, kept)
+        except TrainingFailed as error:
+            self._failures.note(task, error)
+            raise
         if computed.kept:
             self.kept.put(study, task, computed.kept)
         return computed
-
-    def _fewest(self, task: Task, study: Study) -> int:
-        floor = 0 if task.kind in LOOKS_AT else study.study.min_patients
-        return max(self.policy.min_patients, floor, 1)
 
     def decide(
         self,

@@ -25,6 +25,7 @@ from modelward.privacy.leakage.figures import Inspection
 from modelward.privacy.leakage.inversion import Likeness, Whitened
 from modelward.privacy.leakage.membership import Membership
 from modelward.readers.cohort import FOLDS, Cohort
+from modelward.study import counted
 from modelward.study.model import Model, parameter_schema
 from modelward.study.outcome import chances
 from modelward.study.own import update_schema, widened
@@ -62,7 +63,7 @@ class Looker:
         """
         copies = self._searched(model).search(tensors, thorough=full)
         if model is None or task.kind != "train" or not self._cohort.count("train"):
-            return Inspection(copies=copies, full=full)
+            return Inspection(copies=copies, fewest=self._fewest(task), full=full)
         own = self._seen(model, "train")
         change, before = _first_layer(tensors), _first_layer(_named(model))
         fits = change is not None and change[0].shape[1] == own.shape[1]
@@ -75,6 +76,21 @@ class Looker:
             membership=self._told(model, tensors) if full else (),
             full=full,
         )
+
+    def _fewest(self, task: Task) -> int | None:
+        """Return how few units are on one side of what is told column by column."""
+        places = counted.crossed(self._study, task.kind)
+        if not places and task.kind != "newton":
+            return None
+        own = self._in("train")
+        sides = [np.bincount(self._cohort.y[own], minlength=2)] if self._yes_or_no else []
+        sides += column_sides(self._study, self._cohort.x[own], places)
+        some = np.concatenate([*sides, np.array([int(own.sum())])])
+        return int(some[some > 0].min(initial=int(own.sum())))
+
+    @property
+    def _yes_or_no(self) -> bool:
+        return self._study.outcome.type != "number"
 
     def _searched(self, model: Model | None) -> Passages:
         scaling = None if model is None else model.scaling
@@ -148,3 +164,24 @@ def _first_layer(tensors: Tensors) -> Layer | None:
             matrix = found if found.ndim > 1 else found[None]
             return matrix, np.asarray(tensors[bias], np.float64).reshape(-1)
     return None
+
+
+def column_sides(
+    study: Study, x: NDArray[np.float64], places: tuple[int, ...]
+) -> list[NDArray[np.int64]]:
+    """Return, for each yes/no or category feature in `places`, its units by level.
+
+    Args:
+        study: What the columns are.
+        x: Columns in the study's units, NaN where missing, [n, columns].
+        places: Of the columns that are told.
+    """
+    listed = columns(study)
+    features = {listed[n].feature for n in places if listed[n].indicates}
+    found = []
+    for name in sorted(features):
+        own = x[:, [n for n, each in enumerate(listed) if each.feature == name]]
+        known = own[~np.isnan(own).any(axis=1)]
+        yes = (known == 1).sum(axis=0)
+        found.append(np.array([len(known) - yes.sum(), *yes], np.int64))
+    return found

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from modelward.artifact.store import Store
 from modelward.core.study import Study
-from modelward.core.task import Task
+from modelward.core.task import LOOKS_AT, Task
 from modelward.core.verdict import Finding
 from modelward.gate.cells import coarser
 from modelward.gate.offer import Offer, Rule
@@ -55,7 +55,9 @@ class Judging:
             models: Where the model of the task lies; None for one that nobody looks at.
         """
         kind, schema = answer_to(study, task.kind)
-        tensors = coarser(study, computed.tensors, self._policy.min_cell)
+        tensors = computed.tensors
+        if schema.fits(tensors):
+            tensors = coarser(study, task.kind, tensors, self._policy.min_cell)
         look = None
         if self._looking is not None and models is not None:
             look = self._looking.at(task, study, tensors, models)
@@ -68,6 +70,11 @@ class Judging:
             look=look,
         )
         return self.counted(made)
+
+    def fewest(self, task: Task, study: Study) -> int:
+        """Return how many units an answer to `task` needs behind it, at least one."""
+        floor = 0 if task.kind in LOOKS_AT else study.study.min_patients
+        return max(self._policy.min_patients, floor, 1)
 
     def counted(self, offer: Offer) -> Offer:
         """Return `offer` with the bytes that have left before it."""

@@ -22,11 +22,7 @@ def make(path: Path, passphrase: str) -> Ed25519PrivateKey:
         StorageError: If there is a file already, or the passphrase is too short.
     """
     if path.exists():
-        raise StorageError(
-            f"no key was made: {path} is there already",
-            why="a key is never replaced: what it has signed could not be checked any more",
-            remedy="choose another file",
-        )
+        raise _there(path)
     if len(passphrase) < SHORTEST_PASSPHRASE:
         raise StorageError(
             f"no key was made: the passphrase has {len(passphrase)} characters",
@@ -39,7 +35,8 @@ def make(path: Path, passphrase: str) -> Ed25519PrivateKey:
         serialization.PrivateFormat.PKCS8,
         serialization.BestAvailableEncryption(passphrase.encode()),
     )
-    durable.write_whole(path, pem, mode=0o600)
+    if not durable.write_once(path, pem, mode=0o600):
+        raise _there(path)
     return key
 
 
@@ -56,6 +53,14 @@ def unlock(path: Path, passphrase: str) -> Ed25519PrivateKey:
     if not isinstance(loaded, Ed25519PrivateKey):
         raise _refuse(path, "it is another kind of key")
     return loaded
+
+
+def _there(path: Path) -> StorageError:
+    return StorageError(
+        f"no key was made: {path} is there already",
+        why="a key is never replaced: what it has signed could not be checked any more",
+        remedy="choose another file",
+    )
 
 
 def _refuse(path: Path, found: str) -> StorageError:

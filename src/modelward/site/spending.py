@@ -295,7 +295,7 @@ def dp_key(path: Path) -> bytes:
         StorageError: If the file is there but is not such a key.
     """
     if not path.exists():
-        durable.write_whole(path, secrets.token_bytes(KEY_BYTES), mode=0o600)
+        durable.write_once(path, secrets.token_bytes(KEY_BYTES), mode=0o600)
     key = path.read_bytes()
     if len(key) != KEY_BYTES:
         raise StorageError(

@@ -34,6 +34,7 @@ from modelward.core.tensors import Schema, Tensors
 from modelward.errors import BadArtifact, TrainingFailed
 from modelward.gate.policy import Isolation
 from modelward.site.answer import Computed
+from modelward.site.desk import CLASSES
 from modelward.site.isolation import TRAINER_UID
 from modelward.site.snapshot import CohortFacts, snapshot_folder
 from modelward.site.spending import Booked
@@ -105,7 +106,9 @@ class Workroom:
             if reply is not None and reply.get("offered") is True and len(reply) == 1:
                 return self._take_out(task)
             if reply is not None:
-                raise self._failed(f"it reported {str(reply.get('failed'))[:40]!r}")
+                said = reply.get("failed")
+                known = said if len(reply) == 1 and said in CLASSES else "something else"
+                raise self._failed(f"it reported {known}")
         raise self._failed("it ended twice without a word")
 
     def stop(self) -> None:

@@ -39,7 +39,8 @@ class Site:
         self.key, study = folder / "ada.pem", newton()
         given = f"{WORDS}\n{WORDS}\n"
         said = type_in("site", "person", "Dr Ada Byron", "--key", self.key, given=given)
-        policy = '[review]\nkinds = ["statistics"]\n' + said[said.index("[approvers]") :]
+        policy = '[privacy]\nlanes = ["dp", "exact"]\n[review]\nkinds = ["statistics"]\n'
+        policy += said[said.index("[approvers]") :]
         (self.folder / "policy.toml").write_text(f'isolation = "none"\n{policy}')
         self.task = Task(study=study.sha256, round_no=0, kind="statistics")
         self.keeper = Gatekeeper(

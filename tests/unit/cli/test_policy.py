@@ -47,6 +47,9 @@ def test_check_names_every_fault(site):
 
 
 def test_explain_says_for_every_rule_whether_and_why(site):
+    with (site / "policy.toml").open("a") as file:
+        file.write('[privacy]\nlanes = ["dp", "exact"]\n')
+
     found = policy("explain", site, site / "study.toml")
 
     assert found.exit_code == 0

@@ -10,7 +10,8 @@ from modelward.artifact.envelope import Envelope, seal
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Refusal
 from modelward.errors import MessageRefused, NotApproved
-from modelward.hub.consent import Consent, Consenting, Standing, roster_of
+from modelward.hub.consent import Consent, Standing, roster_of
+from modelward.hub.consenting import Consenting
 from modelward.hub.registry import Registry
 from modelward.study.agreement import Agreement
 from tests.letters import HUB, MORNING, NOON

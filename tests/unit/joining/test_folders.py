@@ -54,6 +54,12 @@ def test_both_sides_see_the_same_fingerprint_of_the_site(tmp_path):
     assert len(asked.spoken.split()) == 8
 
 
+def test_folders_are_closed_to_other_users_of_the_machine(joined):
+    hub, site, _ = joined
+
+    assert [path.stat().st_mode & 0o007 for path in (hub.path, site.path)] == [0, 0]
+
+
 def test_private_keys_are_for_their_owner_only(joined):
     hub, site, _ = joined
     keys = [*hub.path.rglob("*.key"), *site.path.rglob("*.key")]

@@ -47,6 +47,12 @@ EXAMPLES: dict[str, dict[str, Json]] = {
         "asked": HASH,
         "findings": [{"rule": "intake-step", "says": "it moved by 12", "remedy": "ask"}],
     },
+    "failure": {
+        "study": HASH,
+        "round": 2,
+        "asked": HASH,
+        "findings": [{"rule": "trainer", "says": "it ended twice", "remedy": "read the log"}],
+    },
     "message": {"finding": "its sequence was used before"},
     "receipt": {"study": HASH, "round": 1, "sha256": HASH, "bytes": 9, "source": "hub"},
     "cohort": {"study": HASH, "snapshot": HASH, "units": 87, "opted_out": 3},

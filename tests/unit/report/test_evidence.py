@@ -92,7 +92,7 @@ def test_it_says_purpose_decision_release_refusal_privacy_and_what_nobody_saw(si
         "Dr Ada Byron approved study",
         "2 of the kind statistics left",
         "1 of them left after Somebody Careful had reviewed them.",
-        "was not let in by rule min-patients, 2 times",
+        "was not let in, by rule min-patients: 2 times",
         "3 releases left without differential privacy: no bound",
         "changed the policy",
         "entries of this study have only the site",

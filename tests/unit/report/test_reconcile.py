@@ -15,16 +15,17 @@ from modelward.report.reconcile import Reconciled, reconcile, words
 from tests.ledgers import KEY, PRIVATE, STRANGER
 
 STUDY, CONTENT = "9f" * 32, b"model update"
+TASKS = [f"{n}{n}" * 32 for n in range(10)]
 DIGEST = sha256(CONTENT).hexdigest()
 NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
 RELEASE: dict[str, Json] = {
     "kind": "release",
     "seq": 0,
-    "task": "t0",
+    "task": TASKS[0],
     "sha256": DIGEST,
     "bytes": len(CONTENT),
 }
-REFUSAL: dict[str, Json] = {"kind": "refusal", "seq": 1, "task": "t1"}
+REFUSAL: dict[str, Json] = {"kind": "refusal", "seq": 1, "task": TASKS[1]}
 
 
 def stored(body: Any, number: int = 1, *, kind: Any = "answer", key: Any = PRIVATE) -> Carried:
@@ -58,10 +59,10 @@ def stored(body: Any, number: int = 1, *, kind: Any = "answer", key: Any = PRIVA
 
 def released(number: int = 1, *, nbytes: int = len(CONTENT), key: Any = PRIVATE) -> Carried:
     card = {"sha256": DIGEST, "nbytes": nbytes}
-    return stored({"task": "t0", "decision": "released", "card": card}, number, key=key)
+    return stored({"task": TASKS[0], "decision": "released", "card": card}, number, key=key)
 
 
-def refused(task: str = "t1", number: int = 2) -> Carried:
+def refused(task: str = TASKS[1], number: int = 2) -> Carried:
     return stored({"task": task, "decision": "refused", "card": None}, number)
 
 
@@ -114,8 +115,9 @@ def test_what_was_recorded_and_not_carried_is_a_difference():
     [
         (released(2, key=STRANGER), "is not signed by cleveland"),
         (released(2, nbytes=13), "of which the ledger holds no entry"),
-        (refused("t9"), "the ledger holds no refusal"),
-        (stored({"task": "t1", "decision": "refused"}, 2), "not its form"),
+        (refused(TASKS[9]), "the ledger holds no refusal"),
+        (stored({"task": TASKS[1], "decision": "refused"}, 2), "not its form"),
+        (stored({"task": "MRN 4711", "decision": "failed", "card": None}, 2), "not its form"),
         (stored({}, 2, kind="task"), "no reason to send"),
         (stored({"free": "text"}, 2, kind="witness"), "not its form"),
         (stored({"free": "text"}, 2, kind="approval"), "not its form"),
@@ -164,7 +166,7 @@ def test_what_is_under_another_sites_certificate_is_not_this_sites():
 
 
 def test_control_messages_are_counted_by_kind():
-    failed = stored({"task": "t5", "decision": "failed", "card": None}, 2)
+    failed = stored({"task": TASKS[5], "decision": "failed", "card": None}, 2)
     mail = stored({"keys": [], "shown": [], "replies": []}, 3, kind="witness")
 
     found = compared(released(), failed, mail)

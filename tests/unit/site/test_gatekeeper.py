@@ -408,7 +408,8 @@ def test_a_trainer_that_always_dies_is_a_failure_and_nothing_leaves(tmp_path):
         with pytest.raises(TrainingFailed, match="DataError"):
             ward.ask(ward.task())
         added = list(ward.keeper._hospital.ledger)[entries:]
-        assert [each["kind"] for each in added] == ["receipt"]  # the model came, nothing left
+        kinds = [each["kind"] for each in added]
+        assert kinds == ["receipt", "failure"], "the model came, nothing left"
     finally:
         ward.keeper.close()
     assert "not a canonical bundle" in (ward.folder / "trainer.log").read_text()

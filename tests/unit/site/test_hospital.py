@@ -1,5 +1,6 @@
 """A hospital answers only what it has joined, and the same question with the same bytes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,8 @@ from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.verdict import Refusal, Release
 from modelward.errors import DataError, GateRefused, StorageError
-from modelward.gate.policy import Policy
 from modelward.ledger.verify import verify
-from modelward.site.hospital import Hospital, now
+from modelward.site.hospital import SIMULATED, Hospital, now
 from modelward.site.keys import signing_key
 from modelward.study.model import initial
 from modelward.study.scaling import Scaling
@@ -113,7 +113,7 @@ def test_a_site_without_units_refuses_and_stops_nobody(tmp_path, models, kind):
 def test_bytes_for_a_study_are_counted_over_restarts(tmp_path, models):
     study = table_study(AVERAGED)
     folder = make_site(tmp_path / "north", 120, 1)
-    policy = Policy(study_bytes=50)  # one update of five float32 is 20 bytes and a header
+    policy = replace(SIMULATED, study_bytes=50)  # an update is 20 bytes and a header
     for round_no, expected in ((1, Release), (2, Refusal)):
         opened = Hospital(folder, "north", policy=policy, clock=morning)
         opened.join(study)

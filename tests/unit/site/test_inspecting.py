@@ -12,7 +12,7 @@ from typing_extensions import override
 from modelward.artifact.store import Store
 from modelward.core.study import Study
 from modelward.core.task import Task, TaskKind
-from modelward.gate.policy import Leakage, Policy
+from modelward.gate.policy import LANES, Leakage, Policy
 from modelward.readers.cohort import Cohort
 from modelward.site.answer import Computed
 from modelward.site.direct import DirectTrainer
@@ -146,7 +146,12 @@ def answered(
     trainer = HostileTrainer(place, hide)
     inspector = DirectInspector(trainer, Leakage())
     hospital = Hospital(
-        place, "north", policy=Policy(), clock=clock, trainer=trainer, inspector=inspector
+        place,
+        "north",
+        policy=Policy(lanes=LANES),
+        clock=clock,
+        trainer=trainer,
+        inspector=inspector,
     )
     hospital.join(WIDE)
     hospital.answer(Task(study=WIDE.sha256, round_no=1, kind=kind, model=digest), models)

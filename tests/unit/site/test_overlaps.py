@@ -10,7 +10,7 @@ from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.verdict import Refusal, Release
 from modelward.errors import StorageError
-from modelward.gate.policy import Leakage, Policy
+from modelward.gate.policy import LANES, Leakage, Policy
 from modelward.site.direct import DirectTrainer
 from modelward.site.hospital import Hospital
 from modelward.site.inspecting import DirectInspector
@@ -26,7 +26,12 @@ def ask(folder: Path, study: Study, *, inspected: bool = True) -> tuple[Any, lis
     trainer = DirectTrainer(folder, "cleveland")
     inspector = DirectInspector(trainer, Leakage()) if inspected else None
     hospital = Hospital(
-        folder, "cleveland", policy=Policy(), clock=clock, trainer=trainer, inspector=inspector
+        folder,
+        "cleveland",
+        policy=Policy(lanes=LANES),
+        clock=clock,
+        trainer=trainer,
+        inspector=inspector,
     )
     hospital.join(study)
     try:

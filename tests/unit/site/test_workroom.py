@@ -5,7 +5,6 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -27,6 +26,7 @@ from modelward.study.answers import answer_to
 from modelward.study.model import initial
 from modelward.study.read import parse
 from modelward.study.scaling import Scaling
+from tests.outbox import Act, proper, scripted_line, with_header
 from tests.sites import FEDAVG, make_site, newton
 
 STATISTICS = Task(study=newton().sha256, round_no=0, kind="statistics")
@@ -39,25 +39,11 @@ def prepared(tmp_path: Path) -> tuple[Path, CohortFacts]:
     return site, write_snapshot(cohort, newton(), site, bytes(32))
 
 
-Act = Callable[[Path], object]
-
-
 class Scripted(Workroom):
     """A workroom whose trainer is a hostile one: `offers` does what it likes in the outbox."""
 
     def script(self, offers: Act, reply: bytes = b'{"offered": true}\n') -> Self:
-        ours, theirs = os.pipe()
-        answers, says = os.pipe()
-
-        def hostile() -> None:
-            with os.fdopen(ours, "rb") as asked, os.fdopen(says, "wb") as told:
-                for _ in asked:
-                    offers(self._room / "outbox")
-                    told.write(reply)
-                    told.flush()
-
-        threading.Thread(target=hostile, daemon=True).start()
-        self._line = Line(os.fdopen(theirs, "wb"), os.fdopen(answers, "rb"), None)
+        self._line = scripted_line(lambda: offers(self._room / "outbox"), reply)
         return self
 
 
@@ -76,10 +62,6 @@ def hostile(tmp_path: Path, offers: Act, reply: bytes = b'{"offered": true}\n') 
         return room.compute(STATISTICS, Store(tmp_path / "models"))
     finally:
         room.close()
-
-
-def proper() -> bytes:
-    return bundle.to_bytes({s.name: np.zeros(s.shape) for s in SCHEMA}, SCHEMA)
 
 
 def test_a_proper_offer_is_taken_and_removed(tmp_path):
@@ -105,15 +87,6 @@ def test_the_count_is_that_of_the_cohort(tmp_path):
 def linked(outbox: Path) -> None:
     (outbox / "real").write_bytes(proper())
     (outbox / OFFER).symlink_to(outbox / "real")
-
-
-def with_header(change: Callable[[str], str]) -> bytes:
-    """Return the proper bundle with another header of a length that it names."""
-    raw = proper()
-    size = int.from_bytes(raw[:8], "little")
-    header = change(raw[8 : 8 + size].decode().rstrip()).encode()
-    header += b" " * (-len(header) % 8)
-    return len(header).to_bytes(8, "little") + header + raw[8 + size :]
 
 
 OFFERS: dict[str, Act] = {

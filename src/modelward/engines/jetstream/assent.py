@@ -5,6 +5,7 @@ are made without anybody: a key at each site, a policy that names it, and an app
 there on nothing is different: nodes record, send and check these approvals as any others.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -56,7 +57,9 @@ def agree(
 def _approve(agreement: Agreement, name: str, folder: Path, now: datetime) -> None:
     key, policy = signing_key(folder / "person.key"), folder / "policy.toml"
     if not policy.exists():
-        named = f"[leaves]\nmin_cell = {SIMULATED.min_cell}\n\n[approvers]\n"
+        lanes = json.dumps(sorted(SIMULATED.lanes))
+        named = f"[leaves]\nmin_cell = {SIMULATED.min_cell}\n\n[privacy]\nlanes = {lanes}\n\n"
+        named += "[approvers]\n"
         named += f'"{NOBODY}" = "{fingerprint(key.public_key())}"\n'
         durable.write_whole(policy, named.encode())
     approvals = Approvals(folder, name, read_policy(policy).approvers)

@@ -28,7 +28,8 @@ from modelward.engines.jetstream.journal import Journal
 from modelward.engines.jetstream.witnessing import Witnessing
 from modelward.errors import ModelwardError, StorageError
 from modelward.hub import statements
-from modelward.hub.consent import Consent, Consenting
+from modelward.hub.consent import Consent
+from modelward.hub.consenting import Consenting
 from modelward.hub.registry import Registry
 from modelward.hub.reported import report_task
 from modelward.hub.run import Hub, Progress

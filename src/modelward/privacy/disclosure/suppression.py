@@ -23,8 +23,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-HIDDEN = -1
-"""Stands in for a count that is not shown."""
+from modelward.core.counted import HIDDEN
 
 Counts = NDArray[np.int64]
 Place = tuple[int, ...]

@@ -27,6 +27,8 @@ class Inspection:
         units: Units of that layer; 0 where there is none on the inputs.
         likeness: How alike rows are to own records; None unless the tests were full.
         membership: What the loss tells, by outcome; empty unless the tests were full.
+        fewest: Fewest training units on one side of a yes/no column, of a level or of the
+            outcome, where products with columns are summed; None where they are not.
         full: Whether all tests ran.
     """
 
@@ -36,6 +38,7 @@ class Inspection:
     units: int = 0
     likeness: Likeness | None = None
     membership: tuple[Membership, ...] = ()
+    fewest: int | None = None
     full: bool = False
 
     def table(self) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from modelward.privacy.disclosure.suppression import HIDDEN, Shown, suppress, with_margins
+from modelward.core.counted import HIDDEN
+from modelward.privacy.disclosure.suppression import Shown, suppress, with_margins
 
 MINIMUM = 10
 

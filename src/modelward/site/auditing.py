@@ -25,13 +25,13 @@ from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import FlatF32
 from modelward.errors import DataError
+from modelward.learn.invented import invented
 from modelward.privacy.leakage import membership, one_run, references
 from modelward.privacy.leakage.membership import Membership
 from modelward.privacy.leakage.one_run import Audit
 from modelward.privacy.plan import plan_of
 from modelward.readers.cohort import FOLDS, Cohort
 from modelward.recipes.catalogue import recipe
-from modelward.simulation.invented import invented
 from modelward.site.answer import compute
 from modelward.site.spending import Booked
 from modelward.study.model import Model, initial, parameter_schema

@@ -7,8 +7,8 @@ import pytest
 
 from modelward.errors import BadPrivacyTerms, DataError
 from modelward.readers.cohort import Cohort
-from modelward.simulation.auditing import Audited, audit
 from modelward.simulation.leakage_card import MARK, card, require_honest, to_json
+from modelward.site.auditing import Audited, audit
 from tests.studies import IMAGES, TABLE, table_study
 
 GREEDY = table_study(
