@@ -109,6 +109,8 @@ def outcome_of(arrays: Mapping[str, NDArray[Any]], study: Study) -> Told:
         y = np.asarray(given.reshape(len(given), -1).any(1) if given.ndim > 1 else given)
         return Told(np.asarray(y, np.int8), masks=given)
     labels = given.reshape(-1)
+    if labels.dtype.kind not in "iub":
+        labels = np.zeros(len(labels), np.int8)  # a fault, which `read_arrays` tells
     if isinstance(study.outcome, CategoryTarget):
         yes = np.isin(labels, study.outcome.counts_as_yes)
         return Told(yes.astype(np.int8), amount=labels.astype(np.float64))

@@ -28,9 +28,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from modelward.core.columns import Inputs
 from modelward.core.tensors import TensorSpec
 from modelward.errors import DataError
+from modelward.recipes.convolution import convolution, norm
 from modelward.recipes.dense import dense
 from modelward.recipes.network import Network
-from modelward.recipes.spatial import convolution, norm
 
 VOLUME = 3
 """Extents of a volume."""

@@ -2,37 +2,22 @@
 
 `x` is [b, channels, height, width] or [b, channels, depth, height, width]; the number of
 axes says which. Weights are those of the schema, [out, k, ..., in], which torch reads as
-channels_last without a copy. Names are layers.py's: NAME.weight, NAME.bias, NAME.gain.
+channels_last without a copy (convolution.py). Names are layers.py's: NAME.weight, NAME.bias, NAME.gain.
 
 Every operation here is one that torch computes in a fixed order on a GPU as well: no pools
 of overlapping windows over volumes, and no interpolation but by repetition.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from torch import Tensor
 from torch.nn import functional
-
-from modelward.core.tensors import TensorSpec
 
 Parameters = Mapping[str, Tensor]
 """By schema name."""
 
 FLAT = 4
 """Axes of a batch of flat images."""
-
-
-def convolution(
-    name: str, seen: int, given: int, kernel: Sequence[int], *, bias: bool = False
-) -> list[TensorSpec]:
-    """Return the tensors of a convolution: weight [out, k, ..., in], and bias [out] if any."""
-    weight = TensorSpec(f"{name}.weight", "F32", (given, *kernel, seen))
-    return [weight, TensorSpec(f"{name}.bias", "F32", (given,))] if bias else [weight]
-
-
-def norm(name: str, channels: int) -> list[TensorSpec]:
-    """Return gain and bias of a normalisation, [channels] each."""
-    return [TensorSpec(f"{name}.{part}", "F32", (channels,)) for part in ("gain", "bias")]
 
 
 def convolve(parameters: Parameters, name: str, x: Tensor, stride: int = 1) -> Tensor:

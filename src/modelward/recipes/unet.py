@@ -25,8 +25,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from modelward.core.columns import Inputs
 from modelward.core.tensors import TensorSpec
 from modelward.errors import DataError
+from modelward.recipes.convolution import convolution, norm
 from modelward.recipes.network import Network
-from modelward.recipes.spatial import convolution, norm
 
 Width = Annotated[int, Field(ge=1, le=1024)]
 
