@@ -25,7 +25,7 @@ size = [16, 16]
 
 [recipe]
 name = "densenet"
-options = { blocks = [2, 2], growth = 8, stem = 8, groups = 8, entry = "small" }
+options = { blocks = [2, 2], growth = 8, stem = 16, groups = 8, entry = "small" }
 
 [plan]
 rounds = 8

@@ -1,8 +1,8 @@
 """Convolutions, pools and normalisation over flat images and volumes alike.
 
 `x` is [b, channels, height, width] or [b, channels, depth, height, width]; the number of
-axes says which. Weights are those of the schema, [out, k, ..., in], which torch reads as
-channels_last without a copy (convolution.py). Names are layers.py's: NAME.weight, NAME.bias, NAME.gain.
+axes says which. Weights are those of the schema (convolution.py), [out, k, ..., in], which
+torch reads as channels_last without a copy. Names are NAME.weight, NAME.bias, NAME.gain.
 
 Every operation here is one that torch computes in a fixed order on a GPU as well: no pools
 of overlapping windows over volumes, and no interpolation but by repetition.
