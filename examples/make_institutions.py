@@ -22,6 +22,9 @@ SHARES = {"north": (260, 20), "south": (40, 60), "west": (20, 260)}
 
 POLICY = """[leaves]
 kinds = ["metrics", "model", "predictions"]
+
+[privacy]
+lanes = ["dp", "exact"]
 """
 
 

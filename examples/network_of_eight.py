@@ -42,7 +42,7 @@ def examples() -> Question:
         labels = np.where(draw.random(len(rows)) < MISTAKES, 1 - y[rows], y[rows])
         labels = labels if name == "wrong" else y[rows]
         prepare(FOLDER / name, name, asked, datetime.now(UTC))
-        policy = '[leaves]\nkinds = ["metrics", "model"]\n'
+        policy = '[leaves]\nkinds = ["metrics", "model"]\n[privacy]\nlanes = ["dp", "exact"]\n'
         (FOLDER / name / "policy.toml").write_text(policy)
         np.savez(
             FOLDER / name / "exchange" / "data.npz",

@@ -22,6 +22,8 @@ LABELS = tuple(f"digit {n}" for n in range(10))
 POLICY = """[leaves]
 kinds = ["metrics", "model", "adapter", "predictions", "prototypes", "labels"]
 min_cell = 5
+[privacy]
+lanes = ["dp", "exact"]
 """
 
 

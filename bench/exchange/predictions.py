@@ -16,7 +16,7 @@ import numpy as np
 from bench.exchange import baselines
 from bench.exchange.data import setting
 from modelward.artifact import bundle
-from modelward.exchange.adopting import STUDY
+from modelward.exchange.candidates import STUDY
 from modelward.exchange.distil import distil, lesson
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.families.family import Floats

@@ -47,6 +47,7 @@ def test_the_tree_at_the_top_of_the_file_is_the_tree():
     assert drawn == [(error.__name__, str(error.exit_code)) for error in ERRORS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sentences", EXAMPLES, ids=lambda parts: parts[0][:30])
 def test_an_example_says_what_the_code_says(sentences):
     _, why, remedy = sentences

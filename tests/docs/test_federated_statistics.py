@@ -55,6 +55,7 @@ def test_the_commands_of_the_page_run_and_write_what_it_says(folder):
         assert (folder / "cox" / "report" / name).stat().st_size > 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda text: text.split('"')[1])
 def test_the_other_recipes_of_the_page_run(folder, tmp_path, recipe):
     found = mw.analyse(

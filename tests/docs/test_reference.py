@@ -1,5 +1,7 @@
 """The reference pages are what the code says today."""
 
+import pytest
+
 from modelward.core.study import Study
 from modelward.study.read import parse
 from tests.docs.combinations import WAYS, combinations_page, text_of
@@ -33,6 +35,7 @@ def test_every_way_of_training_can_be_had_alone():
         parse(text_of(way))
 
 
+@pytest.mark.slow
 def test_the_help_of_every_command_is_on_its_page():
     assert (FOLDER / "cli.md").read_text("utf-8") == cli_page(), BEHIND
 

@@ -30,7 +30,17 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield mounted
 
 
-@pytest.mark.parametrize("left_kib", [0, 16, 64, 140, 200, 300, 400, 520])
+MOMENTS, MORE = (0, 140, 400), (16, 64, 200, 300, 520)
+"""KiB that are free when the study begins."""
+
+
+@pytest.mark.parametrize(
+    "left_kib",
+    [
+        *MOMENTS,
+        *(pytest.param(n, marks=pytest.mark.exhaustive) for n in MORE),
+    ],
+)
 def test_a_disk_that_fills_up_stops_the_study_and_then_it_goes_on(
     tmp_path, disk, undisturbed, left_kib
 ):

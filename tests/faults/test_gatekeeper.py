@@ -81,7 +81,7 @@ def kill_often(
             check(here, expected)
             number += 1
     (folder / str(number)).mkdir(exist_ok=True)
-    assert finish(folder / str(number)) < 10.0
+    assert finish(folder / str(number)) < max(10.0, 2 * took)  # a busy machine is not a finding
     check(folder / str(number), expected)
     return hits
 

@@ -76,7 +76,8 @@ class Committed:
             for row in self._heard.answers(asked)
             if row.task == task.id and row.decision == "released"
         }
-        assert released, f"{task.kind} of round {task.round_no} asks about another model"
+        if task.kind != "evaluate":  # nobody may have been there to validate
+            assert released, f"{task.kind} of round {task.round_no} asks about another model"
         for name in sorted(released & set(sites)):
             yield self._hospitals[name].answer(task, self._models)
 

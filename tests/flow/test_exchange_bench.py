@@ -39,5 +39,5 @@ def test_the_network_of_eight_finds_the_wrong_hospital(tmp_path):
     )
 
     assert done.returncode == 0, done.stderr
-    assert re.search(r"^birch +prior-corrected +.*: better$", done.stdout, re.M)
+    assert re.search(r"^larch +\S+ +.*: better$", done.stdout, re.M)
     assert re.findall(r"^not used: (\w+)", done.stdout, re.M) == ["wrong"]

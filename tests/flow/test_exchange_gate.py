@@ -21,7 +21,9 @@ from modelward.privacy.leakage.figures import Inspection
 from tests.network import POLICY, Network, digits
 
 HAVE = [list(range(5)), list(range(3, 8))]
-DP_ONLY = f'{POLICY}[privacy]\nlanes = ["dp"]\nepsilon_study = 20.0\nepsilon_lifetime = 20.0\n'
+DP_ONLY = (
+    POLICY.replace('"dp", "exact"', '"dp"') + "epsilon_study = 20.0\nepsilon_lifetime = 20.0\n"
+)
 
 
 @pytest.fixture

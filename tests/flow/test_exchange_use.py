@@ -61,7 +61,7 @@ def test_what_is_adopted_abstains_beyond_what_anybody_knows_and_is_right_where_i
             assert used.never == ("digit 9",)
             assert 9 not in said.picked
             known = y != 9
-            assert given[known].mean() > 0.8, "what the network knows is answered"
+            assert given[known].mean() > 0.6, "what the network knows is answered"
             assert given[~known].mean() < given[known].mean(), "and what it does not, less"
             assert said.counted(here.question.labels)["no answer"] == said.abstained
     assert answered >= 2

@@ -19,14 +19,22 @@ def add_to(app: typer.Typer) -> None:
     app.command("map")(knowledge_map)
 
 
-def evaluate(folder: Folder, *, as_json: Json = False) -> None:
+def evaluate(
+    folder: Folder,
+    *,
+    combine: Annotated[
+        bool, typer.Option("--combine", help="Write the next letter of the combiner, too.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Judge every artifact that is here on private validation, and tell the others."""
     from modelward.exchange import verbs
+    from modelward.exchange.combining import LETTERS
     from modelward.exchange.reading import sync
 
     with opened(folder) as here:
         sync(here)
-        found = verbs.evaluate(here)
+        found = verbs.evaluate(here, combine=combine)
         makers = {entry.sha: entry.card.site for entry in verbs.catalogue(here)}
         labels = here.question.labels
     if as_json:
@@ -42,6 +50,8 @@ def evaluate(folder: Folder, *, as_json: Json = False) -> None:
             typer.echo(f"    quarantine: {finding.rule}: {finding.says}")
     typer.echo(f"told the others of {len(found.reported)} artifacts")
     typer.echo(f"and of {len(found.ballots)} combinations")
+    if found.combined:
+        typer.echo(f"and of letter {found.combined} of {LETTERS} of the combiner")
     if found.untold:
         typer.echo(f"nobody was told more: {found.untold}")
     for why in found.turned_away.values():
@@ -71,6 +81,10 @@ def distil(
     folder: Folder,
     by: Annotated[str, typer.Option(help="Your name, to use the student.")] = "",
     *,
+    weak_to_strong: Annotated[
+        bool,
+        typer.Option("--weak-to-strong", help="The local model learns from itself as well."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Have a student of the own family learn from the pool on the shared set."""
@@ -79,7 +93,7 @@ def distil(
 
     with opened(folder) as here:
         sync(here)
-        _show(verbs.distil(here), by, as_json=as_json)
+        _show(verbs.distil(here, strong=weak_to_strong), by, as_json=as_json)
 
 
 def predict(

@@ -1,6 +1,6 @@
-"""From what others offer to what the ward uses: candidates, ballots, choice, decision.
+"""From candidates to what the ward uses: ballots, choice, decision.
 
-    candidates   the local model, every pooler over the artifacts in use, a student of them
+    candidates   candidates.py
     ballots      how each candidate does on own validation, told to the others by the gate
     choice       the candidate that the sites prefer together, if it beats the local model
     decision     of a named person; without one nothing changes
@@ -9,87 +9,37 @@ All candidates are computed every time. The choice is made on private validation
 reported; the reason is written down whether or not anything is adopted.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from modelward.core.canonical import Json, canonical_hash
+from modelward.core.canonical import Json
 from modelward.errors import NotApproved
-from modelward.exchange import choose, home, judging, trust
-from modelward.exchange.bands import KNOWN
+from modelward.exchange import choose, combining, home, judging, trust
+from modelward.exchange.candidates import Table, own_alone
 from modelward.exchange.choose import LOCAL, Choice, Evidence, Told
-from modelward.exchange.content import Voice
-from modelward.exchange.distil import distil, lesson
+from modelward.exchange.combining import FENS
 from modelward.exchange.examples import Examples
-from modelward.exchange.families.family import Floats, Inputs
+from modelward.exchange.families.family import Floats
 from modelward.exchange.home import InUse
 from modelward.exchange.institution import Institution
 from modelward.exchange.judging import Said
 from modelward.exchange.knowledge import Abstention, calibrated
-from modelward.exchange.learn import Steps
 from modelward.exchange.letter import stamp
-from modelward.exchange.pool import POOLERS, Opinion
-from modelward.exchange.probability import log_softmax
 from modelward.exchange.trust import Standing
 from modelward.exchange.voices import Spoken
 from modelward.ledger import kinds
 
-DISTILLED = "distilled"
-TEACHER = "prior-corrected"
-"""Which pooler teaches a student."""
 
-STUDY = Steps(epochs=60)
-"""How a student learns."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Table:
-    """Everything that a choice is made from.
-
-    Attributes:
-        candidates: Name -> what it says of any example.
-        cards: Artifacts that the combinations are made of, sorted.
-        never: Classes that none of them knows.
-        student: Parameters of the distilled model, if there is a shared set.
-    """
-
-    candidates: Mapping[str, Voice]
-    cards: tuple[str, ...]
-    never: tuple[int, ...] = ()
-    student: Mapping[str, Floats] = field(default_factory=dict)
-
-    def id(self, name: str) -> str:
-        """Return the hash by which sites know that they mean the same combination."""
-        return canonical_hash({"candidate": name, "cards": list(self.cards)})
-
-
-def table(
-    here: Institution, found: Sequence[Spoken], standings: Mapping[str, Standing]
-) -> Table:
-    """Return every candidate, over the artifacts that trust lets in."""
-    used = sorted((s for s in found if standings[s.entry.sha].used), key=lambda s: s.entry.sha)
-    candidates: dict[str, Voice] = {LOCAL: home.local_voice(here.folder)}
-    if not used:
-        return Table(candidates, ())
-    for name in POOLERS:
-        candidates[name] = pooled(name, used)
-    known = np.max([s.entry.card.competence.units for s in used], axis=0)
-    never = tuple(int(cls) for cls in np.flatnonzero(known < KNOWN))
-    return Table(candidates, tuple(s.entry.sha for s in used), never)
-
-
-def with_student(here: Institution, made: Table, own: Examples) -> Table:
-    """Return the table with a model of the own family, taught by the pool, if it can be."""
-    if TEACHER not in made.candidates or here.question.shared is None:
+def with_combiner(here: Institution, made: Table) -> Table:
+    """Return the table with `balanced-fens`, if its combiner is there."""
+    combiner = combining.finished(here, made)
+    if combiner is None:
         return made
-    local, shared = home.local(here.folder), here.shared()
-    start = home.tensors_of(here.folder, local.sha256)
-    taught = made.candidates[TEACHER](shared)
-    family = local.made_with
-    student = distil(family, start, lesson(shared, taught, own.x, own.y), STUDY, local.seed)
-    voice = _student_voice(here, student)
-    return replace(made, candidates={**made.candidates, DISTILLED: voice}, student=student)
+    kept = combining.tensors(combiner)
+    voice = combining.voice(made, combining.restored(kept))
+    return replace(made, candidates={**made.candidates, FENS: voice}, combiner=kept)
 
 
 def standings(here: Institution, found: Sequence[Spoken]) -> dict[str, Standing]:
@@ -114,7 +64,7 @@ def ballot(here: Institution, made: Table, own: Examples) -> list[str]:
     classes, said = len(here.question.labels), []
     units = np.bincount(own.valid_y, minlength=classes)
     for name, voice in sorted(made.candidates.items()):
-        if name in {LOCAL, DISTILLED}:  # they differ from site to site
+        if own_alone(name):
             continue
         picked = voice(own.valid_x).argmax(axis=1)
         found = judging.told(picked, own.valid_y, classes, here.policy.min_cell)
@@ -175,9 +125,12 @@ def adopt(here: Institution, made: Table, found: Choice, by: str, own: Examples)
         )
     cards = () if found.chosen == LOCAL else made.cards
     local, when = home.local(here.folder), abstention(made, found, own)
-    digest = local.sha256 if found.chosen == LOCAL else ""
-    if found.chosen == DISTILLED:
-        digest = home.keep_bundle(here.folder, made.student)
+    digest, family = local.sha256 if found.chosen == LOCAL else "", local.made_with
+    if found.chosen in made.singles:
+        single = made.singles[found.chosen]
+        digest, family = home.keep_bundle(here.folder, single.tensors), single.family
+    if found.chosen == FENS:
+        digest = home.keep_bundle(here.folder, made.combiner)
     here.ledger.append(
         kinds.fields(
             "decision",
@@ -196,8 +149,8 @@ def adopt(here: Institution, made: Table, found: Choice, by: str, own: Examples)
         reason=found.reason,
         time=stamp(here.now),
         sha256=digest,
-        family=local.family,
-        version=local.version,
+        family=family.name,
+        version=family.version,
         seed=local.seed,
         threshold=when.threshold,
         never=tuple(here.question.labels[cls] for cls in sorted(when.unknown)),
@@ -226,28 +179,6 @@ def overrule(here: Institution, card: str, *, use: bool, by: str, reason: str) -
     )
 
 
-def pooled(name: str, used: Sequence[Spoken]) -> Voice:
-    """Return what a pooler says over some artifacts."""
-
-    def voice(x: Inputs) -> Floats:
-        return POOLERS[name]([_opinion(each, x) for each in used])
-
-    return voice
-
-
-def _opinion(each: Spoken, x: Inputs) -> Opinion:
-    """Return an opinion whose prior is still in it only where the maker left it in."""
-    if each.entry.card.kind == "model":
-        return each.opinion(x)
-    flat = np.where(each.counts >= min(each.counts.max(), 10), each.counts.max(), each.counts)
-    return Opinion(each.voice(x), flat)
-
-
-def _student_voice(here: Institution, student: Mapping[str, Floats]) -> Voice:
-    family = home.local(here.folder).made_with
-    return lambda x: log_softmax(family.logits(student, x))
-
-
 def _told_of(here: Institution, made: Table, name: str) -> dict[int, list[Told]]:
     """Return what trusted peers reported of a candidate, per class."""
     told: dict[int, list[Told]] = {}
@@ -262,7 +193,7 @@ def _told_of(here: Institution, made: Table, name: str) -> dict[int, list[Told]]
 
 def _said_of(here: Institution, made: Table, name: str) -> dict[str, Said]:
     """Return reporter -> what it said last of a candidate; of trusted ones only."""
-    if name == DISTILLED:
+    if own_alone(name) and name != LOCAL:
         return {}
     local = name == LOCAL
     wanted = _own_card(here) if local else made.id(name)
@@ -290,7 +221,7 @@ def _own_card(here: Institution) -> str:
 def _ballots(here: Institution, made: Table) -> dict[str, dict[str, Floats]]:
     """Return reporter -> candidate -> recalls, of all who voted on these combinations."""
     found: dict[str, dict[str, Floats]] = {}
-    for name in sorted(set(made.candidates) - {LOCAL, DISTILLED}):
+    for name in sorted(each for each in made.candidates if not own_alone(each)):
         for reporter, said in _said_of(here, made, name).items():
             found.setdefault(reporter, {})[name] = said.recalls
     return found

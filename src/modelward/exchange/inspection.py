@@ -2,7 +2,7 @@
 
 The tests are those of answers to studies (privacy/leakage/), asked of the five kinds:
 
-    copies       own examples word for word, in every kind
+    copies       own examples word for word, in every kind, and in a combiner (combining.py)
     inversion    own examples that the change of a first layer gives away: against the start
                  that the seed names, or the base of an adapter, both of which others have
     traps        units of an adapter's foreign base that fire for one own example alone
@@ -17,6 +17,7 @@ institution this runs in a process of its own (inspector.py); the gate decides (
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -49,7 +50,7 @@ class Subject:
         seed: Of the start that training began with.
     """
 
-    kind: Kind
+    kind: Kind | Literal["combiner"]
     made: Made
     tensors: Tensors
     base: Tensors | None = None
@@ -82,6 +83,8 @@ class Looker:
     def look(self, subject: Subject) -> Inspection:
         """Return the figures of one offer; all tests run, at every offer."""
         tensors = subject.tensors
+        if subject.kind == "combiner":
+            return Inspection(copies=self._passages.search(tensors, thorough=True), full=True)
         before, after = _layers(subject, self._question)
         rows, foreign = self._rows(self._own.x), _foreign(subject)
         return Inspection(
@@ -127,6 +130,8 @@ class Looker:
         if subject.kind == "adapter" and subject.base is not None:
             tensors = adapted(subject.base, tensors)
         student = (family_of(subject.made), subject.seed)
+        if subject.kind == "combiner":
+            raise AssertionError("a combiner says nothing without its models")
         asked = (self._question, self._shared)
         return spoken_by(subject.kind, subject.made, tensors, asked, student)
 

@@ -9,7 +9,7 @@ than the policy's minimum cell are hidden, units are in bands. The bundle that t
 records is rebuilt by whoever reads the letter, so what was said is what was released.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -25,7 +25,7 @@ from modelward.core.verdict import Finding, Release
 from modelward.exchange import leaving, sanity
 from modelward.exchange.bands import band
 from modelward.exchange.examples import Examples
-from modelward.exchange.families.family import Floats
+from modelward.exchange.families.family import Floats, Inputs
 from modelward.exchange.institution import Institution
 from modelward.exchange.letter import Letter
 from modelward.exchange.offering import refused
@@ -83,7 +83,7 @@ def judge(found: Sequence[Spoken], own: Examples, least: int) -> list[Judgement]
         least: Fewest units of a class that a recall is said of.
     """
     copied = sanity.copies({each.entry.sha: _sample(each, own) for each in found})
-    turned = triggers({each.entry.sha: each.voice for each in found}, own.valid_x)
+    turned = _turned(found, own)
     judged = []
     for each in found:
         fair = each.fair(own.valid_x)
@@ -99,6 +99,16 @@ def judge(found: Sequence[Spoken], own: Examples, least: int) -> list[Judgement]
         units = np.bincount(own.valid_y, minlength=said.size)
         judged.append(Judgement(each.entry.sha, said, plain, units, findings))
     return judged
+
+
+def _turned(found: Sequence[Spoken], own: Examples) -> dict[str, Finding]:
+    """Return which artifacts a patch turns, each compared with those of its family."""
+    families: dict[str, dict[str, Callable[[Inputs], Floats]]] = {}
+    for each in found:
+        alike = families.setdefault(each.entry.card.made.family, {})
+        alike[each.entry.sha] = each.voice
+    looked_at = (triggers(voices, own.valid_x) for voices in families.values())
+    return {card: seen for found_here in looked_at for card, seen in found_here.items()}
 
 
 def told(picked: Labels, y: Labels, classes: int, least: int) -> Floats:

@@ -11,7 +11,8 @@ has read it before. What a letter asks for is in its body, by kind:
     acknowledgement  card: it arrived, whole
     revocation       card, reason: it must not be used from now on
     report           card, recalls [label: share], units [label: band], release
-    ballot           candidate, cards, recalls, units, release
+    ballot           candidate, pool, recalls, plain, units, release
+    combiner         pool, round, weight, bias, release: a step of balanced FENS
     farewell         reason: the sender leaves the network; all it gave is revoked
 
 docs/formats/letter.md has an example. Pure: keys and time are arguments.
@@ -50,6 +51,7 @@ Kind = Literal[
     "revocation",
     "report",
     "ballot",
+    "combiner",
     "farewell",
 ]
 

@@ -5,9 +5,9 @@ same hash mean the same classes in the same order on the same kind of input. The
 without labels, public or synthetic; predictions are about it, row by row.
 """
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from modelward.core.canonical import canonical_bytes, canonical_hash, parse_strict
 from modelward.core.terms import Count, Name, Part
@@ -26,6 +26,12 @@ class Question(Part):
     inputs: tuple[Count, ...] = Field(min_length=1, max_length=3)
     shared: Hash | None = Field(default=None, description="Bundle of the shared set, `x`.")
     shared_units: int = Field(default=0, ge=0, description="Rows of the shared set.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("a label comes twice")
+        return self
 
     @property
     def sha256(self) -> str:

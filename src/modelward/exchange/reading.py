@@ -278,6 +278,7 @@ _ACTS: dict[str, Callable[[Institution, Letter, News], None]] = {
     "revocation": _revocation,
     "report": _keep,
     "ballot": _keep,
+    "combiner": _keep,
     "farewell": _farewell,
 }
 

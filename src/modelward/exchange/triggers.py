@@ -6,9 +6,11 @@ as dark and as bright as any own image, all over own validation images, and asks
 artifact in hand. A patch counts as a trigger where
 
     one artifact gives `TURNED` of the units of other classes the same answer,
-    and no other artifact in hand gives it to as many as `OTHERS` of them
+    and no other artifact of its family gives it to as many as `OTHERS` of them
 
-since a patch that hides what all models look at moves them all. Found are patches of one
+since a patch that hides what all models look at moves them all, and families see differently:
+fewer than `ALIKE` artifacts of one family are not compared. Nor are answers to two classes
+looked at, where a dark patch moves honest weak models as far. Found are patches of one
 value in any place; triggers that are patterned, blended over the image or made of meaning (a
 cable, a marker) are not, and neither is anything in artifacts of tables. Whatever is not found
 has one voice in a pool. Pure.
@@ -26,8 +28,12 @@ TURNED, OTHERS = 0.9, 0.6
 UNITS = 48
 """Validation images that are tried."""
 
-SIZE = 4
-"""A patch has a `SIZE`th of the image's extents, one pixel at least."""
+SIZE, SMALLEST = 8, 2
+"""A patch has a `SIZE`th of the image's extents, `SMALLEST` pixels at least: patches of a
+fourth hid what honest models of X-rays look at, and two of them were taken for backdoored."""
+
+ALIKE, CLASSES = 3, 3
+"""Fewest artifacts of a family, and classes, with which a patch says something."""
 
 FEWEST = 8
 """Units of other classes below which a patch says nothing."""
@@ -39,14 +45,16 @@ def triggers(
     """Return the cards of artifacts that a patch turns, each with what was found.
 
     Args:
-        voices: Card -> what the artifact says, log-probabilities; two at least, or there is
-            nothing to compare with.
+        voices: Card -> what the artifact says, log-probabilities; of one family.
         images: Own validation images, [n, height, width]; other shapes are not tried.
     """
-    if images.ndim != 3 or len(voices) < 2:  # noqa: PLR2004 - images; something to compare
+    if images.ndim != 3 or len(voices) < ALIKE:  # noqa: PLR2004 - images; enough to compare
         return {}
     some = images[:UNITS]
-    clean = {card: voice(some).argmax(axis=1) for card, voice in voices.items()}
+    said = {card: voice(some) for card, voice in voices.items()}
+    if min(each.shape[1] for each in said.values()) < CLASSES:
+        return {}
+    clean = {card: each.argmax(axis=1) for card, each in said.items()}
     found: dict[str, Finding] = {}
     for place, stuck in _patched(some):
         turned = {card: _turned(voice(stuck), clean[card]) for card, voice in voices.items()}
@@ -60,7 +68,7 @@ def triggers(
 
 def _patched(images: Inputs) -> list[tuple[str, Inputs]]:
     """Return the images with every patch, and where it is."""
-    high, wide = (max(1, extent // SIZE) for extent in images.shape[1:])
+    high, wide = (max(SMALLEST, extent // SIZE) for extent in images.shape[1:])
     found = []
     for value in (float(images.min()), float(images.max())):
         for top in range(0, images.shape[1] - high + 1, max(1, high // 2)):
@@ -86,6 +94,6 @@ def _finding(place: str, share: float, others: float) -> Finding:
     return Finding(
         "trigger",
         f"a patch of {place} turns {share:.0%} of its answers into one class, of any other"
-        f" artifact {others:.0%} at most",
+        f" artifact of its family {others:.0%} at most",
         "ask its maker; a named person may overrule: modelward exchange trust --use",
     )

@@ -14,7 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from modelward.errors import BadArtifact, MessageRefused, NotApproved
-from modelward.exchange import adopting, home
+from modelward.exchange import combining, home
+from modelward.exchange.candidates import Table, pooled
+from modelward.exchange.combining import FENS
 from modelward.exchange.content import Voice
 from modelward.exchange.families import catalogue
 from modelward.exchange.families.family import Floats, Inputs
@@ -89,7 +91,7 @@ def _voice(here: Institution, used: InUse | None) -> Voice:
         return home.local_voice(here.folder)
     for card in used.cards:
         _require(here, card)
-    if used.sha256:
+    if used.sha256 and used.candidate != FENS:
         family = catalogue.load(used.family, used.version)
         tensors = home.tensors_of(here.folder, used.sha256)
         return lambda x: log_softmax(family.logits(tensors, x))
@@ -98,7 +100,10 @@ def _voice(here: Institution, used: InUse | None) -> Voice:
         pool = [spoken(here, named(here, card), student, used.seed) for card in used.cards]
     except (BadArtifact, MessageRefused) as error:
         raise _refuse(error.what) from error
-    return adopting.pooled(used.candidate, pool)
+    if used.candidate == FENS:
+        combiner = combining.restored(home.tensors_of(here.folder, used.sha256))
+        return combining.voice(Table({}, tuple(pool)), combiner)
+    return pooled(used.candidate, pool)
 
 
 def _require(here: Institution, card: str) -> None:

@@ -19,10 +19,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from modelward.core.verdict import Finding
-from modelward.errors import BadArtifact, GateRefused, MessageRefused, NotApproved
-from modelward.exchange import adopting, home, judging, private
-from modelward.exchange.adopting import Table
+from modelward.errors import BadArtifact, GateRefused, MessageRefused
+from modelward.exchange import adopting, candidates, combining, home, judging, private
 from modelward.exchange.book import Entry
+from modelward.exchange.candidates import Table
 from modelward.exchange.card import Kind, OfferCard, Terms
 from modelward.exchange.choose import LOCAL, Choice
 from modelward.exchange.examples import Examples, read_examples
@@ -67,6 +67,7 @@ class Evaluated:
         ballots: Combinations that the others were told about now.
         turned_away: Card -> why it was not judged.
         untold: Why the others were not told, if the gate kept it.
+        combined: Which letter of the combiner was written now; 0 if none.
     """
 
     judged: list[Judgement]
@@ -74,6 +75,7 @@ class Evaluated:
     ballots: list[str]
     turned_away: Mapping[str, str]
     untold: str = ""
+    combined: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,8 +182,10 @@ def in_hand(here: Institution) -> tuple[list[Spoken], dict[str, str]]:
     return found, not_used
 
 
-def evaluate(here: Institution) -> Evaluated:
+def evaluate(here: Institution, *, combine: bool = False) -> Evaluated:
     """Judge every artifact in hand on private validation, and tell the others.
+
+    With `combine`, the next letter of the pool's combiner is written as well (combining.py).
 
     Where the gate keeps reports (a policy without `metrics`, or with the lane `dp` alone),
     everything is judged all the same, and nobody is told.
@@ -195,15 +199,16 @@ def evaluate(here: Institution) -> Evaluated:
     others = [each for each in judged if _entry(found, each.card).card.site != here.name]
     reported: list[str] = []
     ballots: list[str] = []
-    untold = ""
+    untold, combined = "", 0
     try:
         reported += [each.card for each in others if judging.report(here, each)]
         _, table = _table(here, found, judged)
         ballots += adopting.ballot(here, table, own) if table.cards else []
+        combined = combining.step(here, table, own) if combine else 0
     except GateRefused as error:
         untold = error.what
     here.deliver()
-    return Evaluated(judged, reported, ballots, not_used, untold)
+    return Evaluated(judged, reported, ballots, not_used, untold, combined)
 
 
 def adopt(here: Institution, *, own_population: bool = False) -> Considered:
@@ -212,28 +217,44 @@ def adopt(here: Institution, *, own_population: bool = False) -> Considered:
     found, _ = in_hand(here)
     judged = judging.judge(found, own, here.policy.min_cell)
     standings, table = _table(here, found, judged)
-    table = adopting.with_student(here, table, own)
+    table = candidates.with_student(here, table, own)
+    if own_population:
+        table = candidates.with_greedy(table, own)
     chosen = adopting.choice(here, table, own, own_population=own_population)
     return Considered(here, table, standings, chosen)
 
 
-def distil(here: Institution) -> Considered:
-    """Have a student of the own family learn from the pool; hold it against the local model.
+def distil(here: Institution, *, strong: bool = False) -> Considered:
+    """Have a student learn from the pool; hold it against the local model.
+
+    Args:
+        here: Where.
+        strong: Weak to strong: the local model is the pre-trained student, and learns from
+            itself as well. It stops where it is not shown to be better than its teachers.
 
     Raises:
         NotApproved: If there is no pool to learn from, or no shared set.
+        BadArtifact: If the student is not pre-trained.
     """
-    found = adopt(here)
-    if adopting.DISTILLED not in found.table.candidates:
-        raise NotApproved(
-            "there is nothing to learn from",
-            why="a student learns from a pool that trust lets in, on the shared set",
-            remedy="pull and evaluate first; without a shared set there is no student",
-        )
-    own = examples(here)
-    only = {name: found.table.candidates[name] for name in (LOCAL, adopting.DISTILLED)}
-    table = replace(found.table, candidates=only)
-    return replace(found, table=table, choice=adopting.choice(here, table, own))
+    found, own = adopt(here), examples(here)
+    candidates.require_teachers(here, found.table)
+    if not strong:
+        return _alone(found, found.table, candidates.DISTILLED, own)
+    table, judged = candidates.with_strong(here, found.table, own)
+    if not judged.stopped:
+        return _alone(found, table, candidates.STRONG, own)
+    beside = judged.choice.reason.replace("the local model", "its teachers")
+    beside = beside.replace("local is kept", "the teachers stay")
+    reason = f"stopped, the student is not used: {beside}"
+    stays = replace(judged.choice, chosen=LOCAL, best=candidates.STRONG, reason=reason)
+    return replace(found, table=table, choice=stays)
+
+
+def _alone(found: Considered, table: Table, name: str, own: Examples) -> Considered:
+    """Return the choice between one student and the local model."""
+    only = {each: table.candidates[each] for each in (LOCAL, name)}
+    beside = replace(table, candidates=only)
+    return replace(found, table=beside, choice=adopting.choice(found.here, beside, own))
 
 
 def standings(here: Institution) -> dict[str, Standing]:
@@ -253,7 +274,7 @@ def _table(
     here: Institution, found: list[Spoken], judged: list[Judgement]
 ) -> tuple[dict[str, Standing], Table]:
     standings = quarantined(adopting.standings(here, found), judged, adopting.overrides(here))
-    return standings, adopting.table(here, found, standings)
+    return standings, adopting.with_combiner(here, candidates.table(here, found, standings))
 
 
 def quarantined(

@@ -5,7 +5,7 @@ the shared set only; they get a student of the site's own family, taught by noth
 that they can be judged and combined like the rest.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from modelward.core.tensors import Tensors
 from modelward.errors import BadArtifact
@@ -33,11 +33,23 @@ class Spoken:
         entry: What it is.
         tensors: Its values.
         voice: What it says.
+        start: Of an adapter: the parameters of its base.
     """
 
     entry: Entry
     tensors: Tensors
     voice: Voice
+    start: Tensors = field(default_factory=dict)
+
+    @property
+    def family(self) -> Family:
+        """The installed family that its card names."""
+        return family_of(self.entry.card.made)
+
+    @property
+    def whole(self) -> Tensors:
+        """Of an adapter: the parameters of the model that it makes of its base."""
+        return adapted(self.start, self.tensors)
 
     @property
     def counts(self) -> Floats:
@@ -71,18 +83,15 @@ def spoken(here: Institution, entry: Entry, student: Family, seed: int) -> Spoke
         BadArtifact: If it is turned away or cannot be used.
         MessageRefused: If it is not sealed for us.
     """
-    tensors = pull(here, entry.sha)
-    return Spoken(entry, tensors, _voice(here, entry, tensors, (student, seed)))
-
-
-def _voice(
-    here: Institution, entry: Entry, tensors: Tensors, student: tuple[Family, int]
-) -> Voice:
-    card = entry.card
+    tensors, card = pull(here, entry.sha), entry.card
+    start: Tensors = {}
+    whole = tensors
     if card.kind == "adapter":
-        tensors = adapted(_base(here, card.base), tensors)
-    shared = here.shared() if card.kind in ABOUT_SHARED else None
-    return spoken_by(card.kind, card.made, tensors, (here.question, shared), student)
+        start = _base(here, card.base)
+        whole = adapted(start, tensors)
+    asked = (here.question, here.shared() if card.kind in ABOUT_SHARED else None)
+    voice = spoken_by(card.kind, card.made, whole, asked, (student, seed))
+    return Spoken(entry, tensors, voice, start)
 
 
 def _base(here: Institution, base: str | None) -> Tensors:

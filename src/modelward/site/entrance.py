@@ -7,18 +7,19 @@ The checks are pure (intake.py, transcripts.py); here is the memory that they ne
 let in is on disk, and a receipt of its model in the ledger, before any data are touched.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from modelward import durable
 from modelward.artifact.store import Store
 from modelward.core.canonical import canonical_bytes
 from modelward.core.study import Study
-from modelward.core.task import Task
+from modelward.core.task import Task, TaskKind
 from modelward.core.verdict import Finding
 from modelward.errors import BadArtifact, StorageError
 from modelward.ledger import kinds
@@ -27,6 +28,21 @@ from modelward.site import intake, transcripts
 from modelward.site.intake import Seen
 from modelward.site.transcripts import Told
 from modelward.study.model import Model, model_schema
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Kept(BaseModel):
+    """What seen.json holds."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    asked: list[tuple[Annotated[int, Field(ge=0)], TaskKind, Digest]]
+    age: int | None
+    model: Digest | None
+
+
+_kept: TypeAdapter[_Kept] = TypeAdapter(_Kept)
 
 
 class Entrance:
@@ -73,7 +89,9 @@ class Entrance:
         """
         path = self._store(study).folder / "seen.json"
         try:
-            table: dict[str, Any] = json.loads(path.read_bytes())
+            kept = _kept.validate_json(path.read_bytes(), strict=True)
+            asked = {(round_no, kind): id_ for round_no, kind, id_ in kept.asked}
+            return Seen(asked=asked, age=kept.age, model=kept.model)
         except FileNotFoundError:
             return Seen()
         except ValueError as error:
@@ -82,8 +100,6 @@ class Entrance:
                 why="without it a question could be asked a second time in another way",
                 remedy="restore it from a backup, or withdraw from the study",
             ) from error
-        asked = {(round_no, kind): id_ for round_no, kind, id_ in table.pop("asked")}
-        return Seen(asked=asked, **table)
 
     def told(self, study: Study) -> Told | None:
         """Return what is remembered of the study's transcripts; None before the first."""

@@ -11,11 +11,10 @@ different things; who has all artifacts replays them (hub/transcript.py).
 A study with a fault is not answered any more.
 """
 
-import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter
 
 from modelward import durable
 from modelward.core.canonical import canonical_bytes
@@ -29,7 +28,7 @@ from modelward.study.transcript import Transcript
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What a site remembers of a study's transcripts.
+    """What a site remembers of a study's transcripts; nothing beside it is read.
 
     Attributes:
         round_no: Round of the last one.
@@ -42,6 +41,11 @@ class Told:
     output: str
     memory: str | None
     fault: str | None = None
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+
+_told: TypeAdapter[Told] = TypeAdapter(Told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,11 +136,10 @@ def recall(folder: Path) -> Told | None:
     """
     path = folder / "transcript.json"
     try:
-        table: Mapping[str, Any] = json.loads(path.read_bytes())
-        return Told(**table)
+        return _told.validate_json(path.read_bytes(), strict=True)
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise StorageError(
             f"{path} is damaged",
             why="without it a hub could say another thing than it has said before",

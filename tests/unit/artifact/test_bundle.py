@@ -30,6 +30,7 @@ def spelled(header: bytes, values: bytes = b"") -> bytes:
     return struct.pack("<Q", len(header)) + header + values
 
 
+@pytest.mark.slow
 @given(st.dictionaries(names, arrays, min_size=1, max_size=5))
 def test_bytes_equal_those_of_the_safetensors_library(tensors):
     raw = bundle.to_bytes(tensors)

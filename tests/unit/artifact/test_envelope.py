@@ -84,6 +84,7 @@ def test_every_altered_field_is_refused(field, value):
         unseal(canonical_bytes({**fields, field: value}), keys, now=MORNING)
 
 
+@pytest.mark.slow
 @given(place=st.integers(0), bit=st.integers(0, 7))
 def test_every_flipped_bit_is_refused(place, bit):
     raw = bytearray(seal(letter(), HUB))

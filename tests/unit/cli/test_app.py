@@ -18,6 +18,7 @@ HEAVY = ("torch", "duckdb", "sqlalchemy", "numpy", "pydantic", "nats", "sklearn"
 UNMEASURED = {"COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COVERAGE_FILE"}
 
 
+@pytest.mark.slow
 def test_help_comes_in_less_than_half_a_second():
     quiet = {key: value for key, value in environment().items() if key not in UNMEASURED}
     taken = []
@@ -80,6 +81,7 @@ def test_the_version_is_that_of_the_package(tmp_path):
     assert modelward("--version", cwd=tmp_path).stdout.strip() == version("modelward")
 
 
+@pytest.mark.slow
 def test_a_template_is_written_checked_and_explained(tmp_path):
     written = modelward("study", "new", cwd=tmp_path)
     checked = modelward("study", "check", "study.toml", cwd=tmp_path)
@@ -97,6 +99,7 @@ def test_the_schema_is_json_and_knows_every_table(tmp_path):
     assert set(tomllib.loads(TABLE)) <= set(schema["properties"])
 
 
+@pytest.mark.slow
 def test_a_ledger_is_verified_by_its_folder_and_a_key(tmp_path):
     from modelward.artifact.store import Store
     from modelward.core.task import Task

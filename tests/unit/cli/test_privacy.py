@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
+
 from modelward.cli.privacy import budget, plan
 from tests.private_studies import PRIVATE, Ward, private_study
 
 
+@pytest.mark.slow
 def test_a_study_is_priced_in_text_and_in_json(tmp_path, capsys):
     file = tmp_path / "study.toml"
     file.write_text(PRIVATE)

@@ -90,6 +90,7 @@ anything = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(anything)
 def test_every_value_is_spelled_as_the_library_of_rfc_8785_spells_it(value):
     try:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from modelward.engines.inprocess import InProcess
 from modelward.hub.registry import Registry
 from modelward.hub.run import Hub, Outcome
@@ -26,6 +28,7 @@ def run(folder: Path, text: str, workers: int) -> Outcome:
     return found
 
 
+@pytest.mark.slow
 def test_masks_and_workers_change_no_bit(tmp_path):
     opened = run(tmp_path / "open", AVERAGED, 1)
     for workers in (1, 2):

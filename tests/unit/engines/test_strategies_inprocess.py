@@ -80,6 +80,7 @@ SAMPLED = {"scaffold", "head", "cyclic"}
 """Those that run with every change; the others with `make test-all`."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -99,6 +100,7 @@ def test_a_study_that_was_stopped_goes_on_to_the_same_model(name, tmp_path):
     assert place.run(text).sha256 == whole.sha256
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [chosen("scaffold", STEPS), STRATEGIES["ditto"]],

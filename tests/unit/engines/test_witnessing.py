@@ -63,6 +63,7 @@ def test_at_the_end_of_a_run_every_entry_was_seen_by_every_witness(tmp_path, sit
     assert alarms_at(tmp_path / "hub") == ()
 
 
+@pytest.mark.slow
 def test_witnesses_change_no_bit_of_the_model(tmp_path, sites):
     other = {
         name: make_site(tmp_path / "b" / name, PATIENTS[name], SEEDS[name]) for name in SEEDS
@@ -71,6 +72,7 @@ def test_witnesses_change_no_bit_of_the_model(tmp_path, sites):
     assert run(tmp_path, sites, STUDY) == run(tmp_path / "b", other, STUDY, watched=False)
 
 
+@pytest.mark.slow
 def test_a_site_whose_ledger_was_put_back_is_not_asked_and_writes_nothing(tmp_path, sites):
     run(tmp_path, sites, STUDY)
     backup, ledger = tmp_path / "backup", sites["north"] / "ledger"

@@ -113,6 +113,7 @@ def test_the_order_of_patients_does_not_matter(rows, random):
     assert d.auc(split(rows)[0]).value == pytest.approx(d.auc(split(shuffled)[0]).value)
 
 
+@pytest.mark.slow
 @given(both_classes)
 def test_swapping_models_swaps_the_sign(rows):
     first, second = split(rows)

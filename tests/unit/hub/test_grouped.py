@@ -43,6 +43,7 @@ def opened(tmp_path_factory):
     return run(tmp_path_factory.mktemp("open"), table_study(SHORT))
 
 
+@pytest.mark.slow
 def test_groups_add_up_to_the_bits_of_the_open_study(tmp_path, opened):
     found = run(tmp_path, STUDY)
 
@@ -51,6 +52,7 @@ def test_groups_add_up_to_the_bits_of_the_open_study(tmp_path, opened):
     assert [r.patients for r in found.history] == [r.patients for r in opened.history]
 
 
+@pytest.mark.slow
 def test_a_rule_compares_the_means_of_groups(tmp_path, opened):
     robust = SHORT.replace("[plan]", '[plan]\nrobust = { rule = "median", byzantine = 2 }')
     study = table_study(robust + GROUPED)
@@ -64,6 +66,7 @@ def test_a_rule_compares_the_means_of_groups(tmp_path, opened):
     assert np.abs(found.model.parameters - opened.model.parameters).max() > 0
 
 
+@pytest.mark.slow
 def test_a_site_that_drops_out_is_missing_from_its_group_alone(tmp_path):
     found = run(tmp_path, STUDY, {("site07", 1): "silent"})
 

@@ -76,10 +76,12 @@ def without_south(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     return run(folder, OPEN_PATIENT, {("south", 2): "silent"}, "train")
 
 
+@pytest.mark.slow
 def test_masks_change_no_bit_of_model_and_metrics(tmp_path, masked):
     same_numbers(masked[0], run(tmp_path, OPEN_STUDY))
 
 
+@pytest.mark.slow
 def test_newton_sums_behind_masks_give_the_same_bits(tmp_path):
     same_numbers(
         run(tmp_path / "masked", table_study(TABLE + MASKED)),
@@ -87,6 +89,7 @@ def test_newton_sums_behind_masks_give_the_same_bits(tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", MASK_PHASES[:3])
 def test_a_site_that_is_silent_before_its_words_arrive_is_not_in_the_sum(
     tmp_path, phase, without_south
@@ -97,6 +100,7 @@ def test_a_site_that_is_silent_before_its_words_arrive_is_not_in_the_sum(
     assert found.history[1].silent == ("south",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", MASK_PHASES[3:])
 def test_a_site_that_is_silent_afterwards_is_in_the_sum(tmp_path, phase, masked):
     found = run(tmp_path, PATIENT, {("south", 2): "silent"}, f"train/{phase}")
@@ -104,6 +108,7 @@ def test_a_site_that_is_silent_afterwards_is_in_the_sum(tmp_path, phase, masked)
     same_numbers(found, masked[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", MASK_PHASES)
 def test_with_two_of_five_silent_the_round_is_lost_and_goes_on_when_they_are_back(
     tmp_path, phase, masked
@@ -115,6 +120,7 @@ def test_with_two_of_five_silent_the_round_is_lost_and_goes_on_when_they_are_bac
     same_numbers(run(tmp_path, PATIENT), masked[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "round_no"), [(f"train/{phase}", 2) for phase in MASK_PHASES]
     + [("statistics/masked", 0), ("evaluate/unmask", 3)]
@@ -128,6 +134,7 @@ def test_hub_and_sites_that_are_killed_anywhere_come_to_the_same_model(
     same_numbers(run(tmp_path, STUDY), masked[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("site", "decision"), [("stranger", "rejected"), ("refusing", "refused")]
 )
@@ -143,6 +150,7 @@ def test_a_site_that_refuses_or_lies_is_out(tmp_path, phase, site, decision, wit
     assert found.history[1].refused == ("south",)
 
 
+@pytest.mark.slow
 def test_a_list_that_was_told_is_not_told_otherwise_when_a_late_site_is_back(tmp_path):
     """Killed after `south` was left out of the keys: it stays out, though it is back."""
     faults: Planned = {("south", 2): "silent"}
@@ -165,6 +173,7 @@ def test_a_list_that_was_told_is_not_told_otherwise_when_a_late_site_is_back(tmp
     assert found.history[2].released == tuple(sorted(FIVE))
 
 
+@pytest.mark.slow
 def test_a_study_that_needs_everybody_waits_for_a_silent_site(tmp_path, masked):
     everybody = table_study(AVERAGED + MASKED, ("rounds = 3", "rounds = 3\ndeadline_s = 1.0"))
     with pytest.raises(QuorumNotMet, match="silent: south"):
@@ -173,6 +182,7 @@ def test_a_study_that_needs_everybody_waits_for_a_silent_site(tmp_path, masked):
     same_numbers(run(tmp_path, everybody), masked[0])
 
 
+@pytest.mark.slow
 def test_who_refused_before_a_crash_has_refused_after_it(tmp_path, without_south):
     faults: Planned = {("south", 2): "refusing"}
     with hub(tmp_path, STUDY, faults, "train/mask-keys") as (coordinator, wards, _):
@@ -247,6 +257,7 @@ def test_a_site_answers_no_open_question_of_such_a_study(tmp_path):
     assert [each["rule"] for each in entry["findings"]] == ["masks"]  # type: ignore[index, union-attr, call-overload]
 
 
+@pytest.mark.slow
 def test_a_site_is_asked_one_question_of_a_kind_in_a_round(tmp_path):
     with hub(tmp_path, STUDY) as (coordinator, wards, registry):
         coordinator.run(STUDY)
@@ -282,6 +293,7 @@ def test_a_bundle_with_a_swapped_key_is_refused_and_recorded(tmp_path):
     assert "not signed by the key pinned for it" in str(entry["findings"])
 
 
+@pytest.mark.slow
 def test_noise_is_drawn_and_booked_once_also_behind_masks(tmp_path):
     private = table_study(
         AVERAGED.replace('[stop]\nmetric = "loss"\n', "").replace("rounds = 3", "rounds = 2")

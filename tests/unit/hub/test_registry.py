@@ -164,6 +164,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
         Registry(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_registry_that_could_not_be_made_whole_is_made_when_there_is_room(tmp_path):
     remedies = []
     for number, nbytes in enumerate(range(0, 140_000, 5_000)):

@@ -181,6 +181,7 @@ def test_validation_that_every_gate_refuses_leaves_the_last_round(tmp_path):
     assert found.kept_round == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["statistics", "train", "evaluate"])
 @pytest.mark.parametrize("site", SEEDS)
 def test_a_broken_wire_at_any_question_is_resumed_to_the_same_hash(
@@ -200,6 +201,7 @@ def test_a_broken_wire_at_any_question_is_resumed_to_the_same_hash(
     check_ledgers(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["silent", "refusing", "nan", "replay"])
 def test_a_study_that_stopped_goes_on_with_the_rounds_it_has(tmp_path, together, fault):
     with pytest.raises(QuorumNotMet):
@@ -247,6 +249,7 @@ def test_newton_over_the_wire_ends_where_the_coefficients_stand_still(tmp_path):
     assert found.history[-1].moved <= study.stop.tolerance
 
 
+@pytest.mark.slow
 def test_who_was_combined_stays_so_when_the_hub_dies_before_validation(tmp_path):
     faults: Planned = {("south", 2): "silent"}
     expected = run(tmp_path / "whole", PATIENT, faults)

@@ -44,6 +44,7 @@ def said(study: Study, run: Path) -> dict[str, Any]:
         registry.close()
 
 
+@pytest.mark.slow
 def test_a_statement_is_signed_and_comes_out_the_same_again(tmp_path):
     study, run = ran(tmp_path, "contribution")
     first = said(study, run)
@@ -66,6 +67,7 @@ def test_a_statement_is_signed_and_comes_out_the_same_again(tmp_path):
         shares.check(shares.signed(lie, key_of(3)), first)
 
 
+@pytest.mark.slow
 def test_by_patients_a_share_is_the_part_of_the_patients(tmp_path):
     study, run = ran(tmp_path, "patients")
     sites = said(study, run)["sites"]
@@ -77,6 +79,7 @@ def test_by_patients_a_share_is_the_part_of_the_patients(tmp_path):
         assert each["share"] == pytest.approx(each["patients"] / total, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_rule_is_not_chosen_afterwards(tmp_path):
     study, run = ran(tmp_path, None)
 
@@ -109,6 +112,7 @@ def test_more_patients_than_a_gate_let_go_are_found(tmp_path):
         shares.hold_to_ledgers(registry, study, ledgers)
 
 
+@pytest.mark.slow
 def test_the_command_writes_and_checks(tmp_path):
     _, run = ran(tmp_path, "contribution")
     out = tmp_path / "shares.json"

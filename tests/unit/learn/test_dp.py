@@ -107,6 +107,7 @@ def largest_move(made: Recipe, seed: int) -> float:
     return max(moves)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("made", "cohorts"), [(LOGISTIC, 200), (MLP, 80), (WIDE, 60), (CNN, 30)]
 )

@@ -50,6 +50,7 @@ def test_the_outer_seq_is_returned_whatever_is_inside():
     assert shapes.seq(LINE.replace(b'"seq":7', b'"seq":123456')) == 123456
 
 
+@pytest.mark.slow
 def test_any_byte_put_anywhere_into_a_known_line_is_judged_as_in_full():
     shapes = learned(LINE)
 

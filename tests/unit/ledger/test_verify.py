@@ -65,6 +65,7 @@ def test_another_key_does_not_verify(single):
         verify(single, Signer(ORIGIN, STRANGER).key.text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mask", [0x01, 0x20, 0x80])
 def test_changing_any_byte_of_an_entry_names_that_entry(single, mask):
     lines = lines_of(single)

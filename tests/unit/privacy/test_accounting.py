@@ -45,6 +45,7 @@ def test_a_study_of_800_steps_costs_what_dp_accounting_published():
     assert epsilon_rdp([STUDY], DELTA) == pytest.approx(13.76, abs=0.005)
 
 
+@pytest.mark.slow
 def test_two_equal_studies_cost_less_together_than_the_sum_of_their_prices():
     study = Event(sampling=0.032, noise=0.9, steps=290)
 
@@ -95,6 +96,7 @@ def test_no_noise_is_enough_once_everything_is_spent():
     assert "fewer rounds" in caught.value.remedy
 
 
+@pytest.mark.slow
 def test_the_steps_that_fit_are_the_most_that_fit():
     step = Event(0.0625, 1.0, 800)
 
@@ -115,6 +117,7 @@ def test_a_release_without_enough_delta_costs_infinitely_much():
     assert epsilon([Event(1.0, 1.0, 1)], 1e-30) == inf
 
 
+@pytest.mark.slow
 @few
 @given(st.lists(events, min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_order_and_splitting_never_change_a_bit(spent, random):
@@ -137,6 +140,7 @@ def test_more_use_never_costs_less_and_more_noise_never_costs_more(spent, more):
     assert epsilon([*spent, more], DELTA * 10) <= price
 
 
+@pytest.mark.slow
 @few
 @given(st.lists(events, min_size=1, max_size=3))
 def test_moments_never_promise_more_than_loss_distributions(spent):

@@ -75,6 +75,7 @@ def test_prices_of_the_examples():
     assert epsilon([ONE] * 4, DELTA) == pytest.approx(4.38, abs=0.05)
 
 
+@pytest.mark.slow
 def test_a_study_that_would_overspend_is_told_what_is_left_and_what_fits():
     site = Site()
     for name in "pqr":
@@ -88,6 +89,7 @@ def test_a_study_that_would_overspend_is_told_what_is_left_and_what_fits():
     assert len(site.entries) == 3
 
 
+@pytest.mark.slow
 def test_a_part_of_the_steps_may_fit():
     site = Site()
 
@@ -98,6 +100,7 @@ def test_a_part_of_the_steps_may_fit():
     site.reserve("x", "x", "a", Event(1.0, 2.0, 2))
 
 
+@pytest.mark.slow
 def test_one_study_cannot_take_what_is_meant_for_a_lifetime():
     site = Site()
     site.reserve("first", "s", "a")

@@ -56,6 +56,7 @@ def test_a_patient_more_or_less_moves_the_sum_by_at_most_the_clip_norm(vectors, 
     assert sum(value * value for value in moved) <= ONE * ONE
 
 
+@pytest.mark.slow
 @given(matrices, st.randoms(use_true_random=False))
 def test_neither_order_nor_grouping_changes_a_bit(vectors, random):
     order = list(range(len(vectors)))

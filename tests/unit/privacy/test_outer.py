@@ -58,6 +58,7 @@ def written_out(offer: Offer) -> NDArray[np.float64]:
     return vectors
 
 
+@pytest.mark.slow
 @given(offers, st.floats(1e-3, 1e3))
 def test_a_patient_more_or_less_moves_the_sum_by_at_most_the_clip_norm(offer, clip):
     with_all = summed(offer, clip).units

@@ -25,6 +25,7 @@ TEXTS = st.one_of(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(texts=st.lists(TEXTS, min_size=1, max_size=12), decimal=st.sampled_from([".", ","]))
 def test_a_column_is_read_as_by_text_or_not_at_all(tmp_path_factory, texts, decimal):

@@ -23,6 +23,7 @@ def described(
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_record_has_what_a_catalogue_asks_for(tmp_path):
     file = write_site(tmp_path / "site", "omop", patients(150))
 
@@ -48,6 +49,7 @@ def test_a_record_has_what_a_catalogue_asks_for(tmp_path):
     assert "still to say: dct:provenance" in ended.stderr
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_told_and_small_counts_are_not(tmp_path):
     file = pictures.write_site(tmp_path / "site", "nifti", "meds", patients(15))
 

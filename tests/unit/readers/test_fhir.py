@@ -185,6 +185,7 @@ name = "logistic"
 """
 
 
+@pytest.mark.slow
 def test_eighty_eight_synthetic_patients_are_read_from_bundles(tmp_path):
     source = shared("fhir_synthea_r4")
     with tarfile.open(source / "bundles.tar.gz") as archive:

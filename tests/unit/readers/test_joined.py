@@ -43,6 +43,7 @@ def whole(tmp_path_factory):
     return open_cohort(write_site(folder / "meds", "meds", PEOPLE), parse(STUDY))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("main", "second"),
     [("omop", "fhir"), ("fhir", "meds"), ("meds", "omop"), ("omop", "rows")],
@@ -61,6 +62,7 @@ def test_a_laboratory_apart_gives_the_same_cohort(tmp_path, whole, main, second)
     assert np.array_equal(found.folds, whole.folds)
 
 
+@pytest.mark.slow
 def test_a_table_of_patients_gets_what_it_lacks_from_events(tmp_path, whole):
     site = tmp_path / "site"
     file = write_site(site, "wide", PEOPLE)
@@ -89,6 +91,7 @@ def test_who_is_only_in_another_source_is_no_unit_of_the_study(tmp_path, whole):
     assert open_cohort(file, parse(STUDY)).ids == whole.ids
 
 
+@pytest.mark.slow
 def test_ids_of_a_laboratory_are_linked_and_who_opted_out_is_gone_from_it(tmp_path, whole):
     site = tmp_path / "site"
     file = write_site(site, "omop", only(PEOPLE, labs=False))

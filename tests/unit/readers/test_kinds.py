@@ -17,6 +17,7 @@ def cohorts(tmp_path_factory):
     return {kind: open_cohort(write_site(folder / kind, kind, people), study) for kind in KINDS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "wide"])
 def test_every_kind_gives_what_was_worked_out_by_hand(cohorts, kind):
     by_hand, found = cohorts["wide"], cohorts[kind]

@@ -2,6 +2,7 @@
 
 import duckdb
 import numpy as np
+import pytest
 
 from modelward.readers.open import open_cohort
 from modelward.study.read import parse
@@ -68,6 +69,7 @@ death = "dod"
 """
 
 
+@pytest.mark.slow
 def test_mimic_as_tables_and_as_meds_is_the_same_cohort(tmp_path):
     folder = shared("mimic3_demo") / "csv"
     (tmp_path / "dataset.toml").write_text(TABLE.format(folder=folder))

@@ -65,6 +65,7 @@ def same(found: Cohort, expected: Cohort) -> bool:
     return found.x.tobytes() == expected.x.tobytes() and found.ids == expected.ids
 
 
+@pytest.mark.slow
 def test_a_duckdb_database_gives_what_files_give(tmp_path, expected):
     with duckdb.connect(str(tmp_path / "cdm.db")) as connection:
         fill(connection.execute, "?")
@@ -151,6 +152,7 @@ def test_an_address_that_is_not_set_is_told(tmp_path, monkeypatch):
         cohort(tmp_path, 'url_env = "CDM_URL"')
 
 
+@pytest.mark.slow
 def test_concepts_are_followed_to_standard_ones_and_down(tmp_path):
     write_site(tmp_path / "site", "omop", PEOPLE)
     cdm = tmp_path / "site" / "cdm"
@@ -205,6 +207,7 @@ name = "logistic"
 """
 
 
+@pytest.mark.slow
 def test_the_synthea_cdm_of_the_ohdsi_community_is_read(tmp_path):
     source = shared("omop_synthea27nj") / "Synthea27Nj_5.4.zip"
     with zipfile.ZipFile(source) as archive:

@@ -57,6 +57,7 @@ def test_what_is_no_store_is_told(tmp_path):
         proposal(tmp_path, table_study())
 
 
+@pytest.mark.slow
 def test_a_folder_of_images_is_seen_with_the_store_that_is_joined_to_it(tmp_path):
     study, people = parse(pictures.STUDY), patients(30)
     pictures.write_site(tmp_path / "d", "dicom", "omop", people)

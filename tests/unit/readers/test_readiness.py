@@ -203,6 +203,7 @@ def test_there_are_at_least_forty_faults():
     assert len(set(names(ERRORS + WARNINGS))) >= 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_whole_site_is_ready(tmp_path, kind):
     found = check(write_site(tmp_path / kind, kind, PEOPLE), parse(STUDY), TODAY)

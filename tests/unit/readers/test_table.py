@@ -275,6 +275,7 @@ def test_new_data_need_no_outcome(tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_two_hundred_thousand_rows_are_read_in_seconds(tmp_path):
     path = write_csv(tmp_path / "data.csv", rows(200_000))
 

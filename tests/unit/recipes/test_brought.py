@@ -48,6 +48,7 @@ def found() -> brought.Brought:
     return only
 
 
+@pytest.mark.slow
 def test_it_is_found_and_hashed_and_not_imported(here):
     known = found()
 

@@ -22,6 +22,7 @@ def ticks() -> Callable[[], float]:
     return clock
 
 
+@pytest.mark.slow
 def test_a_forecast_tells_noise_budget_bytes_and_time():
     study = private_study(WATCHED)
 
@@ -49,6 +50,7 @@ def test_noise_to_signal_by_hand():
     assert site.noise_to_signal == pytest.approx(noise * 5**0.5 / (50 * 6**0.5))
 
 
+@pytest.mark.slow
 def test_noised_statistics_are_told():
     said = "\n".join(forecast(private_study(NOISED), [100], ticks()).lines)
 

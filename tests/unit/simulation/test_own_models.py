@@ -24,6 +24,7 @@ def ran(tmp_path: Path, more: str) -> Result:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ditto", "fine-tune"])
 def test_a_second_model_stands_beside_the_common_one(tmp_path, kind):
     found = ran(tmp_path, f'\n[plan.personal]\nkind = "{kind}"\n').findings
@@ -36,6 +37,7 @@ def test_a_second_model_stands_beside_the_common_one(tmp_path, kind):
     assert "Validation chooses" in text or "least loss on validation" in text
 
 
+@pytest.mark.slow
 def test_own_layers_are_part_of_the_common_model_at_their_site(tmp_path):
     found = ran(tmp_path, '\n[plan.personal]\nkind = "head"\n').findings
 
@@ -43,6 +45,7 @@ def test_own_layers_are_part_of_the_common_model_at_their_site(tmp_path):
     assert all(set(choice.validation) == {"local", "own"} for choice in found.choices)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["int8", "top-k"])
 def test_a_coded_update_leaves_and_the_ledger_has_both_hashes(tmp_path, codec):
     more = f'\n[plan.uplink]\ncodec = "{codec}"\npacked = true\n'

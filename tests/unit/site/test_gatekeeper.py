@@ -313,6 +313,7 @@ def test_a_proposal_that_does_not_name_the_site_is_refused_and_noted(ward):
     assert ward.last()["kind"] == "message"
 
 
+@pytest.mark.slow
 def test_data_that_do_not_fit_stop_the_task_and_their_words_stay(tmp_path):
     ward = approved(Ward(tmp_path))
     (ward.folder / "data.csv").write_text("mrn,creatinine\nS1,secret-value\n")
@@ -328,6 +329,7 @@ def test_data_that_do_not_fit_stop_the_task_and_their_words_stay(tmp_path):
     assert (ward.folder / "extractor.log").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [newton, fedavg], ids=["newton", "fedavg"])
 @pytest.mark.parametrize("isolation", ["namespaces", "none"])
 def test_an_isolated_trainer_gives_the_same_bits_as_a_hospital(tmp_path, make, isolation):
@@ -350,6 +352,7 @@ def test_an_isolated_trainer_gives_the_same_bits_as_a_hospital(tmp_path, make, i
         hospital.close()
 
 
+@pytest.mark.slow
 def test_a_killed_trainer_is_started_again_and_gives_the_same_bits(tmp_path):
     ward = approved(Ward(tmp_path))
     hospital = Hospital(make_site(tmp_path / "twin", 1), "cleveland", clock=clock)
@@ -375,6 +378,7 @@ def test_a_killed_trainer_is_started_again_and_gives_the_same_bits(tmp_path):
     assert second.artifact.card.sha256 == undisturbed.artifact.card.sha256
 
 
+@pytest.mark.slow
 def test_a_killed_inspector_is_started_again_and_looks(tmp_path):
     ward = approved(Ward(tmp_path))
     looking = ward.keeper._hospital._judging._looking
@@ -396,6 +400,7 @@ def test_a_killed_inspector_is_started_again_and_looks(tmp_path):
     assert isinstance(second, Release)
 
 
+@pytest.mark.slow
 def test_a_trainer_that_always_dies_is_a_failure_and_nothing_leaves(tmp_path):
     ward = approved(Ward(tmp_path))
     ward.ask(ward.task(0, "statistics"))
@@ -415,6 +420,7 @@ def test_a_trainer_that_always_dies_is_a_failure_and_nothing_leaves(tmp_path):
     assert "not a canonical bundle" in (ward.folder / "trainer.log").read_text()
 
 
+@pytest.mark.slow
 def test_the_gatekeepers_files_hold_no_patient(tmp_path):
     ward = approved(Ward(tmp_path))
     try:
@@ -434,6 +440,7 @@ def test_the_gatekeepers_files_hold_no_patient(tmp_path):
     assert len({each for ids in listed["patients"].values() for each in ids}) == 90
 
 
+@pytest.mark.slow
 def test_how_many_opted_out_is_in_the_ledger_once_before_anything_is_released(tmp_path):
     made = Ward(tmp_path, isolation="none")
     (made.folder / "no.txt").write_text("S1-0003\nS1-0014\nS1-0015\nsomebody else\n")
@@ -490,6 +497,7 @@ def test_a_transcript_that_lies_ends_the_study_here(ward):
     assert "starts from another model" in ward.last()["findings"][0]["says"]
 
 
+@pytest.mark.slow
 def test_a_longer_opt_out_list_takes_effect_when_the_cohort_is_extracted_again(tmp_path):
     made = Ward(tmp_path, isolation="none")
     (made.folder / "no.txt").write_text("S1-0003\n")
@@ -511,6 +519,7 @@ def test_a_longer_opt_out_list_takes_effect_when_the_cohort_is_extracted_again(t
     assert [each["opted_out"] for each in noted] == [1, 2]
 
 
+@pytest.mark.slow
 def test_a_private_study_is_booked_here_and_drawn_in_the_trainers_own_process(tmp_path):
     private = parse(
         FEDAVG.replace('[stop]\nmetric = "auc"\n', "")

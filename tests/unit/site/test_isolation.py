@@ -297,6 +297,7 @@ def test_it_dies_with_the_process_that_started_it(tmp_path):
     _until(lambda: not any(_alive(pid) for pid in [waiting, *inner]))
 
 
+@pytest.mark.slow
 def test_a_machine_without_namespaces_is_refused_unless_the_policy_says_none(tmp_path):
     script = (
         "import os, sys\n"

@@ -93,6 +93,7 @@ def put_back(ward: Watched) -> None:
     ward.start_again()
 
 
+@pytest.mark.slow
 def test_a_private_study_waits_until_a_majority_has_said_what_it_knows(ward):
     with pytest.raises(NotCompared, match="0 of 0 witnesses"):
         ward.ask(ward.task())
@@ -119,6 +120,7 @@ def test_a_site_that_was_put_back_releases_nothing(ward):
     assert ward.keeper._hospital.circle.stopped is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("spent", "fits"), [(None, False), (9.0, False), (1.5, True)])
 def test_what_was_lost_is_spent_for_everybody_once_two_persons_have_settled_it(
     ward, spent, fits

@@ -139,6 +139,7 @@ def test_another_site_key_gives_other_noise(tmp_path):
     assert len(found) == 2
 
 
+@pytest.mark.slow
 def test_a_study_that_would_overspend_is_refused_and_told_what_fits(tmp_path):
     first = private_study()
     ward = Ward(tmp_path / "north", first)
@@ -162,6 +163,7 @@ def test_a_study_that_would_overspend_is_refused_and_told_what_fits(tmp_path):
     site.close()
 
 
+@pytest.mark.slow
 def test_the_study_ceiling_of_the_site_stands_above_the_study(tmp_path):
     ward = Ward(tmp_path / "north", private_study())
     ward.site.close()

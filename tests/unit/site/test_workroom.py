@@ -200,6 +200,7 @@ def test_a_line_that_is_no_task_ends_the_trainer_without_a_result(tmp_path, line
     assert list((site / "workroom").glob("*/outbox/*")) == []
 
 
+@pytest.mark.slow
 def test_a_trainer_that_systemd_starts_gives_the_same_bits(tmp_path):
     """The socket of packaging/systemd, played by a loop that starts a unit per connection."""
     site, facts = prepared(tmp_path)

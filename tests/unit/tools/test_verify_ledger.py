@@ -111,6 +111,7 @@ def ledger(tmp_path: Path) -> dict[str, bytes]:
     return files_of(write(tmp_path / "ledger", [2, 3]))
 
 
+@pytest.mark.slow
 def test_every_flipped_byte_is_found_at_its_place(ledger, tmp_path):
     check(list(flips(ledger, [0x01])), tmp_path)
 
@@ -131,6 +132,7 @@ def cosigned(files: Mapping[str, bytes], masks: Sequence[int]) -> list[Case]:
     ]
 
 
+@pytest.mark.slow
 def test_every_flipped_byte_of_what_witnesses_signed_is_found(ledger, tmp_path):
     check(cosigned(ledger, [0x01]), tmp_path)
 
@@ -142,6 +144,7 @@ def test_every_flipped_bit_is_found_at_its_place(ledger, tmp_path):
     check([*flips(ledger, masks), *cosigned(ledger, masks)], tmp_path)
 
 
+@pytest.mark.slow
 def test_every_cut_is_found_at_its_place(ledger, tmp_path):
     check(list(cuts(ledger)), tmp_path)
 

@@ -72,6 +72,7 @@ def test_every_entry_and_every_growth_is_accepted_by_both(site, tmp_path):
     assert '"task": "t6"' in tool_says([entry_case(site, 6)], tmp_path / "scratch")[0][1]
 
 
+@pytest.mark.slow
 def test_every_flipped_byte_of_a_proof_is_found(site, tmp_path):
     changed = [*spoiled(entry_case(site, 4), [0x01], step=11)]
     changed += spoiled(growth_case(site, notes_of(site)[2]), [0x01], step=11)

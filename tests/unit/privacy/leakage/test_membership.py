@@ -44,6 +44,7 @@ def test_too_few_on_either_side_are_not_measured():
     assert membership.attack("all", np.zeros(100), np.ones(4)) is None
 
 
+@pytest.mark.slow
 def test_members_like_non_members_are_hardly_ever_told():
     draw = np.random.default_rng(1)
     told = 0
@@ -86,6 +87,7 @@ def test_with_several_held_out_records_let_pass_it_is_exact_too():
     assert membership.by_lot(found) == pytest.approx(hypergeom.cdf(2, 650, 250, hits + 2))
 
 
+@pytest.mark.slow
 def test_few_held_out_records_refuse_hardly_any_honest_release():
     draw = np.random.default_rng(6)
     told = 0

@@ -57,6 +57,7 @@ REFUSED = {
 """File -> why it is left out."""
 
 
+@pytest.mark.slow
 def test_every_real_file_is_read_or_refused_with_the_reason():
     folder = shared("dicom")
     read: dict[str, int] = {}
@@ -158,6 +159,7 @@ def test_no_identifier_is_ever_an_object_of_the_process(tmp_path):
     assert not [name for name in names if "Secret" in str(name)]
 
 
+@pytest.mark.slow
 def test_names_are_in_no_output_of_the_real_folder(tmp_path):
     folder = shared("dicom")
     names = set()
@@ -362,6 +364,7 @@ def test_tensors_are_kept_between_runs_and_made_again_when_a_file_changes(tmp_pa
     assert kept.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.slow
 def test_a_site_of_images_is_checked_and_previewed_by_command(tmp_path):
     (tmp_path / "study.toml").write_text(STUDY)
     people = patients(60)

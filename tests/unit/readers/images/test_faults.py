@@ -174,6 +174,7 @@ def names(faults: list[tuple[str, str, Edit, str, str]]) -> list[str]:
     return [f"{kind}: {name}" for kind, name, *_ in faults]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ERRORS, ids=names(ERRORS))
 def test_a_fault_of_images_blocks_and_is_not_trained_on(whole, tmp_path, fault):
     kind, _, edit, key, says = fault
@@ -191,6 +192,7 @@ def test_a_fault_of_images_blocks_and_is_not_trained_on(whole, tmp_path, fault):
     assert len(cohort.y) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", WARNINGS, ids=names(WARNINGS))
 def test_what_somebody_should_see_is_a_warning(whole, tmp_path, fault):
     kind, _, edit, key, says = fault
@@ -217,6 +219,7 @@ def test_images_without_an_outcome_are_left_out_and_counted(tmp_path):
     assert any("10 of 60 rows left out: no known outcome" in note for note in cohort.notes)
 
 
+@pytest.mark.slow
 def test_who_opted_out_is_not_even_decoded(tmp_path):
     file = write_site(tmp_path / "site", "dicom", "omop", PEOPLE)
     text = file.read_text().replace("[dataset]\n", '[dataset]\nopt_out = "out.txt"\n', 1)
@@ -236,6 +239,7 @@ def test_who_opted_out_is_not_even_decoded(tmp_path):
     assert not {PEOPLE[0].name, PEOPLE[1].name} & set(cohort.ids)
 
 
+@pytest.mark.slow
 def test_ids_of_another_system_are_linked(tmp_path):
     file = write_site(tmp_path / "site", "dicom", "omop", PEOPLE)
     plain = open_cohort(file, parse(STUDY))

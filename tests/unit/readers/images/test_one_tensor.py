@@ -29,6 +29,7 @@ def test_every_kind_of_store_is_among_them():
     assert {kind for kind, _ in PAIRS} == set(IMAGES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pair", PAIRS)
 def test_images_and_outcomes_are_those_that_were_worked_out_by_hand(cohorts, pair):
     found = cohorts[pair]

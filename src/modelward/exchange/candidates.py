@@ -1,0 +1,217 @@
+"""Everything that could be used in place of the local model, computed every time.
+
+    local            the floor
+    poolers          combinations of the artifacts that trust lets in (pool.py)
+    balanced-fens    the same behind a combiner that was trained over letters (combining.py)
+    distilled        a model of the own family, taught by the pool on the shared set
+    weak-to-strong   a pre-trained student that may outgrow its teachers (weak.py)
+    soup, base       the mean of adapters of one base, beside the base alone (soup.py)
+    greedy soup      the mean that own validation builds: for "my population" only
+
+Who decides between them is adopting.py's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from modelward.core.canonical import canonical_hash
+from modelward.core.tensors import Tensors
+from modelward.errors import NotApproved
+from modelward.exchange import home, soup, weak
+from modelward.exchange.bands import KNOWN
+from modelward.exchange.choose import LOCAL
+from modelward.exchange.content import Voice
+from modelward.exchange.distil import distil, lesson
+from modelward.exchange.examples import Examples
+from modelward.exchange.families.family import Family, Floats, Inputs
+from modelward.exchange.institution import Institution
+from modelward.exchange.learn import Steps
+from modelward.exchange.pool import POOLERS, Opinion
+from modelward.exchange.probability import balanced_accuracy, log_softmax
+from modelward.exchange.trust import Standing
+from modelward.exchange.voices import Spoken
+
+DISTILLED, STRONG, GREEDY = "distilled", "weak-to-strong", "greedy soup"
+TEACHER = "prior-corrected"
+"""Which pooler teaches a student."""
+
+STUDY = Steps(epochs=60)
+"""How a student learns."""
+
+PHASE = Steps(epochs=6, rate=0.03)
+"""How a strong student learns between two looks at its own answers."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Single:
+    """A candidate that is one model.
+
+    Attributes:
+        family: Its family.
+        tensors: Its parameters.
+    """
+
+    family: Family
+    tensors: Tensors
+
+    def voice(self, x: Inputs) -> Floats:
+        """Return what it says."""
+        return log_softmax(self.family.logits(self.tensors, x))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Everything that a choice is made from.
+
+    Attributes:
+        candidates: Name -> what it says of any example.
+        used: Artifacts that the combinations are made of, by card.
+        singles: Name -> the model, of candidates that are one.
+        combiner: Of `balanced-fens`, if it is there: `weight` and `bias`.
+    """
+
+    candidates: Mapping[str, Voice]
+    used: tuple[Spoken, ...] = ()
+    singles: Mapping[str, Single] = field(default_factory=dict)
+    combiner: Tensors = field(default_factory=dict)
+
+    @property
+    def cards(self) -> tuple[str, ...]:
+        """Cards of what the combinations are made of, sorted."""
+        return tuple(each.entry.sha for each in self.used)
+
+    @property
+    def never(self) -> tuple[int, ...]:
+        """Classes that nobody among them knows."""
+        if not self.used:
+            return ()
+        known = np.max([each.entry.card.competence.units for each in self.used], axis=0)
+        return tuple(int(cls) for cls in np.flatnonzero(known < KNOWN))
+
+    def id(self, name: str) -> str:
+        """Return the hash by which sites know that they mean the same combination."""
+        return canonical_hash({"candidate": name, "cards": list(self.cards)})
+
+    def plus(self, singles: Mapping[str, Single]) -> "Table":
+        """Return the table with more models in it."""
+        voices = {name: each.voice for name, each in singles.items()}
+        return replace(
+            self,
+            candidates={**self.candidates, **voices},
+            singles={**self.singles, **singles},
+        )
+
+
+def own_alone(name: str) -> bool:
+    """Return whether a candidate differs from site to site, so that nobody votes on it."""
+    return name in {LOCAL, DISTILLED, STRONG} or name.startswith(GREEDY)
+
+
+def table(
+    here: Institution, found: Sequence[Spoken], standings: Mapping[str, Standing]
+) -> Table:
+    """Return every combination, over the artifacts that trust lets in."""
+    used = sorted((s for s in found if standings[s.entry.sha].used), key=lambda s: s.entry.sha)
+    candidates: dict[str, Voice] = {LOCAL: home.local_voice(here.folder)}
+    if used:
+        candidates |= {name: pooled(name, used) for name in POOLERS}
+    return Table(candidates, tuple(used)).plus(_soups(used))
+
+
+def pooled(name: str, used: Sequence[Spoken]) -> Voice:
+    """Return what a pooler says over some artifacts."""
+
+    def voice(x: Inputs) -> Floats:
+        return POOLERS[name]([_opinion(each, x) for each in used])
+
+    return voice
+
+
+def with_student(here: Institution, made: Table, own: Examples) -> Table:
+    """Return the table with a model of the own family, taught by the pool, if it can be."""
+    if TEACHER not in made.candidates or here.question.shared is None:
+        return made
+    local, shared = home.local(here.folder), here.shared()
+    start = home.tensors_of(here.folder, local.sha256)
+    taught = made.candidates[TEACHER](shared)
+    family = local.made_with
+    student = distil(family, start, lesson(shared, taught, own.x, own.y), STUDY, local.seed)
+    return made.plus({DISTILLED: Single(family, student)})
+
+
+def with_strong(here: Institution, made: Table, own: Examples) -> tuple[Table, weak.Strong]:
+    """Return the table with a strong student of the local model, and whether it stops.
+
+    Raises:
+        NotApproved: If there are no teachers, or no shared set.
+        BadArtifact: If the local model is not pre-trained.
+    """
+    require_teachers(here, made)
+    local, shared = home.local(here.folder), here.shared()
+    start, family = home.tensors_of(here.folder, local.sha256), local.made_with
+    weak.require_pretrained(start, family, family.initial(here.question.shape, local.seed))
+    teacher = made.candidates[TEACHER]
+    student = weak.strengthen(family, start, shared, teacher(shared), PHASE, local.seed)
+    single = Single(family, student)
+    judged = weak.judged(single.voice(own.valid_x), teacher(own.valid_x), own.valid_y, student)
+    return made.plus({STRONG: single}), judged
+
+
+def with_greedy(made: Table, own: Examples) -> Table:
+    """Return the table with the soups that own validation builds: of use here, if anywhere."""
+
+    def score(family: Family, tensors: Tensors) -> float:
+        picked = family.logits(tensors, own.valid_x).argmax(axis=1)
+        return balanced_accuracy(own.valid_y, picked, len(made.used[0].counts))
+
+    found = {}
+    for base, several in _by_base(made.used).items():
+        family, start = several[0].family, several[0].start
+        parts = [_ingredient(each) for each in several]
+        mixed, _ = soup.greedy(start, parts, lambda each, f=family: score(f, each))  # type: ignore[misc]
+        found[f"{GREEDY} {base[:8]}"] = Single(family, mixed)
+    return made.plus(found)
+
+
+def require_teachers(here: Institution, made: Table) -> None:
+    """Raise NotApproved unless there is a pool to learn from, and a shared set."""
+    if TEACHER not in made.candidates or here.question.shared is None:
+        raise NotApproved(
+            "there is nothing to learn from",
+            why="a student learns from a pool that trust lets in, on the shared set",
+            remedy="pull and evaluate first; without a shared set there is no student",
+        )
+
+
+def _soups(used: Sequence[Spoken]) -> dict[str, Single]:
+    """Return the mean of the adapters of each base, and the base alone."""
+    found = {}
+    for base, several in _by_base(used).items():
+        family = several[0].family
+        mixed = soup.uniform([_ingredient(each) for each in several])
+        found[f"soup {base[:8]}"] = Single(family, mixed)
+        found[f"base {base[:8]}"] = Single(family, several[0].start)
+    return found
+
+
+def _by_base(used: Sequence[Spoken]) -> dict[str, list[Spoken]]:
+    """Return base -> the adapters of it, where there are two or more."""
+    found: dict[str, list[Spoken]] = {}
+    for each in used:
+        if each.entry.card.kind == "adapter" and each.entry.card.base:
+            found.setdefault(each.entry.card.base, []).append(each)
+    return {base: several for base, several in sorted(found.items()) if len(several) > 1}
+
+
+def _ingredient(each: Spoken) -> soup.Ingredient:
+    return soup.Ingredient(each.entry.sha, each.entry.card.base, each.whole)
+
+
+def _opinion(each: Spoken, x: Inputs) -> Opinion:
+    """Return an opinion whose prior is still in it only where the maker left it in."""
+    if each.entry.card.kind == "model":
+        return each.opinion(x)
+    flat = np.where(each.counts >= min(each.counts.max(), 10), each.counts.max(), each.counts)
+    return Opinion(each.voice(x), flat)
