@@ -5,12 +5,24 @@ data look like: one column for a number or a boolean, one for every level but th
 a category. That is what makes sums over sites meaningful.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from modelward.core.features import CategoryFeature, ImageFeature, NumberFeature
+from modelward.core.features import (
+    CategoryFeature,
+    CategoryTarget,
+    ImageFeature,
+    MaskTarget,
+    NumberFeature,
+)
 from modelward.core.sequences import CHANNELS, Item, SequenceFeature, items_of
 from modelward.core.study import Study
+
+Predicted = Literal["yes-no", "levels", "mask", "intervals"]
+"""What a recipe says of one example."""
+
+TWO = 2
+"""Levels that are a yes and a no."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,9 @@ class Inputs:
         intensity: Images only: the pixel values that become -1 and +1.
         items: Sequences only: items 1, 2, 3 and so on.
         days: Sequences only: smallest and largest number of days before the index.
+        outcome: What is predicted of one example: yes or no, one of several levels, a mask of
+            the image's extents, or in which interval of time an event comes.
+        levels: Values that a network gives of one example: 1, or one per level or interval.
     """
 
     kind: Literal["table", "image", "sequence"]
@@ -55,6 +70,8 @@ class Inputs:
     intensity: tuple[float, float] = (0.0, 255.0)
     items: tuple[Item, ...] = ()
     days: tuple[int, int] = (0, 0)
+    outcome: Predicted = "yes-no"
+    levels: int = 1
 
 
 def columns(study: Study) -> tuple[Column, ...]:
@@ -91,13 +108,29 @@ def summed_columns(study: Study) -> tuple[Column, ...]:
 
 def inputs(study: Study) -> Inputs:
     """Return what one example of the study looks like to its recipe."""
-    image = study.image
+    image, told = study.image, _told(study)
     if image is not None:
         _, feature = image
-        return Inputs("image", feature.shape, feature.intensity)
+        return replace(told, kind="image", shape=feature.shape, intensity=feature.intensity)
     if study.sequence is not None:
         _, events = study.sequence
         first, last = events.window
-        shape = (events.steps, CHANNELS)
-        return Inputs("sequence", shape, items=items_of(events), days=(-last, -first))
-    return Inputs("table", (len(columns(study)),))
+        return replace(
+            told,
+            kind="sequence",
+            shape=(events.steps, CHANNELS),
+            items=items_of(events),
+            days=(-last, -first),
+        )
+    return told
+
+
+def _told(study: Study) -> Inputs:
+    """Return the inputs of a table, with what is predicted of one example."""
+    shape = (len(columns(study)),)
+    if isinstance(study.outcome, MaskTarget):
+        return Inputs("table", shape, outcome="mask")
+    levels = len(getattr(study.outcome, "levels", ()))
+    if isinstance(study.outcome, CategoryTarget) and levels > TWO:
+        return Inputs("table", shape, outcome="levels", levels=levels)
+    return Inputs("table", shape)

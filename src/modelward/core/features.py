@@ -180,10 +180,20 @@ class Target(Part):
 
 
 class CategoryTarget(Part):
-    """`[target.NAME]` with several classes; for `describe` only."""
+    """`[target.NAME]` with several classes, or grades in rising order.
+
+    Figures for yes and no (AUC, calibration, the verdict) are about the levels of `yes`.
+    """
 
     type: Literal["category"]
-    levels: tuple[str, ...] = Field(min_length=2, max_length=64, description="Every class.")
+    levels: tuple[str, ...] = Field(
+        min_length=2, max_length=64, description="Every class; grades from the lowest."
+    )
+    yes: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="Levels that count as a yes; every one but the first if absent.",
+    )
     code: Codes = Field(default=(), description="Such as 'LOINC:72166-2'; any of them.")
     window: Window | None = Field(
         default=None, description="Days [first, last] from the index; any time if absent."
@@ -192,10 +202,37 @@ class CategoryTarget(Part):
         default=None, description="Which value; last if absent."
     )
 
+    @model_validator(mode="after")
+    def _levels_differ(self) -> Self:
+        if len(set(self.levels)) != len(self.levels):
+            raise ValueError("levels must differ from each other")
+        strange = [level for level in self.yes or () if level not in self.levels]
+        if strange:
+            raise ValueError(f"yes names {strange[0]!r}, which is not a level")
+        if self.yes is not None and len(set(self.yes)) == len(self.levels):
+            raise ValueError("yes names every level, and there must be a no")
+        return self
+
     @property
     def picked(self) -> Literal["first", "last"]:
         """Which value counts."""
         return self.pick or "last"
+
+    @property
+    def counts_as_yes(self) -> tuple[int, ...]:
+        """Numbers of the levels that count as a yes, from 0, rising."""
+        yes = self.levels[1:] if self.yes is None else self.yes
+        return tuple(number for number, level in enumerate(self.levels) if level in yes)
+
+
+class MaskTarget(Part):
+    """`[target.NAME]` that is drawn in the image: a mask of its extents.
+
+    Figures for yes and no are about whether anything is drawn at all.
+    """
+
+    type: Literal["mask"]
+    code: Codes = Field(default=(), description="Such as 'SNOMED:108369006'.")
 
 
 class NumberTarget(Part):
@@ -264,6 +301,7 @@ def _kind(given: Any) -> str:  # noqa: ANN401 - whatever the file holds
 Outcome = Annotated[
     Annotated[Target, Tag("boolean")]
     | Annotated[CategoryTarget, Tag("category")]
+    | Annotated[MaskTarget, Tag("mask")]
     | Annotated[NumberTarget, Tag("number")]
     | Annotated[TimeToEventTarget, Tag("time-to-event")],
     Discriminator(_kind),

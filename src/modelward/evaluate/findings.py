@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from modelward.core.canonical import parse_strict
 from modelward.errors import BadArtifact, DataError
+from modelward.evaluate.beyond import Beyond
 from modelward.evaluate.choice import Choice
 from modelward.evaluate.compare import Comparison, compare
 from modelward.evaluate.intervals import DRAWS, generator
@@ -40,6 +41,8 @@ class Findings:
         verdicts: One per site, in the order of the record.
         choices: What each site should use, where several models were held to its validation
             units; empty where none were, and then no part of the file.
+        beyond: Grades or masks of every model; empty where the outcome is yes or no, and then
+            no part of the file.
         evaluation: What is asked beyond the figures of every model; None, and no part of the
             file, where nobody asked.
         against: For every other model, federated minus that model in AUC on the test units
@@ -52,6 +55,7 @@ class Findings:
     verdicts: tuple[Verdict, ...]
     against: dict[str, Comparison]
     choices: tuple[Choice, ...] = ()
+    beyond: tuple[Beyond, ...] = ()
     evaluation: Evaluation | None = None
 
     def model(self, name: str) -> ModelFindings | None:
@@ -106,6 +110,8 @@ def _plain(findings: Findings) -> dict[str, Any]:
     plain: dict[str, Any] = _LAYOUT.dump_python(findings, mode="json")
     if not findings.choices:
         del plain["choices"]
+    if not findings.beyond:
+        del plain["beyond"]
     if findings.evaluation is None:
         del plain["evaluation"]
     return plain

@@ -33,7 +33,7 @@ def numeric_path(recipe: Recipe, inputs: Inputs, sites: int) -> str:
     paths may differ in their last bits, so a result names its path.
     """
     small = recipe.schema(inputs).size <= MAX_PARAMETERS
-    if isinstance(recipe, Mlp) and small and sites >= SIZE:
+    if isinstance(recipe, Mlp) and small and sites >= SIZE and inputs.levels == 1:
         return f"groups of {SIZE}"
     return SITE_BY_SITE
 

@@ -103,4 +103,6 @@ def loss(recipe: Recipe, flat: FlatF32, examples: Examples, inputs: Inputs) -> f
     """Return the mean log loss of `flat` on `examples`; probabilities are held from 0 and 1."""
     p = np.clip(recipe.probabilities(flat, examples.x, inputs), 1e-7, 1 - 1e-7)
     y = examples.y
+    if inputs.outcome == "levels":
+        return float(-np.log(p[np.arange(len(y)), y]).mean())
     return float(-(y * np.log(p) + (1 - y) * np.log1p(-p)).mean())

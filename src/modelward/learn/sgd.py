@@ -29,7 +29,12 @@ from modelward.errors import TrainingFailed
 from modelward.learn.examples import Examples
 from modelward.learn.steps import NO_PULL, Partly, Pull, around
 from modelward.recipes.draws import draws
-from modelward.recipes.logit import class_weights, log_prior_odds
+from modelward.recipes.logit import (
+    class_weights,
+    level_weights,
+    log_prior_odds,
+    log_shares,
+)
 from modelward.recipes.recipe import Descent, LocalModel, Recipe
 
 
@@ -84,11 +89,24 @@ class LocalTerms:
 
     def descent(self, examples: Examples) -> Descent:
         """Return how steps are made on these examples."""
+        if examples.levels > 2:  # noqa: PLR2004 - yes and no
+            return self._of_levels(examples)
+        if examples.y.dtype != np.int8:
+            return Descent(momentum=self.momentum)  # masks and times have no share of yes
         offset = log_prior_odds(examples.y) if self.adjust_logits else 0.0
         weights = (1.0, 1.0)
         if self.weigh_classes:
             weights = class_weights(int(np.count_nonzero(examples.y)), len(examples.y))
         return Descent(momentum=self.momentum, offset=offset, weights=weights)
+
+    def _of_levels(self, examples: Examples) -> Descent:
+        """Return how steps are made where an outcome has several levels."""
+        y, levels = examples.y, examples.levels
+        return Descent(
+            momentum=self.momentum,
+            offset=log_shares(y, levels) if self.adjust_logits else 0.0,
+            weights=level_weights(y, levels) if self.weigh_classes else (1.0,) * levels,
+        )
 
     def steps_over(self, n: int) -> int:
         """Return how many steps `n` examples make in a round."""

@@ -1,8 +1,10 @@
 """Images or sequences in a NumPy archive (.npz).
 
 `images` uint8 [n, height, width], or `codes`, `times` and `values` [n, steps] as
-core/sequences.py has them; `labels` [n] of 0 or 1, and optionally `folds` [n] of 0 (train), 1
-(validation) or 2 (test) and `patients` [n], whose it is. Every image or sequence is one unit.
+core/sequences.py has them; `labels` [n] of 0 or 1 (or the numbers of levels, from 0), or
+`masks` uint8 of 0 and 1 of the shape of `images`, as the study's target asks; and optionally
+`folds` [n] of 0 (train), 1 (validation) or 2 (test) and `patients` [n], whose it is. Every
+image or sequence is one unit.
 
 Object arrays are refused: they are pickles, and a pickle is code.
 """
@@ -10,6 +12,7 @@ Object arrays are refused: they are pickles, and a pickle is code.
 import zipfile
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelward.core.faults import Fault, lines
+from modelward.core.features import CategoryTarget, MaskTarget, Outcome
 from modelward.core.sequences import SequenceFeature, packed
 from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers.cohort import Cohort, assign_folds, number_owners, torn
 from modelward.readers.opt_out import OptOut, nobody_named
+
+YES_NO = 2
+"""Labels of an outcome that is present or absent."""
 
 _DAMAGED = (
     OSError,
@@ -46,10 +53,11 @@ def read_arrays(path: Path, study: Study, opt_out: OptOut | None = None) -> Coho
     Raises:
         DataError: With every fault found, if the file is damaged or does not fit the study.
     """
-    arrays = load(path, (*held_in(study), "labels"))
-    labels = arrays["labels"].reshape(-1)
+    arrays = load(path, (*held_in(study), named_outcome(study)))
     x, faults = whole_inputs(arrays, study)
-    faults += _label_faults(x, labels)
+    told = outcome_of(arrays, study)
+    labels = told.y
+    faults += _outcome_faults(arrays[named_outcome(study)], x, study.outcome)
     folds = arrays.get("folds")
     if folds is not None and (
         folds.shape != labels.shape or not np.isin(folds, [0, 1, 2]).all()
@@ -69,13 +77,44 @@ def read_arrays(path: Path, study: Study, opt_out: OptOut | None = None) -> Coho
         out = opt_out.among(ids)
     return Cohort(
         x=x[~out],
-        y=labels[~out].astype(np.int8),
+        y=labels[~out],
         folds=drawn[~out],
         notes=() if opt_out is None else (opt_out.note(out),),
         ids=tuple(each for each, left in zip(ids, out, strict=True) if not left),
         owner=None if owner is None else owner[~out],
         opted_out=None if opt_out is None else int(np.count_nonzero(out)),
+        amount=None if told.amount is None else told.amount[~out],
+        masks=None if told.masks is None else told.masks[~out],
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """What an archive says of outcomes; as `Cohort` has them."""
+
+    y: NDArray[np.int8]
+    amount: NDArray[np.float64] | None = None
+    masks: NDArray[np.uint8] | None = None
+
+
+def named_outcome(study: Study) -> str:
+    """Return the array that holds what the study predicts."""
+    return "masks" if isinstance(study.outcome, MaskTarget) else "labels"
+
+
+def outcome_of(arrays: Mapping[str, NDArray[Any]], study: Study) -> Told:
+    """Return the outcomes in `arrays`, which may be at fault."""
+    given = arrays[named_outcome(study)]
+    if isinstance(study.outcome, MaskTarget):
+        y = np.asarray(given.reshape(len(given), -1).any(1) if given.ndim > 1 else given)
+        return Told(np.asarray(y, np.int8), masks=given)
+    labels = given.reshape(-1)
+    if labels.dtype.kind not in "iub":
+        labels = np.zeros(len(labels), np.int8)  # a fault, which `read_arrays` tells
+    if isinstance(study.outcome, CategoryTarget):
+        yes = np.isin(labels, study.outcome.counts_as_yes)
+        return Told(yes.astype(np.int8), amount=labels.astype(np.float64))
+    return Told(labels.astype(np.int8))
 
 
 def load(path: Path, needed: tuple[str, ...]) -> dict[str, NDArray[Any]]:
@@ -162,13 +201,20 @@ def _within(values: NDArray[Any], ends: tuple[float, float]) -> bool:
     return bool(((values >= ends[0]) & (values <= ends[1])).all())
 
 
-def _label_faults(x: NDArray[Any], labels: NDArray[Any]) -> list[Fault]:
-    faults = []
+def _outcome_faults(given: NDArray[Any], x: NDArray[Any], outcome: Outcome) -> list[Fault]:
+    if isinstance(outcome, MaskTarget):
+        if given.shape != x.shape or given.dtype != np.uint8 or (given > 1).any():
+            return [Fault("masks", "must be uint8 of 0 and 1, of the shape of the images")]
+        return []
+    labels, faults = given.reshape(-1), []
     if len(labels) != len(x):
         what = "images" if x.dtype == np.uint8 else "inputs"
         faults.append(Fault("labels", f"{len(labels)} labels for {len(x)} {what}"))
-    if labels.dtype.kind not in "iub" or not np.isin(labels, [0, 1]).all():
-        faults.append(Fault("labels", "must be 0 or 1"))
+    most = len(outcome.levels) if isinstance(outcome, CategoryTarget) else YES_NO
+    if labels.dtype.kind not in "iub" or not np.isin(labels, np.arange(most)).all():
+        faults.append(
+            Fault("labels", "must be 0 or 1" if most <= YES_NO else f"must be 0 to {most - 1}")
+        )
     return faults
 
 

@@ -19,6 +19,7 @@ from modelward.core.faults import Fault
 from modelward.core.features import (
     BooleanFeature,
     CategoryFeature,
+    CategoryTarget,
     NumberFeature,
     Target,
 )
@@ -69,7 +70,7 @@ def choose(
         elif isinstance(feature, BooleanFeature):
             numbers[name] = boolean_of(connection, name, feature)
         elif isinstance(feature, CategoryFeature):
-            texts[name] = _category(connection, feature)
+            texts[name] = category_of(connection, feature)
     for name, criterion in study.cohort.criteria.items():
         numbers[name] = _criterion(connection, name, criterion, dataset, faults)
     rows = connection.execute("SELECT patient, day IS NOT NULL FROM cohort ORDER BY patient")
@@ -167,7 +168,10 @@ def no_answer() -> str:
     return f"coalesce({SAID} IN {listed(sorted(FALSE))}, false)"
 
 
-def _category(connection: duckdb.DuckDBPyConnection, feature: CategoryFeature) -> Text:
+def category_of(
+    connection: duckdb.DuckDBPyConnection, feature: CategoryFeature | CategoryTarget
+) -> Text:
+    """Return the level of every patient of the table `cohort` as the store writes it."""
     if SEX in feature.code:
         query = "SELECT patient, sex AS value FROM cohort"
     else:

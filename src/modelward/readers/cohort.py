@@ -29,8 +29,9 @@ class Cohort:
         x: float64 [units, columns] in the columns' units, NaN where missing; or uint8
             [units, height, width] for images; or float32 [units, steps, 3] for sequences, as
             core/sequences.py packs them.
-        y: int8 [units], 1 where the outcome is present (the event, for time to event); 0
-            everywhere for an outcome that is measured.
+        y: int8 [units], 1 where the outcome is present (the event, for time to event; a level
+            that counts as a yes; a mask with anything in it); 0 everywhere for an outcome that
+            is measured.
         folds: int8 [units], numbered as in `FOLDS`.
         notes: What was left out and why, in sentences with counts.
         ids: Per unit, the id of its patient, or its own where the data name no patients;
@@ -38,8 +39,10 @@ class Cohort:
         owner: int64 [units], the same number for units of the same patient; None where the
             data name no patients, and every unit stands for itself.
         opted_out: Units left out because their patients opted out; None without a list.
-        amount: float64 [units], finite: days until the event or the end of follow-up, or the
-            value that is measured; None for other outcomes.
+        amount: float64 [units], finite: days until the event or the end of follow-up, the
+            value that is measured, or the number of the level; None for other outcomes.
+        masks: uint8 of the shape of `x`, 0 and 1: what is drawn in each image; None for other
+            outcomes.
     """
 
     x: NDArray[Any]
@@ -50,6 +53,12 @@ class Cohort:
     owner: NDArray[np.int64] | None = None
     opted_out: int | None = None
     amount: NDArray[np.float64] | None = None
+    masks: NDArray[np.uint8] | None = None
+
+    def chosen(self, name: Fold) -> NDArray[np.bool_]:
+        """Return which units are in one fold, [units]."""
+        chosen: NDArray[np.bool_] = self.folds == FOLDS[name]
+        return chosen
 
     def fold(self, name: Fold) -> tuple[NDArray[Any], NDArray[np.int8]]:
         """Return x and y of the units in one fold, in the order of the data file."""

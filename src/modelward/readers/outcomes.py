@@ -10,13 +10,20 @@ from numpy.typing import NDArray
 
 from modelward.core.codes import DEATH
 from modelward.core.faults import Fault
-from modelward.core.features import NumberFeature, NumberTarget, Target, TimeToEventTarget
+from modelward.core.features import (
+    CategoryTarget,
+    NumberFeature,
+    NumberTarget,
+    Target,
+    TimeToEventTarget,
+)
 from modelward.core.study import Study
 from modelward.readers import values
 from modelward.readers.choose import (
     PICKS,
     Terms,
     boolean_of,
+    category_of,
     converted,
     events_within,
     number_of,
@@ -54,9 +61,26 @@ def outcome_of(
         )
         found = number_of(connection, name, terms, dataset, faults)
         return np.where(np.isnan(found), np.nan, 0.0), found
+    if isinstance(outcome, CategoryTarget):
+        numbers = _level_numbers(connection, name, outcome, dataset, faults)
+        return values.graded(numbers, outcome), numbers
     if isinstance(outcome, Target):
         return _yes_no(connection, name, outcome, dataset, faults), None
     raise values.unlearnt(name, outcome)
+
+
+def _level_numbers(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    outcome: CategoryTarget,
+    dataset: Dataset,
+    faults: list[Fault],
+) -> NDArray[np.float64]:
+    """Return the number of every patient's level, from 0; NaN where none is known."""
+    meant = dataset.values.get(name, {})
+    text = category_of(connection, outcome)
+    mapped = np.array([None if t is None else meant.get(t, t) or None for t in text], object)
+    return values.level_number(mapped, name, outcome.levels, faults)
 
 
 def _time_to_event(

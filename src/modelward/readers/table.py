@@ -18,6 +18,7 @@ from modelward.core.columns import Column, columns
 from modelward.core.faults import Fault
 from modelward.core.features import (
     CategoryFeature,
+    CategoryTarget,
     NumberFeature,
     NumberTarget,
     Target,
@@ -181,7 +182,8 @@ def _asks(dataset: Dataset, study: Study) -> dict[str, Ask]:
             or getattr(target, "above", None) is not None
             or (feature is None and name in times)
         )
-        levels = feature.levels if isinstance(feature, CategoryFeature) else ()
+        graded = isinstance(feature, CategoryFeature) or isinstance(target, CategoryTarget)
+        levels = getattr(feature or target, "levels", ()) if graded else ()
         kind: Literal["number", "boolean", "level"] = "number" if number else "boolean"
         found[name] = Ask(
             dataset.heading(name),
@@ -282,6 +284,9 @@ def _outcome(
     if isinstance(target, TimeToEventTarget):
         days = _days(table, target, name, dataset, faults)
         return values.followed(_yes_no(table, name, faults), days, target.horizon)
+    if isinstance(target, CategoryTarget):
+        numbers = _level_numbers(table, name, target, faults)
+        return values.graded(numbers, target), numbers
     if isinstance(target, Target) and target.above is None:
         return _yes_no(table, name, faults), None
     if not isinstance(target, Target | NumberTarget):
@@ -296,6 +301,15 @@ def _outcome(
         return np.where(known, 0.0, np.nan), np.where(known, found, np.nan)
     least = target.above or 0.0
     return np.where(np.isnan(found), np.nan, (found > least).astype(np.float64)), None
+
+
+def _level_numbers(
+    table: _Table, name: str, target: CategoryTarget, faults: list[Fault]
+) -> NDArray[np.float64]:
+    """Return the number of each row's level, from 0."""
+    if name in table.read:
+        return table.read[name]
+    return values.level_number(table.text[name], name, target.levels, faults)
 
 
 def _days(

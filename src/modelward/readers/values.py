@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 from modelward.core.columns import Column
 from modelward.core.faults import Fault
-from modelward.core.features import CategoryTarget, NumberTarget, Outcome, Target
+from modelward.core.features import (
+    CategoryTarget,
+    MaskTarget,
+    NumberTarget,
+    Outcome,
+    Target,
+)
 from modelward.errors import DataError
 from modelward.readers.cohort import FOLDS
 
@@ -87,6 +93,26 @@ def level(
     return read
 
 
+def level_number(
+    text: Text, name: str, levels: Sequence[str], faults: list[Fault]
+) -> NDArray[np.float64]:
+    """Return the number of each text's level, counted from 0."""
+    numbers = {level: number for number, level in enumerate(levels)}
+
+    def place(entry: str) -> float:
+        return float(numbers[entry if entry in numbers else _whole(entry)])
+
+    read, bad = _convert(text, place)
+    _report(text, bad, name, f"is not one of {', '.join(levels)}", faults)
+    return read
+
+
+def graded(numbers: NDArray[np.float64], target: CategoryTarget) -> NDArray[np.float64]:
+    """Return 1 where a level counts as a yes and 0 where not; NaN where none is known."""
+    yes = np.isin(numbers, target.counts_as_yes).astype(np.float64)
+    return np.where(np.isnan(numbers), np.nan, yes)
+
+
 def outcome(
     text: Text, target: Outcome, name: str, faults: list[Fault], written: Written = AS_IS
 ) -> NDArray[np.float64]:
@@ -99,6 +125,8 @@ def outcome(
         found = measured(text, target, name, faults, written)
         return np.where(np.isnan(found), np.nan, 0.0)
     if isinstance(target, CategoryTarget):
+        return graded(level_number(text, name, target.levels, faults), target)
+    if isinstance(target, MaskTarget):
         raise unlearnt(name, target)
     if not isinstance(target, Target) or target.above is None:
         return boolean(text, name, faults)
@@ -139,11 +167,11 @@ def not_negative(days: NDArray[np.float64], name: str, faults: list[Fault]) -> N
 
 
 def unlearnt(name: str, target: Outcome) -> DataError:
-    """Return the error for an outcome that a study may name but no recipe trains."""
+    """Return the error for an outcome that no table or store of events holds."""
     return DataError(
         f"target {name!r} is of type {target.type!r}",
-        why="no recipe here trains it yet, so no site reads it",
-        remedy="use a boolean target, or `above` on a number",
+        why="it is not told by rows or events, so no site reads it from them",
+        remedy="keep masks beside their images: docs/formats/dataset.md#masks",
     )
 
 

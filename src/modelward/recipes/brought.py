@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -33,11 +33,21 @@ _NOT_SOURCE = ("__pycache__",)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One version of a recipe: its class, the type of its options, whether torch trains it."""
+    """One version of a recipe.
+
+    Attributes:
+        make: Its class.
+        options: The type of its options.
+        torch: Whether torch trains it.
+        predicts: Types of targets that it can be trained for.
+        reads: What one example is, as core.columns.Inputs has it.
+    """
 
     make: Callable[[Any], Recipe]
     options: type[BaseModel]
     torch: bool = False
+    predicts: frozenset[str] = frozenset({"boolean"})
+    reads: Literal["table", "image", "sequence"] = "table"
 
 
 @dataclass(frozen=True, slots=True)

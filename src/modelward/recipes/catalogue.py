@@ -17,7 +17,19 @@ from pydantic import BaseModel, ValidationError
 
 from modelward.core.study import RecipeChoice
 from modelward.errors import StudyFileError
-from modelward.recipes import cnn, combat, cox, describe, glm, km, logistic, mlp, scattering
+from modelward.recipes import (
+    cnn,
+    combat,
+    cox,
+    densenet,
+    describe,
+    glm,
+    km,
+    logistic,
+    mlp,
+    scattering,
+    unet,
+)
 from modelward.recipes.analysis import Analysis
 from modelward.recipes.brought import Entry, brought, versions
 from modelward.recipes.recipe import Recipe
@@ -27,11 +39,20 @@ OptionFault = tuple[str, str, str]
 """Key below `[recipe]`, what is wrong with it, what to do."""
 
 
+LEVELS = frozenset({"boolean", "category"})
+MASKS = frozenset({"mask"})
+
 INSTALLED = {
     ("logistic", 1): Entry(logistic.Logistic, logistic.Options, torch=False),
-    ("mlp", 1): Entry(mlp.Mlp, mlp.Options, torch=True),
-    ("cnn", 1): Entry(cnn.Cnn, cnn.Options, torch=True),
-    ("scattering", 1): Entry(scattering.Scattering, scattering.Options, torch=False),
+    ("mlp", 1): Entry(mlp.Mlp, mlp.Options, torch=True, predicts=LEVELS),
+    ("cnn", 1): Entry(cnn.Cnn, cnn.Options, torch=True, predicts=LEVELS, reads="image"),
+    ("densenet", 1): Entry(
+        densenet.Densenet, densenet.Options, torch=True, predicts=LEVELS, reads="image"
+    ),
+    ("scattering", 1): Entry(
+        scattering.Scattering, scattering.Options, torch=False, reads="image"
+    ),
+    ("unet", 1): Entry(unet.Unet, unet.Options, torch=True, predicts=MASKS, reads="image"),
 }
 """Every recipe that comes with modelward, by name and version."""
 

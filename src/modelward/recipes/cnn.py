@@ -29,7 +29,7 @@ from modelward.core.columns import Inputs
 from modelward.core.tensors import FlatF32, Schema, TensorSpec
 from modelward.errors import DataError
 from modelward.recipes.dense import dense, network_start
-from modelward.recipes.recipe import Descent, Labels, LocalModel, RowGradients
+from modelward.recipes.recipe import Descent, Labels, LocalModel, Offset, RowGradients
 from modelward.recipes.torch_present import require_torch
 
 KERNEL = 3
@@ -95,7 +95,7 @@ class Cnn:
                 specs.append(TensorSpec(f"norm{place}.gain", "F32", (width,)))
                 specs.append(TensorSpec(f"norm{place}.bias", "F32", (width,)))
             depth = width
-        widths = (self._seen(inputs), *self.options.hidden, 1)
+        widths = (self._seen(inputs), *self.options.hidden, inputs.levels)
         return Schema.of(*specs, *dense(self.layers, widths))
 
     @property
@@ -142,7 +142,7 @@ class Cnn:
         return cnn_torch.local_model(self, tensors, (x, y), inputs, descent)
 
     def row_gradients(
-        self, flat: FlatF32, x: NDArray[Any], y: Labels, inputs: Inputs, offset: float
+        self, flat: FlatF32, x: NDArray[Any], y: Labels, inputs: Inputs, offset: Offset
     ) -> RowGradients:
         """Return gradients of single examples at `flat`; see recipe.Recipe."""
         require_torch()
@@ -154,7 +154,7 @@ class Cnn:
     def probabilities(
         self, flat: FlatF32, x: NDArray[Any], inputs: Inputs
     ) -> NDArray[np.float64]:
-        """Return probabilities, [n]."""
+        """Return probabilities, [n], or [n, levels]."""
         require_torch()
         from modelward.recipes import cnn_torch  # noqa: PLC0415 - imports torch
 

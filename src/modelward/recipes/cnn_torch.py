@@ -15,7 +15,8 @@ from modelward.core.columns import Inputs
 from modelward.recipes.cnn import Cnn
 from modelward.recipes.layer_gradients import LayerRowGradients
 from modelward.recipes.layers import PLAIN, Layers
-from modelward.recipes.recipe import Descent, Labels, Pixels
+from modelward.recipes.network_torch import NetworkModel
+from modelward.recipes.recipe import Descent, Labels, Offset, Pixels
 from modelward.recipes.torch_cpu import AutogradModel, Forward, predict, shared, single_thread
 
 
@@ -70,7 +71,8 @@ def forward(recipe: Cnn, layers: Layers = PLAIN) -> Forward:
         x = features(parameters, x)
         for layer in recipe.layers[:-1]:
             x = functional.relu(layers.dense(parameters, layer, x))
-        return layers.dense(parameters, "logit", x)[:, 0]
+        z = layers.dense(parameters, "logit", x)
+        return z[:, 0] if z.shape[1] == 1 else z
 
     return logits
 
@@ -81,11 +83,14 @@ def local_model(
     examples: tuple[NDArray[Any], Labels],
     inputs: Inputs,
     descent: Descent,
-) -> AutogradModel:
+) -> AutogradModel | NetworkModel:
     """Return a model that trains `tensors`, views of a flat vector, in place."""
     single_thread()
     images, y = examples
     batches = ImageBatches(images, inputs.intensity, recipe.options.shift)
+    if inputs.outcome == "levels":
+        how = (inputs, descent)
+        return NetworkModel(forward(recipe), shared(tensors), batches, y, how)
     return AutogradModel(forward(recipe), shared(tensors), batches, y, descent)
 
 
@@ -94,7 +99,7 @@ def row_gradients(
     tensors: Mapping[str, NDArray[np.float32]],
     examples: tuple[NDArray[Any], Labels],
     inputs: Inputs,
-    offset: float,
+    offset: Offset,
 ) -> LayerRowGradients:
     """Return gradients of single images at `tensors`, views of a flat vector."""
     images, y = examples

@@ -26,8 +26,8 @@ from torch.nn import functional
 
 from modelward.recipes.factors import Block, Factors
 from modelward.recipes.layers import PLAIN, Layers, Parameters
-from modelward.recipes.logit import sigmoid
-from modelward.recipes.recipe import Labels
+from modelward.recipes.logit import sigmoid, softmax
+from modelward.recipes.recipe import Labels, Offset
 from modelward.recipes.row_gradients import require_apart
 from modelward.recipes.torch_cpu import Batches, Forward, single_thread
 
@@ -102,13 +102,13 @@ class LayerRowGradients:
         parameters: Mapping[str, Tensor],
         batches: Batches,
         y: Labels,
-        offset: float,
+        offset: Offset,
     ) -> None:
         single_thread()
         self._forward = forward
         self._parameters = dict(parameters)
         self._batches = batches
-        self._y, self._offset = y.astype(np.float32), np.float32(offset)
+        self._y, self._offset = y.astype(np.float32), np.asarray(offset, np.float32)
         self._columns: dict[str, slice] = {}
         self._blocks: dict[str, Block] = {}
         start = 0
@@ -153,8 +153,7 @@ class LayerRowGradients:
         """Write everything but the blocks into `out`, and return their factors by name."""
         recorder = _Recorder()
         logits = self._forward(recorder)(self._parameters, self._batches.take(rows, draw))
-        z = logits.detach().numpy() + self._offset
-        slopes = torch.from_numpy(sigmoid(z) - self._y[rows])
+        slopes = torch.from_numpy(self._slopes(logits.detach().numpy(), rows))
         gave = [use.gave for use in recorder.uses]
         found: dict[str, Factors] = {}
         for use, d in zip(
@@ -167,6 +166,15 @@ class LayerRowGradients:
             else:
                 self._weights(use, d, out[:, self._columns[weight]])
         return {name: found[name] for name in self._blocks}
+
+    def _slopes(
+        self, logits: NDArray[np.float32], rows: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Return the derivative of each example's loss by its own logits."""
+        z, y = logits + self._offset, self._y[rows]
+        if z.ndim == 1:
+            return np.asarray(sigmoid(z) - y, np.float32)
+        return np.asarray(softmax(z) - np.eye(z.shape[1])[y.astype(np.intp)], np.float32)
 
     def _weights(self, use: _Use, d: Tensor, out: NDArray[np.float32]) -> None:
         if use.kind == "dense":

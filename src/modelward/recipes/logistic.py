@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from modelward.core.columns import Inputs
 from modelward.core.tensors import FlatF32, Schema, TensorSpec
 from modelward.recipes.logit import sigmoid, slope
-from modelward.recipes.recipe import Descent, Labels
+from modelward.recipes.recipe import Descent, Labels, Offset, single
 
 BLOCK = 4096
 """Rows predicted at once."""
@@ -72,11 +72,11 @@ class Logistic:
         return LogisticModel(flat, x, y, self.options.l2, descent)
 
     def row_gradients(
-        self, flat: FlatF32, x: NDArray[Any], y: Labels, inputs: Inputs, offset: float
+        self, flat: FlatF32, x: NDArray[Any], y: Labels, inputs: Inputs, offset: Offset
     ) -> "LogisticRowGradients":
         """Return gradients of single rows at `flat`; see recipe.Recipe."""
         del inputs
-        return LogisticRowGradients(flat, x, y, self.options.l2, offset)
+        return LogisticRowGradients(flat, x, y, self.options.l2, single(offset))
 
     def probabilities(
         self, flat: NDArray[Any], x: NDArray[Any], inputs: Inputs
@@ -112,8 +112,8 @@ class LogisticModel:
         loss, dlogits = slope(
             x @ weight + self._flat[0],
             self._y[rows],
-            self._descent.offset,
-            self._descent.weights,
+            single(self._descent.offset),
+            self._descent.pair,
         )
         velocity = self._velocity
         velocity *= np.float32(self._descent.momentum)

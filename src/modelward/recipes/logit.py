@@ -37,11 +37,38 @@ def class_weights(positives: float, total: float) -> tuple[float, float]:
     return whole / (2.0 * (total - positives + 1.0)), whole / (2.0 * (positives + 1.0))
 
 
+def log_shares(y: Labels, levels: int) -> tuple[float, ...]:
+    """Return the log share of every level among a site's training labels, smoothed as above.
+
+    A level that the site has nobody of gets 1 / (n + levels), so that its logit is not pushed
+    down for the site's lack of it (Menon et al. 2021, eq. 10).
+    """
+    counts = np.bincount(y, minlength=levels)
+    return tuple(log((int(count) + 1) / (y.size + levels)) for count in counts)
+
+
+def level_weights(y: Labels, levels: int) -> tuple[float, ...]:
+    """Return what an example of each level counts, n / (levels n_c), smoothed as above.
+
+    A level that nobody has counts nothing, as there is nothing to count.
+    """
+    counts = np.bincount(y, minlength=levels)
+    there = int(np.count_nonzero(counts))
+    return tuple((y.size + levels) / (there * (int(count) + 1)) for count in counts)
+
+
 def sigmoid(z: NDArray[Any]) -> NDArray[Any]:
     """Return 1 / (1 + exp(-z)) in the precision of `z`; no overflow for any finite z."""
     half = np.asarray(0.5, z.dtype)
     probability: NDArray[Any] = half * np.tanh(half * z) + half
     return probability
+
+
+def softmax(z: NDArray[Any]) -> NDArray[Any]:
+    """Return the share of each of the last axis's exponentials; no overflow."""
+    raised: NDArray[Any] = np.exp(z - z.max(-1, keepdims=True))
+    share: NDArray[Any] = raised / raised.sum(-1, keepdims=True)
+    return share
 
 
 def slope(

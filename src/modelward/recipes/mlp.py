@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from modelward.core.columns import Inputs
 from modelward.core.tensors import FlatF32, Schema
 from modelward.recipes.dense import dense, network_start
-from modelward.recipes.recipe import Descent, Labels, LocalModel, RowGradients
+from modelward.recipes.recipe import Descent, Labels, LocalModel, Offset, RowGradients
 from modelward.recipes.torch_present import require_torch
 
 Width = Annotated[int, Field(ge=1, le=65536)]
@@ -39,7 +39,9 @@ class Mlp:
 
     def schema(self, inputs: Inputs) -> Schema:
         """Return `hidden1.weight` [units, columns], ... `logit.bias` [1], in name order."""
-        return Schema.of(*dense(self.layers, (*inputs.shape, *self.options.hidden, 1)))
+        return Schema.of(
+            *dense(self.layers, (*inputs.shape, *self.options.hidden, inputs.levels))
+        )
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -63,10 +65,12 @@ class Mlp:
         from modelward.recipes import mlp_torch  # noqa: PLC0415 - imports torch
 
         tensors = self.schema(inputs).split(flat)
+        if inputs.outcome == "levels":
+            return mlp_torch.level_model(self.layers, tensors, (x, y), inputs, descent)
         return mlp_torch.MlpModel(self.layers, tensors, x, y, descent)
 
     def row_gradients(
-        self, flat: FlatF32, x: NDArray[Any], y: Labels, inputs: Inputs, offset: float
+        self, flat: FlatF32, x: NDArray[Any], y: Labels, inputs: Inputs, offset: Offset
     ) -> RowGradients:
         """Return gradients of single examples at `flat`; see recipe.Recipe."""
         require_torch()
@@ -78,7 +82,7 @@ class Mlp:
     def probabilities(
         self, flat: FlatF32, x: NDArray[Any], inputs: Inputs
     ) -> NDArray[np.float64]:
-        """Return probabilities, [n]."""
+        """Return probabilities, [n], or [n, levels]."""
         require_torch()
         from modelward.recipes import mlp_torch  # noqa: PLC0415 - imports torch
 

@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from modelward.core.columns import Inputs
 from modelward.recipes.layer_gradients import LayerRowGradients
 from modelward.recipes.layers import PLAIN, Layers
 from modelward.recipes.logit import slope
-from modelward.recipes.recipe import Descent, Labels
+from modelward.recipes.network_torch import NetworkModel
+from modelward.recipes.recipe import Descent, Labels, Offset, single
 from modelward.recipes.torch_cpu import Forward, TableBatches, predict, shared, single_thread
 
 
@@ -35,9 +37,23 @@ def forward(layers: Sequence[str], computed: Layers = PLAIN) -> Forward:
     def logits(parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
         for layer in layers[:-1]:
             x = functional.relu(computed.dense(parameters, layer, x))
-        return computed.dense(parameters, "logit", x)[:, 0]
+        z = computed.dense(parameters, "logit", x)
+        return z[:, 0] if z.shape[1] == 1 else z
 
     return logits
+
+
+def level_model(
+    layers: Sequence[str],
+    tensors: Mapping[str, NDArray[np.float32]],
+    examples: tuple[NDArray[Any], Labels],
+    inputs: Inputs,
+    descent: Descent,
+) -> NetworkModel:
+    """Return a model of several levels, which trains `tensors` in place by autograd."""
+    x, y = examples
+    batches, how = TableBatches(x), (inputs, descent)
+    return NetworkModel(forward(layers), shared(tensors), batches, y, how)
 
 
 def probabilities(
@@ -52,7 +68,7 @@ def row_gradients(
     tensors: Mapping[str, NDArray[np.float32]],
     x: NDArray[Any],
     y: Labels,
-    offset: float,
+    offset: Offset,
 ) -> LayerRowGradients:
     """Return gradients of single rows at `tensors`, views of a flat vector."""
     batches = TableBatches(x)
@@ -96,7 +112,10 @@ class MlpModel:
             inputs.append(torch.addmm(bias, inputs[-1], across).relu_())
         logits = torch.addmm(self._biases[-1], inputs[-1], self._across[-1])
         loss, dlogits = slope(
-            logits.numpy()[:, 0], self._y[rows], self._descent.offset, self._descent.weights
+            logits.numpy()[:, 0],
+            self._y[rows],
+            single(self._descent.offset),
+            self._descent.pair,
         )
         d = torch.from_numpy(dlogits[:, None])
         ones = torch.ones(len(rows))

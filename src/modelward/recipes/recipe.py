@@ -1,4 +1,7 @@
-"""What a recipe is: a model family with a yes/no outcome, told by one logit.
+"""What a recipe is: a model family, and what it says of an outcome.
+
+Most outcomes are yes or no, told by one logit; which recipe predicts what else, catalogue.py
+says.
 
 A recipe knows the names and shapes of its parameters, where they start, how one step of
 local training changes them, and what they predict. It never sees a site's name, a round or
@@ -26,8 +29,19 @@ Pixels = NDArray[np.uint8]
 Table = NDArray[np.float32] | NDArray[np.float64]
 """Scaled columns without missing values, [n, columns]."""
 
-Labels = NDArray[np.int8]
-"""0 or 1 per example, [n]."""
+Labels = NDArray[Any]
+"""What is known of each example: 0 or 1, or a level from 0, int8 [n]; a mask of 0 and 1,
+uint8 [n, ...]; or event and interval, float32 [n, 2]."""
+
+Offset = float | tuple[float, ...]
+"""What is added to the logit, or to the logit of each level."""
+
+
+def single(offset: Offset) -> float:
+    """Return the offset of the one logit of a yes/no outcome."""
+    if isinstance(offset, tuple):
+        raise TypeError("an offset per level, for an outcome that is yes or no")
+    return offset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +52,21 @@ class Descent:
         momentum: v <- momentum * v + gradient; parameters <- parameters - lr * v (Polyak
             1964, in the form torch.optim.SGD has). In [0, 1).
         offset: Added to every logit in training and never in prediction: the log prior odds
-            of logit adjustment (Menon et al. 2021, arXiv:2007.07314), or 0.
+            of logit adjustment (Menon et al. 2021, arXiv:2007.07314), or 0; with levels, the
+            log share of each.
         weights: What an example without, and one with the outcome counts in the mean loss
-            of a batch; (1, 1) for all alike.
+            of a batch, or one of each level; all 1 for all alike.
     """
 
     momentum: float = 0.0
-    offset: float = 0.0
-    weights: tuple[float, float] = (1.0, 1.0)
+    offset: Offset = 0.0
+    weights: tuple[float, ...] = (1.0, 1.0)
+
+    @property
+    def pair(self) -> tuple[float, float]:
+        """The weights where the outcome is yes or no."""
+        without, having = self.weights
+        return without, having
 
 
 class LocalModel(Protocol):
@@ -137,7 +158,7 @@ class Recipe(Protocol):
         ...
 
     def row_gradients(
-        self, flat: FlatF32, x: NDArray[Any], y: Labels, inputs: Inputs, offset: float
+        self, flat: FlatF32, x: NDArray[Any], y: Labels, inputs: Inputs, offset: Offset
     ) -> RowGradients:
         """Return gradients of single examples of `x` and `y` at `flat`.
 
@@ -154,6 +175,9 @@ class Recipe(Protocol):
         self, flat: FlatF32, x: NDArray[Any], inputs: Inputs
     ) -> NDArray[np.float64]:
         """Return the predicted probability of a yes per example, [n].
+
+        Of each level, [n, levels]; of every pixel, [n, ...]; or that the event has come by
+        the end of each interval, [n, intervals]; as `inputs.outcome` says.
 
         Works in blocks of a fixed size, so memory does not grow with n.
         """

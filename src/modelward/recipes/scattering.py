@@ -25,7 +25,7 @@ from modelward.core.tensors import FlatF32, Schema, TensorSpec
 from modelward.errors import DataError
 from modelward.recipes.logistic import Logistic, LogisticModel, LogisticRowGradients
 from modelward.recipes.logistic import Options as Penalty
-from modelward.recipes.recipe import Descent, Labels, Pixels
+from modelward.recipes.recipe import Descent, Labels, Offset, Pixels
 
 LENGTH = 8.0
 """L2 norm of an image's features: steps are then of the size that they have on tables."""
@@ -93,7 +93,7 @@ class Scattering:
         return self._linear.local_model(flat, self.features(x, inputs), y, inputs, descent)
 
     def row_gradients(
-        self, flat: FlatF32, x: NDArray[Any], y: Labels, inputs: Inputs, offset: float
+        self, flat: FlatF32, x: NDArray[Any], y: Labels, inputs: Inputs, offset: Offset
     ) -> LogisticRowGradients:
         """Return gradients of single images at `flat`; see recipe.Recipe."""
         return self._linear.row_gradients(flat, self.features(x, inputs), y, inputs, offset)

@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from modelward.recipes.logit import sigmoid, slope
-from modelward.recipes.recipe import Descent, Labels
+from modelward.recipes.logit import sigmoid, slope, softmax
+from modelward.recipes.recipe import Descent, Labels, single
 
 Forward = Callable[[Mapping[str, Tensor], Tensor], Tensor]
 """Parameters by schema name, inputs [b, ...] -> logits [b]."""
@@ -97,7 +97,10 @@ class AutogradModel:
         """Change the vector in place by one step; see recipe.LocalModel."""
         logits = self._forward(self._named, self._batches.take(rows, draw))
         loss, dlogits = slope(
-            logits.detach().numpy(), self._y[rows], self._descent.offset, self._descent.weights
+            logits.detach().numpy(),
+            self._y[rows],
+            single(self._descent.offset),
+            self._descent.pair,
         )
         gradients = torch.autograd.grad(logits, self._leaves, torch.from_numpy(dlogits))
         with torch.no_grad():
@@ -113,12 +116,12 @@ class AutogradModel:
 def predict(
     forward: Forward, parameters: Mapping[str, Tensor], batches: Batches, n: int
 ) -> NDArray[np.float64]:
-    """Return probabilities of `n` examples, [n], in blocks of `BLOCK`."""
+    """Return probabilities of `n` examples, [n] or [n, levels], in blocks of `BLOCK`."""
     single_thread()
-    found = np.empty(n, np.float64)
+    found = []
     with torch.inference_mode():
         for start in range(0, n, BLOCK):
             rows = np.arange(start, min(start + BLOCK, n), dtype=np.int64)
-            logits = forward(parameters, batches.take(rows, None))
-            found[start : start + rows.size] = sigmoid(logits.numpy().astype(np.float64))
-    return found
+            z = forward(parameters, batches.take(rows, None)).numpy().astype(np.float64)
+            found.append(sigmoid(z) if z.ndim == 1 else softmax(z))
+    return np.concatenate(found) if found else np.empty(0)

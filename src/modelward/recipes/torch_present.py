@@ -17,3 +17,12 @@ def require_torch() -> None:
             why="torch is large, so only those who train networks install it",
             remedy="pip install 'modelward[torch]', or use the recipe 'logistic'",
         )
+
+
+def gpu_present() -> bool:
+    """Return whether torch is installed and sees a GPU; imports torch if it is."""
+    if find_spec("torch") is None:
+        return False
+    from torch import cuda  # noqa: PLC0415 - torch is large
+
+    return cuda.is_available()

@@ -13,6 +13,7 @@ leave a site at all is decided by its gate.
 
 from dataclasses import replace
 
+from modelward.evaluate.beyond import hide_few
 from modelward.evaluate.cost import Cost
 from modelward.evaluate.curves import SMALLEST_GROUP
 from modelward.evaluate.estimate import Estimate
@@ -41,6 +42,7 @@ def hide_small_cells(findings: Findings, min_cell: int = MIN_CELL) -> Findings:
         findings,
         record=replace(record, sites=tuple(hide_training(s, min_cell) for s in record.sites)),
         models=tuple(hide_model(model, min_cell) for model in findings.models),
+        beyond=hide_few(findings.beyond, min_cell),
         choices=(),  # their sentences have counts and figures of few units
         evaluation=hide_evaluation(findings, min_cell),
         verdicts=tuple(

@@ -11,7 +11,8 @@ what was measured, and what was not. Each section is a file of its own:
 
 from modelward.evaluate.findings import Findings
 from modelward.report.answer import answer
-from modelward.report.blocks import Listing, Section, Story
+from modelward.report.beyond import beyond_tables
+from modelward.report.blocks import Block, Listing, Section, Story
 from modelward.report.cells import MIN_CELL
 from modelward.report.closing import costs, egress, limits, privacy, provenance
 from modelward.report.comparing import comparison
@@ -39,7 +40,7 @@ def tell(findings: Findings, min_cell: int = MIN_CELL) -> Story:
         Section("Learning, round by round", rounds(findings)),
         Section("Discrimination and calibration", curves(findings)),
         Section("Would acting on it help?", pays(findings)),
-        Section("Performance in each hospital", (site_table(findings, min_cell),)),
+        Section("Performance in each hospital", performance(findings, min_cell)),
         Section("In groups of patients", groups(findings)),
         Section("What left each hospital", egress(findings)),
         Section("What it cost", costs(findings)),
@@ -55,3 +56,8 @@ def tell(findings: Findings, min_cell: int = MIN_CELL) -> Story:
         else "One hospital's own report of a study between institutions.",
         sections=tuple(section for section in sections if section.blocks),
     )
+
+
+def performance(findings: Findings, min_cell: int) -> tuple[Block, ...]:
+    """Return every hospital's figures, and those of grades or masks where there are any."""
+    return (site_table(findings, min_cell), *beyond_tables(findings))

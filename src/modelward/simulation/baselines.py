@@ -6,9 +6,11 @@ simulation holds all rows. In a real federation records stay at the sites and it
 as not computed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelward.readers.cohort import Cohort
 
@@ -20,4 +22,12 @@ def together(cohorts: Mapping[str, Cohort]) -> Cohort:
         x=np.concatenate([part.x for part in parts]),
         y=np.concatenate([part.y for part in parts]),
         folds=np.concatenate([part.folds for part in parts]),
+        amount=_joined([part.amount for part in parts]),
+        masks=_joined([part.masks for part in parts]),
     )
+
+
+def _joined(parts: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
+    """Return what all sites know in one array; None where they know none."""
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if len(known) == len(parts) and known else None

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from modelward.core.canonical import Json
 from modelward.core.faults import Fault, lines
+from modelward.core.features import CategoryTarget
 from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers import arrays, text_columns, values
@@ -123,8 +124,9 @@ def _dealt(path: Path, study: Study, dealing: Dealing, special: Special) -> Rows
     if dealing.by is not None:
         return _by_array(path, dealing.by) if images else by_column(path, dealing.by)
     if images:
-        whole = arrays.load(path, (*arrays.held_in(study), "labels"))
-        labels = whole["labels"].reshape(-1)
+        whole = arrays.load(path, (*arrays.held_in(study), arrays.named_outcome(study)))
+        told = arrays.outcome_of(whole, study)
+        labels = told.y if told.amount is None else told.amount
         folds = whole.get("folds", np.zeros(len(labels), np.int8))
     else:
         labels, folds = table_labels(path, study, special)
@@ -133,7 +135,7 @@ def _dealt(path: Path, study: Study, dealing: Dealing, special: Special) -> Rows
 
 def _by_array(path: Path, name: str) -> Rows:
     """Return the rows of every value of the array `name` of an archive."""
-    given = arrays.load(path, ("labels", name))[name]
+    given = arrays.load(path, (name,))[name]
     return {
         _site_name(str(value)): np.flatnonzero(given == value) for value in np.unique(given)
     }
@@ -220,11 +222,15 @@ def _drawn(
 def table_labels(
     path: Path, study: Study, special: Special
 ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-    """Return outcome (-1 where missing) and fold of every row of a table, for `by_skew`."""
+    """Return outcome or level (-1 where missing) and fold of every row, for `by_skew`."""
     faults: list[Fault] = []
     wanted = [study.target_name, *([special.split] if special.split else [])]
     text = text_columns.text_columns(path, wanted, missing=special.missing)
-    outcome = values.outcome(text[study.target_name], study.outcome, study.target_name, faults)
+    name, target = study.target_name, study.outcome
+    if isinstance(target, CategoryTarget):
+        outcome = values.level_number(text[name], name, target.levels, faults)
+    else:
+        outcome = values.outcome(text[name], target, name, faults)
     folds = np.zeros(len(outcome), np.int8)
     if special.split:
         folds = values.folds(text[special.split], faults)

@@ -12,6 +12,7 @@ from modelward.evaluate.intervals import SEED
 from modelward.hub.run import Outcome
 from modelward.readers.cohort import Cohort
 from modelward.simulation.background import Background
+from modelward.simulation.beyond import beyond
 from modelward.simulation.evaluation import Means, evaluation
 from modelward.simulation.facts import notes, record
 from modelward.simulation.predicted import choices, judged_models, models_of
@@ -48,5 +49,6 @@ def assemble(
     return replace(
         found,
         choices=choices(models, judged, SEED),
+        beyond=beyond(models.study, models.common, models.tested, seed=SEED),
         evaluation=evaluation(means, models, judged, found.verdicts, outcome),
     )

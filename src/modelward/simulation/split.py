@@ -65,7 +65,7 @@ def _write_parquet(part: duckdb.DuckDBPyRelation, path: Path) -> None:
 
 def write_arrays(path: Path, rows: Rows, folder: Path) -> None:
     """Write every site's part of the archive at `path` as its own archive."""
-    whole = arrays.load(path, ("labels",))
+    whole = arrays.load(path, ())
     for site, part in rows.items():
         target = _make_site(folder, site)
         buffer = BytesIO()

@@ -28,6 +28,7 @@ from modelward.site.folds import examples
 from modelward.site.own_round import with_own_layers
 from modelward.study.answers import SCORE_BINS
 from modelward.study.model import Model, initial
+from modelward.study.outcome import chances
 from modelward.study.report_answer import report_schema
 from modelward.study.scaling import from_sums, local_sums
 
@@ -83,8 +84,8 @@ def _descend(study: Study, cohort: Cohort, start: Model, name: str) -> Model:
         value = np.nan
         if metric is not None:
             held_back = examples(cohort, "validation", start)
-            p = trained.probabilities(flat, held_back.x, inputs(study))
-            value = _score(metric, held_back.y, p)
+            _, y = cohort.fold("validation")
+            value = _score(metric, y, chances(study, flat, held_back.x))
         if metric is None or better(metric, value, best) or np.isnan(best):
             kept, best = flat.copy(), value
     return replace(start, parameters=kept)
@@ -125,8 +126,8 @@ def told(model: Model, cohort: Cohort, site: str) -> Tensors:
 def predicted(model: Model, cohort: Cohort) -> Predictions:
     """Return a model's probabilities on the test units, in the order of the data."""
     test = examples(cohort, "test", model)
-    p = recipe(model.study.recipe).probabilities(model.parameters, test.x, inputs(model.study))
-    return Predictions.of(test.y, p)
+    _, y = cohort.fold("test")
+    return Predictions.of(y, chances(model.study, model.parameters, test.x))
 
 
 def alike_of(labels: NDArray[np.int8]) -> Alike:

@@ -27,6 +27,7 @@ from modelward.site.folds import examples
 from modelward.site.spending import Booked
 from modelward.study.answers import answer_to, score_bins
 from modelward.study.model import Model, parameter_schema
+from modelward.study.outcome import chances
 from modelward.study.own import update_schema
 from modelward.study.scaling import local_sums
 
@@ -168,10 +169,9 @@ def _evaluate(model: Model, cohort: Cohort) -> Computed:
     if not cohort.count("validation"):
         return Computed({"counts": np.zeros((2, score_bins(model.study)))}, 0)
     held_back = examples(cohort, "validation", model)
-    p = recipe(study.recipe).probabilities(
-        own_round.with_own_layers(model), held_back.x, inputs(study)
-    )
-    counts = histogram(Predictions.of(held_back.y, p), score_bins(study))
+    p = chances(study, own_round.with_own_layers(model), held_back.x)
+    _, y = cohort.fold("validation")
+    counts = histogram(Predictions.of(y, p), score_bins(study))
     return Computed({"counts": counts.astype(np.float64)}, len(held_back.y))
 
 

@@ -35,6 +35,7 @@ from modelward.recipes.catalogue import recipe
 from modelward.site.answer import compute
 from modelward.site.spending import Booked
 from modelward.study.model import Model, initial, parameter_schema
+from modelward.study.outcome import chances
 from modelward.study.scaling import from_sums, local_sums
 
 SITE = "audited"
@@ -87,6 +88,12 @@ def audit(study: Study, cohort: Cohort, *, canaries: int, seed: int) -> Audited:
             why="an audit bounds what noised or averaged training gives away; exact sums"
             " are unbounded as it is",
             remedy='audit a study with strategy = "fedavg", on a site with training units',
+        )
+    if inputs(study).outcome != "yes-no":
+        raise DataError(
+            f"the outcome of study {study.id!r} is of type {study.outcome.type!r}",
+            why="canaries are invented units with the answer yes or no",
+            remedy="audit the same study with a boolean target",
         )
     draw = np.random.default_rng([seed, 0])
     coins = draw.random(canaries) < 0.5  # noqa: PLR2004 - a fair coin
@@ -194,7 +201,7 @@ def _losses(model: Model, units: Cohort) -> NDArray[np.float64]:
 def _chances(model: Model, units: Cohort) -> NDArray[np.float64]:
     """Return the probability that `model` gives to what really happened, [n]."""
     x = units.x if model.scaling is None else model.scaling.apply(units.x)
-    p = recipe(model.study.recipe).probabilities(model.parameters, x, inputs(model.study))
+    p = chances(model.study, model.parameters, x)
     found: NDArray[np.float64] = np.where(units.y == 1, p, 1.0 - p)
     return found
 

@@ -25,9 +25,9 @@ from modelward.privacy.leakage.figures import Inspection
 from modelward.privacy.leakage.inversion import Likeness, Whitened
 from modelward.privacy.leakage.membership import Membership
 from modelward.readers.cohort import FOLDS, Cohort
-from modelward.recipes.catalogue import recipe
 from modelward.study import counted
 from modelward.study.model import Model, parameter_schema
+from modelward.study.outcome import chances
 from modelward.study.own import update_schema, widened
 
 FIRST_LAYERS = (("hidden1.weight", "hidden1.bias"), ("weight", "intercept"))
@@ -141,7 +141,7 @@ class Looker:
         x = self._cohort.x
         if model.scaling is not None:
             x = model.scaling.apply(x)
-        p = recipe(self._study.recipe).probabilities(local, x, inputs(self._study))
+        p = chances(self._study, local, x)
         y = self._cohort.y
         loss = membership.losses(p, y)
         return membership.by_outcome(loss[own], y[own], loss[others], y[others])

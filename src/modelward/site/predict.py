@@ -21,13 +21,14 @@ from modelward.artifact import bundle, card
 from modelward.artifact.store import measure
 from modelward.core.columns import inputs
 from modelward.core.faults import lines
+from modelward.core.features import CategoryTarget
 from modelward.core.study import Study
 from modelward.errors import BadArtifact, DataError
 from modelward.readers.arrays import held_in, load, whole_inputs
 from modelward.readers.dataset import MISSING, Dataset, Source
 from modelward.readers.table import read_features
-from modelward.recipes.catalogue import recipe
 from modelward.study.model import Model, model_schema
+from modelward.study.outcome import outputs, said_yes
 from modelward.study.read import from_json
 
 
@@ -38,7 +39,9 @@ class Predicted:
     Attributes:
         named_by: `patient`, or `row` where the data name nobody.
         units: Ids as in the data, or row numbers counted from 1.
-        probability: float64 [units].
+        probability: float64 [units], of a yes.
+        levels: Name of each level; empty where the outcome is yes or no.
+        by_level: float64 [units, levels], the probability of each; None for yes or no.
         filled: Units in which a missing feature was filled from the model.
     """
 
@@ -46,6 +49,8 @@ class Predicted:
     units: tuple[str, ...]
     probability: NDArray[np.float64]
     filled: int
+    levels: tuple[str, ...] = ()
+    by_level: NDArray[np.float64] | None = None
 
 
 def open_model(path: str | PathLike[str], *, hub_key: Ed25519PublicKey | None = None) -> Model:
@@ -80,9 +85,13 @@ def open_model(path: str | PathLike[str], *, hub_key: Ed25519PublicKey | None = 
 
 def probabilities(model: Model, x: NDArray[Any]) -> NDArray[np.float64]:
     """Return the probability of the outcome for units `x`, as they were read."""
-    study = model.study
+    return said_yes(model.study, whole_outputs(model, x))
+
+
+def whole_outputs(model: Model, x: NDArray[Any]) -> NDArray[np.float64]:
+    """Return all that the model says of units `x`: by level, by pixel or by interval."""
     scaled = x if model.scaling is None else model.scaling.apply(x)
-    return recipe(study.recipe).probabilities(model.parameters, scaled, inputs(study))
+    return outputs(model.study, model.parameters, scaled)
 
 
 def predict(
@@ -100,8 +109,17 @@ def predict(
     """
     named_by, ids, x = _read(model.study, Path(data), patient)
     filled = int(np.isnan(x).any(axis=1).sum()) if x.dtype.kind == "f" else 0
+    said = whole_outputs(model, x)
+    target, levels = model.study.outcome, tuple[str, ...]()
+    if isinstance(target, CategoryTarget) and inputs(model.study).outcome == "levels":
+        levels = target.levels
     return Predicted(
-        named_by=named_by, units=tuple(ids), probability=probabilities(model, x), filled=filled
+        named_by=named_by,
+        units=tuple(ids),
+        probability=said_yes(model.study, said),
+        filled=filled,
+        levels=levels,
+        by_level=said if levels else None,
     )
 
 
@@ -117,7 +135,8 @@ def predict_file(
     Args:
         model: What to apply.
         data: As for `predict`.
-        out: Columns `patient` (or `row`, counted from 1) and `probability`.
+        out: Columns `patient` (or `row`, counted from 1) and `probability`, of a yes; with
+            levels also `level`, the likeliest, and the probability of each under its name.
         patient: As for `predict`.
 
     Returns:
@@ -130,13 +149,26 @@ def predict_file(
     found = predict(model, data, patient=patient)
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([found.named_by, "probability"])
+    likeliest = ["level"] if found.levels else []
+    writer.writerow([found.named_by, "probability", *likeliest, *found.levels])
     writer.writerows(
-        [unit, f"{value:.6f}"]
-        for unit, value in zip(found.units, found.probability, strict=True)
+        [unit, f"{value:.6f}", *by_level]
+        for unit, value, by_level in zip(
+            found.units, found.probability, _by_level(found), strict=True
+        )
     )
     durable.write_whole(Path(out), text.getvalue().encode())
     return len(found.units), found.filled
+
+
+def _by_level(found: Predicted) -> list[list[str]]:
+    """Return what a row says of levels: the likeliest, and each one's probability."""
+    if found.by_level is None:
+        return [[] for _ in found.units]
+    return [
+        [found.levels[int(row.argmax())], *(f"{value:.6f}" for value in row)]
+        for row in found.by_level
+    ]
 
 
 def _read(study: Study, data: Path, patient: str | None) -> tuple[str, list[str], NDArray[Any]]:

@@ -38,6 +38,7 @@ from modelward.site.spending import Booked
 from modelward.study import readiness
 from modelward.study.answers import score_bins
 from modelward.study.model import Model
+from modelward.study.outcome import chances
 from modelward.study.scaling import contributions
 
 BITS = 20
@@ -149,12 +150,13 @@ def counts(
     A patient with several units has a share in the bin of each, and counts one in all.
     """
     study, event, bins = model.study, _needed(booked.event), score_bins(model.study)
-    p = recipe(study.recipe).probabilities(with_own_layers(model), held_back.x, inputs(study))
+    p = chances(study, with_own_layers(model), held_back.x)
+    _, y = cohort.fold("validation")
     _, whose, rows = np.unique(
         cohort.owners("validation"), return_inverse=True, return_counts=True
     )
     shares = np.floor(2.0**BITS / rows[whose])  # of one patient at most 2^BITS in all
-    cells = place(p, bins) + bins * held_back.y.astype(np.int64)
+    cells = place(p, bins) + bins * y.astype(np.int64)
     whole = np.bincount(cells, weights=shares, minlength=2 * bins).astype(np.float64)
     stream = Secret(booked.key, ("evaluate", task.round_no, task.id)).stream("noise")
     return noised(whole.reshape(2, bins), 2.0**BITS, event.noise, stream) * 2.0**-BITS

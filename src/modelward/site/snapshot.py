@@ -200,12 +200,14 @@ def _tensors(cohort: Cohort) -> Tensors:
         return {}
     owner = {} if cohort.owner is None else {"owner": cohort.owner}
     amount = {} if cohort.amount is None else {"amount": cohort.amount}
+    masks = {} if cohort.masks is None else {"masks": np.ascontiguousarray(cohort.masks)}
     return {
         "x": np.ascontiguousarray(cohort.x),
         "y": cohort.y.astype(np.uint8),
         "folds": cohort.folds.astype(np.uint8),
         **owner,
         **amount,
+        **masks,
     }
 
 
@@ -219,6 +221,7 @@ def _cohort(tensors: Tensors, study: Study) -> Cohort:
         folds=tensors["folds"].astype(np.int8),
         owner=tensors.get("owner"),
         amount=tensors.get("amount"),
+        masks=tensors.get("masks"),
     )
 
 

@@ -22,12 +22,6 @@ from modelward.core.features import (
 from modelward.core.sequences import SequenceFeature
 from modelward.core.study import Study
 
-UNTRAINED = (
-    "no recipe here trains it: use a boolean target, `above` on a number, or a statistical "
-    "recipe with plan.strategy 'sums'"
-)
-
-
 TAKEN = "another column has this name"
 
 
@@ -125,8 +119,6 @@ def _substance(unit: str) -> bool:
 def _target_faults(study: Study) -> Iterator[Fault]:
     key, outcome = f"target.{study.target_name}", study.outcome
     if not isinstance(outcome, Target):
-        if study.plan.strategy != "sums":
-            yield Fault(f"{key}.type", f"{outcome.type!r} can be written down, but {UNTRAINED}")
         return
     if outcome.pick in {"min", "max"} and outcome.above is None:
         yield Fault(f"{key}.pick", f"{outcome.pick!r} is of numbers, and `above` is missing")

@@ -23,7 +23,7 @@ HEADS = ("logit.", "intercept")
 """How tensors of a last layer begin."""
 
 NORMS = ("norm",)
-"""How tensors of a normalisation begin."""
+"""How a part of the name of a normalisation's tensors begins."""
 
 LAYERS = frozenset({"head", "head-first", "norms"})
 """Kinds of `[plan.personal]` under which layers of the common model are a site's own."""
@@ -37,9 +37,10 @@ def own_places(study: Study) -> NDArray[np.bool_] | None:
     personal = study.plan.personal
     if personal is None or personal.kind not in LAYERS:
         return None
-    begins = NORMS if personal.kind == "norms" else HEADS
     schema = recipe(study.recipe).schema(inputs(study))
-    return np.concatenate([np.full(spec.size, spec.name.startswith(begins)) for spec in schema])
+    return np.concatenate(
+        [np.full(spec.size, _is_own(personal.kind, spec.name)) for spec in schema]
+    )
 
 
 def update_schema(study: Study) -> Schema:
@@ -48,8 +49,14 @@ def update_schema(study: Study) -> Schema:
     personal = study.plan.personal
     if personal is None or personal.kind not in LAYERS:
         return schema
-    begins = NORMS if personal.kind == "norms" else HEADS
-    return Schema(tuple(spec for spec in schema if not spec.name.startswith(begins)))
+    return Schema(tuple(spec for spec in schema if not _is_own(personal.kind, spec.name)))
+
+
+def _is_own(kind: str, name: str) -> bool:
+    """Return whether a site keeps the tensor `name`, such as `block1.layer2.norm1.gain`."""
+    if kind == "norms":
+        return any(part.startswith(NORMS) for part in name.split("."))
+    return name.startswith(HEADS)
 
 
 def narrowed(study: Study, flat: FlatF32) -> FlatF32:

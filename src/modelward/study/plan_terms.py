@@ -22,7 +22,7 @@ from modelward.core.study import Study
 from modelward.core.training import Personal
 from modelward.study.own import LAYERS, own_places
 
-READS_WEIGHTS = frozenset({"logistic", "mlp", "cnn"})
+READS_WEIGHTS = frozenset({"logistic", "mlp", "cnn", "densenet"})
 """Recipes whose loss takes class weights."""
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from modelward.core import toml_text
 from modelward.core.canonical import parse_strict
-from modelward.core.columns import columns, inputs
+from modelward.core.columns import columns
 from modelward.core.faults import Fault, from_validation, lines
 from modelward.core.features import ImageFeature
 from modelward.core.sequences import SequenceFeature
@@ -24,12 +24,7 @@ from modelward.study.data_terms import data_faults
 from modelward.study.groups import FEWEST_GROUPED, SMALLEST_GROUP
 from modelward.study.judging import evaluation_faults
 from modelward.study.plan_terms import plan_faults
-
-READ_SEQUENCES = frozenset({"gru"})
-"""Recipes that take sequences."""
-
-READ_IMAGES = frozenset({"cnn", "scattering"})
-"""Recipes that take images."""
+from modelward.study.recipe_terms import recipe_faults
 
 FEWEST_MASKED = 3
 """Of two sites that are summed, each sees the other."""
@@ -109,7 +104,8 @@ def meaning(study: Study) -> list[Fault]:
         faults.append(Fault(f"target.{study.target_name}", "the target cannot be a feature"))
     if not whole and not columns(study):
         faults.append(Fault("features", "no column is left"))
-    faults += data_faults(study) + _plan_faults(study) + _sums_faults(study)
+    faults += data_faults(study) + recipe_faults(study)
+    faults += _plan_faults(study) + _sums_faults(study)
     faults += _privacy_faults(study) + _masking_faults(study)
     faults += evaluation_faults(study) + _report_faults(study)
     if study.sites.names and len(study.sites.names) < study.sites.minimum:
@@ -128,7 +124,6 @@ def _plan_faults(study: Study) -> list[Fault]:
         faults.append(
             Fault("plan.strategy", "'newton' is exact for the recipe 'logistic' only")
         )
-    faults += _input_faults(study)
     if newton and study.stop.metric is not None:
         faults.append(Fault("stop.metric", "'newton' stops when the coefficients stand still"))
     if study.stop.metric is not None and plan.validation == 0 and study.image is None:
@@ -138,17 +133,6 @@ def _plan_faults(study: Study) -> list[Fault]:
     if plan.validation + plan.test >= 1:
         faults.append(Fault("plan.test", "nothing would be left to train on"))
     return faults
-
-
-def _input_faults(study: Study) -> list[Fault]:
-    """Return the fault of a recipe that reads something else than the features are."""
-    named, given = study.recipe.name, inputs(study).kind
-    reads = "image" if named in READ_IMAGES else "table"
-    reads = "sequence" if named in READ_SEQUENCES else reads
-    if reads == given:
-        return []
-    found = "the features are a table" if given == "table" else f"not {given}s"
-    return [Fault("recipe.name", f"{named!r} reads {reads}s, {found}")]
 
 
 def _sums_faults(study: Study) -> list[Fault]:

@@ -75,8 +75,8 @@ def test_a_coded_study_is_explained_in_words():
         ),
         (
             '[target.ill]\ntype = "boolean"',
-            '[target.ill]\ntype = "category"\nlevels = ["a", "b"]',
-            "target.ill.type: 'category' can be written down, but no recipe here trains it",
+            '[target.ill]\ntype = "category"\nlevels = ["a", "b", "c"]',
+            "target.ill.type: 'logistic' does not predict 'category': use cnn or",
         ),
         (
             '[target.ill]\ntype = "boolean"',

@@ -108,6 +108,7 @@ def picture_cohort(join: Join) -> Cohort:
         ids=tuple(rows.ids),
         owner=number_owners(rows.ids),
         opted_out=pictures.opted_out,
+        amount=rows.amount,
     )
 
 
@@ -145,6 +146,7 @@ def _only(rows: Rows, places: NDArray[np.int64]) -> Rows:
         y=rows.y[places],
         criteria={name: values[places] for name, values in rows.criteria.items()},
         indexed=None if rows.indexed is None else rows.indexed[places],
+        amount=None if rows.amount is None else rows.amount[places],
     )
 
 
