@@ -75,6 +75,7 @@ def until(holds: Callable[[], bool], seconds: float = PATIENT_S) -> None:
         time.sleep(0.5)
 
 
+@pytest.mark.exhaustive
 def test_a_chain_of_two_leafs_carries_what_was_published_while_the_link_was_down(tmp_path):
     chain = Chain(tmp_path)
     network = digits([[0, 1, 2, 3], [2, 3, 4, 5]], ["north", "south"], tmp_path)
@@ -158,6 +159,7 @@ class LeafBoxesOf:
         self.boxes.close()
 
 
+@pytest.mark.exhaustive
 def test_an_artifact_goes_over_two_leafs_byte_by_byte(tmp_path):
     chain = Chain(tmp_path)
     content = tmp_path / "content"

@@ -96,7 +96,10 @@ def cut(proxy: Proxy, round_no: int) -> None:
         later(8, lambda: setattr(proxy, "mode", "plain"))
 
 
-@pytest.mark.parametrize("disturb", [slow, resets, half_open, stalls, cut])
+LONG = [pytest.param(each, marks=pytest.mark.exhaustive) for each in (resets, half_open)]
+
+
+@pytest.mark.parametrize("disturb", [slow, stalls, cut, *LONG])
 def test_a_bad_link_changes_no_bit(tmp_path, good, disturb):
     assert train(tmp_path, disturb) == good
 

@@ -163,7 +163,9 @@ def masked(text: str) -> str:
 
 @pytest.mark.slow
 @pytest.mark.engine
-@pytest.mark.parametrize("name", ["cox", "km", "glm"])
+@pytest.mark.parametrize(
+    "name", ["glm", *(pytest.param(n, marks=pytest.mark.exhaustive) for n in ("cox", "km"))]
+)
 def test_the_real_wire_changes_no_bit(folder, name):
     local = run(request(folder, WIRED[name], f"local-{name}"))
 

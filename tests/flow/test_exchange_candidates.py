@@ -40,6 +40,14 @@ def gone_round(network: Network, names: list[str]) -> list[int]:
     return written
 
 
+@pytest.fixture(scope="module")
+def known(network):
+    """The network once everybody has judged everybody, whichever test is the first."""
+    for _ in range(2):
+        gone_round(network, NAMES)
+    return network
+
+
 def test_a_combiner_is_trained_over_letters_and_is_the_same_bits_everywhere(network):
     first = [gone_round(network, NAMES) for _ in range(2)]  # until everybody is trusted
     wests = max(each[2] for each in first)
@@ -69,8 +77,10 @@ def test_a_combiner_is_trained_over_letters_and_is_the_same_bits_everywhere(netw
     assert gone_round(network, NAMES) == [0, 0, 0], "it is finished"
 
 
-def test_a_combiner_in_use_answers_as_it_was_judged(network):
-    x, _ = unseen(40)
+def test_a_combiner_in_use_answers_as_it_was_judged(known):
+    network, (x, _) = known, unseen(40)
+    for _ in range(LETTERS + 2):
+        gone_round(network, NAMES)
     with network.open("west") as here:
         sync(here)
         found = adopt(here)
@@ -141,7 +151,8 @@ def test_adapters_of_one_base_make_a_soup_beside_the_base_alone(tmp_path):
     assert used.candidate in mine.table.candidates
 
 
-def test_a_strong_student_that_does_not_outgrow_its_teachers_stops_and_says_so(network):
+def test_a_strong_student_that_does_not_outgrow_its_teachers_stops_and_says_so(known):
+    network = known
     with network.open("north") as here:
         sync(here)
         before = home.in_use(here.folder)
@@ -156,7 +167,8 @@ def test_a_strong_student_that_does_not_outgrow_its_teachers_stops_and_says_so(n
     assert stopped, found.choice.reason
 
 
-def test_a_student_that_was_never_trained_is_refused(network):
+def test_a_student_that_was_never_trained_is_refused(known):
+    network = known
     with network.open("south") as here:
         sync(here)
         local = home.local(here.folder)

@@ -330,8 +330,9 @@ def test_data_that_do_not_fit_stop_the_task_and_their_words_stay(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [newton, fedavg], ids=["newton", "fedavg"])
-@pytest.mark.parametrize("isolation", ["namespaces", "none"])
+@pytest.mark.parametrize(
+    ("make", "isolation"), [(newton, "namespaces"), (fedavg, "none")], ids=["newton", "fedavg"]
+)
 def test_an_isolated_trainer_gives_the_same_bits_as_a_hospital(tmp_path, make, isolation):
     ward = approved(Ward(tmp_path, make(), isolation=isolation))
     other = make_site(tmp_path / "twin", 1)
