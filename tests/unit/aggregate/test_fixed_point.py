@@ -76,6 +76,7 @@ def test_what_was_rounded_is_accepted_and_moved_by_at_most_half_a_unit(values):
     assert (mean_of((after, 1)) == after).all()
 
 
+@pytest.mark.slow
 @given(sites, st.randoms(use_true_random=False), st.integers(1, 4))
 def test_order_and_grouping_never_change_a_bit(cohort, random, workers):
     cohort = [(vector(*values), weight) for values, weight in cohort]

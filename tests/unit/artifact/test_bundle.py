@@ -39,6 +39,7 @@ def test_bytes_equal_those_of_the_safetensors_library(tensors):
     assert all(np.array_equal(load(raw)[name], values) for name, values in tensors.items())
 
 
+@pytest.mark.slow
 @given(st.dictionaries(names, arrays, min_size=1, max_size=5))
 def test_what_was_written_is_read_back(tensors):
     read = bundle.parse(bundle.to_bytes(tensors), Schema.from_tensors(tensors))

@@ -93,6 +93,7 @@ def test_a_template_is_written_checked_and_explained(tmp_path):
     assert "cnn" in (tmp_path / "x.toml").read_text()
 
 
+@pytest.mark.slow
 def test_the_schema_is_json_and_knows_every_table(tmp_path):
     schema = json.loads(modelward("study", "schema", cwd=tmp_path).stdout)
 

@@ -24,6 +24,7 @@ def test_a_study_is_priced_in_text_and_in_json(tmp_path, capsys):
     assert [site["units"] for site in told["sites"]] == [100]
 
 
+@pytest.mark.slow
 def test_a_budget_is_shown_while_the_site_runs(tmp_path, capsys):
     ward = Ward(tmp_path / "north", private_study())
     ward.released(ward.task(1))

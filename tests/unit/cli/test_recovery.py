@@ -19,6 +19,8 @@ from tests.unit.site.test_gatekeeper import approved
 from tests.unit.site.test_missed import Watched, put_back
 from tests.wire import now
 
+pytestmark = pytest.mark.slow
+
 POLICY = f"""[approvers]
 "Dr Ada Byron" = "{fingerprint(ADA.public_key())}"
 "C. Babbage" = "{fingerprint(STRANGER.public_key())}"
@@ -77,6 +79,7 @@ def test_who_is_not_two_approvers_settles_nothing(ward, first, second):
     assert isinstance(ward.ask(ward.task()), Refusal)
 
 
+@pytest.mark.slow
 def test_two_approvers_settle_it_and_the_budget_shows_what_they_answer_for(ward):
     said = settle(ward, "Dr Ada Byron", "C. Babbage", "--spent", 4.5)
     answer = ward.ask(ward.task())

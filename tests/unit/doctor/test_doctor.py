@@ -116,6 +116,7 @@ def test_a_hub_tells_whose_certificate_has_run_out(site):
     assert checks["nats-server"].state == "ok"
 
 
+@pytest.mark.slow
 def test_a_proxy_in_the_environment_is_not_used_and_this_is_said(site):
     assert "proxy" not in found(site.path)
     told = found(site.path, HTTPS_PROXY="http://p:1", no_proxy="x")["proxy"]
@@ -135,6 +136,7 @@ def test_a_password_in_network_toml_is_kept_like_a_key(site):
     assert not any("secret" in check.says for check in checks.values())
 
 
+@pytest.mark.slow
 def test_an_opt_out_list_is_counted_and_a_missing_one_is_a_fault(site):
     with (site.path / "dataset.toml").open("a") as file:
         file.write('opt_out = "no.txt"\n')
@@ -144,6 +146,7 @@ def test_an_opt_out_list_is_counted_and_a_missing_one_is_a_fault(site):
     assert found(site.path)["dataset"].says.endswith("2 on the opt-out list")
 
 
+@pytest.mark.slow
 def test_recipes_of_others_are_told_with_whether_they_may_run(site, monkeypatch):
     assert "recipes" not in found(site.path)
     other = Brought("cloglog", "ward-recipes 1.0", "cd" * 32)
@@ -193,6 +196,7 @@ def test_torch_is_told_without_being_imported():
     assert re.search("for processors only|for CUDA|not installed", done.stdout)
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_line_each_and_ends_with_1_if_something_is_missing(site):
     run = CliRunner()
     machine_only = run.invoke(app, ["doctor"])

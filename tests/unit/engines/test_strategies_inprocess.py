@@ -114,6 +114,7 @@ def test_masks_change_no_bit(text, tmp_path):
     assert masked.model.parameters.tobytes() == opened.model.parameters.tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["scaffold", "fednova", "head"])
 def test_a_round_can_be_replayed_from_its_transcript(name, tmp_path):
     place = Place(tmp_path)
@@ -145,6 +146,7 @@ class _Known:
         return self.made[digest]
 
 
+@pytest.mark.slow
 def test_what_a_site_keeps_is_in_no_artifact_and_no_model(tmp_path):
     place = Place(tmp_path)
     place.run(STRATEGIES["head"])

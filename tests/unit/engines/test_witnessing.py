@@ -52,6 +52,7 @@ def run(tmp_path: Path, sites: dict[str, Path], study: Study, *, watched: bool =
     return outcome.sha256
 
 
+@pytest.mark.slow
 def test_at_the_end_of_a_run_every_entry_was_seen_by_every_witness(tmp_path, sites):
     run(tmp_path, sites, STUDY)
 

@@ -126,6 +126,7 @@ def test_a_bug_in_a_worker_ends_it_and_is_an_engine_failure(capfd):
     assert "ZeroDivisionError" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_after_a_deadline_late_answers_are_dropped():
     def serve(message: bytes) -> bytes:
         time.sleep(3.0 if message == b"slow" else 0.0)
@@ -139,6 +140,7 @@ def test_after_a_deadline_late_answers_are_dropped():
     assert second == [(0, 0, b"next"), (1, 0, b"next")]
 
 
+@pytest.mark.slow
 def test_closing_ends_the_workers_even_busy_ones():
     workers = Workers(2, sleep)
     answers = workers.answers([[b"a"]], deadline_s=0.05)

@@ -57,6 +57,7 @@ def test_midranks_share_the_mean_of_equal_values():
     assert d.midranks(np.array([3.0, 1.0, 3.0, 2.0])).tolist() == [3.5, 1, 3.5, 2]
 
 
+@pytest.mark.slow
 @given(both_classes)
 def test_auc_agrees_with_scikit_learn_with_ties(rows):
     judged, _ = split(rows)
@@ -105,6 +106,7 @@ def test_an_interval_holds_its_value_and_stays_between_0_and_1(rows):
         assert 0 <= found.interval.low <= found.value <= found.interval.high <= 1
 
 
+@pytest.mark.slow
 @given(both_classes, st.randoms(use_true_random=False))
 def test_the_order_of_patients_does_not_matter(rows, random):
     shuffled = list(rows)

@@ -40,6 +40,7 @@ def called(found: Heterogeneity) -> set[tuple[str, str]]:
     return {(each.site, each.name) for each in found.shifts if each.shifted}
 
 
+@pytest.mark.slow
 def test_sites_of_one_population_are_hardly_ever_told_apart():
     wrong = sum(bool(called(view(seed, units=300))) for seed in range(200))
 

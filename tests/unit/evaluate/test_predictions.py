@@ -24,6 +24,7 @@ def test_what_cannot_be_judged_is_refused_with_a_way_forward(outcome, probabilit
     assert caught.value.remedy
 
 
+@pytest.mark.slow
 def test_counts_are_of_units():
     judged = Predictions.of([1, 0, 1, 1], [0.1, 0.2, 0.3, 0.4])
 

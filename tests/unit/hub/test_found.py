@@ -113,6 +113,7 @@ def test_what_does_not_exist_between_institutions_is_said_and_not_made_up(both, 
     assert "Privacy" in written.html.read_text()
 
 
+@pytest.mark.slow
 def test_a_site_that_tells_nothing_keeps_nobody_from_a_report(tmp_path):
     run(tmp_path, faults={("west", 3): "refusing", ("south", 3): "silent"}).close()
     hub = told(tmp_path)
@@ -124,6 +125,7 @@ def test_a_site_that_tells_nothing_keeps_nobody_from_a_report(tmp_path):
     write(hub, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_a_hub_that_dies_while_it_asks_asks_again_and_is_told_the_same(tmp_path):
     with pytest.raises(EngineFailed):
         run(tmp_path, faults={("south", 3): "crash"})
@@ -134,6 +136,7 @@ def test_a_hub_that_dies_while_it_asks_asks_again_and_is_told_the_same(tmp_path)
     assert len(told(tmp_path).verdicts) == 3
 
 
+@pytest.mark.slow
 def test_figures_that_lie_are_not_taken(tmp_path):
     run(tmp_path, faults={("west", 3): "nan", ("south", 3): "stranger"}).close()
 
@@ -149,6 +152,7 @@ def test_a_study_that_agreed_on_no_report_has_none(tmp_path):
     assert "modelward site report" in caught.value.remedy
 
 
+@pytest.mark.slow
 def test_newton_studies_are_reported_on_as_well(tmp_path):
     study = table_study(swaps := AVERAGED.split("\n[stop]")[0] + "\n[report]\n")
     assert swaps

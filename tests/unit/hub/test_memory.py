@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from modelward.aggregate.fixed_point import round_update, to_grid
 from modelward.artifact import card
@@ -79,6 +80,7 @@ class Mapped:
             yield Release(site, task.id, Artifact(signed, self._store.tensors(digest, schema)))
 
 
+@pytest.mark.slow
 def test_three_rounds_of_a_large_model_take_the_sum_and_little_more(tmp_path):
     assert NBYTES > MAPPED
     engine, registry = Mapped(tmp_path / "answers"), Registry(tmp_path / "hub")

@@ -147,6 +147,7 @@ def test_a_quorum_goes_on_without_a_straggler(tmp_path, fault):
     check_ledgers(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_late_answer_counts_in_no_other_round(tmp_path):
     silent = run(tmp_path / "silent", PATIENT, {("west", 2): "silent"})
     late = run(tmp_path / "late", PATIENT, {("west", 2): "late"})

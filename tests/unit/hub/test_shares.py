@@ -87,6 +87,7 @@ def test_a_rule_is_not_chosen_afterwards(tmp_path):
         said(study, run)
 
 
+@pytest.mark.slow
 def test_every_combined_answer_is_in_the_ledger_of_its_site(tmp_path):
     study, run = ran(tmp_path, "patients")
     ledgers = {path.name: path / "ledger" for path in (run / "sites").iterdir()}
@@ -98,6 +99,7 @@ def test_every_combined_answer_is_in_the_ledger_of_its_site(tmp_path):
             shares.hold_to_ledgers(registry, study, swapped)
 
 
+@pytest.mark.slow
 def test_more_patients_than_a_gate_let_go_are_found(tmp_path):
     study, run = ran(tmp_path, "patients")
     ledgers = {"north": run / "sites" / "north" / "ledger"}

@@ -148,6 +148,7 @@ def test_a_body_of_another_form_is_refused(changes):
         from_body(told.study, 1, {**told.body(), **changes})
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_transcripts(tmp_path):
     told = []
     for attempt in ("one", "two"):

@@ -109,6 +109,7 @@ def test_of_twenty_models_nineteen_show_no_more_than_was_claimed():
 BUGS = [no_noise, clip_times_ten, record_level, noise_reused, noised_anew]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_bug_shows_more_than_was_claimed(bug):
     assert all(shown(bug, seed) > EPSILON for seed in range(3))

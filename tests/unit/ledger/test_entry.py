@@ -60,6 +60,7 @@ def test_an_entry_is_at_most_what_a_tile_can_hold():
         entry.encode({"a": "x" * (longest + 1), "seq": 0})
 
 
+@pytest.mark.slow
 @given(fields=st.dictionaries(st.text().filter(lambda name: name != "seq"), values, max_size=4))
 def test_what_is_written_reads_back_from_a_single_line(fields):
     line = entry.encode({**fields, "seq": 3})

@@ -194,6 +194,7 @@ def test_a_folder_with_something_else_in_it_is_refused_with_a_way_forward(tmp_pa
 # What a crash leaves: the first `kept` bytes of a write that was not acknowledged.
 
 
+@pytest.mark.slow
 def test_a_crash_at_any_byte_of_an_append_loses_nothing_that_was_acknowledged(tmp_path):
     write(tmp_path, [2])
     before = {name: (tmp_path / name).read_bytes() for name in ("entries.jsonl", "checkpoints")}

@@ -78,6 +78,7 @@ def test_a_text_in_another_spelling_is_judged_as_in_full(text):
     assert quick(learned(LINE), line) == verdict(line)
 
 
+@pytest.mark.slow
 @given(first=tables, second=tables, seq=st.integers(0, 2**53 - 1))
 def test_what_was_learned_from_one_line_changes_no_verdict_on_another(first, second, seq):
     shapes = learned(entry.encode({**first, "seq": 0}) + b"\n")

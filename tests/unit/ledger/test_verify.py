@@ -80,6 +80,7 @@ def test_changing_any_byte_of_an_entry_names_that_entry(single, mask):
             verify(single, KEY.text)
 
 
+@pytest.mark.slow
 def test_changing_any_byte_in_a_batch_names_the_entry_or_its_batch(batched):
     lines = lines_of(batched)
     whole = b"".join(lines)
@@ -154,6 +155,7 @@ def test_a_doubled_entry_is_named(batched, seq):
         verify(batched, KEY.text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ledger", ["single", "batched"])
 def test_a_tail_cut_at_any_byte_is_named(ledger, request):
     folder = request.getfixturevalue(ledger)

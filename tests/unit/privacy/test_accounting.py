@@ -40,6 +40,7 @@ def gaussian_epsilon(sigma: float) -> float:
     return float(brentq(excess, 0.0, 50.0))
 
 
+@pytest.mark.slow
 def test_a_study_of_800_steps_costs_what_dp_accounting_published():
     assert epsilon([STUDY], DELTA) == pytest.approx(12.55, abs=0.005)
     assert epsilon_rdp([STUDY], DELTA) == pytest.approx(13.76, abs=0.005)

@@ -68,6 +68,7 @@ class Site:
         )
 
 
+@pytest.mark.slow
 def test_prices_of_the_examples():
     assert epsilon([ONE], DELTA) == pytest.approx(1.993, abs=0.01)
     assert epsilon([ONE, ONE], DELTA) == pytest.approx(2.96, abs=0.03)
@@ -120,6 +121,7 @@ def test_patients_who_were_never_used_are_not_charged_for_others():
     site.reserve("x", "x", "cd")
 
 
+@pytest.mark.slow
 def test_a_dataset_under_a_new_name_is_the_same_patients():
     site = Site()
     for name in "pqr":
@@ -141,6 +143,7 @@ def test_overlapping_cohorts_cost_what_they_cost_the_patient_in_all_of_them():
     site.reserve("x", "x", "acd")
 
 
+@pytest.mark.slow
 def test_studies_at_the_same_time_cannot_spend_the_same_epsilon():
     site = Site(Ceilings(study=3.0, lifetime=3.0, delta=DELTA))
     site.reserve("p", "p", "a")

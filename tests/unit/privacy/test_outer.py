@@ -78,6 +78,7 @@ def test_the_sum_is_that_of_clipped_vectors_written_out():
     assert found / (1 - OUTER_MARGIN) == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.slow
 @given(offers, st.randoms(use_true_random=False))
 def test_neither_order_nor_grouping_changes_a_bit(offer, random):
     order = list(range(len(offer[0])))

@@ -8,6 +8,8 @@ from modelward.readers.open import open_cohort
 from modelward.study.read import parse
 from tests.kinds import KINDS, STUDY, patients, write_site
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def cohorts(tmp_path_factory):

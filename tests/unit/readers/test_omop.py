@@ -174,6 +174,7 @@ def test_concepts_are_followed_to_standard_ones_and_down(tmp_path):
     assert same(found, again)
 
 
+@pytest.mark.slow
 def test_without_vocabulary_the_site_names_its_concepts(tmp_path):
     write_site(tmp_path / "site", "omop", PEOPLE)
     (tmp_path / "site" / "cdm" / "CONCEPT.csv").unlink()

@@ -236,6 +236,7 @@ def test_a_warning_blocks_until_it_is_accepted(tmp_path, kind, name, edit, key, 
     assert check(file, parse(STUDY), TODAY, [key]).ready
 
 
+@pytest.mark.slow
 def test_what_blocks_the_check_for_its_form_never_reaches_training(tmp_path):
     for kind, name, edit, _, _ in ERRORS[:4]:
         with pytest.raises(DataError):

@@ -20,6 +20,8 @@ from modelward.readers.sequences import shown
 from tests.kinds import CREATININE, INFARCT, KINDS, VISIT, Patient, Record, patients, write_site
 from tests.sequences import ITEMS, STEPS, STUDY, by_hand, study
 
+pytestmark = pytest.mark.slow
+
 EVENTS = [kind for kind in KINDS if kind != "wide"]
 DAY = datetime.combine(date(2024, 5, 1), time(8))
 TODAY = date(2026, 1, 1)

@@ -133,6 +133,7 @@ def test_what_brings_no_recipe_is_refused_in_words(here):
         option_faults(CLOGLOG)
 
 
+@pytest.mark.slow
 def test_the_command_lists_it_with_what_to_add_to_the_policy(here):
     said = subprocess.run(
         [sys.executable, "-c", "from modelward.cli.app import main; main()", "recipes"],

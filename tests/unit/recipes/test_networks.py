@@ -62,6 +62,7 @@ def test_the_defaults_are_densenet_121_without_its_classifier_of_a_thousand():
     assert size == 7_978_856 - 1_025_000 - 2 * 3_136 + 1_025
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_gradients_of_single_examples_are_the_step_of_their_mean(case):
     network, inputs, x, y = made(case)

@@ -15,6 +15,8 @@ from modelward.simulation.simulate import Result, Simulation, resume, simulate
 from modelward.study.read import parse
 from tests.studies import AVERAGED, HEADING, write_csv
 
+pytestmark = pytest.mark.slow
+
 TERMS = """
 [sharing]
 rule = "contribution"
@@ -155,6 +157,7 @@ def test_the_threshold_is_that_of_the_kept_round(run):
     assert part(run).threshold == kept.metrics["threshold"] != 0.5
 
 
+@pytest.mark.slow
 def test_the_same_run_goes_on_to_the_same_findings(run):
     assert resume(run.folder, workers=1).findings == run.findings
 

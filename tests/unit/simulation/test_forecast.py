@@ -41,6 +41,7 @@ def test_a_forecast_tells_noise_budget_bytes_and_time():
     assert len(found.to_json()["sites"]) == 3  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_noise_to_signal_by_hand():
     study = private_study()
     noise = plan_of(study).training.noise

@@ -43,6 +43,7 @@ def test_the_view_says_who_is_ready_who_lacks_what_and_what_differs(tmp_path, ho
     assert json.loads(json.dumps(as_object(found)))["sites"][2]["lacks"] == ["creatinine"]
 
 
+@pytest.mark.slow
 def test_a_second_look_counts_the_same_sites_again_under_their_own_ledgers(tmp_path, hospitals):
     view(newton(), hospitals, tmp_path / "run", clock())
     view(newton(), hospitals, tmp_path / "run", clock())
@@ -52,6 +53,7 @@ def test_a_second_look_counts_the_same_sites_again_under_their_own_ledgers(tmp_p
     assert kinds == ["reservation", "privacy", "release"] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hospitals")
 def test_the_command_prints_the_view_and_ends_with_three_where_one_is_not_ready(tmp_path):
     (tmp_path / "study.toml").write_text(NEWTON)

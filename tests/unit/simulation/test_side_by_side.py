@@ -14,6 +14,8 @@ from modelward.simulation.side_by_side import compared
 from modelward.simulation.simulate import Simulation, simulate
 from tests.studies import AVERAGED, HEADING, rows, table_study, write_csv
 
+pytestmark = pytest.mark.slow
+
 
 def ran(folder: Path, name: str, lines: list[str], *swaps: tuple[str, str]) -> Path:
     """Return the folder of a finished run of the small study after swaps."""

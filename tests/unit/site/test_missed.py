@@ -54,6 +54,7 @@ def ward(tmp_path):
     made.board.close()
 
 
+@pytest.mark.slow
 def test_witnesses_are_asked_again_before_a_study_is_reserved_and_not_for_each_round(
     tmp_path, monkeypatch
 ):

@@ -76,6 +76,7 @@ ONES = np.ones(4)
 KINDS = {"statistics": NOISED, "train": WATCHED, "evaluate": WATCHED}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "text"), KINDS.items())
 def test_every_answer_is_noised_under_the_sites_key_and_repeats_bit_for_bit(kind, text):
     study, people = private_study(text), cohort(fold=1 if kind == "evaluate" else 0)

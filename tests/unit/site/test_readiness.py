@@ -226,6 +226,7 @@ def test_a_ready_site_counts_nobody_where_its_policy_does_not_let_it(tmp_path, p
     assert not said.counted
 
 
+@pytest.mark.slow
 def test_the_noise_has_the_spread_that_was_booked(tmp_path):
     site = make_site(tmp_path / "a", 1)
     found = []

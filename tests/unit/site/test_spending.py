@@ -39,6 +39,7 @@ def test_a_study_is_reserved_whole_and_each_round_booked_before_its_release(ward
     assert released == ward.entries("privacy")[0]["event"]
 
 
+@pytest.mark.slow
 def test_validation_patients_are_charged_apart_from_training_patients(ward):
     ward.site.answer(ward.task(1), ward.models)
     ward.site.answer(ward.task(1, "evaluate"), ward.models)

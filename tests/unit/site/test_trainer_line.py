@@ -30,6 +30,7 @@ def silent() -> Iterator[tuple[Line, subprocess.Popen[bytes]]]:
     line.close()
 
 
+@pytest.mark.slow
 def test_a_trainer_that_is_silent_for_too_long_is_ended(silent):
     line, trainer = silent
     began = time.monotonic()

@@ -154,6 +154,7 @@ def test_a_model_that_is_not_there_is_a_fault_of_the_wire_not_of_the_trainer(tmp
         room.compute(task, Store(tmp_path / "models"))
 
 
+@pytest.mark.slow
 def test_only_the_model_of_the_task_lies_in_the_room(tmp_path):
     site, facts = prepared(tmp_path)
     room, models = Workroom(site, "a", newton(), facts, "none"), Store(tmp_path / "models")
@@ -174,6 +175,7 @@ def test_only_the_model_of_the_task_lies_in_the_room(tmp_path):
     assert names[0] != names[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [
@@ -240,6 +242,7 @@ def test_a_trainer_that_systemd_starts_gives_the_same_bits(tmp_path):
     assert bundle.to_bytes(ours.tensors, SCHEMA) == bundle.to_bytes(theirs.tensors, SCHEMA)
 
 
+@pytest.mark.slow
 def test_what_a_site_keeps_goes_in_and_out_of_the_trainer_as_in_one_process(tmp_path):
     study = parse(FEDAVG.replace('strategy = "fedavg"', 'strategy = "scaffold"'))
     site = make_site(tmp_path / "a", 1)

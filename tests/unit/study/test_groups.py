@@ -23,6 +23,7 @@ def test_every_site_is_in_one_group_of_four_to_seven(sites):
     assert len(found) == sites // 4
 
 
+@pytest.mark.slow
 def test_sites_and_hub_come_to_the_same_groups_in_any_order():
     found = groups(GROUPED, NAMES)
 

@@ -87,6 +87,7 @@ def test_a_column_that_is_taken_as_it_is_is_filled_and_not_moved():
     np.testing.assert_allclose(scaling.apply(values)[:, 0], [10, 30, 20])
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0, 110), min_size=1, max_size=30))
 def test_sums_are_bounded_by_the_number_of_units(ages):
     values = np.column_stack([ages, *[np.ones(len(ages))] * 3])

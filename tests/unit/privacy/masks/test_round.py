@@ -43,6 +43,7 @@ def random_drops(n: int, seed: int) -> dict[str, int]:
     return {str(name): int(rng.integers(0, 5)) for name in gone}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [3, 4, 5, 6])
 def test_sums_are_exact_for_all_dropouts_in_all_phases(n):
     spare = n - max(3, Ward(n).session.threshold)

@@ -88,6 +88,7 @@ def test_one_picture_in_ten_syntaxes_is_one_tensor():
     assert all(np.array_equal(units["MR_small.dcm"], each) for each in units.values())
 
 
+@pytest.mark.slow
 def test_mirrored_and_inverted_radiographs_are_put_right():
     folder = shared("dicom")
     found = look_through(folder / "RG3_J2KR.dcm", ANY, Images(), {})

@@ -9,6 +9,8 @@ from modelward.study.read import parse
 from tests.kinds import KINDS, patients
 from tests.pictures import IMAGES, STUDY, picture, readmitted, write_site
 
+pytestmark = pytest.mark.slow
+
 PEOPLE = patients(60)
 PAIRS = [("dicom", "omop"), ("dicom", "fhir"), ("nifti", "meds"), ("nifti", "rows"),
          ("dicom", "wide"), ("nifti", "wide")]  # fmt: skip
