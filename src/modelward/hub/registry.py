@@ -226,6 +226,13 @@ class Registry(Database):
             best=last.best,
         )
 
+    def rounds(self, study: Study) -> int:
+        """Return how many rounds are committed; reads no model, which a next round may drop."""
+        last = sa.func.max(_rounds.c.round_no)
+        query = sa.select(last).where(_rounds.c.study == study.sha256)
+        with self.reading() as connection:
+            return int(connection.execute(query).scalar() or 0)
+
     def model(self, study: Study, digest: str) -> Model:
         """Return a stored model of `study`."""
         return Model.from_tensors(study, self.store.tensors(digest))

@@ -191,6 +191,17 @@ def test_a_model_that_was_lost_is_told(registry):
         registry.start(STUDY)
 
 
+def test_how_far_a_study_is_can_be_told_while_its_models_come_and_go(registry):
+    assert registry.rounds(STUDY) == 0
+    state = begin(registry)
+    for loss in (0.9, 0.5):
+        state = one_round(registry, state, loss)
+    for path in registry.store.folder.glob("*.safetensors"):
+        path.unlink()
+
+    assert registry.rounds(STUDY) == 2
+
+
 def test_the_database_is_written_ahead_and_to_the_disk(registry, tmp_path):
     begin(registry)
     with sqlite3.connect(tmp_path / "registry.sqlite") as found:

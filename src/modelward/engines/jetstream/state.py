@@ -54,7 +54,7 @@ def _study(registry: Registry, consent: Consent, study: Study) -> dict[str, Any]
     return {
         "id": study.id,
         "study": study.sha256,
-        "rounds": registry.state(study).round_no if registry.start(study) else 0,
+        "rounds": registry.rounds(study),
         "state": registry.finished(study) or consent.going(study.sha256),
         "decisions": {each.site: each.word or "undecided" for each in standing},
     }
