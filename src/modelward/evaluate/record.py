@@ -7,6 +7,7 @@ did. They hold counts, hashes and sentences, no rows.
 from dataclasses import dataclass, field
 from typing import Literal
 
+from modelward.core.study import Study
 from modelward.evaluate.deviation import Deviation
 
 NO_PRIVACY = (
@@ -214,3 +215,21 @@ class Record:
         if model == "own":
             return "Each hospital's own"
         return self.labels.get(model, model.capitalize())
+
+
+def facts_of(study: Study, strategy: str) -> StudyFacts:
+    """Return the terms of a study, as a report repeats them; `strategy` says how it went."""
+    about = study.study
+    return StudyFacts(
+        id=about.id,
+        version=about.version,
+        purpose=about.purpose,
+        outcome=study.target_name,
+        unit=about.unit,
+        sha256=study.sha256,
+        recipe=f"{study.recipe.name} {study.recipe.version}",
+        strategy=strategy,
+        seed=study.plan.seed,
+        legal_basis=about.legal_basis,
+        contact=about.contact,
+    )

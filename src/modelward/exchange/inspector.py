@@ -12,13 +12,12 @@ and the answer {"figures": {...}} or {"failed": CLASS}. Its other end is looking
 """
 
 import json
-import os
 import sys
 import traceback
 from pathlib import Path
 from typing import Any
 
-from modelward.site.trainer import enter_view
+from modelward.site.trainer import answer, enter_view
 
 EXAMPLES, QUESTION, SHARED = "data.npz", "question.json", "shared.safetensors"
 """Names of the files that are seen."""
@@ -85,12 +84,7 @@ class _Desk:
 def main(arguments: list[str]) -> None:
     """Shut the doors and serve."""
     seen, handed_in, _ = enter_view(arguments[0])
-    desk = _Desk(seen, handed_in)
-    replies = os.dup(1)
-    os.dup2(2, 1)  # what a library prints goes to the log, not between the replies
-    with open(0, "rb", closefd=False) as stream:
-        for line in stream:
-            os.write(replies, json.dumps(desk.reply(line)).encode() + b"\n")
+    answer(_Desk(seen, handed_in).reply)
 
 
 if __name__ == "__main__":

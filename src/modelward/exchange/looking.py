@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from modelward import durable
 from modelward.artifact import bundle
 from modelward.artifact.store import Store
-from modelward.core.canonical import Json, canonical_bytes, parse_strict
+from modelward.core.canonical import parse_strict
 from modelward.core.tensors import Schema
 from modelward.errors import BadArtifact, ModelwardError
 from modelward.exchange.examples import read_examples
@@ -33,6 +33,7 @@ from modelward.gate.leaks import Look
 from modelward.gate.policy import Isolation, Leakage
 from modelward.privacy.leakage.figures import Inspection
 from modelward.site.isolation import TRAINER_UID
+from modelward.site.looking import kept, salt_of
 from modelward.site.trainer_line import Line, child
 
 PATIENCE_S = 300.0
@@ -194,22 +195,11 @@ class Looking:
 
     def at(self, task: str, subject: Subject) -> Look:
         """Return a look at an offer, taken when a rule first asks."""
-        salt = self._salt(task)
 
         def inspect() -> Inspection | None:
-            found = self._inspector.inspect(subject, self._bounds.similarity)
-            if found is not None:
-                durable.make_folder(self._folder)
-                said: dict[str, Json] = {
-                    "salt": salt.hex(),
-                    "task": task,
-                    "figures": found.table(),
-                }
-                where = self._folder / f"{task}.json"
-                durable.write_whole(where, canonical_bytes(said), mode=0o640)
-            return found
+            return self._inspector.inspect(subject, self._bounds.similarity)
 
-        return Look(inspect, salt)
+        return kept(self._folder, task, salt_of(self._key, task), inspect)
 
     def told(self, task: str, subject: Subject, digest: str) -> dict[str, str | int | float]:
         """Return what the card of a released publication says of its look.
@@ -227,7 +217,7 @@ class Looking:
             raw = (self._folder / f"{task}.json").read_bytes()
             table = parse_strict(raw, what="figures of a look")
         found = Inspection.read(table.get("figures"))
-        if Look(lambda: found, self._salt(task)).digest != digest:
+        if Look(lambda: found, salt_of(self._key, task)).digest != digest:
             raise BadArtifact(
                 f"the figures of {task[:12]}… are not those of its ledger entry",
                 why="a card says what was measured of these bytes, and nothing else",
@@ -249,9 +239,6 @@ class Looking:
     def close(self) -> None:
         """End the inspector."""
         self._inspector.close()
-
-    def _salt(self, task: str) -> bytes:
-        return self._key.sign(b"modelward-leakage/1\n" + task.encode())[:16]
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from modelward.core.study import Study
 from modelward.errors import RunMismatch
 from modelward.evaluate.analysed import Analysed, RunPart, SitePart, analysed
-from modelward.evaluate.record import LedgerFacts, StudyFacts
+from modelward.evaluate.record import LedgerFacts, facts_of
 from modelward.hub.registry import AnswerRow, Registry
 
 Ledgers = Callable[[str], LedgerFacts | None]
@@ -64,24 +64,6 @@ def found(
         run,
         last.released,
         last.patients,
-    )
-
-
-def facts_of(study: Study, strategy: str) -> StudyFacts:
-    """Return the terms of a study, as a report repeats them; `strategy` says how it went."""
-    about = study.study
-    return StudyFacts(
-        id=about.id,
-        version=about.version,
-        purpose=about.purpose,
-        outcome=study.target_name,
-        unit=about.unit,
-        sha256=study.sha256,
-        recipe=f"{study.recipe.name} {study.recipe.version}",
-        strategy=strategy,
-        seed=study.plan.seed,
-        legal_basis=about.legal_basis,
-        contact=about.contact,
     )
 
 

@@ -13,13 +13,12 @@ the gatekeeper wrote, beside the task's model.
 """
 
 import json
-import os
 import sys
 import traceback
 from pathlib import Path
 from typing import Any
 
-from modelward.site.trainer import enter_unit, enter_view
+from modelward.site.trainer import answer, enter_unit, enter_view
 
 
 class _Desk:
@@ -76,12 +75,7 @@ def main(arguments: list[str]) -> None:
         handed_in = Path(arguments[1]) / "inspection" / snapshot.name / "in"
     else:
         snapshot, handed_in, _ = enter_view(arguments[0])
-    desk = _Desk(snapshot, handed_in)
-    replies = os.dup(1)
-    os.dup2(2, 1)  # what a library prints goes to the log, not between the replies
-    with open(0, "rb", closefd=False) as stream:
-        for line in stream:
-            os.write(replies, json.dumps(desk.reply(line)).encode() + b"\n")
+    answer(_Desk(snapshot, handed_in).reply)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Full tests on the first round, the last, and every so many (the policy says how 
 quick ones on every other. The ledger holds the salted hash of the figures.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -49,23 +50,33 @@ class Looking:
         """
         full = task.round_no in {1, study.plan.rounds}
         full = full or task.round_no % self._bounds.every == 0
-        salt = self._key.sign(b"modelward-leakage/1\n" + task.id.encode())[:16]
 
         def inspect() -> Inspection | None:
-            found = self._inspector.inspect(task, study, tensors, models, full=full)
-            if found is not None:
-                durable.make_folder(self._folder)
-                said: dict[str, Json] = {
-                    "salt": salt.hex(),
-                    "task": task.id,
-                    "figures": found.table(),
-                }
-                where = self._folder / f"{task.id}.json"
-                durable.write_whole(where, canonical_bytes(said), mode=0o640)
-            return found
+            return self._inspector.inspect(task, study, tensors, models, full=full)
 
-        return Look(inspect, salt)
+        return kept(self._folder, task.id, salt_of(self._key, task.id), inspect)
 
     def close(self) -> None:
         """End the inspector."""
         self._inspector.close()
+
+
+def salt_of(key: Ed25519PrivateKey, task: str) -> bytes:
+    """Return the salt of the figures of `task`, 16 bytes, the same after a restart."""
+    return key.sign(b"modelward-leakage/1\n" + task.encode())[:16]
+
+
+def kept(
+    folder: Path, task: str, salt: bytes, inspect: Callable[[], Inspection | None]
+) -> Look:
+    """Return a look whose figures stay in `folder`, with their salt, once they are taken."""
+
+    def taken() -> Inspection | None:
+        found = inspect()
+        if found is not None:
+            durable.make_folder(folder)
+            said: dict[str, Json] = {"salt": salt.hex(), "task": task, "figures": found.table()}
+            durable.write_whole(folder / f"{task}.json", canonical_bytes(said), mode=0o640)
+        return found
+
+    return Look(taken, salt)

@@ -18,7 +18,7 @@ from modelward.evaluate.findings import Findings, find
 from modelward.evaluate.intervals import SEED
 from modelward.evaluate.ledgers import ledger_facts
 from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.record import NO_PRIVACY, Record, RunFacts, SiteFacts, StudyFacts
+from modelward.evaluate.record import NO_PRIVACY, Record, RunFacts, SiteFacts, facts_of
 from modelward.evaluate.site_figures import margin_of
 from modelward.ledger import archive
 from modelward.ledger.log import ENTRIES, KEY
@@ -74,7 +74,7 @@ def own_findings(folder: Path, site: str, model: Model, path: Path) -> Findings:
     if study.plan.personal is not None:
         notes.append("What this site kept of its own ([plan.personal]) is not judged here.")
     record = Record(
-        study=_study(study),
+        study=facts_of(study, method(study)),
         sites=(_site(folder, site, study, cohort),),
         run=RunFacts(
             rounds=entry.round_no,
@@ -125,23 +125,6 @@ def _site(folder: Path, site: str, study: Study, cohort: Cohort) -> SiteFacts:
         refusals=sum(entry["kind"] == "refusal" for entry in own),
         bytes_out=sum(int(str(entry.get("bytes") or 0)) for entry in released),
         ledger=ledger_facts(ledger),
-    )
-
-
-def _study(study: Study) -> StudyFacts:
-    about = study.study
-    return StudyFacts(
-        id=about.id,
-        version=about.version,
-        purpose=about.purpose,
-        outcome=study.target_name,
-        unit=about.unit,
-        sha256=study.sha256,
-        recipe=f"{study.recipe.name} {study.recipe.version}",
-        strategy=method(study),
-        seed=study.plan.seed,
-        legal_basis=about.legal_basis,
-        contact=about.contact,
     )
 
 

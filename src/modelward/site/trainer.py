@@ -15,6 +15,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from modelward.site.isolation import View, enter, limit_only
@@ -61,15 +62,28 @@ def enter_unit(folder: Path) -> Places:
     return folder / "snapshots" / study, room / "models", room / "outbox"
 
 
+def answer(reply: Callable[[bytes], object]) -> None:
+    """Answer each line of stdin with what `reply` makes of it, as a line of JSON."""
+    replies = only_replies()
+    with open(0, "rb", closefd=False) as stream:
+        for line in stream:
+            os.write(replies, json.dumps(reply(line)).encode() + b"\n")
+
+
+def only_replies() -> int:
+    """Return stdout for replies; what a library prints goes to the log, not between them."""
+    replies = os.dup(1)
+    os.dup2(2, 1)
+    return replies
+
+
 def main(arguments: list[str]) -> None:
     """Shut the doors and serve."""
     unit = arguments[0] == "unit"
     places = enter_unit(Path(arguments[1])) if unit else enter_view(arguments[0])
     from modelward.site.desk import serve  # noqa: PLC0415 - behind shut doors
 
-    replies = os.dup(1)
-    os.dup2(2, 1)  # what a library prints goes to the log, not between the replies
-    serve(*places, lines=0, replies=replies)
+    serve(*places, lines=0, replies=only_replies())
 
 
 if __name__ == "__main__":
