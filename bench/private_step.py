@@ -33,6 +33,7 @@ from modelward.learn.dp import DpTerms, Patients, noised_step
 from modelward.privacy.noise import Secret
 from modelward.recipes import cnn_torch
 from modelward.recipes.catalogue import recipe
+from modelward.recipes.objective import YesNo
 from modelward.recipes.recipe import RowGradients
 from modelward.recipes.row_gradients import TorchRowGradients
 from modelward.recipes.torch_cpu import shared
@@ -58,7 +59,7 @@ def step_of(way: str, batch: int) -> Callable[[], object]:
     if way == "generic":
         named = shared(made.schema(work.inputs).split(flat))
         batches = cnn_torch.ImageBatches(x, work.inputs.intensity)
-        model = TorchRowGradients(cnn_torch.forward(made), named, batches, y, 0.0)
+        model = TorchRowGradients(cnn_torch.forward(made), named, batches, y, YesNo())
     terms = DpTerms(
         steps=1, sampling=1.0, noise=1.0, clip=1.0, patients=batch, lr=0.05, release_clip=60.0
     )

@@ -19,6 +19,7 @@ from modelward.core.study import RecipeChoice
 from modelward.recipes import cnn_torch, mlp_torch
 from modelward.recipes.catalogue import recipe
 from modelward.recipes.draws import draws
+from modelward.recipes.objective import YesNo
 from modelward.recipes.recipe import RowGradients
 from modelward.recipes.row_gradients import TorchRowGradients
 from modelward.recipes.torch_cpu import TableBatches, shared
@@ -79,7 +80,7 @@ def test_both_paths_give_the_gradients_of_opacus(name):
     batches = TableBatches(x) if name == "mlp" else cnn_torch.ImageBatches(x, (0, 255))
 
     by_layer = made.row_gradients(flat, x, y, inputs, 0.0)
-    generic = TorchRowGradients(forward, shared(schema.split(flat)), batches, y, 0.0)
+    generic = TorchRowGradients(forward, shared(schema.split(flat)), batches, y, YesNo())
 
     assert np.abs(expected).max() > 0.1
     assert np.abs(gradients(by_layer, expected) - expected).max() < CLOSE
@@ -99,6 +100,6 @@ def test_an_embedding_has_the_gradients_of_opacus():
         hidden = functional.relu(mean @ of["hidden1.weight"].T + of["hidden1.bias"])
         return (hidden @ of["logit.weight"].T + of["logit.bias"])[:, 0]
 
-    model = TorchRowGradients(forward, shared(named), TableBatches(x), y, 0.0)
+    model = TorchRowGradients(forward, shared(named), TableBatches(x), y, YesNo())
 
     assert np.abs(gradients(model, expected) - expected).max() < CLOSE

@@ -233,6 +233,17 @@ class Registry(Database):
         with self.reading() as connection:
             return int(connection.execute(query).scalar() or 0)
 
+    def best(self, study: Study) -> int:
+        """Return the round whose model is kept, 0 before any; reads no model."""
+        query = (
+            sa.select(_rounds.c.best)
+            .where(_rounds.c.study == study.sha256)
+            .order_by(_rounds.c.round_no.desc())
+            .limit(1)
+        )
+        with self.reading() as connection:
+            return int(connection.execute(query).scalar() or 0)
+
     def model(self, study: Study, digest: str) -> Model:
         """Return a stored model of `study`."""
         return Model.from_tensors(study, self.store.tensors(digest))

@@ -12,7 +12,6 @@ from modelward.core.verdict import Release
 from modelward.errors import BadArtifact, BadUpdate
 from modelward.evaluate.site_figures import SiteFigures, decode
 from modelward.hub.registry import Registry
-from modelward.hub.round import State
 from modelward.study.report_answer import report_schema
 
 
@@ -41,10 +40,11 @@ class Reported:
         self._registry.store.put(tensors, report_schema(self._study))
 
 
-def report_task(registry: Registry, study: Study, state: State) -> Task:
+def report_task(registry: Registry, study: Study) -> Task:
     """Return the question: the kept model, under the round that it comes from."""
-    kept = registry.model_of(study, state.best)
-    return Task(study=study.sha256, round_no=state.best, kind="report", model=kept)
+    best = registry.best(study)
+    kept = registry.model_of(study, best)
+    return Task(study=study.sha256, round_no=best, kind="report", model=kept)
 
 
 def patience_s(study: Study, task: Task) -> float | None:
@@ -60,7 +60,7 @@ def patience_s(study: Study, task: Task) -> float | None:
 
 def reported(registry: Registry, study: Study) -> dict[str, SiteFigures]:
     """Return what each site told, by name; sites that told nothing are missing."""
-    task = report_task(registry, study, registry.state(study))
+    task = report_task(registry, study)
     return {
         row.site: decode(row.site, registry.store.tensors(str(row.sha256)), study)
         for row in registry.answers(study)

@@ -138,7 +138,7 @@ class Hub:
         while (reason := rounds.stop_reason(study, state)) is None:
             state = self._round(study, state, start, plan)
         if study.report is not None:
-            self._report(study, state)
+            self._report(study)
         self._registry.finish(study, reason)
         sha256 = self._registry.model_of(study, state.best)
         return Outcome(
@@ -221,9 +221,9 @@ class Hub:
         found = validated(study, sums)
         return answers, replace(record, metrics=found.metrics, by_site=found.by_site)
 
-    def _report(self, study: Study, state: State) -> None:
+    def _report(self, study: Study) -> None:
         """Ask every site how the kept model does on its test units, and keep what it tells."""
-        task = report_task(self._registry, study, state)
+        task = report_task(self._registry, study)
         into = Reported(self._registry, study)
         self._registry.note_answers(study, self._collect(study, task, into))
 

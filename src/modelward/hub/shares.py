@@ -180,7 +180,7 @@ def _combined(registry: Registry, study: Study) -> list[AnswerRow]:
             kind=kind,
             model=registry.model_of(study, number - 1),
         ).id
-        for number in range(1, len(registry.state(study).history) + 1)
+        for number in range(1, registry.rounds(study) + 1)
     }
     rows = [
         row

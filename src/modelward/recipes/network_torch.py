@@ -16,10 +16,10 @@ from torch import Tensor
 from modelward.core.columns import Inputs
 from modelward.core.tensors import FlatF32
 from modelward.recipes.network import Network
-from modelward.recipes.objective import Objective, objective
+from modelward.recipes.objective import objective
 from modelward.recipes.recipe import Descent, Labels, Offset
-from modelward.recipes.row_gradients import require_apart
-from modelward.recipes.torch_cpu import Batches, Forward, shared, single_thread
+from modelward.recipes.row_gradients import TorchRowGradients
+from modelward.recipes.torch_cpu import Batches, Forward, Moved, shared, single_thread
 
 VALUES = 1 << 22
 """Values of inputs that are predicted at once, at most; one example always is."""
@@ -44,10 +44,10 @@ def local_model(
 
 def row_gradients(
     network: Network, flat: FlatF32, examples: Examples, inputs: Inputs, offset: Offset
-) -> "NetworkRowGradients":
+) -> TorchRowGradients:
     """Return gradients of single examples at `flat`."""
     x, y = examples
-    return NetworkRowGradients(
+    return TorchRowGradients(
         network.computed().forward(network, inputs),
         shared(network.schema(inputs).split(flat)),
         network.computed().batches(network, x, inputs),
@@ -96,12 +96,12 @@ class NetworkModel:
         single_thread()
         inputs, descent = how
         self._forward, self._batches = forward, batches
-        self._y, self._momentum = torch.from_numpy(np.ascontiguousarray(y)), descent.momentum
+        self._y = torch.from_numpy(np.ascontiguousarray(y))
         self._objective = objective(inputs, descent.offset)
         self._counts = counts_of(y, descent)
         self._named = {name: values.requires_grad_() for name, values in parameters.items()}
         self._leaves = list(self._named.values())
-        self._velocity = [torch.zeros_like(values) for values in self._leaves]
+        self._moved = Moved(self._leaves, descent.momentum)
 
     def step(self, rows: NDArray[np.int64], lr: float, draw: np.random.Generator) -> float:
         """Change the vector in place by one step; see recipe.LocalModel."""
@@ -112,13 +112,7 @@ class NetworkModel:
             losses = losses * self._counts[at]
         loss = losses.mean()
         gradients = torch.autograd.grad(loss, self._leaves)
-        with torch.no_grad():
-            moves: Any = gradients
-            if self._momentum:
-                torch._foreach_mul_(self._velocity, self._momentum)
-                torch._foreach_add_(self._velocity, gradients)
-                moves = self._velocity
-            torch._foreach_add_(self._leaves, moves, alpha=-lr)
+        self._moved.by(gradients, lr)
         return float(loss.detach())
 
 
@@ -127,52 +121,3 @@ def counts_of(y: Labels, descent: Descent) -> Tensor | None:
     if all(weight == 1.0 for weight in descent.weights):
         return None
     return torch.tensor(descent.weights, dtype=torch.float32)[torch.from_numpy(y).long()]
-
-
-class NetworkRowGradients:
-    """Gradients of single examples of a network; see recipe.RowGradients.
-
-    Args:
-        forward: What the network computes.
-        parameters: By name, in schema order; share memory with the flat vector.
-        batches: The site's inputs.
-        y: The site's outcomes.
-        trained_for: The loss.
-    """
-
-    def __init__(
-        self,
-        forward: Forward,
-        parameters: Mapping[str, Tensor],
-        batches: Batches,
-        y: Labels,
-        trained_for: Objective,
-    ) -> None:
-        single_thread()
-        self._forward, self._parameters = forward, dict(parameters)
-        self._batches, self._y = batches, torch.from_numpy(np.ascontiguousarray(y))
-
-        def loss(named: Mapping[str, Tensor], x: Tensor, target: Tensor) -> Tensor:
-            return trained_for.losses(forward(named, x[None]), target[None])[0]
-
-        self._gradients: Any = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0, 0))
-
-    def gradients(
-        self, rows: NDArray[np.int64], draw: np.random.Generator, out: NDArray[np.float32]
-    ) -> None:
-        """Write the gradient of each row's loss into `out`; see recipe.RowGradients."""
-        x = self._batches.take(rows, draw)
-        found = self._gradients(self._parameters, x, self._y[torch.from_numpy(rows)])
-        start = 0
-        for name in self._parameters:
-            values = found[name].reshape(len(rows), -1).numpy()
-            out[:, start : start + values.shape[1]] = values
-            start += values.shape[1]
-
-    def penalty(self) -> NDArray[np.float32] | None:
-        """Return None: networks have no penalty."""
-        return None
-
-    def require_apart(self, rows: NDArray[np.int64]) -> None:
-        """Return if no output depends on other examples; see recipe.RowGradients."""
-        require_apart(self._forward, self._parameters, self._batches.take(rows, None))

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from modelward.errors import BadPrivacyTerms
+from modelward.recipes.objective import Objective
 from modelward.recipes.recipe import Labels
 from modelward.recipes.torch_cpu import Batches, Forward, single_thread
 
@@ -32,7 +32,7 @@ class TorchRowGradients:
         parameters: By name, in schema order; share memory with the flat vector.
         batches: The site's inputs.
         y: The site's outcomes.
-        offset: Added to every logit; see recipe.Descent.
+        trained_for: The loss of each example.
     """
 
     def __init__(
@@ -41,17 +41,16 @@ class TorchRowGradients:
         parameters: Mapping[str, Tensor],
         batches: Batches,
         y: Labels,
-        offset: float,
+        trained_for: Objective,
     ) -> None:
         single_thread()
         self._forward = forward
         self._parameters = dict(parameters)
         self._batches = batches
-        self._y = torch.from_numpy(y.astype(np.float32))
+        self._y = torch.from_numpy(np.ascontiguousarray(y))
 
         def loss(named: Mapping[str, Tensor], x: Tensor, outcome: Tensor) -> Tensor:
-            z = forward(named, x[None])[0] + offset
-            return functional.softplus(z) - outcome * z
+            return trained_for.losses(forward(named, x[None]), outcome[None])[0]
 
         self._gradients: Any = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0, 0))
 
@@ -73,7 +72,7 @@ class TorchRowGradients:
         return None
 
     def require_apart(self, rows: NDArray[np.int64]) -> None:
-        """Return if the logit of each of `rows` does not depend on the others.
+        """Return if no output of `rows` depends on the others.
 
         Raises:
             BadPrivacyTerms: If it does, as with BatchNorm.

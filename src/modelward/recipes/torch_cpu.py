@@ -64,6 +64,29 @@ class TableBatches:
         return torch.from_numpy(self._x[rows])
 
 
+class Moved:
+    """Tensors that gradients move, with the memory of momentum if there is any.
+
+    Args:
+        leaves: Changed in place.
+        momentum: In [0, 1); with 0 nothing is remembered.
+    """
+
+    def __init__(self, leaves: list[Tensor], momentum: float) -> None:
+        self._leaves, self._momentum = leaves, momentum
+        self._velocity = [torch.zeros_like(values) for values in leaves if momentum]
+
+    def by(self, gradients: tuple[Tensor, ...], lr: float) -> None:
+        """Move by one step of gradient descent."""
+        with torch.no_grad():
+            moves: Any = gradients
+            if self._velocity:
+                torch._foreach_mul_(self._velocity, self._momentum)
+                torch._foreach_add_(self._velocity, gradients)
+                moves = self._velocity
+            torch._foreach_add_(self._leaves, moves, alpha=-lr)
+
+
 class AutogradModel:
     """Any torch model, trained by autograd.
 
@@ -89,9 +112,7 @@ class AutogradModel:
         self._descent = descent
         self._named = {name: values.requires_grad_() for name, values in parameters.items()}
         self._leaves = list(self._named.values())
-        self._velocity = [
-            torch.zeros_like(values) for values in self._leaves if descent.momentum
-        ]
+        self._moved = Moved(self._leaves, descent.momentum)
 
     def step(self, rows: NDArray[np.int64], lr: float, draw: np.random.Generator) -> float:
         """Change the vector in place by one step; see recipe.LocalModel."""
@@ -103,13 +124,7 @@ class AutogradModel:
             self._descent.pair,
         )
         gradients = torch.autograd.grad(logits, self._leaves, torch.from_numpy(dlogits))
-        with torch.no_grad():
-            moves: Any = gradients
-            if self._velocity:
-                torch._foreach_mul_(self._velocity, self._descent.momentum)
-                torch._foreach_add_(self._velocity, gradients)
-                moves = self._velocity
-            torch._foreach_add_(self._leaves, moves, alpha=-lr)
+        self._moved.by(gradients, lr)
         return loss
 
 

@@ -108,7 +108,7 @@ def _predictions(
     folder: RunFolder, study: Study, cohorts: Mapping[str, Cohort]
 ) -> dict[str, Predictions]:
     with closing(Registry(folder.hub)) as registry:
-        best = registry.state(study).best
+        best = registry.best(study)
         model = registry.model(study, registry.model_of(study, best))
     return {
         site: predicted(model, cohort, "test")

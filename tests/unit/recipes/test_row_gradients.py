@@ -16,6 +16,7 @@ from modelward.errors import BadPrivacyTerms
 from modelward.recipes import cnn_torch, mlp_torch
 from modelward.recipes.catalogue import recipe
 from modelward.recipes.draws import draws
+from modelward.recipes.objective import YesNo
 from modelward.recipes.recipe import Recipe
 from modelward.recipes.row_gradients import TorchRowGradients
 from modelward.recipes.torch_cpu import Forward, TableBatches, shared
@@ -134,7 +135,7 @@ def test_a_model_that_normalises_over_the_batch_is_refused():
 
     x, y = inputs_of(TABLE, 6)
     named = shared({"weight": np.ones(5, np.float32)})
-    model = TorchRowGradients(forward, named, TableBatches(x), y, 0.0)
+    model = TorchRowGradients(forward, named, TableBatches(x), y, YesNo())
 
     # torch itself refuses to normalise over one row, which is as good an answer.
     with pytest.raises((BadPrivacyTerms, ValueError)):
@@ -147,7 +148,7 @@ def test_a_model_that_centres_over_the_batch_is_refused():
 
     x, y = inputs_of(TABLE, 6)
     named = shared({"weight": np.ones(5, np.float32)})
-    model = TorchRowGradients(forward, named, TableBatches(x), y, 0.0)
+    model = TorchRowGradients(forward, named, TableBatches(x), y, YesNo())
 
     with pytest.raises(BadPrivacyTerms, match="without the other rows") as caught:
         model.require_apart(np.arange(6))

@@ -211,10 +211,9 @@ class Studies:
                 return True
             if self._registry.start(study) is None:
                 return False
-            state = self._registry.state(study)
-            over = envelope.round_no <= state.round_no
-            if over and study.report is not None and state.best:
-                asked = report_task(self._registry, study, state).id
+            over = envelope.round_no <= self._registry.rounds(study)
+            if over and study.report is not None and self._registry.best(study):
+                asked = report_task(self._registry, study).id
                 return envelope.body.get("task") != asked
             return over
         return False
