@@ -23,18 +23,14 @@ from io import BytesIO
 from time import perf_counter
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bench.strategies import released
+from bench.strategies import rounds
 from bench.wards import filled
 from modelward.core.columns import inputs
 from modelward.core.study import Study
-from modelward.core.task import Task
 from modelward.core.tensors import FlatF32
 from modelward.evaluate.discrimination import auc
 from modelward.evaluate.predictions import Predictions
-from modelward.hub.round import Arrays
-from modelward.hub.strategy import asked, strategy, told
 from modelward.learn.examples import Examples
 from modelward.learn.sgd import LocalTerms, descend
 from modelward.learn.steps import NO_PULL
@@ -42,7 +38,6 @@ from modelward.readers.cohort import Cohort
 from modelward.recipes.catalogue import load, recipe
 from modelward.simulation import data
 from modelward.simulation.dealing import Dealing, by_skew
-from modelward.site.answer import compute
 from modelward.study.model import initial
 from modelward.study.read import parse
 
@@ -115,20 +110,9 @@ def best_round(
     study: Study, sites: Mapping[str, Cohort], folds: Mapping[str, Examples]
 ) -> tuple[float, float]:
     """Return AUC on validation and on test of the round that validation chooses."""
-    plan, model = strategy(study), initial(study, None)
-    memory, kept = Arrays(), {site: dict[str, NDArray[np.float32]]() for site in sites}
     seen: list[tuple[float, FlatF32]] = []
-    for number in range(1, study.plan.rounds + 1):
-        task = Task(study=study.sha256, round_no=number, kind="train", model="0" * 64)
-        collected = plan.collector()
-        for site in asked(study, number, sites):
-            own = replace(model, kept=kept[site])
-            found = compute(task, study, own, sites[site], site)
-            kept[site] = dict(found.kept)
-            collected.add(released(found.tensors, found.patients, site))
-        parameters, memory = plan.step(collected, model.parameters, memory)
-        model = replace(model, parameters=parameters, control=told(study, memory))
-        seen.append((area(study, parameters, folds["val"]), parameters))
+    for model in rounds(study, initial(study, None), sites):
+        seen.append((area(study, model.parameters, folds["val"]), model.parameters))
     value, parameters = max(seen, key=lambda pair: pair[0])
     return value, area(study, parameters, folds["test"])
 

@@ -19,7 +19,7 @@ Engine only: the sites' and the hub's own code, without gate and ledger.
 import argparse
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -117,8 +117,14 @@ def federated(study: Study, sites: Mapping[str, Cohort]) -> Model:
     """Return the model after all rounds."""
     everybody, listed = together(sites), columns(study)
     scaling = from_sums(local_sums(everybody.fold("train")[0], listed), listed)
-    plan, model = strategy(study), initial(study, scaling)
-    memory, kept = Arrays(), {site: dict[str, NDArray[np.float32]]() for site in sites}
+    *_, last = rounds(study, initial(study, scaling), sites)
+    return last
+
+
+def rounds(study: Study, model: Model, sites: Mapping[str, Cohort]) -> Iterator[Model]:
+    """Yield the model after each round, from `model` on, without gate and ledger."""
+    plan, memory = strategy(study), Arrays()
+    kept = {site: dict[str, NDArray[np.float32]]() for site in sites}
     for number in range(1, study.plan.rounds + 1):
         task = Task(study=study.sha256, round_no=number, kind="train", model="0" * 64)
         collected = plan.collector()
@@ -129,7 +135,7 @@ def federated(study: Study, sites: Mapping[str, Cohort]) -> Model:
             collected.add(released(found.tensors, found.patients, site))
         parameters, memory = plan.step(collected, model.parameters, memory)
         model = replace(model, parameters=parameters, control=told(study, memory))
-    return model
+        yield model
 
 
 def released(tensors: Tensors, patients: int, site: str) -> Release:
