@@ -16,7 +16,7 @@ cable, a marker) are not, and neither is anything in artifacts of tables. Whatev
 has one voice in a pool. Pure.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -66,17 +66,15 @@ def triggers(
     return found
 
 
-def _patched(images: Inputs) -> list[tuple[str, Inputs]]:
-    """Return the images with every patch, and where it is."""
+def _patched(images: Inputs) -> Iterator[tuple[str, Inputs]]:
+    """Yield the images with each patch in turn, and where it is; all at once are gigabytes."""
     high, wide = (max(SMALLEST, extent // SIZE) for extent in images.shape[1:])
-    found = []
     for value in (float(images.min()), float(images.max())):
         for top in range(0, images.shape[1] - high + 1, max(1, high // 2)):
             for left in range(0, images.shape[2] - wide + 1, max(1, wide // 2)):
                 stuck = images.copy()
                 stuck[:, top : top + high, left : left + wide] = value
-                found.append((f"{high} x {wide} of {value:g} at {top}, {left}", stuck))
-    return found
+                yield f"{high} x {wide} of {value:g} at {top}, {left}", stuck
 
 
 def _turned(log_p: Floats, clean: "np.ndarray[tuple[int], np.dtype[np.intp]]") -> Floats:
