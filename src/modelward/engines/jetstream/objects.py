@@ -174,14 +174,29 @@ class _Fetch:
         self._misses = 0
 
     async def start(self) -> None:
-        self._inbox, self._subscription = await self._line.listen(
-            None, self._arrived.put_nowait
-        )
+        await self._listen()
         self._line.on_return(self._changed)
 
     async def stop(self) -> None:
         self._line.off_return(self._changed)
         await self._subscription.unsubscribe()
+
+    async def _listen(self) -> None:
+        """Wait for replies at a new inbox, where none to an earlier request arrives."""
+        self._arrived = asyncio.Queue()
+        self._inbox, self._subscription = await self._line.listen(
+            None, self._arrived.put_nowait
+        )
+
+    async def _anew(self, found: list[Msg]) -> list[Msg]:
+        """Return what came of a request that is given up.
+
+        Its other pieces may still come, and would be taken for those of the next request,
+        whose own for those of the one after, to the end: everything came twice.
+        """
+        await self._subscription.unsubscribe()
+        await self._listen()
+        return found
 
     async def window(self, start: int) -> list[Msg]:
         """Return the pieces from stream sequence `start` on, as many as came."""
@@ -200,9 +215,9 @@ class _Fetch:
                 async with asyncio.timeout(STALLED_S):
                     message = await self._arrived.get()
             except TimeoutError:
-                return found
+                return await self._anew(found)
             if message is None:
-                return found
+                return await self._anew(found)
             status = (message.headers or {}).get("Status")
             if status is not None:
                 if not found and status != "204":
