@@ -13,8 +13,8 @@ Entries of a site's ledger (ledger/kinds.py), read by their `kind`; others are p
 A reservation is charged in full while it is open, and for what was used once it is closed.
 Nothing that was used is ever given back, whatever an entry says, and a use beyond its
 reservation, or of one that is closed, is charged all the same: `budget.require_reserved`
-keeps a site from it, and what happened has its price. A refusal gives nothing back either: that a site
-refused is a look at its patients.
+keeps a site from it, and what happened has its price. A refusal gives nothing back either:
+that a site refused is a look at its patients.
 
 Pure: entries in, bookings out. The price of bookings is budget.py's.
 """

@@ -123,8 +123,9 @@ class Book:
 
         What was said last, and is still valid, is said again with the same bytes. What was
         said earlier gets a new sequence: nobody knows whether the first one arrived before
-        those that followed it, or would be older than the receiver remembers. Mail between witnesses
-        is never repeated: after a restart the same words ask anew, and want an answer.
+        those that followed it, or would be older than the receiver remembers. Mail between
+        witnesses is never repeated: after a restart the same words ask anew, and want an
+        answer.
 
         Args:
             kind: What it is.
