@@ -5,6 +5,7 @@ from modelward.evaluate.findings import Findings
 from modelward.evaluate.subgroups import EVERYWHERE
 from modelward.report import plots
 from modelward.report.blocks import Block, Cell, Figure, Table, Words, cells
+from modelward.report.markup import Html
 from modelward.report.numbers import between, count, decimal, minus, signed
 from modelward.report.tables import estimate
 
@@ -63,7 +64,7 @@ def _has(one: Loss) -> bool:
     return one.difference.value is not None
 
 
-def _drawn(findings: Findings, losses: list[Loss]) -> plots.Html:
+def _drawn(findings: Findings, losses: list[Loss]) -> Html:
     rows = [
         plots.ForestRow(
             name=_name(findings, one),
