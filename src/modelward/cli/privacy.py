@@ -55,7 +55,7 @@ def _statement(found: "Statement") -> str:
     head = f"{'study':<14}{'patients':>9}{'spent':>8}{'reserved':>10}{'left':>8}  no bound"
     rows = [
         f"{each.study[:12]:<14}{each.patients:>9,}{_three(each.standing)}  "
-        + (f"{each.unbounded} releases" if each.unbounded else "-")
+        + (", ".join(f"{n:,} {kind}" for kind, n in each.unbounded.items()) or "-")
         for each in found.accounts
     ]
     whole = f"{'all studies':<14}{'':>9}{_three(found.whole)}"

@@ -29,7 +29,7 @@ class Account:
         events: What was booked so far, steps of equal noise together.
         standing: Of the study's most used patient, against the ceiling of a study.
         renyi: What was booked of the most used group, by Renyi moments: looser, independent.
-        unbounded: Releases without a bound, which are never added.
+        unbounded: Kind of artifact -> releases without a bound, which are never added.
     """
 
     study: str
@@ -37,7 +37,7 @@ class Account:
     events: tuple[Event, ...]
     standing: Standing
     renyi: float
-    unbounded: int
+    unbounded: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class Statement:
                 {
                     "study": each.study,
                     "patients": each.patients,
-                    "unbounded": each.unbounded,
+                    "unbounded": dict(each.unbounded),
                     "renyi": each.renyi,
                     "events": [[e.sampling, e.noise, e.steps] for e in each.events],
                     **_figures(each.standing),
@@ -95,12 +95,11 @@ def statement(entries: Iterable[Mapping[str, Json]], folder: Path, policy: Polic
     """
     book = read(entries)
     members = read_members(folder, {each.cohort for each in book.bookings})
-    unbounded = Counter(each.study for each in book.unbounded)
-    named = dict.fromkeys([*(each.study for each in book.bookings), *unbounded])
+    named = dict.fromkeys(
+        [*(each.study for each in book.bookings), *(each.study for each in book.unbounded)]
+    )
     return Statement(
-        accounts=tuple(
-            _account(book, study, members, policy, unbounded[study]) for study in named
-        ),
+        accounts=tuple(_account(book, study, members, policy) for study in named),
         whole=standing(book, members, policy.epsilon_lifetime, policy.delta),
         ceiling_study=policy.epsilon_study,
         ceiling_lifetime=policy.epsilon_lifetime,
@@ -114,7 +113,6 @@ def _account(
     study: str,
     members: Mapping[str, frozenset[str]],
     policy: Policy,
-    unbounded: int,
 ) -> Account:
     own = [each for each in book.bookings if each.study == study]
     used = max(
@@ -126,7 +124,7 @@ def _account(
         events=tuple(event for each in own for event in each.used),
         standing=standing(book, members, policy.epsilon_study, policy.delta, study=study),
         renyi=epsilon_rdp(used, policy.delta),
-        unbounded=unbounded,
+        unbounded=Counter(each.kind for each in book.unbounded if each.study == study),
     )
 
 

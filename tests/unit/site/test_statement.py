@@ -30,8 +30,8 @@ def test_a_statement_tells_spent_reserved_and_left_and_lists_what_has_no_bound(t
     assert found.whole.left == pytest.approx(7.0, abs=0.02)
     assert private.renyi > spent
     assert 100 < private.patients < 160
-    assert (other.unbounded, other.events) == (1, ())
-    assert private.unbounded == 0
+    assert (dict(other.unbounded), other.events) == ({"statistics": 1}, ())
+    assert not private.unbounded
     assert found.to_json()["ceilings"] == {"study": 8.0, "lifetime": 10.0}
 
 
