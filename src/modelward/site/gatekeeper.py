@@ -205,7 +205,8 @@ class Gatekeeper:
         if told is not None and said.round_no < told.round_no:
             return  # one that came again
         self._hospital.join(study, agreement.keys)
-        own = self._hospital.released(transcripts.asked(study, said))
+        earlier = self._entrance.answered(study, self.name, said)
+        own = self._hospital.released(transcripts.asked(study, said), earlier)
         roster = tuple(sorted(agreement.roster))
         known = Witnessed(
             roster=roster, seen=self._entrance.seen(study), told=told, released=own
