@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from modelward.core.study import Study
-from modelward.study.own import kept_schema
+from modelward.study.own import LAYERS, kept_schema
 
 _STRATEGIES = {
     "fedavg": "averaged local training",
@@ -52,7 +52,12 @@ def own_lines(study: Study) -> list[str]:
     if study.sharing is not None:
         lines.append(f"What comes of the model is shared by the rule: {study.sharing.rule}.")
     if personal is not None and study.privacy.dp is not None:
-        lines.append("The bound on privacy is about what leaves; a site's own model has none.")
+        lines.append(
+            "The bound on privacy holds for a site's own layers as well: they come from the "
+            "noised steps."
+            if personal.kind in LAYERS
+            else "The bound on privacy is about what leaves; a site's own model has none."
+        )
     return lines
 
 
