@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from modelward.artifact.store import Store
 from modelward.core.tensors import Schema
@@ -45,6 +46,7 @@ class Held(DirectTrainer):
         super().__init__(folder, site)
         self._go = go
 
+    @override
     def compute(self, task: Any, *others: Any, **named: Any) -> Any:
         """Wait, where something is to be trained."""
         if task.kind == "train":
