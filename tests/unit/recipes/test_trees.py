@@ -108,7 +108,7 @@ def by_hand(x: Any, y: Any) -> Any:
 
 
 THREE = [patients(60, 1), patients(120, 2), patients(45, 3)]
-WHOLE = tuple(np.concatenate(parts) for parts in zip(*THREE, strict=True))
+WHOLE: Any = tuple(np.concatenate(parts) for parts in zip(*THREE, strict=True))
 
 
 def test_trees_over_sites_are_what_plain_loops_grow_on_the_pooled_records():
