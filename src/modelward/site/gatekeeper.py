@@ -205,7 +205,8 @@ class Gatekeeper:
         told = self._entrance.told(study)
         late = told is not None and said.round_no < told.round_no
         self._hospital.join(study, agreement.keys)
-        own = self._hospital.released(transcripts.asked(study, said))
+        earlier = self._entrance.answered(study, self.name, said)
+        own = self._hospital.released(transcripts.asked(study, said), earlier)
         roster = tuple(sorted(agreement.roster))
         known = Witnessed(
             roster=roster,

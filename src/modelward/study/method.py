@@ -12,6 +12,8 @@ _STRATEGIES = {
     "scaffold": "averaged local training, corrected for each site's drift (SCAFFOLD)",
     "fednova": "local training, averaged as if all sites made equally many steps (FedNova)",
     "feddyn": "averaged local training towards objectives with one optimum (FedDyn)",
+    "fedbuff": "averaged local training by whoever has answered, late answers counting less "
+    "(FedBuff)",
     "cyclic": "training at one site after the other, by name (cyclic weight transfer)",
 }
 
@@ -65,6 +67,8 @@ def _parts(study: Study) -> Iterator[str]:
     yield _STRATEGIES[plan.strategy] + server
     if plan.robust is not None:
         yield f"combined so that {plan.robust.byzantine} wrong sites are outvoted"
+    if plan.buffer is not None:
+        yield f"a step for every {plan.buffer.size} answers"
     if plan.label_skew == "logit-adjustment":
         yield "adjusted for label skew"
     if plan.label_skew == "class-weights":
