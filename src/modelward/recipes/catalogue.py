@@ -24,10 +24,12 @@ from modelward.recipes import (
     densenet,
     describe,
     glm,
+    gru,
     km,
     logistic,
     mlp,
     scattering,
+    transformer,
     unet,
 )
 from modelward.recipes.analysis import Analysis
@@ -49,8 +51,18 @@ INSTALLED = {
     ("densenet", 1): Entry(
         densenet.Densenet, densenet.Options, torch=True, predicts=LEVELS, reads="image"
     ),
+    ("gru", 1): Entry(
+        gru.Gru, gru.Options, torch=True, predicts=LEVELS, reads="sequence"
+    ),
     ("scattering", 1): Entry(
         scattering.Scattering, scattering.Options, torch=False, reads="image"
+    ),
+    ("transformer", 1): Entry(
+        transformer.Transformer,
+        transformer.Options,
+        torch=True,
+        predicts=LEVELS,
+        reads="sequence",
     ),
     ("unet", 1): Entry(unet.Unet, unet.Options, torch=True, predicts=MASKS, reads="image"),
 }
