@@ -44,13 +44,16 @@ code = ["SNOMED:185349003"]
 name = "{recipe}"
 
 [plan]
-rounds = 8
-local_epochs = 2
+rounds = 20
 batch = 16
 lr = {lr}
 momentum = 0.9
 schedule = "cosine"
 validation = 0.1
+
+[plan.server]
+name = "momentum"
+momentum = 0.6
 
 [stop]
 metric = "auc"

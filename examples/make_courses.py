@@ -2,8 +2,8 @@
 
     python examples/make_courses.py courses.npz
 
-1,200 patients of three hospitals in the year before an admission: creatinine, visits, and when a
-pain killer (NSAID) was taken. Kidneys fail afterwards in those whose creatinine rises, and in
+1,200 patients of three hospitals in the year before an admission: creatinine, visits, and when
+a pain killer (NSAID) was taken. Kidneys fail afterwards in those whose creatinine rises, and in
 those who took the pain killer in the last month; how high creatinine is, and how often either
 happens, says little. Hospitals measure more or less often. Nothing here is of a person.
 """
@@ -17,13 +17,15 @@ STEPS = 20
 CREATININE, NSAID, VISIT = 1, 2, 3
 HOSPITALS = {"north": (6.0, 500), "valley": (3.0, 200), "river": (8.0, 500)}
 """Measurements a year, and patients."""
+LATE = 0.4
+"""Share of patients who take the pain killer in the last month."""
 
 Event = tuple[float, int, float]
 
 
 def course(often: float, draw: np.random.Generator) -> tuple[list[Event], bool]:
     """Return the events of one patient, oldest first, and whether the kidneys fail."""
-    level, trend, recent = draw.lognormal(0.1, 0.3), draw.normal(), draw.random() < 0.4
+    level, trend, recent = draw.lognormal(0.1, 0.3), draw.normal(), draw.random() < LATE
     events = []
     for days in draw.integers(0, 366, 2 + draw.poisson(often)):
         value = level * (1 + 0.2 * trend * (1 - days / 365)) + draw.normal(0, 0.04)

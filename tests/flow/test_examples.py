@@ -44,14 +44,16 @@ SAYS = {
     ],
     "09": [r"federated +Dice +0\.[89]", r"federated +HD95 in pixels +\d", r"none: AUC 0\.\d"],
     "10": [r"federated +AUC 0\.\d", r"pooled +AUC 0\.\d"],
+    "11": [r"gru +federated +AUC 0\.[78]", r"transformer +federated +AUC 0\.[78]"],
+    "12": [r"federated +C-index +0\.[67]", r"federated +integrated Brier score +0\.[12]"],
 }
 """What each must print, by number."""
 
 MOST_SECONDS = 60.0
 """Three times what an example may take on a machine that does nothing else."""
 
-LONG = {"08", "09", "10"}
-"""Examples that train networks on images, at full length only."""
+LONG = {"08", "09", "10", "11", "12"}
+"""Examples that train larger networks, at full length only."""
 
 MOST_SECONDS_LONG = 360.0
 """Three times two minutes."""

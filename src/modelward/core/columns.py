@@ -14,6 +14,7 @@ from modelward.core.features import (
     ImageFeature,
     MaskTarget,
     NumberFeature,
+    TimeToEventTarget,
 )
 from modelward.core.sequences import CHANNELS, Item, SequenceFeature, items_of
 from modelward.core.study import Study
@@ -130,6 +131,9 @@ def _told(study: Study) -> Inputs:
     shape = (len(columns(study)),)
     if isinstance(study.outcome, MaskTarget):
         return Inputs("table", shape, outcome="mask")
+    if isinstance(study.outcome, TimeToEventTarget) and study.outcome.intervals:
+        ends = study.outcome.intervals
+        return Inputs("table", shape, outcome="intervals", levels=len(ends))
     levels = len(getattr(study.outcome, "levels", ()))
     if isinstance(study.outcome, CategoryTarget) and levels > TWO:
         return Inputs("table", shape, outcome="levels", levels=levels)

@@ -25,6 +25,7 @@ from modelward.recipes import (
     describe,
     glm,
     gru,
+    hazard,
     km,
     logistic,
     mlp,
@@ -43,6 +44,7 @@ OptionFault = tuple[str, str, str]
 
 LEVELS = frozenset({"boolean", "category"})
 MASKS = frozenset({"mask"})
+TIMES = frozenset({"time-to-event"})
 
 INSTALLED = {
     ("logistic", 1): Entry(logistic.Logistic, logistic.Options, torch=False),
@@ -52,8 +54,9 @@ INSTALLED = {
         densenet.Densenet, densenet.Options, torch=True, predicts=LEVELS, reads="image"
     ),
     ("gru", 1): Entry(
-        gru.Gru, gru.Options, torch=True, predicts=LEVELS, reads="sequence"
+        gru.Gru, gru.Options, torch=True, predicts=LEVELS | TIMES, reads="sequence"
     ),
+    ("hazard", 1): Entry(hazard.Hazard, hazard.Options, torch=True, predicts=TIMES),
     ("scattering", 1): Entry(
         scattering.Scattering, scattering.Options, torch=False, reads="image"
     ),
@@ -61,7 +64,7 @@ INSTALLED = {
         transformer.Transformer,
         transformer.Options,
         torch=True,
-        predicts=LEVELS,
+        predicts=LEVELS | TIMES,
         reads="sequence",
     ),
     ("unet", 1): Entry(unet.Unet, unet.Options, torch=True, predicts=MASKS, reads="image"),

@@ -83,8 +83,8 @@ def embedded(parameters: Parameters, x: Tensor) -> Tensor:
     at = (x[..., 0].long() - 1).clamp(min=0)
     item = functional.embedding(at, parameters["item.weight"])
     slopes = parameters["value.weight"]
-    slope = functional.embedding(at, slopes.flatten(1)).unflatten(-1, slopes.shape[1:])
-    value = (slope @ x[..., 1 : 1 + VALUES, None])[..., 0]
+    slope = functional.embedding(at, slopes.flatten(1)).reshape(*at.shape, -1, VALUES)
+    value = torch.matmul(slope, x[..., 1 : 1 + VALUES, None])[..., 0]
     times = functional.linear(
         x[..., 1 + VALUES :], parameters["time.weight"], parameters["time.bias"]
     )

@@ -29,10 +29,9 @@ def forward(network: Gru, inputs: Inputs) -> Forward:
     def logits(parameters: Parameters, x: Tensor) -> Tensor:
         unit = [parameters[name] for name in PARTS]
         start = x.new_zeros((1, x.shape[0], size))
-        # has_biases, one layer, no dropout, not training, one direction, batch first
-        states, _ = torch.gru(
-            embedded(parameters, x), start, unit, True, 1, 0.0, False, False, True  # noqa: FBT003
-        )
+        # With biases, one layer, no dropout, not for training, one direction, batch first.
+        how = (True, 1, 0.0, False, False, True)
+        states, _ = torch.gru(embedded(parameters, x), start, unit, *how)
         z = PLAIN.dense(parameters, "logit", _latest(states, x[..., 0] > 0))
         return z[:, 0] if inputs.levels == 1 else z
 

@@ -64,13 +64,10 @@ class Transformer(Network):
             DataError: If the inputs are no sequences.
         """
         width = self.options.width
-        return [
-            *event_tensors(inputs, width),
-            TensorSpec("whole.bias", "F32", (width,)),
-            *(spec for n in range(self.options.blocks) for spec in self._block(f"block{n + 1}")),
-            *norm("norm", width),
-            *dense(("logit",), (width, inputs.levels)),
-        ]
+        specs = [*event_tensors(inputs, width), TensorSpec("whole.bias", "F32", (width,))]
+        for place in range(1, self.options.blocks + 1):
+            specs += self._block(f"block{place}")
+        return [*specs, *norm("norm", width), *dense(("logit",), (width, inputs.levels))]
 
     def _block(self, name: str) -> Iterator[TensorSpec]:
         width, inner = self.options.width, self.options.inner

@@ -38,8 +38,9 @@ def forward(network: Transformer, inputs: Inputs) -> Forward:
             name = f"block{place}"
             near = _normal(parameters, f"{name}.norm1", x)
             x = x + _attention(parameters, name, near, unseen, options.heads)
-            inner = PLAIN.dense(parameters, f"{name}.up", _normal(parameters, f"{name}.norm2", x))
-            x = x + PLAIN.dense(parameters, f"{name}.down", functional.relu(inner))
+            near = _normal(parameters, f"{name}.norm2", x)
+            inner = functional.relu(PLAIN.dense(parameters, f"{name}.up", near))
+            x = x + PLAIN.dense(parameters, f"{name}.down", inner)
         z = PLAIN.dense(parameters, "logit", _normal(parameters, "norm", x[:, 0]))
         return z[:, 0] if inputs.levels == 1 else z
 
@@ -51,7 +52,7 @@ def _attention(
 ) -> Tensor:
     """Return what each place takes from the others, [b, places, width]."""
     asked, known, told = (
-        part.unflatten(-1, (heads, -1)).transpose(1, 2)
+        part.reshape(*part.shape[:-1], heads, -1).transpose(1, 2)
         for part in PLAIN.dense(parameters, f"{name}.look", x).chunk(3, dim=-1)
     )
     near = asked @ known.transpose(-1, -2) / sqrt(asked.shape[-1]) + unseen

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from modelward.core.columns import inputs
 from modelward.core.faults import Fault
-from modelward.core.features import CategoryTarget
+from modelward.core.features import CategoryTarget, TimeToEventTarget
 from modelward.core.study import Study
 from modelward.recipes.brought import Entry
 from modelward.recipes.catalogue import INSTALLED, entry_of, option_faults
@@ -21,7 +21,7 @@ def recipe_faults(study: Study) -> list[Fault]:
         return []
     entry = entry_of(study.recipe)
     if entry is None:
-        return []
+        return list(_unread_intervals(study))
     return [*_input_faults(study, entry), *_target_faults(study, entry), *_skew_faults(study)]
 
 
@@ -37,6 +37,12 @@ def _target_faults(study: Study, entry: Entry) -> Iterator[Fault]:
     """Yield the fault of an outcome that the recipe does not predict."""
     kind, key = asked_kind(study), f"target.{study.target_name}.type"
     if kind in entry.predicts:
+        if isinstance(study.outcome, TimeToEventTarget) and not study.outcome.intervals:
+            says = (
+                f"{study.recipe.name!r} predicts in which interval: write their last days, "
+                f"rising to the horizon, {study.outcome.horizon}"
+            )
+            yield Fault(f"target.{study.target_name}.intervals", says)
         return
     able = sorted({name for (name, _), other in INSTALLED.items() if kind in other.predicts})
     if able:
@@ -44,6 +50,13 @@ def _target_faults(study: Study, entry: Entry) -> Iterator[Fault]:
     else:
         says = f"{kind!r} can be written down, but no recipe here trains it: {UNTRAINED}"
     yield Fault(key, says)
+
+
+def _unread_intervals(study: Study) -> Iterator[Fault]:
+    """Yield intervals of a statistical recipe, which takes times as they are."""
+    if isinstance(study.outcome, TimeToEventTarget) and study.outcome.intervals:
+        says = f"{study.recipe.name!r} takes times as they are: leave intervals out"
+        yield Fault(f"target.{study.target_name}.intervals", says)
 
 
 def asked_kind(study: Study) -> str:

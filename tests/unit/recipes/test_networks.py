@@ -24,8 +24,9 @@ SMALL: dict[str, Any] = {
     "groups": 8,
     "entry": "small",
 }
-COURSE = Inputs("sequence", (6, 3), items=(Item("level", 0.1, 9.0), Item("visit", -1.0, 1.0)),
-                days=(0, 90))
+COURSE = Inputs(
+    "sequence", (6, 3), items=(Item("level", 0.1, 9.0), Item("visit", -1.0, 1.0)), days=(0, 90)
+)
 LEVELS = replace(COURSE, outcome="levels", levels=3)
 CASES: dict[str, tuple[str, dict[str, Any], Inputs]] = {
     "densenet": ("densenet", SMALL, Inputs("image", (8, 8))),
