@@ -42,7 +42,7 @@ SAYS = {
         r"grade severe +found in \d+% of",
         r"referred or not: AUC 0\.9",
     ],
-    "09": [r"federated +Dice +0\.[89]", r"federated +HD95 in pixels +\d", r"none: AUC 0\.\d"],
+    "09": [r"federated +Dice +0\.[89]", r"federated +HD95 in pixels +\d", r"AUC [01]\.\d"],
     "10": [r"federated +AUC 0\.\d", r"pooled +AUC 0\.\d"],
     "11": [r"gru +federated +AUC 0\.[78]", r"transformer +federated +AUC 0\.[78]"],
     "12": [r"federated +C-index +0\.[67]", r"federated +integrated Brier score +0\.[12]"],
