@@ -48,6 +48,10 @@ CASES: dict[str, tuple[str, dict[str, Any], Inputs]] = {
     "gru, levels": ("gru", {"width": 3, "state": 5}, LEVELS),
     "transformer": ("transformer", {"width": 4, "heads": 2, "inner": 6}, COURSE),
     "transformer, levels": ("transformer", {"width": 4, "heads": 2, "inner": 6}, LEVELS),
+    "gru, times": (
+        "gru", {"width": 3, "state": 5}, replace(COURSE, outcome="intervals", levels=3),
+    ),
+    "hazard": ("hazard", {"hidden": (5,)}, Inputs("table", (4,), outcome="intervals", levels=3)),
     "mlp, levels": ("mlp", {"hidden": (5,)}, Inputs("table", (4,), outcome="levels", levels=3)),
 }  # fmt: skip
 
@@ -62,6 +66,8 @@ def made(case: str) -> tuple[Any, Inputs, Any, Any]:
     y = (np.arange(8) % max(inputs.levels, 2)).astype(np.int8)
     if inputs.outcome == "mask":
         y = (x > 128).astype(np.uint8)
+    if inputs.outcome == "intervals":
+        y = np.stack([np.arange(8) % 2, np.arange(8) % 3], 1).astype(np.float32)
     return recipe(RecipeChoice(name=name, options=options)), inputs, x, y
 
 
@@ -101,7 +107,9 @@ def test_predictions_have_the_shape_of_the_outcome_and_do_not_depend_on_the_othe
     found = network.probabilities(start, x, inputs)
     alone = network.probabilities(start, x[2:3], inputs)
 
-    shape = {"levels": (8, 3), "mask": x.shape, "yes-no": (8,)}[inputs.outcome]
+    shape = {"levels": (8, 3), "intervals": (8, 3), "mask": x.shape, "yes-no": (8,)}[
+        inputs.outcome
+    ]
     assert found.shape == shape
     assert ((found >= 0) & (found <= 1)).all()
     if inputs.outcome == "levels":
