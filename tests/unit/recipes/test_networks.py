@@ -51,7 +51,9 @@ CASES: dict[str, tuple[str, dict[str, Any], Inputs]] = {
     "gru, times": (
         "gru", {"width": 3, "state": 5}, replace(COURSE, outcome="intervals", levels=3),
     ),
-    "hazard": ("hazard", {"hidden": (5,)}, Inputs("table", (4,), outcome="intervals", levels=3)),
+    "hazard": (
+        "hazard", {"hidden": (5,)}, Inputs("table", (4,), outcome="intervals", levels=3),
+    ),
     "mlp, levels": ("mlp", {"hidden": (5,)}, Inputs("table", (4,), outcome="levels", levels=3)),
 }  # fmt: skip
 
