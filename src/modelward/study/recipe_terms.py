@@ -7,7 +7,7 @@ from modelward.core.faults import Fault
 from modelward.core.features import CategoryTarget, TimeToEventTarget
 from modelward.core.study import Study
 from modelward.recipes.brought import Entry
-from modelward.recipes.catalogue import INSTALLED, entry_of, option_faults
+from modelward.recipes.catalogue import INSTALLED, TIMES, entry_of, option_faults
 
 UNTRAINED = (
     "use a boolean target, `above` on a number, or a statistical recipe with "
@@ -47,6 +47,7 @@ def _target_faults(study: Study, entry: Entry) -> Iterator[Fault]:
     able = sorted({name for (name, _), other in INSTALLED.items() if kind in other.predicts})
     if able:
         says = f"{study.recipe.name!r} does not predict {kind!r}: use {' or '.join(able)}"
+        says += ", or cox or km with plan.strategy 'sums'" * (kind in TIMES)
     else:
         says = f"{kind!r} can be written down, but no recipe here trains it: {UNTRAINED}"
     yield Fault(key, says)
