@@ -37,7 +37,7 @@ range = [0, 20]
 name = "fusion"
 
 [plan]
-rounds = 15
+rounds = 25
 batch = 16
 lr = 0.05
 momentum = 0.9

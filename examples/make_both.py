@@ -2,7 +2,7 @@
 
     python examples/make_both.py both.npz
 
-Three hospitals of 300 patients: a picture of 16 x 16 pixels with a spot that is brighter in
+Three hospitals of 400 patients: a picture of 16 x 16 pixels with a spot that is brighter in
 those who will be ill, and age and a marker of the blood, which are higher in them. A third of
 the pictures of the valley were not taken, a tenth of all rows is missing, and the island has no
 scanner. Nothing here is of a person.
@@ -13,7 +13,7 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE, EACH = 16, 300
+SIDE, EACH = 16, 400
 PICTURES = {"north": 1.0, "valley": 0.67, "island": 0.0}
 """Share of patients with a picture."""
 

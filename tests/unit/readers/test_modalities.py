@@ -111,7 +111,7 @@ def test_images_and_a_table_need_a_network_that_reads_both():
     with pytest.raises(StudyFileError, match="'cnn' reads images, not images with a table"):
         parse(STUDY.replace('"fusion"', '"cnn"').split("options")[0])
     with pytest.raises(StudyFileError, match="'fusion' reads images with a table, not images"):
-        parse(STUDY.split("[features.age]")[0] + STUDY[STUDY.index("[target") :])
+        parse(STUDY.split("[features.age]", maxsplit=1)[0] + STUDY[STUDY.index("[target") :])
 
 
 @pytest.mark.slow

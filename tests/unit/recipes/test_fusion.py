@@ -102,5 +102,5 @@ def test_gradients_of_single_patients_are_the_step_of_their_mean():
 def test_images_alone_are_refused_and_images_that_are_used_up():
     with pytest.raises(DataError, match="of kind image, 4 x 6"):
         made()[0].schema(Inputs("image", (4, 6)))
-    with pytest.raises(DataError, match="can be halved"):
+    with pytest.raises(DataError, match="image-and-table, 1 x 6"):
         made()[0].schema(replace(INPUTS, shape=(1, 6)))
