@@ -5,7 +5,7 @@ core/sequences.py has them; `labels` [n] of 0 or 1 (or the numbers of levels, fr
 time to event also `days` [n], until the event or the end of follow-up), or
 `masks` uint8 of 0 and 1 of the shape of `images`, as the study's target asks; and optionally
 `folds` [n] of 0 (train), 1 (validation) or 2 (test) and `patients` [n], whose it is. Every
-image or sequence is one unit.
+image or sequence is one unit. Images with the rows of a table are modalities.py's.
 
 Object arrays are refused: they are pickles, and a pickle is code.
 """
@@ -20,12 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelward.core.columns import inputs
 from modelward.core.faults import Fault, lines
 from modelward.core.features import CategoryTarget, MaskTarget, Outcome, TimeToEventTarget
 from modelward.core.sequences import SequenceFeature, packed
 from modelward.core.study import Study
 from modelward.errors import DataError
-from modelward.readers import values
+from modelward.readers import modalities, values
 from modelward.readers.cohort import Cohort, assign_folds, number_owners, torn
 from modelward.readers.opt_out import OptOut, nobody_named
 
@@ -174,7 +175,9 @@ def _ids(
 
 def held_in(study: Study) -> tuple[str, ...]:
     """Return the arrays in which an archive holds the inputs of `study`."""
-    return ("images",) if study.sequence is None else ("codes", "times", "values")
+    if study.sequence is not None:
+        return "codes", "times", "values"
+    return () if inputs(study).kind == "image-and-table" else ("images",)
 
 
 def whole_inputs(
@@ -183,6 +186,9 @@ def whole_inputs(
     """Return the inputs in an archive that was loaded, and what is wrong with them."""
     if study.sequence is not None:
         return _sequences(arrays, study.sequence[1])
+    if inputs(study).kind == "image-and-table":
+        units = max((len(each) for each in arrays.values() if each.ndim), default=0)
+        return modalities.both(arrays, study, units)
     images, feature = arrays["images"], study.image
     if feature is None:
         return images, [Fault("images", "the study asks for a table, not for images")]

@@ -23,6 +23,7 @@ from modelward.recipes import (
     cox,
     densenet,
     describe,
+    fusion,
     glm,
     gru,
     hazard,
@@ -54,6 +55,13 @@ INSTALLED = {
     ("cnn", 1): Entry(cnn.Cnn, cnn.Options, torch=True, predicts=LEVELS, reads="image"),
     ("densenet", 1): Entry(
         densenet.Densenet, densenet.Options, torch=True, predicts=LEVELS, reads="image"
+    ),
+    ("fusion", 1): Entry(
+        fusion.Fusion,
+        fusion.Options,
+        torch=True,
+        predicts=LEVELS | TIMES,
+        reads="image-and-table",
     ),
     ("gru", 1): Entry(
         gru.Gru, gru.Options, torch=True, predicts=LEVELS | TIMES, reads="sequence"

@@ -15,6 +15,14 @@ UNTRAINED = (
 )
 
 
+_WORDS = {
+    "table": "tables",
+    "image": "images",
+    "sequence": "sequences",
+    "image-and-table": "images with a table",
+}
+
+
 def recipe_faults(study: Study) -> list[Fault]:
     """Return what the recipe of `study` cannot be asked for; nothing of unknown recipes."""
     if option_faults(study.recipe):
@@ -29,8 +37,9 @@ def _input_faults(study: Study, entry: Entry) -> Iterator[Fault]:
     """Yield the fault of a recipe that reads something else than the features are."""
     given = inputs(study).kind
     if entry.reads != given:
-        found = "the features are a table" if given == "table" else f"not {given}s"
-        yield Fault("recipe.name", f"{study.recipe.name!r} reads {entry.reads}s, {found}")
+        found = "the features are a table" if given == "table" else f"not {_WORDS[given]}"
+        says = f"{study.recipe.name!r} reads {_WORDS[entry.reads]}, {found}"
+        yield Fault("recipe.name", says)
 
 
 def _target_faults(study: Study, entry: Entry) -> Iterator[Fault]:
