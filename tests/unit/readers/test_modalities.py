@@ -67,7 +67,12 @@ def test_both_are_read_and_what_is_absent_is_told_apart(tmp_path):
         "age", "stage=two", "stage=three",
     ]  # fmt: skip
     nan = np.nan
-    expected = [[50, 0, 0], [nan, nan, nan], [40, 0, 1], [nan, 1, 0]]  # an age of 500 is none
+    expected: Any = [
+        [50, 0, 0],
+        [nan, nan, nan],
+        [40, 0, 1],
+        [nan, 1, 0],
+    ]  # an age of 500 is none
     assert np.array_equal(found.columns, expected, equal_nan=True)
     assert found.row.tolist() == [True, False, True, True]
     assert found.image.tolist() == [True, True, False, False]
