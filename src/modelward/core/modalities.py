@@ -47,7 +47,7 @@ def packed(
         images: [n, ...], as bytes.
         there: Where there is an image, [n].
     """
-    row = (~np.isnan(columns)).any(axis=1)
+    row = np.count_nonzero(~np.isnan(columns), axis=1) > 0
     pixels = np.where(there[:, None], images.reshape(len(images), -1), 0)
     return np.concatenate([columns, row[:, None], there[:, None], pixels], axis=1)
 
