@@ -81,7 +81,7 @@ def test_a_coded_study_is_explained_in_words():
         (
             '[target.ill]\ntype = "boolean"',
             '[target.ill]\ntype = "time-to-event"\ncode = ["Patient:death"]\nhorizon = 365',
-            "use gru or hazard or transformer, or cox or km with plan.strategy 'sums'",
+            "hazard or transformer, or cox or km with plan.strategy 'sums'",
         ),
         (
             '[target.ill]\ntype = "boolean"',

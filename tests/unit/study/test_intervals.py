@@ -91,7 +91,7 @@ def test_who_left_early_is_trained_on_and_not_judged_by_yes_or_no():
         ('name = "hazard"\noptions = { hidden = [3] }', 'name = "cox"\n[plan]\n'
          'strategy = "sums"', "'cox' takes times as they are"),
         ('name = "hazard"\noptions = { hidden = [3] }', 'name = "mlp"',
-         "'mlp' does not predict 'time-to-event': use gru or hazard or transformer"),
+         "'mlp' does not predict 'time-to-event': use fusion or gru or hazard"),
     ],
 )  # fmt: skip
 def test_intervals_that_do_not_fit_are_refused(old, new, says):
