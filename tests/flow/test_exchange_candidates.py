@@ -7,10 +7,12 @@ from modelward.errors import BadArtifact
 from modelward.exchange import combining, fens, home, using, verbs
 from modelward.exchange.adopting import overrule
 from modelward.exchange.card import Terms
-from modelward.exchange.combining import FENS, LETTERS
+from modelward.exchange.combining import FENS
 from modelward.exchange.families.catalogue import load
+from modelward.exchange.fens import LETTERS
 from modelward.exchange.letter import stamp
-from modelward.exchange.reading import pull, sync
+from modelward.exchange.pulling import pull
+from modelward.exchange.reading import sync
 from modelward.exchange.verbs import adopt, distil, evaluate, offer_kind, offer_model, train
 from tests.network import MORNING, Network, digits, unseen
 

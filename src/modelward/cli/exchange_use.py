@@ -29,7 +29,7 @@ def evaluate(
 ) -> None:
     """Judge every artifact that is here on private validation, and tell the others."""
     from modelward.exchange import verbs
-    from modelward.exchange.combining import LETTERS
+    from modelward.exchange.fens import LETTERS
     from modelward.exchange.reading import sync
 
     with opened(folder) as here:
@@ -52,6 +52,8 @@ def evaluate(
     typer.echo(f"and of {len(found.ballots)} combinations")
     if found.combined:
         typer.echo(f"and of letter {found.combined} of {LETTERS} of the combiner")
+    if found.waits_for:
+        typer.echo(f"the combiner waits for {', '.join(found.waits_for)}")
     if found.untold:
         typer.echo(f"nobody was told more: {found.untold}")
     for why in found.turned_away.values():
@@ -142,7 +144,8 @@ def trust(
 ) -> None:
     """Show who is used and why; with --use or --drop, decide otherwise for one card."""
     from modelward.exchange import adopting, governing, judging, verbs
-    from modelward.exchange.reading import named, sync
+    from modelward.exchange.pulling import named
+    from modelward.exchange.reading import sync
     from modelward.exchange.trust import disagreeing
 
     with opened(folder) as here:
@@ -170,14 +173,22 @@ def trust(
         typer.echo(f"seen  {one.time[:16]:<16} {one.about} {one.who}: {one.says}")
 
 
-def knowledge_map(folder: Folder, *, as_json: Json = False) -> None:
+def knowledge_map(
+    folder: Folder,
+    ask: Annotated[
+        list[str] | None,
+        typer.Option(help="What should be known besides the labels, such as sex=female."),
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
     """Say what nobody knows, and who could help with what is missing here."""
     from modelward.exchange import verbs
     from modelward.exchange.reading import sync
 
     with opened(folder) as here:
         sync(here)
-        known, name = verbs.known(here), here.name
+        known, name = verbs.known(here, [_item(each) for each in ask or ()]), here.name
     if as_json:
         lacks = known.lacks(name)
         printed(
@@ -192,6 +203,14 @@ def knowledge_map(folder: Folder, *, as_json: Json = False) -> None:
         typer.echo(
             f"missing here: {': '.join(item)}; could help: {', '.join(helpers) or 'nobody'}"
         )
+
+
+def _item(said: str) -> tuple[str, str]:
+    """Return the kind and value in `sex=female`."""
+    kind, sign, value = said.partition("=")
+    if not sign or not kind or not value:
+        raise typer.BadParameter(f"{said!r} is not such as sex=female", param_hint="--ask")
+    return kind, value
 
 
 def report(

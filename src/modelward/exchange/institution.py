@@ -10,8 +10,8 @@
     exchange/sealed/ taken/                  sealed artifacts on their way out; pulled ones
     exchange/data.npz                        own examples; never leaves
 
-Everything a command does begins with `Institution.open`. The verbs are in offering.py,
-reading.py, judging.py, adopting.py and governing.py.
+Everything a command does begins with `Institution.open`; verbs are in offering.py,
+reading.py, pulling.py, judging.py, adopting.py and governing.py.
 """
 
 import os
@@ -165,7 +165,13 @@ class Institution:
         Raises:
             BadArtifact: If it is not the one that the question names.
         """
-        raw = _bytes(self.folder / "shared.safetensors")
+        if not (path := self.folder / "shared.safetensors").exists():
+            raise BadArtifact(
+                f"{path} is not there",
+                why="the question names a shared set",
+                remedy="give the same init again, with --shared FILE: all else stays",
+            )
+        raw = _bytes(path)
         found = sha256(raw).hexdigest()
         if found != self.question.shared:
             raise BadArtifact(

@@ -16,16 +16,17 @@ from modelward.errors import NotApproved
 from modelward.exchange import home, private
 from modelward.exchange.bands import KNOWN, band, middles
 from modelward.exchange.card import Competence, Kind, Terms
+from modelward.exchange.claims import competence
 from modelward.exchange.content import LAST, family_of, prototypes
 from modelward.exchange.examples import Examples
 from modelward.exchange.families.family import Floats
 from modelward.exchange.home import Local
 from modelward.exchange.institution import Institution
 from modelward.exchange.learn import Steps, labelled, learn
-from modelward.exchange.offering import Draft, competence
+from modelward.exchange.offering import Draft
 from modelward.exchange.pool import Opinion, corrected
 from modelward.exchange.probability import log_softmax, quantised
-from modelward.exchange.reading import named, pull
+from modelward.exchange.pulling import named, pull
 from modelward.gate.offer import UNBOUNDED
 
 TUNING = Steps(epochs=20, rate=0.02)
@@ -66,7 +67,8 @@ def draft(
         how: From what, and with which bound.
 
     Raises:
-        NotApproved: If there is no local model, or no base for an adapter.
+        NotApproved: If there is no local model, no base for an adapter, or one class alone that
+            was learnt.
         BadArtifact: If the base is turned away.
         BudgetExceeded: If a patient cannot afford the bound.
     """
@@ -76,11 +78,13 @@ def draft(
         return _adapter(here, own, (terms, series), how)
     if epsilon is not None and kind != "prototypes":
         raise NotApproved(
-            f"{kind} have the bound of the local model that they are made from",
+            f"the bound of {kind} is that of the local model",
             why="what a model tells about a patient is decided when it is trained",
             remedy="modelward exchange train SITE --epsilon E, then offer again",
         )
     local = home.for_others(here.folder, here.question, own, _fewest(here))
+    if kind != "prototypes" and local.trained:
+        _require_two_classes(here, own)
     voice = home.voice_of(here.folder, local)
     tensors, cells, privacy = _CONTENT[kind](here, own, local, epsilon)
     return Draft(
@@ -95,6 +99,18 @@ def draft(
         privacy=privacy or UNBOUNDED,
         seed=local.seed,
     )
+
+
+def _require_two_classes(here: Institution, own: Examples) -> None:
+    """Refuse what gives one answer to everything: peers would have it in quarantine."""
+    counts = np.bincount(own.y, minlength=len(here.question.labels))
+    known = [here.question.labels[cls] for cls in np.flatnonzero(counts >= _fewest(here))]
+    if len(known) == 1:
+        raise NotApproved(
+            f"of {known[0]} alone there are {_fewest(here)} training units or more",
+            why="a model that has learnt one class gives this answer to everything",
+            remedy="gather examples of another class, or: exchange offer --kind prototypes",
+        )
 
 
 _NOISED = {"mechanism": "none", "noise": "one standard error at the minimum cell"}
@@ -201,5 +217,5 @@ def _fewest(here: Institution) -> int:
 
 
 def _competence(here: Institution, own: Examples, log_p: Floats) -> Competence:
-    judged = (own.valid_y, log_p.argmax(axis=1))
-    return competence(here.question.labels, own.y, judged, here.policy.min_cell)
+    picked = log_p.argmax(axis=1)
+    return competence(here.question.labels, own, picked, here.policy.min_cell)

@@ -22,7 +22,7 @@ from modelward.exchange.families.family import Family, Floats, Inputs
 from modelward.exchange.institution import Institution
 from modelward.exchange.pool import Opinion, corrected
 from modelward.exchange.probability import log_softmax
-from modelward.exchange.reading import pull
+from modelward.exchange.pulling import pull
 
 
 @dataclass(frozen=True, slots=True, eq=False)
