@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from modelward.errors import BadArtifact, BudgetExceeded, GateRefused, NotApproved
-from modelward.exchange import home, making, offering, verbs
+from modelward.exchange import home, making, offering, private, verbs
+from modelward.exchange.bands import band
 from modelward.exchange.card import Made, OfferCard
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.inspection import Subject
@@ -17,7 +18,9 @@ from modelward.exchange.institution import Institution
 from modelward.exchange.looking import IsolatedInspector
 from modelward.exchange.reading import sync
 from modelward.exchange.verbs import offer_kind, offer_model, train
+from modelward.privacy.book import CARD
 from modelward.privacy.leakage.figures import Inspection
+from modelward.site.statement import statement
 from tests.network import POLICY, Network, digits
 
 HAVE = [list(range(5)), list(range(3, 8))]
@@ -210,8 +213,9 @@ def test_a_bound_is_booked_before_anything_is_drawn_and_holds_for_all_kinds(netw
 
         said = [dict(each) for each in here.ledger]
         booked = [each["kind"] for each in said if each["kind"] in {"reservation", "privacy"}]
-        assert booked == ["reservation", "privacy"] * 2
+        assert booked == ["reservation", "privacy"] * 3, "training, counts on cards, means"
         for card in cards:
+            assert card.competence.validation == ()
             assert card.privacy["mechanism"] == "gaussian"
             assert released(here, card)["privacy"] == card.privacy
         assert len({str(card.privacy["reservation"]) for card in cards[:3]}) == 1
@@ -256,5 +260,29 @@ def test_class_means_with_a_bound_count_patients_and_are_booked(tmp_path):
         apart = float(np.abs(one[known] - two[known]).mean())
         assert known.sum() >= 5
         assert 0.02 < apart < 0.5, "other noise, and the same sums"
+        assert first.competence.validation == (), "exact recalls are a look at patients"
+        assert "beside" not in first.privacy
         with pytest.raises(GateRefused, match="lane: exact: unbounded"):
             offer_model(here)
+
+
+def test_exact_figures_beside_a_bound_need_the_lane_and_are_in_the_budget(tmp_path):
+    made = digits([list(range(10))], ["north"], tmp_path)
+    both = DP_ONLY.replace('"dp"', '"dp", "exact"')
+    (tmp_path / "north" / "policy.toml").write_text(both)
+    with made.open("north") as here:
+        train(here, load("linear"), seed=1)
+        own = verbs.examples(here)
+        card = offer_kind(here, "prototypes", epsilon=8.0)
+        counted = private.counts(here, own, 10)
+        entries = list(here.ledger)
+        folder, policy = here.site, here.policy
+    found = statement(entries, folder, policy).accounts
+    (account,) = (each for each in found if each.study == card.question)
+
+    assert card.privacy["beside"] == "exact"
+    assert card.competence.validation
+    assert card.competence.units == tuple(band(int(n)) for n in counted)
+    assert counted.tolist() != np.bincount(own.y, minlength=10).tolist()
+    assert dict(account.unbounded) == {CARD: 1}
+    assert sum(event.steps for event in account.events) == 2, "means, and counts once"

@@ -5,7 +5,10 @@ makes of fewer than ten training units are not named, the period is in whole yea
 own validation have intervals, and are said only of classes with enough units.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from modelward.evaluate.estimate import wilson
 from modelward.exchange.bands import KNOWN, band
@@ -17,62 +20,81 @@ EQUIPMENT = "equipment"
 """The kind of subgroup that says with what an example was taken."""
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a maker's training examples are of, besides classes.
+
+    Attributes:
+        groups: Subgroups, in bands.
+        equipment: Makes.
+        period: Whole years, from and to.
+    """
+
+    groups: tuple[Group, ...] = ()
+    equipment: tuple[str, ...] = ()
+    period: tuple[str, str] | None = None
+
+
 def competence(
-    labels: tuple[str, ...], own: Examples, picked: Labels, least: int
+    labels: tuple[str, ...],
+    units: Labels,
+    validated: tuple[Labels, Labels] | None,
+    least: int,
+    beside: Seen = Seen(),
 ) -> Competence:
-    """Return what own examples could teach, judged on own validation.
+    """Return what so many training units could teach, judged on own validation.
 
     Args:
         labels: The label space.
-        own: Own examples.
-        picked: What the model says of the validation examples.
+        units: Training units of each class, or their noised numbers.
+        validated: Classes of own validation, and what the model picked; None to tell nothing.
         least: Fewest validation units of a class that anything is said about.
+        beside: What the training examples are of, besides classes.
     """
-    truth, units = own.valid_y, np.bincount(own.y, minlength=len(labels))
-    judged = []
-    for cls, label in enumerate(labels):
-        rows = truth == cls
-        if rows.sum() >= least:
-            right, of = int((picked[rows] == cls).sum()), int(rows.sum())
-            ends = wilson(right, of)
-            judged.append(
-                Judged(
-                    label=label,
-                    recall=round(right / of, 2),
-                    low=round(ends.low, 2),
-                    high=round(ends.high, 2),
-                )
-            )
     bands = tuple(band(int(n)) for n in units)
     lacks = [label for label, edge in zip(labels, bands, strict=True) if edge < KNOWN]
     return Competence(
         labels=labels,
         units=bands,
-        validation=tuple(judged),
-        groups=groups_of(own),
-        equipment=_known(own).get(EQUIPMENT, ()),
-        period=_years(own),
+        validation=() if validated is None else _judged(labels, *validated, least),
+        groups=beside.groups,
+        equipment=beside.equipment,
+        period=beside.period,
         lacks=tuple(f"{label}: fewer than {KNOWN}" for label in lacks),
     )
 
 
-def groups_of(own: Examples) -> tuple[Group, ...]:
-    """Return the subgroups with training units enough to be told of, in bands."""
-    return tuple(
+def _judged(
+    labels: tuple[str, ...], truth: Labels, picked: Labels, least: int
+) -> tuple[Judged, ...]:
+    """Return recalls with their intervals, of the classes with units enough."""
+    found = []
+    for cls, label in enumerate(labels):
+        rows = truth == cls
+        right, of = int((picked[rows] == cls).sum()), int(rows.sum())
+        if of >= least:
+            ends = wilson(right, of)
+            low, high = round(ends.low, 2), round(ends.high, 2)
+            found.append(Judged(label=label, recall=round(right / of, 2), low=low, high=high))
+    return tuple(found)
+
+
+def seen(own: Examples) -> Seen:
+    """Return what training examples are of; subgroups and makes of few are not named."""
+    known = {name: _known(each) for name, each in sorted(own.groups.items())}
+    groups = tuple(
         Group(name=name, value=value, units=band(int((own.groups[name] == value).sum())))
-        for name, values in _known(own).items()
+        for name, values in known.items()
         if name != EQUIPMENT
         for value in values
     )
+    return Seen(groups, known.get(EQUIPMENT, ()), _years(own))
 
 
-def _known(own: Examples) -> dict[str, tuple[str, ...]]:
-    """Return kind of subgroup -> values of `KNOWN` training units or more."""
-    found = {}
-    for name, each in sorted(own.groups.items()):
-        values, counts = np.unique(each, return_counts=True)
-        found[name] = tuple(str(v) for v in values[counts >= KNOWN] if str(v))
-    return found
+def _known(said: NDArray[np.str_]) -> tuple[str, ...]:
+    """Return the values that `KNOWN` training units or more have."""
+    values, counts = np.unique(said, return_counts=True)
+    return tuple(str(v) for v in values[counts >= KNOWN] if str(v))
 
 
 def _years(own: Examples) -> tuple[str, str] | None:

@@ -54,7 +54,10 @@ def lane(policy: Policy) -> Rule:
 
     def rule(offer: Offer) -> tuple[Finding, ...]:
         bounded = offer.privacy.get("mechanism") == "gaussian"
-        if ("dp" if bounded else "exact") in policy.lanes:
+        needed = {"dp"} if bounded else {"exact"}
+        if offer.privacy.get("beside") == "exact":
+            needed.add("exact")
+        if needed <= policy.lanes:
             return ()
         return (
             Finding(

@@ -16,7 +16,7 @@ from modelward.errors import NotApproved
 from modelward.exchange import home, private
 from modelward.exchange.bands import KNOWN, band, middles
 from modelward.exchange.card import Competence, Kind, Terms
-from modelward.exchange.claims import competence
+from modelward.exchange.claims import Seen, competence, seen
 from modelward.exchange.content import LAST, family_of, prototypes
 from modelward.exchange.examples import Examples
 from modelward.exchange.families.family import Floats
@@ -25,7 +25,7 @@ from modelward.exchange.institution import Institution
 from modelward.exchange.learn import Steps, labelled, learn
 from modelward.exchange.offering import Draft
 from modelward.exchange.pool import Opinion, corrected
-from modelward.exchange.probability import log_softmax, quantised
+from modelward.exchange.probability import Labels, log_softmax, quantised
 from modelward.exchange.pulling import named, pull
 from modelward.gate.offer import UNBOUNDED
 
@@ -83,7 +83,7 @@ def draft(
             remedy="modelward exchange train SITE --epsilon E, then offer again",
         )
     local = home.for_others(here.folder, here.question, own, _fewest(here))
-    if kind != "prototypes" and local.trained:
+    if kind != "prototypes" and local.trained and not local.privacy:
         _require_two_classes(here, own)
     voice = home.voice_of(here.folder, local)
     tensors, cells, privacy = _CONTENT[kind](here, own, local, epsilon)
@@ -92,11 +92,11 @@ def draft(
         family=local.made_with,
         tensors=tensors,
         patients=len(own.y),
-        competence=_competence(here, own, voice(own.valid_x)),
+        competence=_competence(here, own, voice(own.valid_x), privacy),
         terms=terms,
         series=series,
         cells=cells,
-        privacy=privacy or UNBOUNDED,
+        privacy=_beside(here, privacy),
         seed=local.seed,
     )
 
@@ -120,17 +120,20 @@ _NOISED = {"mechanism": "none", "noise": "one standard error at the minimum cell
 def fair(here: Institution, own: Examples, local: Local) -> Floats:
     """Return what an own model says of the shared set, its own prior taken out.
 
-    Of a model with a bound the prior is that of the card's bands: exact counts would be a look
-    at patients that nobody paid for.
+    Of a model with a bound the prior is that of the card's bands, from noised counts: exact
+    ones would be a look at patients that nobody paid for.
     """
     log_p = home.voice_of(here.folder, local)(here.shared())
-    counts = np.bincount(own.y, minlength=log_p.shape[1]).astype(np.float64)
+    counts = _units(here, own, local.privacy).astype(np.float64)
     if local.privacy:
         counts = middles(tuple(band(int(n)) for n in counts))
     return log_softmax(corrected(Opinion(log_p, counts)))
 
 
-Content = tuple[Tensors, tuple[int, ...], Mapping[str, str | int | float]]
+Event = Mapping[str, str | int | float]
+"""A privacy event as a card has it; empty of what was never bounded."""
+
+Content = tuple[Tensors, tuple[int, ...], Event]
 
 
 def _model(here: Institution, _: Examples, local: Local, __: float | None) -> Content:
@@ -179,7 +182,7 @@ def _adapter(here: Institution, own: Examples, on: tuple[Terms, str], how: How) 
     entry = named(here, how.base)
     start, family = pull(here, entry.sha), family_of(entry.card.made)
     (terms, series), epsilon = on, how.epsilon
-    privacy: Mapping[str, str | int | float] = UNBOUNDED
+    privacy: Event = UNBOUNDED
     if epsilon is None:
         counts = np.bincount(own.y, minlength=len(here.question.labels))
         rows = counts[own.y] >= _fewest(here)
@@ -197,12 +200,12 @@ def _adapter(here: Institution, own: Examples, on: tuple[Terms, str], how: How) 
         family=family,
         tensors={name: v for name, v in tuned.items() if name.startswith(LAST)},
         patients=len(own.y),
-        competence=_competence(here, own, log_p),
+        competence=_competence(here, own, log_p, privacy),
         terms=terms,
         series=series,
         base=entry.card.sha256,
         lineage=(entry.sha,),
-        privacy=privacy,
+        privacy=_beside(here, privacy),
         start=start,
     )
 
@@ -216,6 +219,24 @@ def _fewest(here: Institution) -> int:
     return max(here.policy.min_cell, KNOWN)
 
 
-def _competence(here: Institution, own: Examples, log_p: Floats) -> Competence:
-    picked = log_p.argmax(axis=1)
-    return competence(here.question.labels, own, picked, here.policy.min_cell)
+def _units(here: Institution, own: Examples, privacy: Event) -> Labels:
+    """Return training units of each class; noised and booked where `privacy` is a bound."""
+    classes = len(here.question.labels)
+    if private.bounded(privacy):
+        return private.counts(here, own, classes)
+    return np.bincount(own.y, minlength=classes)
+
+
+def _competence(here: Institution, own: Examples, log_p: Floats, privacy: Event) -> Competence:
+    """Return what the card says; no exact figure beside a bound unless the policy allows it."""
+    told = not private.bounded(privacy) or "exact" in here.policy.lanes
+    judged = (own.valid_y, log_p.argmax(axis=1)) if told else None
+    units, beside = _units(here, own, privacy), seen(own) if told else Seen()
+    return competence(here.question.labels, units, judged, here.policy.min_cell, beside)
+
+
+def _beside(here: Institution, privacy: Event) -> Event:
+    """Return a privacy event that says so where exact figures are on the card beside it."""
+    if private.bounded(privacy) and "exact" in here.policy.lanes:
+        return {**privacy, **private.BESIDE}
+    return privacy or UNBOUNDED

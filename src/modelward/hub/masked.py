@@ -28,9 +28,9 @@ from modelward.core.task import MASK_PHASES, MaskPhase, Task
 from modelward.core.verdict import Answer, Release
 from modelward.errors import MaskingFailed, QuorumNotMet
 from modelward.hub.accept import objection
+from modelward.hub.collectors import Summed
 from modelward.hub.registry import AnswerRow, Registry
 from modelward.hub.round import enough
-from modelward.hub.strategy import Summed
 from modelward.privacy.masks import exchange, hub
 from modelward.privacy.masks.grid import Words
 from modelward.privacy.masks.journal import FileJournal

@@ -20,6 +20,7 @@ from modelward.core.study import Study
 from modelward.core.tensors import Schema, Tensors
 from modelward.errors import RunMismatch
 from modelward.hub.database import Database
+from modelward.hub.kept_models import Stored, superseded
 from modelward.hub.round import Arrays, RoundRecord, State
 from modelward.study.model import Model
 from modelward.study.read import from_json
@@ -158,7 +159,7 @@ class Registry(Database):
             connection.execute(sa.insert(_rounds).values(row))
             connection.execute(sa.delete(_combined).where(_combined.c.study == study.sha256))
             self._insert_answers(connection, study, answers)
-        self._forget(study, state)
+        self._forget(study)
         return digest
 
     def combine(
@@ -232,6 +233,16 @@ class Registry(Database):
         query = sa.select(last).where(_rounds.c.study == study.sha256)
         with self.reading() as connection:
             return int(connection.execute(query).scalar() or 0)
+
+    def history(self, study: Study) -> tuple[RoundRecord, ...]:
+        """Return the committed rounds, oldest first; reads no model."""
+        query = (
+            sa.select(_rounds.c.record)
+            .where(_rounds.c.study == study.sha256)
+            .order_by(_rounds.c.round_no)
+        )
+        with self.reading() as connection:
+            return tuple(map(_record, connection.execute(query).scalars()))
 
     def best(self, study: Study) -> int:
         """Return the round whose model is kept, 0 before any; reads no model."""
@@ -324,26 +335,17 @@ class Registry(Database):
             rows = [{"study": named, **asdict(answer)} for answer in answers]
             connection.execute(sa.insert(_answers).prefix_with("OR REPLACE"), rows)
 
-    def _forget(self, study: Study, state: State) -> None:
-        """Delete models and memories of earlier rounds that no study goes on from.
-
-        What a study keeps: its start, its best round, its last round and the memory of that.
-        Two rounds back are looked at, and what was the best then, so that a crash between
-        commit and here leaves little behind.
-        """
+    def _forget(self, study: Study) -> None:
+        """Delete models and memories of earlier rounds that no study goes on from."""
         with self.reading() as connection:
             rows = connection.execute(sa.select(_rounds)).all()
-            needed = set(connection.execute(sa.select(_studies.c.start)).scalars())
-        models = {(row.study, row.round_no): row.model for row in rows}
-        last = {row.study: row for row in sorted(rows, key=lambda row: row.round_no)}
-        for row in last.values():
-            needed |= {row.model, row.optimiser, models[row.study, row.best]}
-        named = study.sha256
-        for row in rows:
-            if row.study == named and state.round_no - 3 < row.round_no:
-                left = {row.model, row.optimiser, models[row.study, row.best]} - needed - {None}
-                for digest in left:
-                    self.store.path(digest).unlink(missing_ok=True)
+            starts = set(connection.execute(sa.select(_studies.c.start)).scalars())
+        stored = [
+            Stored(r.study, r.round_no, r.model, r.optimiser, r.best, _record(r.record))
+            for r in rows
+        ]
+        for digest in superseded(stored, study.sha256) - starts:
+            self.store.path(digest).unlink(missing_ok=True)
 
 
 def _record(text: str) -> RoundRecord:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from modelward.exchange.card import Group, Judged
-from modelward.exchange.claims import competence
+from modelward.exchange.claims import competence, seen
 from modelward.exchange.examples import Examples
 
 LABELS = ("normal", "ill")
@@ -20,13 +20,15 @@ def own(**more: object) -> Examples:
 def test_counts_are_bands_and_recalls_of_few_are_not_said():
     picked = np.array([0] * 12 + [1] * 8)
 
-    found = competence(LABELS, own(), picked, 10)
+    mine = own()
+    found = competence(LABELS, np.bincount(mine.y), (mine.valid_y, picked), 10)
 
     assert found.units == (50, 0)
     assert found.lacks == ("ill: fewer than 10",)
     # Wilson's interval of 12 of 16: 0.5050 to 0.8982 (Newcombe 1998, method 3).
     assert found.validation == (Judged(label="normal", recall=0.75, low=0.51, high=0.9),)
     assert (found.groups, found.equipment, found.period) == ((), (), None)
+    assert competence(LABELS, np.bincount(mine.y), None, 10).validation == ()
 
 
 def test_subgroups_and_makes_of_few_are_not_named_and_the_period_is_whole_years():
@@ -34,9 +36,7 @@ def test_subgroups_and_makes_of_few_are_not_named_and_the_period_is_whole_years(
     make = np.array(["GE"] * 20 + ["Philips"] * 31 + ["Old"] * 9)
     times = np.array(["2023-05-07"] * 59 + ["NaT"], "datetime64[D]")
 
-    found = competence(
-        LABELS, own(groups={"sex": sex, "equipment": make}, times=times), np.zeros(20, int), 10
-    )
+    found = seen(own(groups={"sex": sex, "equipment": make}, times=times))
 
     assert found.groups == (Group(name="sex", value="female", units=20),)
     assert found.equipment == ("GE", "Philips")

@@ -4,7 +4,8 @@
     letters/count-from        after a restore: the number that own messages count on from
 
 It is what makes repetition harmless. A message that was sent is sent again with the same
-bytes; one that was received is known again, and a replay under its sequence is refused
+bytes; one that was received is known again, and a replay under its sequence is refused; one
+that comes late and was not seen is new
 (artifact/envelope.py has the rule). A line that a crash cut short was never acknowledged
 and is dropped. Messages are small; artifacts are elsewhere.
 """
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
 
@@ -52,7 +54,8 @@ class _Study:
         lost: Whether the disk did not take something that is remembered here.
         seen: Sender -> sequence -> digest.
         last: What we said last: its kind, round and hash of the body, and the message.
-        answers: (task id, site) -> round, and the message that answers it.
+        proposed: Largest sequence of a proposal.
+        answers: (task id, site) -> round, and the last message that answers it, by sequence.
         artifacts: (site, hash of a released artifact) -> its last round.
     """
 
@@ -60,7 +63,8 @@ class _Study:
     lost: bool = False
     seen: dict[str, dict[int, str]] = field(default_factory=dict)
     last: tuple["_Words", bytes] | None = None
-    answers: dict[tuple[str, str], tuple[int, bytes]] = field(default_factory=dict)
+    proposed: int = 0
+    answers: dict[tuple[str, str], tuple[int, int, bytes]] = field(default_factory=dict)
     artifacts: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
@@ -119,8 +123,9 @@ class Book:
 
         What was said last, and is still valid, is said again with the same bytes. What was
         said earlier gets a new sequence: nobody knows whether the first one arrived before
-        those that followed it, and behind them it would be a replay. Mail between witnesses
-        is never repeated: after a restart the same words ask anew, and want an answer.
+        those that followed it, or would be older than the receiver remembers. Mail between
+        witnesses is never repeated: after a restart the same words ask anew, and want an
+        answer.
 
         Args:
             kind: What it is.
@@ -196,21 +201,26 @@ class Book:
     def repeats(self, raw: bytes, envelope: Envelope) -> bool:
         """Return whether these very bytes were kept before.
 
+        What was not seen may come late, as what a killed party had in hand does: whether it
+        is still of use is for its reader, who knows its round or number.
+
         Raises:
-            MessageRefused: For a replay: an old sequence, or a known one with other bytes. Mail
-                may come late, as what a killed party had in hand does: its parts are signed by
-                themselves, and their order says nothing.
+            MessageRefused: For a replay: a sequence older than is remembered, or a known one
+                with other bytes; or for a proposal that a later one has replaced.
         """
         with self._lock:
-            seen = self._of(envelope.study).seen.get(envelope.sender, {})
-            if envelope.kind == MAIL and _is_new(envelope.sequence, seen):
-                return False
-            return repeats(raw, envelope, seen)
+            book = self._of(envelope.study)
+            seen = book.seen.get(envelope.sender, {})
+            forgotten = min(seen) if len(seen) >= REMEMBERED else 0
+            again = repeats(raw, envelope, seen, forgotten=forgotten)
+            if envelope.kind == "proposal" and not again:
+                _require_newest(envelope, book.proposed)
+            return again
 
     def answer(self, study: str, task: str, site: str) -> bytes | None:
         """Return the message in which `site` answers `task`, or None."""
         with self._lock:
-            return self._of(study).answers.get((task, site), (0, None))[1]
+            return self._of(study).answers.get((task, site), (0, 0, None))[2]
 
     def forget(self, study: str, round_no: int) -> list[tuple[str, str]]:
         """Drop from memory what belongs to rounds before `round_no`; the file keeps it.
@@ -275,9 +285,14 @@ def restored(folder: Path, now: datetime) -> int:
     return number
 
 
-def _is_new(sequence: int, seen: Mapping[int, str]) -> bool:
-    """Return whether a sequence was not seen, as far back as is remembered."""
-    return sequence not in seen and (len(seen) < REMEMBERED or sequence > min(seen))
+def _require_newest(envelope: Envelope, proposed: int) -> None:
+    """Raise MessageRefused if the study was proposed anew since this proposal was written."""
+    if envelope.sequence < proposed:
+        raise MessageRefused(
+            f"the proposal with sequence {envelope.sequence} was replaced by {proposed}",
+            why="people decide about a study and its sites as they were proposed last",
+            remedy="nothing; the later proposal is here",
+        )
 
 
 def _least(folder: Path) -> int:
@@ -334,7 +349,11 @@ def _index(book: _Study, read: _Read, party: str) -> None:
     if said["sender"] == party:
         words = (said["kind"], said["round"], canonical_hash(said["body"]))
         book.last = (words, read.raw)
+    if said["kind"] == "proposal":
+        book.proposed = max(book.proposed, said["sequence"])
     if said["kind"] == "answer" and isinstance(task, str):
-        book.answers[task, said["sender"]] = said["round"], read.raw
+        answer = said["round"], said["sequence"], read.raw
+        known = book.answers.get((task, said["sender"]), answer)
+        book.answers[task, said["sender"]] = max(known, answer, key=itemgetter(1))
         if said["body"]["card"] is not None:
             book.artifacts[said["sender"], said["body"]["card"]["sha256"]] = said["round"]

@@ -211,6 +211,8 @@ class Studies:
                 return True
             if self._registry.start(study) is None:
                 return False
+            if study.plan.buffer is not None and envelope.round_no:
+                return False  # an earlier question can be open until the study is finished
             over = envelope.round_no <= self._registry.rounds(study)
             if over and study.report is not None and self._registry.best(study):
                 asked = report_task(self._registry, study).id
