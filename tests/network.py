@@ -7,10 +7,17 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from sklearn.datasets import load_digits
 
 from modelward.artifact import bundle
 from modelward.core.ports import Carrier
+from modelward.durable import make_folder, write_once
 from modelward.engines.shared_folder import SharedFolder
 from modelward.exchange import members
 from modelward.exchange.institution import Institution, prepare
@@ -107,6 +114,7 @@ def digits(classes: Sequence[Sequence[int]], names: Sequence[str], folder: Path)
     network = Network(folder, names, question=question)
     for number, (name, own) in enumerate(zip(names, classes, strict=True)):
         site = folder / name
+        keyed(site, name)
         prepare(site, name, question, MORNING)
         (site / "policy.toml").write_text(POLICY)
         (site / "exchange" / "shared.safetensors").write_bytes(raw)
@@ -121,6 +129,16 @@ def digits(classes: Sequence[Sequence[int]], names: Sequence[str], folder: Path)
         )  # fmt: skip
     introduce(network)
     return network
+
+
+def keyed(site: Path, name: str) -> None:
+    """Give a site that has no key the one of its name: the noise of prototypes hangs on it."""
+    if (site / "site.key").exists():
+        return
+    key = Ed25519PrivateKey.from_private_bytes(sha256(f"{name} 0".encode()).digest())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    make_folder(site)
+    write_once(site / "site.key", pem, mode=0o600)
 
 
 def introduce(network: Network) -> None:

@@ -246,6 +246,9 @@ def _told(
     if own_alone(name) and name != LOCAL:
         return {}
     classes = network.setting.shape.classes
+    mine = np.bincount(network.setting.sites[j].y, minlength=classes)
+    differ = network.offered[j] is not network.models[j]
+    apart = differ & (mine > 0) & (mine < KNOWN)
     told: dict[int, list[Told]] = {}
     for r in network.used:
         if r == j:
@@ -255,6 +258,7 @@ def _told(
             continue
         if name == LOCAL:  # peers know of it what was offered, and nothing else
             said = hidden(site.vy, network.log_p(j, site.vx).argmax(1), classes)
+            said[apart] = np.nan
         else:
             said = ballots[f"site-{r}"][name]
         units = np.bincount(site.vy, minlength=classes)

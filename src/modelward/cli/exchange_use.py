@@ -143,10 +143,9 @@ def trust(
     as_json: Json = False,
 ) -> None:
     """Show who is used and why; with --use or --drop, decide otherwise for one card."""
-    from modelward.exchange import adopting, governing, judging, verbs
+    from modelward.exchange import adopting, governing, verbs
     from modelward.exchange.pulling import named
     from modelward.exchange.reading import sync
-    from modelward.exchange.trust import disagreeing
 
     with opened(folder) as here:
         sync(here)
@@ -154,9 +153,8 @@ def trust(
             if card:
                 adopting.overrule(here, named(here, card).sha, use=wanted, by=by, reason=reason)
         standings = verbs.standings(here)
-        hand, _ = verbs.in_hand(here)
-        makers = {each.entry.sha: each.entry.card.site for each in hand}
-        apart = disagreeing(judging.reports(here, hand), here.now)
+        makers = {entry.sha: entry.card.site for entry in verbs.catalogue(here)}
+        apart = verbs.disagreeing(here)
         seen = governing.seen(here)
     if as_json:
         rows = {card: {"site": makers[card], "standing": s} for card, s in standings.items()}
@@ -226,19 +224,24 @@ def report(
     with opened(folder) as here:
         sync(here)
         found = verbs.adopt(here)
+        seen, student = governing.seen(here), home.student(here.folder)
         makers = {entry.sha: entry.card.site for entry in verbs.catalogue(here)}
         used, given = home.in_use(here.folder), governing.given(here)
-        page.write(
-            out,
+        shown = page.Page(
             name=here.name,
-            state=(used, found.choice),
+            used=used,
+            chosen=found.choice,
+            student=student,
             standings={card: (makers[card], s) for card, s in found.standings.items()},
+            apart=verbs.disagreeing(here),
+            seen=seen,
             known=verbs.known(here),
             given=given,
         )
+        page.write(out, shown)
     if as_json:
         rows = {"in_use": used, "choice": found.choice, "standings": found.standings}
-        printed({**rows, "given": given, "page": str(out)})
+        printed({**rows, "seen": seen, "student": student, "given": given, "page": str(out)})
         return
     typer.echo(out)
 

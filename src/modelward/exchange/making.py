@@ -14,7 +14,7 @@ from modelward.core.canonical import canonical_hash
 from modelward.core.tensors import Tensors
 from modelward.errors import NotApproved
 from modelward.exchange import home, private
-from modelward.exchange.bands import KNOWN, band, middles
+from modelward.exchange.bands import band, fewest, middles
 from modelward.exchange.card import Competence, Kind, Terms
 from modelward.exchange.claims import Seen, competence, seen
 from modelward.exchange.content import LAST, family_of, prototypes
@@ -82,7 +82,7 @@ def draft(
             why="what a model tells about a patient is decided when it is trained",
             remedy="modelward exchange train SITE --epsilon E, then offer again",
         )
-    local = home.for_others(here.folder, here.question, own, _fewest(here))
+    local = home.for_others(here.folder, here.question, own, fewest(here.policy.min_cell))
     if kind != "prototypes" and local.trained and not local.privacy:
         _require_two_classes(here, own)
     voice = home.voice_of(here.folder, local)
@@ -103,11 +103,12 @@ def draft(
 
 def _require_two_classes(here: Institution, own: Examples) -> None:
     """Refuse what gives one answer to everything: peers would have it in quarantine."""
-    counts = np.bincount(own.y, minlength=len(here.question.labels))
-    known = [here.question.labels[cls] for cls in np.flatnonzero(counts >= _fewest(here))]
+    labels, least = here.question.labels, fewest(here.policy.min_cell)
+    counts = np.bincount(own.y, minlength=len(labels))
+    known = [labels[cls] for cls in np.flatnonzero(counts >= least)]
     if len(known) == 1:
         raise NotApproved(
-            f"of {known[0]} alone there are {_fewest(here)} training units or more",
+            f"of {known[0]} alone there are {least} training units or more",
             why="a model that has learnt one class gives this answer to everything",
             remedy="gather examples of another class, or: exchange offer --kind prototypes",
         )
@@ -185,7 +186,7 @@ def _adapter(here: Institution, own: Examples, on: tuple[Terms, str], how: How) 
     privacy: Event = UNBOUNDED
     if epsilon is None:
         counts = np.bincount(own.y, minlength=len(here.question.labels))
-        rows = counts[own.y] >= _fewest(here)
+        rows = counts[own.y] >= fewest(here.policy.min_cell)
         lesson = labelled(own.x[rows], own.y[rows], len(here.question.labels))
         tuned = learn(family, start, lesson, TUNING, 0, only=LAST)
     else:
@@ -208,15 +209,6 @@ def _adapter(here: Institution, own: Examples, on: tuple[Terms, str], how: How) 
         privacy=_beside(here, privacy),
         start=start,
     )
-
-
-def _fewest(here: Institution) -> int:
-    """Return the units of a class below which nothing is learnt for others.
-
-    The policy's minimum cell, and at least what a card calls known: what it says is unknown
-    was not learnt.
-    """
-    return max(here.policy.min_cell, KNOWN)
 
 
 def _units(here: Institution, own: Examples, privacy: Event) -> Labels:

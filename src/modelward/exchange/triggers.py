@@ -37,6 +37,9 @@ ALIKE, CLASSES = 3, 3
 """Fewest artifacts of a family that know a class, and classes that an artifact knows, with
 which a patch says something."""
 
+MEASURED = "honest digits were never accused in 868 judgements, images unlike them not measured"
+"""What the operator is told of false alarms: `python -m bench.exchange.alarms --seeds 10`."""
+
 FEWEST = 8
 """Units of other classes below which a patch says nothing."""
 
@@ -97,6 +100,6 @@ def _finding(place: str, share: float, others: float) -> Finding:
     return Finding(
         "trigger",
         f"a patch of {place} turns {share:.0%} of its answers into one class, of any other"
-        f" artifact of its family that knows the class {others:.0%} at most",
+        f" artifact of its family that knows the class {others:.0%} at most; {MEASURED}",
         "ask its maker; a named person may overrule: modelward exchange trust --use",
     )

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from modelward.errors import BadArtifact, GateRefused, MessageRefused
-from modelward.exchange import adopting, candidates, combining, home, judging, private
+from modelward.errors import GateRefused
+from modelward.exchange import adopting, candidates, combining, home, judging, private, trust
 from modelward.exchange.book import Entry
 from modelward.exchange.candidates import Table
 from modelward.exchange.card import Kind, OfferCard, Terms
@@ -37,13 +37,15 @@ from modelward.exchange.offering import offer
 from modelward.exchange.pulling import pull, turn_away
 from modelward.exchange.reading import sync
 from modelward.exchange.trust import Standing
-from modelward.exchange.voices import Spoken, spoken
+from modelward.exchange.voices import Spoken, in_hand
 
 __all__ = [
     "adopt",
     "catalogue",
+    "disagreeing",
     "distil",
     "evaluate",
+    "in_hand",
     "known",
     "offer_kind",
     "offer_model",
@@ -170,20 +172,6 @@ def catalogue(
     return here.book.catalogue(here.question.sha256, kinds=kinds, site=site)
 
 
-def in_hand(here: Institution) -> tuple[list[Spoken], dict[str, str]]:
-    """Return every artifact that is here and may be used, and why others may not."""
-    local = home.local(here.folder)
-    found, not_used = [], {}
-    for entry in catalogue(here):
-        if not entry.here and entry.card.site != here.name:
-            continue
-        try:
-            found.append(spoken(here, entry, local.made_with, local.seed))
-        except (BadArtifact, MessageRefused) as error:
-            not_used[entry.sha] = error.what
-    return found, not_used
-
-
 def evaluate(here: Institution, *, combine: bool = False) -> Evaluated:
     """Judge every artifact in hand on private validation, and tell the others.
 
@@ -247,10 +235,13 @@ def distil(here: Institution, *, strong: bool = False) -> Considered:
         return _alone(found, found.table, candidates.DISTILLED, own)
     table, judged = candidates.with_strong(here, found.table, own)
     if not judged.stopped:
-        return _alone(found, table, candidates.STRONG, own)
-    beside = judged.choice.reason.replace("the local model", "its teachers")
-    beside = beside.replace("local is kept", "the teachers stay")
-    reason = f"stopped, the student is not used: {beside}"
+        beside = _alone(found, table, candidates.STRONG, own)
+        home.note_student(here.folder, beside.choice.reason, stamp(here.now))
+        return beside
+    said = judged.choice.reason.replace("the local model", "its teachers")
+    said = said.replace("local is kept", "the teachers stay")
+    reason = f"stopped, the student is not used: {said}"
+    home.note_student(here.folder, reason, stamp(here.now))
     stays = replace(judged.choice, chosen=LOCAL, best=candidates.STRONG, reason=reason)
     return replace(found, table=table, choice=stays)
 
@@ -267,6 +258,12 @@ def standings(here: Institution) -> dict[str, Standing]:
     found, _ = in_hand(here)
     judged = judging.judge(found, examples(here), here.policy.min_cell)
     return _standings(here, found, judged)
+
+
+def disagreeing(here: Institution) -> dict[str, float]:
+    """Return reporters that are far from all others about what is in hand, and how far."""
+    found, _ = in_hand(here)
+    return trust.disagreeing(judging.reports(here, found), here.now)
 
 
 def known(here: Institution, asked: Iterable[Item] = ()) -> Map:
