@@ -7,22 +7,16 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-)
 from sklearn.datasets import load_digits
 
 from modelward.artifact import bundle
 from modelward.core.ports import Carrier
-from modelward.durable import make_folder, write_once
 from modelward.engines.shared_folder import SharedFolder
 from modelward.exchange import members
 from modelward.exchange.institution import Institution, prepare
 from modelward.exchange.looking import DirectInspector
 from modelward.exchange.question import Question
+from tests.studies import write_key
 
 MORNING = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 LABELS = tuple(f"digit {n}" for n in range(10))
@@ -114,7 +108,9 @@ def digits(classes: Sequence[Sequence[int]], names: Sequence[str], folder: Path)
     network = Network(folder, names, question=question)
     for number, (name, own) in enumerate(zip(names, classes, strict=True)):
         site = folder / name
-        keyed(site, name)
+        site.mkdir(parents=True, exist_ok=True)
+        if not (site / "site.key").exists():
+            write_key(site / "site.key", 1 + number)  # noise is drawn from it
         prepare(site, name, question, MORNING)
         (site / "policy.toml").write_text(POLICY)
         (site / "exchange" / "shared.safetensors").write_bytes(raw)
@@ -129,16 +125,6 @@ def digits(classes: Sequence[Sequence[int]], names: Sequence[str], folder: Path)
         )  # fmt: skip
     introduce(network)
     return network
-
-
-def keyed(site: Path, name: str) -> None:
-    """Give a site that has no key the one of its name: the noise of prototypes hangs on it."""
-    if (site / "site.key").exists():
-        return
-    key = Ed25519PrivateKey.from_private_bytes(sha256(f"{name} 0".encode()).digest())
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    make_folder(site)
-    write_once(site / "site.key", pem, mode=0o600)
 
 
 def introduce(network: Network) -> None:

@@ -22,7 +22,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from modelward.errors import DataError
+from modelward.artifact import bundle
+from modelward.errors import BadArtifact, DataError
 from modelward.exchange.families.family import Inputs
 from modelward.exchange.probability import Labels
 from modelward.exchange.question import Question
@@ -129,6 +130,29 @@ def read_inputs(path: Path) -> Inputs:
             why="what is answered comes as a .npz file with `x`, as the training examples do",
             remedy="numpy.savez(FILE, x=...), float32, in the question's shape",
         ) from error
+
+
+def read_shared(path: Path, question: Question) -> Inputs:
+    """Return the shared set that `question` names.
+
+    Raises:
+        BadArtifact: If it is not there, or is another one.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise BadArtifact(
+            f"{path} cannot be read: {error.strerror}",
+            why="the question names a shared set",
+            remedy="give the same init again, with --shared FILE: all else stays",
+        ) from error
+    if (found := sha256(raw).hexdigest()) != question.shared:
+        raise BadArtifact(
+            f"{path.name} has hash {found[:12]}…, the question names another set",
+            why="predictions are about the rows of one set, in one order",
+            remedy="take the shared set from whoever wrote the question",
+        )
+    return bundle.parse_any(raw)["x"]
 
 
 def _faults(fold: str, x: NDArray[Any], y: NDArray[Any], question: Question) -> list[str]:
