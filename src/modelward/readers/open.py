@@ -1,13 +1,15 @@
 """One door into a site's data: a dataset file in, a cohort out, whatever the format."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 
-from modelward.core.columns import columns
+from modelward.core.columns import columns, inputs
 from modelward.core.faults import Fault
 from modelward.core.study import Study
+from modelward.errors import DataError
 from modelward.readers.arrays import read_arrays
 from modelward.readers.assemble import Rows, assemble
 from modelward.readers.cohort import Cohort
@@ -36,6 +38,7 @@ def open_rows(
         DataError: If the store cannot be opened.
     """
     dataset, path = read(dataset_file)
+    _require_archive(dataset_file, dataset, study)
     opt_out = _opt_out(dataset_file, dataset)
     join = Join(dataset, path, study, opt_out, today)
     if dataset.has_images:
@@ -46,15 +49,26 @@ def open_rows(
     if dataset.dataset.kind == "arrays":
         cohort = open_cohort(dataset_file, study)
         flat = np.zeros((len(cohort.y), 0))
+        if inputs(study).kind == "image-and-table":
+            flat = cohort.x[:, : inputs(study).columns]
         return Rows(ids=cohort.ids, x=flat, y=cohort.y.astype(np.float64)), cohort.notes
+    rows, notes = _rows(join, faults)
+    if opt_out is None:
+        return rows, notes
+    return replace(rows, told=(*rows.told, *opt_out.doubts(rows.ids))), notes
+
+
+def _rows(join: Join, faults: list[Fault]) -> tuple[Rows, tuple[str, ...]]:
+    dataset, study, opt_out = join.dataset, join.study, join.opt_out
     if dataset.sources:
         return joined_rows(join, faults)
     if dataset.has_events:
         faults += uncoded(study)
         if faults:
             return _nobody(study), ()
-        return event_rows(path, dataset, study, faults, opt_out, today)
-    return table_rows(path, dataset, study, faults, opt_out, named=False), ()
+        return event_rows(join.path, dataset, study, faults, opt_out, join.today)
+    named = opt_out is not None
+    return table_rows(join.path, dataset, study, faults, opt_out, named=named), ()
 
 
 def _nobody(study: Study) -> Rows:
@@ -74,6 +88,7 @@ def open_cohort(dataset_file: Path, study: Study) -> Cohort:
         DataError: With every fault found, if the data do not fit the study.
     """
     dataset, path = read(dataset_file)
+    _require_archive(dataset_file, dataset, study)
     opt_out = _opt_out(dataset_file, dataset)
     join = Join(dataset, path, study, opt_out)
     if dataset.has_images:
@@ -87,6 +102,20 @@ def open_cohort(dataset_file: Path, study: Study) -> Cohort:
     if dataset.has_events:
         return read_events(path, dataset, study, opt_out)
     return read_table(path, dataset, study, opt_out)
+
+
+def _require_archive(dataset_file: Path, dataset: Dataset, study: Study) -> None:
+    """Return unless images and a table are asked of a store that is no archive.
+
+    Raises:
+        DataError: If they are.
+    """
+    if inputs(study).kind == "image-and-table" and dataset.dataset.kind != "arrays":
+        raise DataError(
+            f"{dataset_file}: the study asks for images with the rows of a table",
+            why="these are read from an archive only, where both are of the same units",
+            remedy="write both into one .npz file (docs/formats/dataset.md), kind = 'arrays'",
+        )
 
 
 def _opt_out(dataset_file: Path, dataset: Dataset) -> OptOut | None:

@@ -23,12 +23,17 @@ from modelward.recipes import (
     cox,
     densenet,
     describe,
+    fusion,
     glm,
+    gru,
+    hazard,
     km,
     km_strata,
     logistic,
     mlp,
     scattering,
+    transformer,
+    trees,
     unet,
 )
 from modelward.recipes.analysis import Analysis
@@ -42,6 +47,7 @@ OptionFault = tuple[str, str, str]
 
 LEVELS = frozenset({"boolean", "category"})
 MASKS = frozenset({"mask"})
+TIMES = frozenset({"time-to-event"})
 
 INSTALLED = {
     ("logistic", 1): Entry(logistic.Logistic, logistic.Options, torch=False),
@@ -50,9 +56,28 @@ INSTALLED = {
     ("densenet", 1): Entry(
         densenet.Densenet, densenet.Options, torch=True, predicts=LEVELS, reads="image"
     ),
+    ("fusion", 1): Entry(
+        fusion.Fusion,
+        fusion.Options,
+        torch=True,
+        predicts=LEVELS | TIMES,
+        reads="image-and-table",
+    ),
+    ("gru", 1): Entry(
+        gru.Gru, gru.Options, torch=True, predicts=LEVELS | TIMES, reads="sequence"
+    ),
+    ("hazard", 1): Entry(hazard.Hazard, hazard.Options, torch=True, predicts=TIMES),
     ("scattering", 1): Entry(
         scattering.Scattering, scattering.Options, torch=False, reads="image"
     ),
+    ("transformer", 1): Entry(
+        transformer.Transformer,
+        transformer.Options,
+        torch=True,
+        predicts=LEVELS | TIMES,
+        reads="sequence",
+    ),
+    ("trees", 1): Entry(trees.Trees, trees.Options),
     ("unet", 1): Entry(unet.Unet, unet.Options, torch=True, predicts=MASKS, reads="image"),
 }
 """Every recipe that comes with modelward, by name and version."""
@@ -90,6 +115,20 @@ def analysis(choice: RecipeChoice) -> Analysis:
     return entry.make(entry.options(**choice.options))
 
 
+def summing(choice: RecipeChoice) -> Analysis:
+    """Return the recipe whose sites answer with sums: a statistical one, or `trees`.
+
+    Raises:
+        StudyFileError: If it is none, or with every fault of its options.
+    """
+    if is_analysis(choice):
+        return analysis(choice)
+    made = recipe(choice)
+    if isinstance(made, trees.Trees):
+        return made
+    raise _refuse([("name", f"{choice.name!r} is not computed from sums", "use 'trees'")])
+
+
 def is_analysis(choice: RecipeChoice) -> bool:
     """Return whether a study chose a statistical recipe."""
     return any(name == choice.name for name, _ in ANALYSES)
@@ -97,7 +136,8 @@ def is_analysis(choice: RecipeChoice) -> bool:
 
 def smallest_cell(choice: RecipeChoice) -> int | None:
     """Return the fewest units that a study has in a cell of a table; None if it makes none."""
-    entry = ANALYSES.get((choice.name, choice.version))
+    key = choice.name, choice.version
+    entry = ANALYSES.get(key) or INSTALLED.get(key)
     if entry is None or "min_cell" not in entry.options.model_fields:
         return None
     standard = int(entry.options.model_fields["min_cell"].default)

@@ -19,12 +19,12 @@ from modelward.evaluate import binned
 from modelward.evaluate.better import better
 from modelward.evaluate.predictions import Predictions
 from modelward.evaluate.site_figures import Alike, encode
-from modelward.learn import newton, sgd
+from modelward.learn import boosting, newton, sgd
 from modelward.learn.newton import l2_of
 from modelward.learn.steps import NO_PULL
 from modelward.readers.cohort import Cohort
 from modelward.recipes.catalogue import recipe
-from modelward.site.folds import examples
+from modelward.site.folds import answerable, examples
 from modelward.site.own_round import with_own_layers
 from modelward.study.answers import SCORE_BINS
 from modelward.study.model import Model, initial
@@ -57,6 +57,7 @@ def fit(study: Study, cohort: Cohort, name: str) -> Fitted:
         cohort: What it is trained on; scaling comes from its own training units.
         name: Part of the seed of its batches; `pooled`, or a site's name.
     """
+    cohort = answerable(study, cohort)
     x, y = cohort.fold("train")
     if len(np.unique(y)) < 2:  # noqa: PLR2004 - an outcome has two classes
         which = "have" if len(y) and y[0] else "are without"
@@ -68,7 +69,28 @@ def fit(study: Study, cohort: Cohort, name: str) -> Fitted:
         training = examples(cohort, "train", start)
         found = newton.fit(training.x, training.y, l2_of(study))
         return Fitted(Model(study, found.beta, scaling))
+    if study.plan.strategy == "boosting":
+        return Fitted(_grown(study, cohort, start))
     return Fitted(_descend(study, cohort, start, name))
+
+
+def _grown(study: Study, cohort: Cohort, start: Model) -> Model:
+    """Return the trees after at most as many rounds; small cells stay here, so all are used."""
+    training = examples(cohort, "train", start)
+    metric = study.stop.metric if cohort.count("validation") else None
+    kept, best = start, np.nan
+    for state in boosting.grow(study, start.parameters, training, study.plan.rounds):
+        model = replace(start, parameters=state)
+        value = np.nan if metric is None else _of_validation(metric, model, cohort)
+        if metric is None or better(metric, value, best) or np.isnan(best):
+            kept, best = model, value
+    return kept
+
+
+def _of_validation(metric: str, model: Model, cohort: Cohort) -> float:
+    held_back = examples(cohort, "validation", model)
+    _, y = cohort.fold("validation")
+    return _score(metric, y, chances(model.study, model.parameters, held_back.x))
 
 
 def _descend(study: Study, cohort: Cohort, start: Model, name: str) -> Model:
@@ -83,9 +105,7 @@ def _descend(study: Study, cohort: Cohort, start: Model, name: str) -> Model:
         sgd.descend(trained, flat, training, terms, inputs(study))
         value = np.nan
         if metric is not None:
-            held_back = examples(cohort, "validation", start)
-            _, y = cohort.fold("validation")
-            value = _score(metric, y, chances(study, flat, held_back.x))
+            value = _of_validation(metric, replace(start, parameters=flat), cohort)
         if metric is None or better(metric, value, best) or np.isnan(best):
             kept, best = flat.copy(), value
     return replace(start, parameters=kept)
