@@ -25,6 +25,7 @@ from modelward.core.task import Task
 from modelward.core.tensors import Tensors
 from modelward.errors import ModelwardError
 from modelward.readers.cohort import Cohort
+from modelward.recipes import backbone
 from modelward.recipes.catalogue import load
 from modelward.site.answer import compute
 from modelward.site.snapshot import read_snapshot
@@ -64,6 +65,7 @@ class _Desk:
     def __init__(self, snapshot: Path, models: Path, outbox: Path) -> None:
         self._snapshot, self._outbox = snapshot, outbox
         self._models = Store.reading(models)
+        backbone.look_in(models)
         self._digest = ""
         self._open: tuple[Study, Cohort] | None = None
 

@@ -33,6 +33,8 @@ from modelward.core.task import Task, TaskKind
 from modelward.core.tensors import Schema, Tensors
 from modelward.errors import BadArtifact, TrainingFailed
 from modelward.gate.policy import Isolation
+from modelward.recipes import backbone
+from modelward.recipes.lora import backbone_of
 from modelward.site.answer import Computed
 from modelward.site.desk import CLASSES
 from modelward.site.isolation import TRAINER_UID
@@ -127,9 +129,12 @@ class Workroom:
         """Put the task's model and what was kept, and no other, where the trainer can read."""
         inside = self._room / "models"
         name = f"{task.model}.safetensors"
+        below = backbone_of(self._study.recipe)
         for old in inside.iterdir():
-            if old.name != name:
+            if old.name not in {name, f"{below}.safetensors"}:
                 old.unlink()
+        if below is not None:
+            backbone.give(self._folder, below, inside)
         if kept and self._kept is not None:
             durable.write_whole(inside / KEPT, bundle.encode(kept, self._kept))
         target = inside / name
