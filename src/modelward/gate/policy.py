@@ -13,6 +13,9 @@ from modelward.core.artifact import ArtifactKind
 from modelward.core.canonical import Json, canonical_hash
 from modelward.privacy.budget import Ceilings
 
+Device = Literal["cpu", "cuda"]
+"""What trainers may use."""
+
 Isolation = Literal["namespaces", "systemd", "none"]
 """How trainer and inspector are kept apart: by namespaces that the node makes, by systemd
 units, or not at all (then any code of a recipe can read and send what the node can)."""
@@ -66,6 +69,7 @@ class Policy:
         leakage: What the inspector may find.
         review: Kinds that wait until one of `approvers` has released them.
         isolation: How trainer and inspector are kept apart.
+        device: Where networks are trained that can be trained there (learn/device.py).
         approvers: Who may decide about studies and about what is held: name -> fingerprint
             of the person's key.
         recipes: Recipes of other packages that may run: name -> hash (recipes/brought.py).
@@ -89,6 +93,7 @@ class Policy:
     leakage: Leakage = field(default_factory=Leakage)
     review: frozenset[ArtifactKind] = frozenset()
     isolation: Isolation = "namespaces"
+    device: Device = "cpu"
     approvers: Mapping[str, str] = field(default_factory=dict)
     recipes: Mapping[str, str] = field(default_factory=dict)
     lanes: frozenset[Lane] = frozenset({"dp"})
@@ -103,12 +108,12 @@ class Policy:
     def describe(self) -> dict[str, Json]:
         """Return every bound as JSON: what `sha256` is taken of.
 
-        All lanes leave no trace, so that a policy of before has the hash that it had.
+        All lanes and the CPU leave no trace, so that a policy of before has the hash it had.
         """
         return {
             name: sorted(value) if isinstance(value, frozenset) else value
             for name, value in asdict(self).items()
-            if name != "lanes" or value != LANES
+            if (name, value) not in {("lanes", LANES), ("device", "cpu")}
         }
 
     @property

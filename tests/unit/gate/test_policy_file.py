@@ -132,3 +132,14 @@ def test_every_bound_changes_the_hash():
     hashes = {replace(Policy(), **{name: value}).sha256 for name, value in changed.items()}
 
     assert len(hashes | {Policy().sha256}) == len(changed) + 1
+
+
+def test_a_gpu_is_the_sites_choice_and_leaves_no_trace_where_there_is_none(tmp_path):
+    cuda = read_policy(written(tmp_path, 'isolation = "none"\ndevice = "cuda"\n'))
+
+    assert cuda.device == "cuda"
+    assert read_policy(written(tmp_path, as_toml(cuda))) == cuda
+    assert "device" not in Policy().describe()
+    assert cuda.describe()["device"] == "cuda"
+    with pytest.raises(GateRefused, match="in namespaces of its own a trainer sees no device"):
+        read_policy(written(tmp_path, 'device = "cuda"\n'))
