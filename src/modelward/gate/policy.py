@@ -48,6 +48,10 @@ class Leakage:
     every: int = 5
 
 
+_UNTRACED = {"lanes": LANES, "device": "cpu"}
+"""Values of keys that came later which leave a policy the hash it had."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """A site's own bounds.
@@ -113,7 +117,7 @@ class Policy:
         return {
             name: sorted(value) if isinstance(value, frozenset) else value
             for name, value in asdict(self).items()
-            if (name, value) not in {("lanes", LANES), ("device", "cpu")}
+            if name not in _UNTRACED or value != _UNTRACED[name]
         }
 
     @property
