@@ -124,7 +124,8 @@ def test_every_bound_changes_the_hash():
         "allowed_recipes": frozenset(),
         "purposes": frozenset(), "leads": frozenset(), "epsilon_study": 1.0,
         "epsilon_lifetime": 1.0, "delta": 1e-9, "leakage": Leakage(every=1),
-        "review": frozenset({"model"}), "isolation": "none", "lanes": frozenset({"exact"}), "device": "cuda",
+        "review": frozenset({"model"}), "isolation": "none", "lanes": frozenset({"exact"}),
+        "device": "cuda",
         "approvers": {"A": "ab" * 32},
     }  # fmt: skip
     assert set(changed) == set(Policy.__dataclass_fields__)
