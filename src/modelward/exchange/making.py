@@ -16,6 +16,7 @@ from modelward.errors import NotApproved
 from modelward.exchange import home, private
 from modelward.exchange.bands import KNOWN, band, middles
 from modelward.exchange.card import Competence, Kind, Terms
+from modelward.exchange.class_means import persons_of
 from modelward.exchange.content import LAST, family_of, prototypes
 from modelward.exchange.examples import Examples
 from modelward.exchange.families.family import Floats
@@ -136,15 +137,15 @@ def _labels(here: Institution, own: Examples, local: Local, _: float | None) -> 
 def _prototypes(here: Institution, own: Examples, _: Local, epsilon: float | None) -> Content:
     """Return class means; the noise is drawn by name, so that a repetition adds nothing."""
     classes, least = len(here.question.labels), here.policy.min_cell
-    counts = np.bincount(own.y, minlength=classes)
+    persons = persons_of(own, classes)
     if epsilon is not None:
         paid = private.pay(here, own, epsilon, {"kind": "prototypes", "least": least}, 1)
         return private.prototypes(own, classes, paid, least), (), paid.card
     secret = here.key.sign(b"modelward prototypes").hex()
     seed = int(canonical_hash([secret, here.question.sha256, own.y.tolist()])[:16], 16)
     noise = np.random.default_rng(seed).standard_normal((classes, own.x[0].size))
-    found = prototypes(own.x, own.y, classes, least=least, noise=noise)
-    return found, tuple(int(n) for n in counts if n >= least), _NOISED
+    found = prototypes(own.x, own.y, persons, least=least, noise=noise)
+    return found, tuple(n for n in persons if n >= least), _NOISED
 
 
 _CONTENT: dict[Kind, Callable[[Institution, Examples, Local, float | None], Content]] = {

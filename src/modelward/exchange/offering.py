@@ -225,12 +225,13 @@ def _release(here: Institution, draft: Draft, looked_at: Subject, version: int) 
         subject=subject,
         model=draft.base,
     )
+    schema = schema_of(draft.kind, looked_at.made, here.question)
     put = Offer(
         task=cause,
         kind=draft.kind,
         tensors=draft.tensors,
         patients=draft.patients,
-        schema=schema_of(draft.kind, looked_at.made, here.question),
+        schema=schema,
         sent_bytes=here.sent.for_study(cause.study),
         today_bytes=here.sent.today(),
         privacy=draft.privacy,
@@ -238,7 +239,8 @@ def _release(here: Institution, draft: Draft, looked_at: Subject, version: int) 
     )
     before = here.ledger.size
     rules = leaving.rules(here.policy, here.question.purpose, draft.cells)
-    answer = here.door.decide(cause, lambda: put, rules)
+    answer = here.reviews.act(here.door, cause, schema, rules, here.sent)
+    answer = answer or here.door.decide(cause, lambda: put, rules)
     if not isinstance(answer, Release):
         raise refused(here, cause)
     if here.ledger.size > before:

@@ -59,7 +59,7 @@ def run_facts(study: Study, ended: Ended, histories: Histories, sites: int) -> R
     curves = tuple(
         Curve(
             model=name,
-            metric=f"validation {metric}",
+            metric=f"validation {'AUC' if metric == 'auc' else metric}",
             values=tuple(defined(r.metrics.get(metric)) for r in each),
         )
         for name, each in histories.items()

@@ -39,11 +39,21 @@ def reading(study: Study, kind: TaskKind, answer: Tensors, units: int) -> Readin
     return NOTHING
 
 
-def coarser(study: Study, kind: TaskKind, answer: Tensors, least: int) -> Tensors:
-    """Return sums for scaling without columns that tell of fewer than `least` persons."""
+def coarser(
+    study: Study, kind: TaskKind, answer: Tensors, least: int, missing: int = 1
+) -> Tensors:
+    """Return sums for scaling without columns that tell of few persons.
+
+    Args:
+        study: Whose terms hold.
+        kind: What was asked.
+        answer: The tensors.
+        least: Fewest persons in a cell.
+        missing: Fewest persons whose value is not known.
+    """
     if kind != "statistics":
         return answer
-    return scaling_cells.coarser(summed_columns(study), answer, least)
+    return scaling_cells.coarser(summed_columns(study), answer, least, missing)
 
 
 def crossed(study: Study, kind: TaskKind) -> tuple[int, ...]:
