@@ -85,7 +85,7 @@ class Gatekeeper:
         folder = folder.resolve()  # processes with another working folder are started from it
         self.name, self.folder = name, folder
         if trainer is None:
-            trainer = IsolatedTrainer(folder, name, policy.isolation)
+            trainer = IsolatedTrainer(folder, name, policy.isolation, policy.device)
             trainer.on_cohort = self._note_cohort
             inspector = inspector or IsolatedInspector(folder, policy.isolation, policy.leakage)
         self._trainer = trainer
