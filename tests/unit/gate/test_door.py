@@ -1,6 +1,7 @@
 """The door decides once; what it decided is recorded before anything leaves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from modelward.artifact import card
 from modelward.artifact.store import Store
+from modelward.core.canonical import Json
 from modelward.core.task import Task
 from modelward.core.tensors import Schema, TensorSpec
 from modelward.core.verdict import Finding, Refusal, Release
@@ -181,3 +183,34 @@ def test_what_a_person_must_see_first_does_not_leave_behind_a_mask(ledger, tmp_p
     assert entry["kind"] == "refusal"
     assert [each["rule"] for each in entry["findings"]] == ["hold"]
     assert not (tmp_path / "held").exists()
+
+
+def test_a_rule_that_breaks_lets_nothing_out(ward, ledger, tmp_path):
+    def broken(_: Offer) -> tuple[Finding, ...]:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        ward.door.decide(TASK, ward.offer, broken)
+
+    assert list(ledger) == []
+    assert not list((tmp_path / "outbox").iterdir())
+    assert ward.door.decided(TASK) is None
+
+
+class Full:
+    """A ledger on a full disk."""
+
+    def append(self, fields: Mapping[str, Json], /) -> Mapping[str, Json]:
+        raise StorageError(f"no room for {len(fields)} fields", why="full", remedy="free space")
+
+    def find(self, task: str) -> Mapping[str, Json] | None:
+        assert task
+        return None
+
+
+def test_what_cannot_be_recorded_is_no_answer(ward):
+    ward.door = replace(ward.door, ledger=Full())
+
+    for rules in (FREE, lambda _: (FINDING,)):
+        with pytest.raises(StorageError, match="no room"):
+            ward.door.decide(TASK, ward.offer, rules)
