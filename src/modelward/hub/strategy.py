@@ -8,7 +8,7 @@ nothing else survives a round.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,7 @@ class Collector(Protocol):
         ...
 
 
+@runtime_checkable
 class Summed(Protocol):
     """What takes the sum of a round that was made behind masks."""
 
