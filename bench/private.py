@@ -5,6 +5,7 @@
     python -m bench.private pneumonia --epsilon 8 --sites 20 --alpha 100       1/20 of the data
     python -m bench.private pneumonia --epsilon 8 --sites 1 --alpha 100        all of them
     python -m bench.private pneumonia-cnn --epsilon 8       a network that learns its features
+    python -m bench.private heart --epsilon 1 3 --by-group    the loss of every group
 
 The sites and folds of the demo; real sites, gates, budgets and ledgers, each run in folders of
 its own. Sampling, learning rate and clip are the same for all epsilons: for heart fixed
@@ -21,6 +22,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+from modelward.core.judging import EvaluationTerms, WithoutDp
 from modelward.core.study import (
     DifferentialPrivacy,
     Plan,
@@ -37,7 +39,7 @@ from modelward.readers.open import open_cohort
 from modelward.simulation.dealing import Dealing, deal
 from modelward.simulation.demo import demonstration
 from modelward.simulation.folder import RunFolder
-from modelward.simulation.simulate import Simulation
+from modelward.simulation.simulate import Simulation, simulate
 from modelward.simulation.split import write_sites
 from modelward.simulation.training import How, train
 from modelward.site.predict import probabilities
@@ -109,6 +111,27 @@ def trained(request: Simulation, seed: int, workers: int) -> Model:
     return done.outcomes[study.id].model
 
 
+GROUPS = {"heart": ("sex", "age:[20,50,60,80]")}
+
+
+def losses(request: Simulation, name: str, seed: int) -> None:
+    """Run one study with its bound and without, as a report does, and print what it costs."""
+    terms = EvaluationTerms(
+        groups=GROUPS.get(name), without_dp=WithoutDp(lr=0.05, momentum=0.9)
+    )
+    study = request.study.model_copy(update={"evaluation": terms})
+    found = simulate(replace(request, study=study, variants={})).findings.bound
+    assert found is not None
+    for one in found.losses:
+        spread, value = one.difference.interval, one.difference.value
+        if value is None or spread is None:
+            continue  # a cell that is not shown
+        ends = f"[{spread.low:+.3f}, {spread.high:+.3f}]"
+        where = f"{one.site or 'all'}  {one.group} {one.level}".strip()
+        kept = "  more than chance" if one.kept else ""
+        print(f"  seed {seed}  {where:32} {value:+.3f} {ends}{kept}", flush=True)
+
+
 def test_auc(model: Model, sites: Path) -> float:
     """Return the AUC on the test units of all sites together."""
     found = []
@@ -122,6 +145,18 @@ def test_auc(model: Model, sites: Path) -> float:
     return value
 
 
+def by_group(asked: argparse.Namespace) -> None:
+    """Print what every epsilon costs every hospital and group."""
+    for epsilon in asked.epsilon:
+        print(f"{asked.name}  epsilon {epsilon:g}", flush=True)
+        for seed in asked.seeds:
+            with tempfile.TemporaryDirectory() as scratch:
+                out = Path(scratch) / "run"
+                made = demonstration(NAMES[asked.name], out, seed=seed, workers=asked.workers)
+                study = study_at(asked.name, made.study, epsilon, asked.sites)
+                losses(replace(made, study=study), asked.name, seed)
+
+
 def main() -> None:
     """Run every epsilon at every seed, and print."""
     reader = argparse.ArgumentParser(prog="python -m bench.private")
@@ -131,7 +166,11 @@ def main() -> None:
     reader.add_argument("--workers", type=int, default=2)
     reader.add_argument("--sites", type=int, default=5, help="simulated hospitals (X-rays)")
     reader.add_argument("--alpha", type=float, default=0.5, help="label skew (X-rays)")
+    reader.add_argument("--by-group", action="store_true", help="with and without, by group")
     asked = reader.parse_args()
+    if asked.by_group:
+        by_group(asked)
+        return
     for epsilon in (None, *asked.epsilon):
         values, began = [], time.monotonic()
         for seed in asked.seeds:

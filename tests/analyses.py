@@ -14,8 +14,9 @@ from modelward.core.artifact import Artifact, Card
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.verdict import Release
+from modelward.hub.collectors import Sums
 from modelward.hub.round import RoundRecord, State, advance, stop_reason
-from modelward.hub.strategy import Sums, strategy
+from modelward.hub.strategy import strategy
 from modelward.readers.cohort import Cohort
 from modelward.site.answer import compute
 from modelward.study.model import Model, initial

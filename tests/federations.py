@@ -152,10 +152,12 @@ def _fall(model: Model, rows: NDArray[np.float32], held: Cohort) -> Worth:
     return worth
 
 
-def release(tensors: Tensors, patients: int, site: str) -> Release:
+def release(
+    tensors: Tensors, patients: int, site: str, *, round_no: int = 1, task: str = "t"
+) -> Release:
     """Return a release with as much of a card as a hub's sums look at."""
     card = Card(
-        kind="update", study="", round_no=1, task="t", site=site, schema="", sha256="",
+        kind="update", study="", round_no=round_no, task=task, site=site, schema="", sha256="",
         nbytes=0, patients=patients,
     )  # fmt: skip
-    return Release(site, "t", Artifact(card, tensors))
+    return Release(site, task, Artifact(card, tensors))

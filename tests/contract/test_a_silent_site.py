@@ -39,9 +39,9 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def told(site: Path) -> list[Transcript]:
+def told(site: Path, study: str = STUDY.sha256) -> list[Transcript]:
     """Return the transcripts that a site was sent, in order."""
-    lines = (site / "letters" / f"{STUDY.sha256}.jsonl").read_text().splitlines()
+    lines = (site / "letters" / f"{study}.jsonl").read_text().splitlines()
     letters = [letter for letter in map(json.loads, lines) if letter["kind"] == "transcript"]
     return [from_body(each["study"], each["round"], each["body"]) for each in letters]
 

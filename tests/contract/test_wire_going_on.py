@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from modelward.engines.jetstream import folders
+from modelward.engines.jetstream.journal import Field
 from modelward.engines.jetstream.recorder import Recorder
 from modelward.errors import EngineFailed
 from modelward.report.carried import FILE, read
@@ -21,7 +22,7 @@ class Noted:
     def __init__(self) -> None:
         self.waits = threading.Event()
 
-    def __call__(self, event: str, **_: object) -> None:
+    def __call__(self, event: str, /, **_: Field) -> None:
         if event == "record-waits":
             self.waits.set()
 

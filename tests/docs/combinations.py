@@ -81,6 +81,7 @@ WAYS = {
     "fednova": Way(plan='strategy = "fednova"'),
     "feddyn": Way(plan='strategy = "feddyn"'),
     "cyclic": Way(plan='strategy = "cyclic"'),
+    "fedbuff": Way(plan='strategy = "fedbuff"', tables="[plan.buffer]\nsize = 3"),
     "newton": Way(plan='strategy = "newton"'),
     "own: fine-tune": _personal("fine-tune"),
     "own: ditto": _personal("ditto"),

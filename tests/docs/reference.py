@@ -27,7 +27,7 @@ from modelward.core.features import (
     Target,
     TimeToEventTarget,
 )
-from modelward.core.judging import EvaluationTerms
+from modelward.core.judging import EvaluationTerms, WithoutDp
 from modelward.core.reporting import Reporting
 from modelward.core.sequences import SequenceFeature, SequenceItem
 from modelward.core.sharing import Sharing
@@ -78,6 +78,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[sharing]": Sharing,
     "[report]": Reporting,
     "[evaluation]": EvaluationTerms,
+    "[evaluation.without_dp]": WithoutDp,
 }  # fmt: skip
 """Every table of a study file, in the order of the model."""
 

@@ -145,6 +145,9 @@ LOGISTIC = STUDY.replace('type = "time-to-event"\nhorizon = 2000\n', "")
 WIRED = {
     "cox": STUDY,
     "km": with_recipe('name = "km"\noptions = { width = 100, by = "stage" }'),
+    "stratified": with_recipe(
+        'name = "km"\nversion = 2\noptions = { width = 100, by = "stage" }'
+    ),
     "glm": with_recipe('name = "glm"', LOGISTIC),
     "describe": with_recipe('name = "describe"\noptions = { by = "stage" }'),
 }
@@ -152,7 +155,8 @@ WIRED = {
 
 
 OTHERS = [
-    pytest.param(name, marks=pytest.mark.exhaustive) for name in ("cox", "km", "describe")
+    pytest.param(name, marks=pytest.mark.exhaustive)
+    for name in ("cox", "km", "stratified", "describe")
 ]
 
 
@@ -163,9 +167,7 @@ def masked(text: str) -> str:
 
 @pytest.mark.slow
 @pytest.mark.engine
-@pytest.mark.parametrize(
-    "name", ["glm", *(pytest.param(n, marks=pytest.mark.exhaustive) for n in ("cox", "km"))]
-)
+@pytest.mark.parametrize("name", ["glm", *OTHERS])
 def test_the_real_wire_changes_no_bit(folder, name):
     local = run(request(folder, WIRED[name], f"local-{name}"))
 
@@ -179,13 +181,7 @@ def test_the_real_wire_changes_no_bit(folder, name):
 
 @pytest.mark.slow
 @pytest.mark.engine
-@pytest.mark.parametrize(
-    "name",
-    [
-        "glm",
-        *(pytest.param(n, marks=pytest.mark.exhaustive) for n in ("cox", "km", "describe")),
-    ],
-)
+@pytest.mark.parametrize("name", ["glm", *OTHERS])
 def test_masked_sums_over_the_real_wire_are_those_in_the_open(folder, name):
     """Each site's sums stay behind masks on their way; their total has the same bits."""
     local = run(request(folder, WIRED[name], f"open-{name}"))
@@ -197,6 +193,7 @@ def test_masked_sums_over_the_real_wire_are_those_in_the_open(folder, name):
     assert wired.found.curves == local.found.curves
     assert wired.found.coefficients == local.found.coefficients
     assert wired.found.rows == local.found.rows
+    assert wired.found.log_rank == local.found.log_rank
     ours, open_ones = (made.outcome.model.tensors for made in (wired, local))
     same = [n for n in ours if not n.startswith("site.")]
     assert all(ours[n].tobytes() == open_ones[n].tobytes() for n in same)

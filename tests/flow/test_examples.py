@@ -42,7 +42,7 @@ SAYS = {
         r"grade severe +found in \d+% of",
         r"referred or not: AUC 0\.9",
     ],
-    "09": [r"federated +Dice +0\.[89]", r"federated +HD95 in pixels +\d", r"none: AUC 0\.\d"],
+    "09": [r"federated +Dice +0\.[89]", r"federated +HD95 in pixels +\d", r"AUC [01]\.\d"],
     "10": [r"federated +AUC 0\.\d", r"pooled +AUC 0\.\d"],
 }
 """What each must print, by number."""

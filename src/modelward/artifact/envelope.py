@@ -157,16 +157,21 @@ def digest(raw: bytes) -> str:
     return sha256(raw).hexdigest()
 
 
-def repeats(raw: bytes, envelope: Envelope, seen: Mapping[int, str]) -> bool:
+def repeats(
+    raw: bytes, envelope: Envelope, seen: Mapping[int, str], *, forgotten: int = 0
+) -> bool:
     """Return whether exactly these bytes were received before; False for a new message.
 
-    A wire may deliver a message twice, and the second time is answered like the first. A
-    sequence that comes back with other bytes, or falls behind, is a replay.
+    A wire may deliver a message twice, and the second time is answered like the first. It may
+    also deliver one behind later ones: what a killed receiver had in hand comes again only
+    after a while. A sequence that comes back with other bytes is a replay, and so is one of
+    which nobody can say any more whether it came before.
 
     Args:
         raw: The message as it arrived.
         envelope: The same, read by `unseal`.
         seen: Sequence -> `digest` of what this sender sent before within this study.
+        forgotten: Sequences up to this one may have been seen and forgotten.
 
     Raises:
         MessageRefused: For a replay.
@@ -178,10 +183,9 @@ def repeats(raw: bytes, envelope: Envelope, seen: Mapping[int, str]) -> bool:
         raise _refuse(
             f"{envelope.sender} sent sequence {envelope.sequence} before, with other content"
         )
-    latest = max(seen, default=0)
-    if envelope.sequence < latest:
+    if envelope.sequence <= forgotten:
         raise _refuse(
-            f"{envelope.sender} sent sequence {envelope.sequence} after sequence {latest}"
+            f"{envelope.sender} sent sequence {envelope.sequence} after sequence {max(seen)}"
         )
     return False
 

@@ -9,7 +9,25 @@ from typing import Literal
 
 from pydantic import Field
 
-from modelward.core.terms import Part
+from modelward.core.terms import Count, Part, Positive
+
+
+class WithoutDp(Part):
+    """`[evaluation.without_dp]`: the study is trained once more without `[privacy.dp]`.
+
+    In a simulation only, to show what the bound costs in every group; hospitals are not asked.
+    Steps without noise may be shorter, so the three keys can differ there.
+    """
+
+    lr: Positive | None = Field(
+        default=None, description="Local learning rate of that training; plan.lr if absent."
+    )
+    momentum: float | None = Field(
+        default=None, ge=0, lt=1, description="Local momentum; plan.momentum if absent."
+    )
+    batch: Count | None = Field(
+        default=None, description="Units per step; plan.batch if absent."
+    )
 
 
 class EvaluationTerms(Part):
@@ -36,4 +54,7 @@ class EvaluationTerms(Part):
     )
     at_least: float | None = Field(
         default=None, gt=0, lt=1, description="The rate that `threshold` has to reach."
+    )
+    without_dp: WithoutDp | None = Field(
+        default=None, description="See `[evaluation.without_dp]`."
     )

@@ -1,8 +1,8 @@
 """What the hub and the data-model network need from a wire, and nothing more."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from modelward.core.task import Task
 from modelward.core.verdict import Answer
@@ -22,6 +22,28 @@ class Engine(Protocol):
         Raises:
             EngineFailed: If the wire itself cannot go on. Answers already given are safe:
                 the same question asked again brings the same bytes.
+        """
+        ...
+
+
+@runtime_checkable
+class Unhurried(Engine, Protocol):
+    """An engine whose sites answer different tasks at a time, each at its own pace."""
+
+    def gather(
+        self, asked: Mapping[str, Task], *, deadline_s: float | None
+    ) -> Iterator[Answer]:
+        """Ask each site its own task and yield answers as they arrive, each site at most once.
+
+        Whoever listens may leave before the end: the others go on working, and their answers
+        are given when they are asked the same again.
+
+        Args:
+            asked: Site -> its task; all of one study.
+            deadline_s: As in `ask`.
+
+        Raises:
+            EngineFailed: As `ask`.
         """
         ...
 

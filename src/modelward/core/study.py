@@ -26,7 +26,7 @@ from modelward.core.sequences import SequenceFeature
 from modelward.core.sharing import Sharing
 from modelward.core.terms import Count, Finite, Name, Positive
 from modelward.core.terms import Part as _Part
-from modelward.core.training import LocalTraining, Personal, Uplink
+from modelward.core.training import Buffer, LocalTraining, Personal, Uplink
 
 
 class About(_Part):
@@ -93,7 +93,9 @@ class Robust(_Part):
     )
 
 
-Strategy = Literal["fedavg", "newton", "scaffold", "fednova", "feddyn", "cyclic", "sums"]
+Strategy = Literal[
+    "fedavg", "newton", "scaffold", "fednova", "feddyn", "cyclic", "fedbuff", "sums"
+]
 """How the answers of a round become the next model."""
 
 
@@ -103,8 +105,8 @@ class Plan(_Part):
     strategy: Strategy = Field(
         default="fedavg",
         description="Averaged local training; exact Newton (logistic); averages corrected for "
-        "drift, for unequal steps, or for unequal optima; one site after the other; or sums, "
-        "for statistical recipes.",
+        "drift, for unequal steps, or for unequal optima; one site after the other; steps by "
+        "whoever has answered; or sums, for statistical recipes.",
     )
     rounds: Count = Field(default=20, description="At most.")
     local_epochs: Count = Field(
@@ -125,6 +127,7 @@ class Plan(_Part):
         default_factory=ServerOptimiser, description="See `[plan.server]`."
     )
     robust: Robust | None = Field(default=None, description="See `[plan.robust]`.")
+    buffer: Buffer | None = Field(default=None, description="See `[plan.buffer]`.")
     local: LocalTraining | None = Field(default=None, description="See `[plan.local]`.")
     personal: Personal | None = Field(default=None, description="See `[plan.personal]`.")
     uplink: Uplink | None = Field(default=None, description="See `[plan.uplink]`.")

@@ -72,3 +72,16 @@ class Uplink(Part):
         description="int8: steps each way from 0 to the largest value, 127 if absent; fewer "
         "make shorter packed answers.",
     )
+
+
+class Buffer(Part):
+    """`[plan.buffer]`: how many answers make a step where sites answer at their own pace."""
+
+    size: Count = Field(description="Answers that make one step of the hub (FedBuff's K).")
+    exponent: float | None = Field(
+        default=None,
+        ge=0,
+        le=4,
+        description="An answer that is s steps late counts (1 + s)^-exponent; 0.5 if absent "
+        "(Nguyen et al. 2022), 0 for as much as any other.",
+    )

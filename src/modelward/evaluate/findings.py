@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from modelward.core.canonical import parse_strict
 from modelward.errors import BadArtifact, DataError
 from modelward.evaluate.beyond import Beyond
+from modelward.evaluate.bound_cost import BoundCost
 from modelward.evaluate.choice import Choice
 from modelward.evaluate.compare import Comparison, compare
 from modelward.evaluate.heard import Heard
@@ -47,6 +48,8 @@ class Findings:
             no part of the file.
         evaluation: What is asked beyond the figures of every model; None, and no part of the
             file, where nobody asked.
+        bound: What differential privacy costs beside the same study without; None, and no part
+            of the file, where that was not trained.
         against: For every other model, federated minus that model in AUC on the test units
             of all sites together.
     """
@@ -60,6 +63,7 @@ class Findings:
     choices: tuple[Choice, ...] = ()
     beyond: tuple[Beyond, ...] = ()
     evaluation: Evaluation | None = None
+    bound: BoundCost | None = None
 
     def model(self, name: str) -> ModelFindings | None:
         """Return the findings on one model, or None if it was not judged."""
@@ -119,6 +123,8 @@ def _plain(findings: Findings) -> dict[str, Any]:
         del plain["beyond"]
     if findings.evaluation is None:
         del plain["evaluation"]
+    if findings.bound is None:
+        del plain["bound"]
     return plain
 
 

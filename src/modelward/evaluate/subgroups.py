@@ -91,19 +91,19 @@ def group_scores(
         threshold: Probabilities from here on count as a yes.
         fewest: Smallest cell shown.
     """
-    shown = _shown(divided, by_site, fewest)
+    visible = shown(divided, by_site, fewest)
     everyone = union([one for _, one in by_site])
     whole = np.concatenate([divided.members[site] for site, _ in by_site])
     found = [
         _of(divided, EVERYWHERE, level, part(everyone, whole == level), threshold)
-        if shown[-1, level]
+        if visible[-1, level]
         else hidden(divided, EVERYWHERE, level, fewest)
         for level in range(len(divided.levels))
     ]
     for place, (site, one) in enumerate(by_site):
         for level in range(len(divided.levels)):
             here = part(one, divided.members[site] == level)
-            told = shown[place, level]
+            told = visible[place, level]
             found.append(
                 _of(divided, site, level, here, threshold)
                 if told
@@ -168,7 +168,7 @@ def _of(
     )
 
 
-def _shown(
+def shown(
     divided: Divided, by_site: Sequence[tuple[str, Predictions]], fewest: int
 ) -> NDArray[np.bool_]:
     """Return which levels may be told, [sites + 1, levels]; the last row is everywhere.

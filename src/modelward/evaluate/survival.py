@@ -5,6 +5,9 @@ From counts per cell of a time grid (recipes/km.py), which may be of one site or
     S(t) = product over cells up to t of 1 - d / n      Greenwood's variance (1926)
     interval on the scale log(-log S)                   Kalbfleisch and Prentice 2002, 1.4
     log-rank: observed minus expected events per group  Mantel 1966, Peto and Peto 1972
+
+Version 1 of `km` is tested on the grid, over all sites; version 2 (recipes/km_strata.py) within
+sites, on the sums that they made of exact times.
 """
 
 from dataclasses import dataclass
@@ -13,11 +16,14 @@ from math import exp, log, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from modelward.core.tensors import Tensors
 from modelward.evaluate import tails
 from modelward.evaluate.coefficients import state_of
 from modelward.evaluate.estimate import Z
 from modelward.recipes.catalogue import analysis
 from modelward.recipes.km import Km
+from modelward.recipes.km_strata import StratifiedKm
+from modelward.recipes.log_rank import compared
 from modelward.study.model import Model
 
 
@@ -84,14 +90,28 @@ class LogRank:
     expected: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StratifiedLogRank(LogRank):
+    """The test within strata, by exact times.
+
+    Attributes:
+        strata: What risk sets are never compared over: "site", and the feature that splits it.
+    """
+
+    strata: tuple[str, ...]
+
+
 TICKS = 5
 """Times after day 0 at which numbers at risk are told."""
+
+FLAT = 1e-9
+"""Share of the largest eigenvalue of a variance that is still taken for 0."""
 
 
 def curves(model: Model) -> tuple[Curve, ...]:
     """Return the curve of every group of a finished `km`; none for anything else."""
-    made, state = analysis(model.study.recipe), state_of(model)
-    if not isinstance(made, Km) or not state["stage"][0]:
+    made, state = _drawn(model), state_of(model)
+    if made is None or not state["stage"][0]:
         return ()
     ends = made.ends(model.study)
     return tuple(
@@ -109,31 +129,56 @@ def curves(model: Model) -> tuple[Curve, ...]:
 def log_rank(model: Model) -> LogRank | None:
     """Return the test over the groups of a finished `km`; None with fewer than two."""
     made, state = analysis(model.study.recipe), state_of(model)
+    if isinstance(made, StratifiedKm):
+        return _within_strata(made, state)
     if not isinstance(made, Km) or len(made.groups(model.study)) < 2:  # noqa: PLR2004
         return None
     events, censored = np.asarray(state["events"]), np.asarray(state["censored"])
     shown = (events + censored).sum(axis=1) > 0
     if shown.sum() < 2 or not events.sum():  # noqa: PLR2004
         return None
-    risk = at_risk(events, censored)[shown]
-    dead = events[shown]
-    n, d = risk.sum(axis=0), dead.sum(axis=0)
-    some = (n > 1) & (d > 0)
-    share = risk[:, some] / n[some]
-    expected = (share * d[some]).sum(axis=1)
-    scale = d[some] * (n[some] - d[some]) / (n[some] - 1)
-    spread = np.diag((share * scale).sum(axis=1)) - (share * scale) @ share.T
-    gap = dead[:, some].sum(axis=1) - expected
+    found = compared(at_risk(events, censored)[shown], events[shown])
+    gap, spread = found.observed - found.expected, found.spread
     value = float(gap[:-1] @ np.linalg.pinv(spread[:-1, :-1], hermitian=True) @ gap[:-1])
     freedom = len(gap) - 1
     whole = np.zeros(len(shown))
-    whole[shown] = expected
+    whole[shown] = found.expected
     return LogRank(
         chi_square=value,
         freedom=freedom,
         p=tails.chi_square(value, freedom),
         expected=tuple(map(float, whole)),
     )
+
+
+def _within_strata(made: StratifiedKm, state: Tensors) -> StratifiedLogRank | None:
+    """Return the test on the sums of all strata; None if no two groups met in any.
+
+    Groups that met nobody have no part in it: degrees of freedom are the rank of the variance.
+    """
+    gap, spread = np.asarray(state["gap"]), np.asarray(state["spread"])
+    values, vectors = np.linalg.eigh(spread)
+    kept = values > FLAT * max(float(values[-1]), FLAT)
+    if not kept.any():
+        return None
+    along = gap @ vectors[:, kept]
+    value, freedom = float(np.sum(np.square(along) / values[kept])), int(kept.sum())
+    named = made.options.strata
+    return StratifiedLogRank(
+        chi_square=value,
+        freedom=freedom,
+        p=tails.chi_square(value, freedom),
+        expected=tuple(map(float, state["events"].sum(axis=1) - gap)),
+        strata=("site", named) if named else ("site",),
+    )
+
+
+def _drawn(model: Model) -> Km | None:
+    """Return what counted the curves of a study; None if it has none."""
+    made = analysis(model.study.recipe)
+    if isinstance(made, StratifiedKm):
+        return made.curves
+    return made if isinstance(made, Km) else None
 
 
 def at_risk(events: NDArray[np.float64], censored: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -84,14 +84,22 @@ class Door:
         Raises:
             HeldForReview: If it waits for a person.
         """
-        entry = self.ledger.find(task.id)
+        return self.decided_on(task.id)
+
+    def decided_on(self, task: str) -> Answer | None:
+        """Return the answer that the ledger already holds for the task with this id, or None.
+
+        Raises:
+            HeldForReview: If it waits for a person.
+        """
+        entry = self.ledger.find(task)
         if entry is None:
             return None
         if entry["kind"] == "hold":
-            raise waiting(self.site, task.id, str(entry["awaits"]))
+            raise waiting(self.site, task, str(entry["awaits"]))
         if entry["kind"] != "release":
-            return Refusal(self.site, task.id)
-        return Release(self.site, task.id, self.outbox.artifact(str(entry["sha256"]), task.id))
+            return Refusal(self.site, task)
+        return Release(self.site, task, self.outbox.artifact(str(entry["sha256"]), task))
 
     def decide(
         self, task: Cause, offer: Callable[[], Offer], rules: Rule, cover: Cover | None = None

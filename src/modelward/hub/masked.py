@@ -28,11 +28,11 @@ from modelward.core.task import LOOKS_AT, MASK_PHASES, MaskPhase, Task
 from modelward.core.verdict import Answer, Release
 from modelward.errors import MaskingFailed, QuorumNotMet
 from modelward.hub.accept import objection
+from modelward.hub.collectors import Summed
 from modelward.hub.registry import Registry
 from modelward.hub.reported import patience_s
 from modelward.hub.round import enough
 from modelward.hub.standing import AnswerRow
-from modelward.hub.strategy import Summed
 from modelward.privacy.masks import exchange, hub
 from modelward.privacy.masks.grid import Words
 from modelward.privacy.masks.journal import FileJournal

@@ -19,6 +19,7 @@ from modelward.core.canonical import canonical_bytes
 from modelward.core.study import Study
 from modelward.core.tensors import Schema, Tensors
 from modelward.errors import RunMismatch
+from modelward.hub.kept_models import Stored, superseded
 from modelward.hub.round import Arrays, RoundRecord, State
 from modelward.hub.standing import (
     ANSWERS,
@@ -114,7 +115,7 @@ class Registry(Standing):
             connection.execute(sa.insert(ROUNDS).values(row))
             connection.execute(sa.delete(COMBINED).where(COMBINED.c.study == study.sha256))
             self._insert_answers(connection, study, answers)
-        self._forget(study, state)
+        self._forget(study)
         return digest
 
     def combine(
@@ -208,23 +209,14 @@ class Registry(Standing):
             rows = [{"study": named, **asdict(answer)} for answer in answers]
             connection.execute(sa.insert(ANSWERS).prefix_with("OR REPLACE"), rows)
 
-    def _forget(self, study: Study, state: State) -> None:
-        """Delete models and memories of earlier rounds that no study goes on from.
-
-        What a study keeps: its start, its best round, its last round and the memory of that.
-        Two rounds back are looked at, and what was the best then, so that a crash between
-        commit and here leaves little behind.
-        """
+    def _forget(self, study: Study) -> None:
+        """Delete models and memories of earlier rounds that no study goes on from."""
         with self.reading() as connection:
             rows = connection.execute(sa.select(ROUNDS)).all()
-            needed = set(connection.execute(sa.select(STUDIES.c.start)).scalars())
-        models = {(row.study, row.round_no): row.model for row in rows}
-        last = {row.study: row for row in sorted(rows, key=lambda row: row.round_no)}
-        for row in last.values():
-            needed |= {row.model, row.optimiser, models[row.study, row.best]}
-        named = study.sha256
-        for row in rows:
-            if row.study == named and state.round_no - 3 < row.round_no:
-                left = {row.model, row.optimiser, models[row.study, row.best]} - needed - {None}
-                for digest in left:
-                    self.store.path(digest).unlink(missing_ok=True)
+            starts = set(connection.execute(sa.select(STUDIES.c.start)).scalars())
+        stored = [
+            Stored(r.study, r.round_no, r.model, r.optimiser, r.best, record_of(r.record))
+            for r in rows
+        ]
+        for digest in superseded(stored, study.sha256) - starts:
+            self.store.path(digest).unlink(missing_ok=True)

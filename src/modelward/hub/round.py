@@ -39,6 +39,8 @@ class RoundRecord:
             distance over the sites; empty where updates are not looked at one by one.
         by_site: The watched metric on each site's validation units; empty where nothing is
             watched, or the hub sees sums only.
+        waiting: Sites that work on with the question of this or an earlier round, and which,
+            where sites answer at their own pace (hub/buffered.py).
     """
 
     round_no: int
@@ -50,6 +52,7 @@ class RoundRecord:
     metrics: dict[str, float] = field(default_factory=dict)
     deviations: dict[str, float] = field(default_factory=dict)
     by_site: dict[str, float] = field(default_factory=dict)
+    waiting: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -9,6 +9,7 @@ was killed goes on with the same bytes when it is started again.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from time import monotonic
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -16,25 +17,26 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from modelward.core.ports import Engine
 from modelward.core.study import Study
 from modelward.core.task import Task, TaskKind
-from modelward.core.verdict import Release
+from modelward.core.verdict import Answer, Release
 from modelward.errors import BadUpdate, DataError
 from modelward.hub import round as rounds
 from modelward.hub.accept import objection
+from modelward.hub.buffered import (
+    Order,
+    fill,
+    first_asked,
+    gathered,
+    questions,
+    waiting,
+)
 from modelward.hub.closing import need, record_of, row_of
+from modelward.hub.collectors import Collector, Summed, Sums
 from modelward.hub.masked import Exchanges
 from modelward.hub.registry import Combined, Registry
 from modelward.hub.reported import Reported, patience_s, report_task
 from modelward.hub.round import RoundRecord, State
 from modelward.hub.standing import AnswerRow
-from modelward.hub.strategy import (
-    Collector,
-    Strategy,
-    Summed,
-    Sums,
-    asked,
-    strategy,
-    told,
-)
+from modelward.hub.strategy import Strategy, asked, strategy, told
 from modelward.hub.validated import validated
 from modelward.study.model import Model, initial
 from modelward.study.scaling import frozen
@@ -99,6 +101,10 @@ class Hub:
             again for the last one when a study goes on; 0 stands for the statistics. What
             others are to know of a round (transcripts) is sent from there.
         clock: Seconds from a monotonic clock.
+
+    Attributes:
+        order: Who answers first where sites answer at their own pace (hub/buffered.py), over an
+            engine that has one pace for all.
     """
 
     def __init__(
@@ -118,6 +124,7 @@ class Hub:
         self._watch = watch
         self._publish = publish
         self._clock = clock
+        self.order: Order = first_asked
 
     def run(self, study: Study) -> Outcome:
         """Train `study` from where it stands to its end.
@@ -196,12 +203,18 @@ class Hub:
             kind=plan.asks,
             model=self._registry.model_of(study, state.round_no),
         )
-        names = asked(study, number, self._keys)
-        answers = self._collect(study, task, collected, names)
-        need(study, answers, task, names)
+        names: Sequence[str] = asked(study, number, self._keys)
+        if study.plan.buffer is None:
+            answers = self._collect(study, task, collected, names)
+            need(study, answers, task, names)
+        else:
+            answers = self._fill(study, state, collected)
+            names = [each.site for each in answers]  # who works on is not silent
         parameters, optimiser = plan.step(collected, state.parameters, state.optimiser)
         record = record_of(number, answers, state.parameters, parameters, names)
         record = replace(record, deviations=plan.deviations(collected))
+        if study.plan.buffer is not None:
+            record = replace(record, waiting=waiting(state.history, self._keys, names))
         if study.privacy.aggregation is not None:
             record = replace(record, patients=collected.patients)
         model = replace(start, parameters=parameters, control=told(study, optimiser))
@@ -258,12 +271,30 @@ class Hub:
             if answer.task != task.id or answer.site not in due:
                 continue
             due.remove(answer.site)
-            decision = "refused"
-            if isinstance(answer, Release):
-                decision = self._take(answer, study, task, into)
-            answers.append(row_of(task, answer.site, decision, answer))
+            answers.append(self._heard(answer, study, task, into))
             self._watch(Progress(task.kind, task.round_no, len(answers), len(names)))
         return answers
+
+    def _fill(self, study: Study, state: State, into: Collector) -> list[AnswerRow]:
+        """Return what came until the buffer was full, each about its site's open question."""
+        number, model_of = state.round_no + 1, partial(self._registry.model_of, study)
+        due = questions(study, state.history, self._keys, model_of)
+        arriving = gathered(self._engine, due, study.plan.deadline_s, self.order)
+        answers: list[AnswerRow] = []
+        self._watch(Progress("train", number, 0, len(due)))
+        for row in fill(
+            study, due, arriving, lambda answer, task: self._heard(answer, study, task, into)
+        ):
+            answers.append(row)
+            self._watch(Progress("train", number, len(answers), len(due)))
+        return answers
+
+    def _heard(self, answer: Answer, study: Study, task: Task, into: Collector) -> AnswerRow:
+        """Return an answer as it is remembered, with a proper release added to `into`."""
+        decision = "refused"
+        if isinstance(answer, Release):
+            decision = self._take(answer, study, task, into)
+        return row_of(task, answer.site, decision, answer)
 
     def _take(self, answer: Release, study: Study, task: Task, into: Collector) -> str:
         """Return `released` and add the answer, or `rejected` if it is not a proper one."""

@@ -9,10 +9,14 @@ another hash has found a hub that did not do what it says.
     round 0    sums of all sites -> scaling -> the first model
     round r    model of r - 1, memory of r - 1, answers -> model of r, memory of r
 
+Where sites answer at their own pace (hub/buffered.py) an answer can be to the question of an
+earlier round; its input says of which.
+
 Weights are units behind each artifact, as its signed card says. docs/formats/transcript.md
 has an example.
 """
 
+from functools import partial
 from typing import Any, Protocol
 
 from modelward.artifact import bundle
@@ -22,8 +26,11 @@ from modelward.core.study import Study
 from modelward.core.task import Task, TaskKind
 from modelward.core.tensors import Schema, Tensors
 from modelward.core.verdict import Release
+from modelward.hub.buffered import questions
+from modelward.hub.collectors import Sums
 from modelward.hub.registry import Registry
-from modelward.hub.strategy import Sums, strategy, told
+from modelward.hub.standing import AnswerRow
+from modelward.hub.strategy import strategy, told
 from modelward.study.answers import answer_to
 from modelward.study.model import Model, initial, model_schema
 from modelward.study.scaling import frozen
@@ -47,12 +54,19 @@ def of_round(registry: Registry, study: Study, round_no: int) -> Transcript:
     kind = plan.asks if round_no else "statistics"
     task = Task(study=study.sha256, round_no=round_no, kind=kind, model=before)
     answers = [row for row in registry.answers(study) if row.task == task.id]
+    if study.plan.buffer is not None and round_no:
+        answers = _of_buffer(registry, study, round_no)
     return Transcript(
         study=study.sha256,
         round_no=round_no,
         roster=tuple(registry.roster(study)),
         inputs=tuple(
-            Input(site=row.site, sha256=str(row.sha256), weight=row.patients or 0)
+            Input(
+                site=row.site,
+                sha256=str(row.sha256),
+                weight=row.patients or 0,
+                asked_in=None if row.round_no == round_no else row.round_no,
+            )
             for row in answers
             if row.decision == "released"
         ),
@@ -61,6 +75,16 @@ def of_round(registry: Registry, study: Study, round_no: int) -> Transcript:
         output=registry.model_of(study, round_no),
         memory_after=registry.memory_of(study, round_no),
     )
+
+
+def _of_buffer(registry: Registry, study: Study, round_no: int) -> list[AnswerRow]:
+    """Return the answers that a buffer was made of, by site; some are to earlier questions."""
+    history = registry.past(study).history[:round_no]
+    before, went_in = history[:-1], history[-1].released
+    model_of = partial(registry.model_of, study)
+    due = {site: t.id for site, t in questions(study, before, went_in, model_of).items()}
+    found = [row for row in registry.answers(study) if due.get(row.site) == row.task]
+    return sorted(found, key=lambda row: row.site)
 
 
 def replay(transcript: Transcript, study: Study, artifacts: Artifacts) -> str:
@@ -130,7 +154,7 @@ def _releases(
         card = Card(
             kind=asked,
             study=study.sha256,
-            round_no=transcript.round_no,
+            round_no=transcript.asked_in(each.site),
             task="",
             site=each.site,
             schema="",

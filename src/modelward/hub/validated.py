@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from modelward.core.study import Study
 from modelward.evaluate import binned
 from modelward.evaluate.threshold import chosen_threshold
-from modelward.hub.strategy import Sums
+from modelward.hub.collectors import Sums
 from modelward.study.answers import score_bins
 
 FIGURES = {"auc": binned.auc, "accuracy": binned.accuracy, "loss": binned.loss}

@@ -12,8 +12,9 @@ Entries of a site's ledger (ledger/kinds.py), read by their `kind`; others are p
 
 A reservation is charged in full while it is open, and for what was used once it is closed.
 Nothing that was used is ever given back, whatever an entry says, and a use beyond its
-reservation is charged all the same. A refusal gives nothing back either: that a site
-refused is a look at its patients.
+reservation, or of one that is closed, is charged all the same: `budget.require_reserved`
+keeps a site from it, and what happened has its price. A refusal gives nothing back either:
+that a site refused is a look at its patients.
 
 Pure: entries in, bookings out. The price of bookings is budget.py's.
 """
@@ -101,8 +102,8 @@ def read(entries: Iterable[Mapping[str, Json]]) -> Book:
     """Return what `entries`, oldest first, say about privacy.
 
     Raises:
-        LedgerBroken: If an event is of a kind without a price, or something is used,
-            closed or added to against a reservation that does not exist or is closed.
+        LedgerBroken: If an event is of a kind without a price, if something is used of or
+            closed under a reservation that does not exist, or if one that is closed grows.
     """
     accounts: dict[str, _Account] = {}
     unbounded: list[Unbounded] = []

@@ -25,6 +25,7 @@ from modelward.recipes import (
     describe,
     glm,
     km,
+    km_strata,
     logistic,
     mlp,
     scattering,
@@ -71,6 +72,7 @@ ANALYSES = {
     ("describe", 1): Statistical(describe.Describe, describe.Options),
     ("glm", 1): Statistical(glm.Glm, glm.Options),
     ("km", 1): Statistical(km.Km, km.Options),
+    ("km", 2): Statistical(km_strata.StratifiedKm, km_strata.Options),
 }
 """Every statistical recipe, by name and version; a name is here or in `INSTALLED`."""
 

@@ -16,6 +16,7 @@ from modelward.report.analysis_tables import (
     hazard_table,
     one_table,
     site_table,
+    strata_of,
     survival_table,
 )
 from modelward.report.blocks import Block, Figure, Listing, Section, Story, Words
@@ -107,7 +108,8 @@ def _curves(found: Analysed) -> str:
             parts.append(f"{curve.name}: {curve.units:,} {found.study.unit}s, median {end}")
     said = "; ".join(parts) + "."
     if found.log_rank is not None:
-        said += f" Log-rank test over {len(found.curves)} groups: p {_p(found.log_rank.p)}."
+        how = f"over {len(found.curves)} groups{strata_of(found.log_rank)}"
+        said += f" Log-rank test {how}: p {_p(found.log_rank.p)}."
     return said
 
 

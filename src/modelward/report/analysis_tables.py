@@ -1,6 +1,7 @@
 """The tables of a study of sums: coefficients, fit, hazards, survival, Table 1, sites."""
 
 from modelward.evaluate.analysed import Analysed
+from modelward.evaluate.survival import LogRank, StratifiedLogRank
 from modelward.evaluate.table_one import LevelCell, NumberCell, Row
 from modelward.report.blocks import Cell, Table, cells
 from modelward.report.numbers import MISSING, counted, decimal, nbytes, signed
@@ -91,11 +92,18 @@ def survival_table(found: Analysed) -> Table:
     if found.log_rank is not None:
         test = found.log_rank
         notes.append(
-            f"Log-rank test: chi-square {test.chi_square:.3f} on "
+            f"Log-rank test{strata_of(test)}: chi-square {test.chi_square:.3f} on "
             f"{counted(test.freedom, 'degree')} of freedom, p {p_value(test.p)}."
         )
     head = ("group", "day", "at risk", "events", "survival")
     return Table("Survival by group", head, tuple(rows), notes=tuple(notes))
+
+
+def strata_of(test: LogRank) -> str:
+    """Return what a log-rank test is stratified by, in words; '' if by nothing."""
+    if not isinstance(test, StratifiedLogRank):
+        return ""
+    return f" stratified by {' and '.join(test.strata)}, of exact times"
 
 
 def one_table(found: Analysed) -> Table:

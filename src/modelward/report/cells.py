@@ -45,6 +45,7 @@ def hide_small_cells(findings: Findings, min_cell: int = MIN_CELL) -> Findings:
         beyond=hide_few(findings.beyond, min_cell),
         choices=(),  # their sentences have counts and figures of few units
         evaluation=hide_evaluation(findings, min_cell),
+        bound=None,  # trained where all rows are, and nowhere else
         verdicts=tuple(
             hide_verdict(one, record.study.unit, min_cell) for one in findings.verdicts
         ),

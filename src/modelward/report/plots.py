@@ -65,13 +65,14 @@ class ForestRow:
     high: float | None
 
 
-def forest(rows: Sequence[ForestRow], axis: str, zero: float = 0.0) -> Html:
+def forest(rows: Sequence[ForestRow], axis: str, zero: float = 0.0, title: str = "") -> Html:
     """Draw each site's advantage with its interval, and a line where there is none.
 
     Args:
         rows: At least one.
         axis: Title of the axis.
         zero: Where the line is; differences have their sign written where it is 0.
+        title: Of the drawing, where it is not one of verdicts.
     """
     known = [end for row in rows for end in (row.low, row.middle, row.high)]
     ends = [zero] + [end for end in known if end is not None]
@@ -89,8 +90,8 @@ def forest(rows: Sequence[ForestRow], axis: str, zero: float = 0.0) -> Html:
     for place, row in enumerate(rows):
         parts.append(forest_row(frame, row, frame.margins[0] + ROW * (place + 0.5)))
     described = "; ".join(f"{row.name}: {row.word or round(row.middle, 3)}" for row in rows)
-    title = axis if zero else f"Verdict per hospital, by {axis}"
-    return drawing(frame, title, described, *parts)
+    named = title or (axis if zero else f"Verdict per hospital, by {axis}")
+    return drawing(frame, named, described, *parts)
 
 
 def forest_row(frame: Frame, row: ForestRow, y: float) -> Html:

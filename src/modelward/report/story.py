@@ -6,6 +6,7 @@ what was measured, and what was not. Each section is a file of its own:
 
     verdicts.py    was it worth it       comparing.py   models side by side
     drawn.py       curves                groups.py      groups of patients
+    bound_cost.py  what privacy costs
     closing.py     what left, cost, privacy, provenance, limits
 """
 
@@ -13,6 +14,7 @@ from modelward.evaluate.findings import Findings
 from modelward.report.answer import answer
 from modelward.report.beyond import beyond_tables
 from modelward.report.blocks import Block, Listing, Section, Story
+from modelward.report.bound_cost import bound_costs
 from modelward.report.cells import MIN_CELL
 from modelward.report.closing import costs, egress, limits, privacy, provenance
 from modelward.report.comparing import comparison
@@ -42,6 +44,7 @@ def tell(findings: Findings, min_cell: int = MIN_CELL) -> Story:
         Section("Would acting on it help?", pays(findings)),
         Section("Performance in each hospital", performance(findings, min_cell)),
         Section("In groups of patients", groups(findings)),
+        Section("What the privacy bound costs", bound_costs(findings)),
         Section("What left each hospital", egress(findings)),
         Section("What it cost", costs(findings)),
         Section("Privacy", privacy(findings, min_cell)),

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from modelward.core.study import Study
+from modelward.evaluate.bound_cost import BoundCost, bound_cost
 from modelward.evaluate.cost import Cost, SiteCost
 from modelward.evaluate.judged import (
     Away,
@@ -32,10 +33,12 @@ from modelward.hub.run import Outcome
 from modelward.hub.standing import AnswerRow
 from modelward.readers.cohort import FOLDS, Cohort
 from modelward.simulation.folder import RunFolder
+from modelward.simulation.own_models import own_models
 from modelward.simulation.predicted import Models, predicted
 from modelward.simulation.worth import validated
 from modelward.study.judging import groupings, members
 from modelward.study.model import Model, model_schema
+from modelward.study.own import LAYERS
 
 SEED = 2026
 """Of the resamples."""
@@ -50,12 +53,14 @@ class Means:
         cores: Cores that worked.
         answers: What the hub got for the study.
         left_out: Site -> model that all the others trained; empty where nobody asked.
+        unbounded: How the study ended without differential privacy; None where nobody asked.
     """
 
     folder: RunFolder
     cores: int
     answers: list[AnswerRow]
     left_out: Mapping[str, Model] = field(default_factory=dict)
+    unbounded: Outcome | None = None
 
 
 def evaluation(
@@ -83,6 +88,26 @@ def evaluation(
         worth=worth,
         shares=shares,
         cost=_cost(means, models, outcome),
+    )
+
+
+def bound_cost_of(means: Means, models: Models, judged: Judged) -> BoundCost | None:
+    """Return what differential privacy costs; None where the study asks for no comparison."""
+    free = means.unbounded
+    if free is None:
+        return None
+    study, personal = free.model.study, models.study.plan.personal
+    own = {}
+    if personal is not None and personal.kind in LAYERS:
+        own = own_models(means.folder.sites, study, free, models.tested)
+    return bound_cost(
+        free.sha256,
+        judged["federated"],
+        {
+            site: predicted(own.get(site, free.model), cohort, "test")
+            for site, cohort in models.tested.items()
+        },
+        _divisions(models.study, models.tested),
     )
 
 

@@ -13,7 +13,7 @@ from modelward.hub.run import Outcome
 from modelward.readers.cohort import Cohort
 from modelward.simulation.background import Background
 from modelward.simulation.beyond import beyond
-from modelward.simulation.evaluation import Means, evaluation
+from modelward.simulation.evaluation import Means, bound_cost_of, evaluation
 from modelward.simulation.facts import notes, record
 from modelward.simulation.predicted import choices, judged_models, models_of
 from modelward.site.alone import Fitted
@@ -51,4 +51,5 @@ def assemble(
         choices=choices(models, judged, SEED),
         beyond=beyond(models.study, models.common, models.tested, seed=SEED),
         evaluation=evaluation(means, models, judged, found.verdicts, outcome),
+        bound=bound_cost_of(means, models, judged),
     )

@@ -44,9 +44,23 @@ def privacy_words(folder: RunFolder, study: Study, sites: list[str]) -> str:
     )
     beside = (
         "Test units are predicted by this simulation, where all rows are; figures of this "
-        "report are not noised."
+        f"report are not noised. {_compared(study)}"
     )
     return "\n".join([bound, hub_sees(study, len(sites)), beside])
+
+
+def _compared(study: Study) -> str:
+    """Return whether it was measured what the bound costs."""
+    if study.evaluation is None or study.evaluation.without_dp is None:
+        return (
+            "What the bound costs in AUC was not measured: the study does not ask for it "
+            "([evaluation.without_dp])."
+        )
+    return (
+        "The same study without a bound was trained here to compare with; what it released is "
+        "in the ledgers of this run, under a study of its own. At hospitals it would leave in "
+        "the lane without a bound."
+    )
 
 
 def _listed(found: Mapping[str, Account | None]) -> str:

@@ -36,6 +36,7 @@ from modelward.simulation.own_sites import hash_of_data, link_sites, own_sites
 from modelward.simulation.split import write_sites
 from modelward.simulation.stage import Stage
 from modelward.simulation.training import How, Wire, train
+from modelward.simulation.without_bound import without_bound
 from modelward.study.read import from_json
 
 Watch = Callable[[Stage], None]
@@ -225,6 +226,7 @@ def _finish(folder: RunFolder, study: Study, beside: Beside, how: How) -> Result
         cores=how.count,
         answers=trained.answers,
         left_out=left_out_models(folder, study, names, how) if beside.leave_out else {},
+        unbounded=without_bound(folder, study, names, how),
     )
     findings = assemble(means, trained.outcomes, models, cohorts, beside.background)
     page = write(findings, folder.report).html

@@ -28,6 +28,7 @@ from modelward.site import intake, transcripts
 from modelward.site.intake import Seen
 from modelward.site.transcripts import Told
 from modelward.study.model import Model, model_schema
+from modelward.study.transcript import Transcript
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -104,6 +105,16 @@ class Entrance:
     def told(self, study: Study) -> Told | None:
         """Return what is remembered of the study's transcripts; None before the first."""
         return transcripts.recall(self._store(study).folder)
+
+    def answered(self, study: Study, site: str, said: Transcript) -> str:
+        """Return the id of the earlier task that the site's input of a transcript answers.
+
+        "" if it answers that of its own round; what no task has if it was never asked.
+        """
+        own = said.asked_in(site)
+        if own == said.round_no:
+            return ""
+        return self.seen(study).asked.get((own, intake.trains(study)), "never asked")
 
     def remember(self, study: Study, told: Told) -> None:
         """Keep what the study's transcripts have said."""

@@ -43,7 +43,7 @@ from modelward.site.mailbag import Mailbag
 from modelward.site.policy_record import note_policy
 from modelward.site.snapshot import CohortFacts
 from modelward.site.telling import tell
-from modelward.site.transcripts import Told, Witnessed
+from modelward.site.transcripts import Witnessed
 from modelward.study.agreement import Agreement
 from modelward.study.transcript import from_body, refuse
 
@@ -192,7 +192,8 @@ class Gatekeeper:
     def hear_transcript(self, envelope: Envelope) -> None:
         """Hold what the hub says of a round against what this site has seen, and keep it.
 
-        A fault ends the study here: no task of it is answered any more.
+        A fault ends the study here: no task of it is answered any more. One that comes behind
+        that of a later round is held against what this site was asked and released.
 
         Raises:
             NotApproved: If the study is not approved.
@@ -202,23 +203,19 @@ class Gatekeeper:
         study = agreement.study
         said = from_body(envelope.study, envelope.round_no, envelope.body)
         told = self._entrance.told(study)
-        if told is not None and said.round_no < told.round_no:
-            return  # one that came again
+        late = told is not None and said.round_no < told.round_no
         self._hospital.join(study, agreement.keys)
-        own = self._hospital.released(transcripts.asked(study, said))
+        earlier = self._entrance.answered(study, self.name, said)
+        own = self._hospital.released(transcripts.asked(study, said), earlier)
         roster = tuple(sorted(agreement.roster))
         known = Witnessed(
-            roster=roster, seen=self._entrance.seen(study), told=told, released=own
+            roster=roster,
+            seen=self._entrance.seen(study),
+            told=None if late else told,
+            released=own,
         )
         wrong = transcripts.faults(self.name, study, said, known)
-        before = None if told is None else told.fault
-        now_told = Told(
-            round_no=said.round_no,
-            output=said.output,
-            memory=said.memory_after,
-            fault=before or "; ".join(wrong) or None,
-        )
-        self._entrance.remember(study, now_told)
+        self._entrance.remember(study, transcripts.after(said, told, wrong))
         if wrong:
             raise refuse(f"round {said.round_no}: {'; '.join(wrong)}")
 

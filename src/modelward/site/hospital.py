@@ -172,9 +172,10 @@ class Hospital:
             return self.decide(task, lambda: self._compute(task, study, models), models=models)
         return self.door.decided(task) or self._answer_privately(task, study, models)
 
-    def released(self, question: Task) -> tuple[str, int] | None:
+    def released(self, question: Task, named: str = "") -> tuple[str, int] | None:
         """Return what left here for the sum of `question`: its hash, and its units.
 
+        `named` is the id of an earlier question, where the answer to that went into the sum.
         None if nothing did, or if it waits for a person: what waits went into no sum. Behind
         masks it is the hash of the masked words, and no number of units.
         """
@@ -182,7 +183,7 @@ class Hospital:
             sha256 = self._masking.sent(question)
             return None if sha256 is None else (sha256, 0)
         try:
-            answer = self.door.decided(question)
+            answer = self.door.decided_on(named or question.id)
         except HeldForReview:
             return None
         if not isinstance(answer, Release):

@@ -31,6 +31,7 @@ Every update has L2 norm at most `clip`, and so has any weighted mean of updates
     fednova    clip, which the hub's step is held to
     feddyn     (rounds + 1) * clip: h / alpha is the sum of all mean updates so far
     cyclic     clip, as one site's update
+    fedbuff    as the plan's server optimiser, for every step that was made meanwhile
     newton     clip: what the study allows one site's update, taken for the whole step
     sums       `REACH` for the coefficients that sites sum at; the rest of a state asks nothing
 """

@@ -132,7 +132,10 @@ def _private(study: Study) -> str:
     dp = study.privacy.dp
     return (
         "What left was noised; figures of this report are not. What was spent: modelward site"
-        f" budget. The study's bound is epsilon {dp.epsilon:g} for each {dp.unit}."
+        f" budget. The study's bound is epsilon {dp.epsilon:g} for each {dp.unit}. What it"
+        " costs in AUC was not measured: a run without it would leave every hospital in the"
+        " lane without a bound, so it is a study of its own, to be proposed and approved as"
+        " one; or train the study in a simulation with [evaluation.without_dp]."
         if dp
         else NO_PRIVACY
     )

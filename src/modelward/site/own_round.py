@@ -6,8 +6,9 @@
     kept      what the next round starts from at this site (study/own.py)
 
 Controls are made of the update as it is offered, clipped and on the grid, because the hub
-makes its own of the same. Pure: what is kept comes in and goes out as tensors; where it lies
-is kept.py's business.
+makes its own of the same. Under a privacy bound own layers come from the noised steps, and a
+second model is trained without noise: the update does not depend on it, nor on its failure.
+Pure: what is kept comes in and goes out as tensors; where it lies is kept.py's business.
 """
 
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from modelward.aggregate import feddyn, scaffold
 from modelward.core.columns import inputs
 from modelward.core.study import Study
 from modelward.core.tensors import FlatF32, Tensors
+from modelward.errors import TrainingFailed
 from modelward.learn import apfl, personal, sgd
 from modelward.learn.examples import Examples
 from modelward.learn.sgd import LocalTerms
@@ -79,7 +81,7 @@ def train(model: Model, training: Examples, terms: LocalTerms, run: Run, steps: 
     if places is not None:
         kept["layers"] = (start + update)[places]
     if kind == "ditto":
-        kept["personal"] = _ditto(model, training, terms)
+        kept["personal"] = _second(model, training, terms)
     return Trained(narrowed(study, update), kept)
 
 
@@ -149,6 +151,20 @@ def _ditto(model: Model, training: Examples, terms: LocalTerms) -> FlatF32:
         replace(_own_terms(model, terms), pull=Pull(proximal=strength)),
         inputs(model.study),
     )
+
+
+def _second(model: Model, training: Examples, terms: LocalTerms) -> FlatF32:
+    """Return Ditto's model after the round; under a privacy bound, whatever becomes of it.
+
+    It is trained without noise, so that it failed would be a look at patients that nobody
+    paid for: nothing about what leaves may depend on it, not even whether anything does.
+    """
+    try:
+        return _ditto(model, training, terms)
+    except TrainingFailed:
+        if model.study.privacy.dp is None:
+            raise
+        return model.parameters
 
 
 def _mixed(model: Model, training: Examples, terms: LocalTerms) -> Trained:

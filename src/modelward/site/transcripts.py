@@ -11,7 +11,8 @@ different things; who has all artifacts replays them (hub/transcript.py).
 A study with a fault is not answered any more.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter
@@ -115,6 +116,22 @@ def faults(site: str, study: Study, transcript: Transcript, known: Witnessed) ->
         and (told.output, told.memory) != (transcript.output, transcript.memory_after),
     }
     return [what for what, found in wrong.items() if found]
+
+
+def after(transcript: Transcript, told: Told | None, wrong: Sequence[str]) -> Told:
+    """Return what is remembered once a transcript was heard; the first fault stays.
+
+    One of an earlier round than was heard of already, which came late, says nothing else.
+    """
+    fault = (None if told is None else told.fault) or "; ".join(wrong) or None
+    if told is not None and transcript.round_no < told.round_no:
+        return replace(told, fault=fault)
+    return Told(
+        round_no=transcript.round_no,
+        output=transcript.output,
+        memory=transcript.memory_after,
+        fault=fault,
+    )
 
 
 def task_objections(task: Task, told: Told | None) -> tuple[Finding, ...]:

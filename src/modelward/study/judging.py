@@ -91,6 +91,11 @@ def judging_lines(study: Study) -> list[str]:
             f"A probability becomes a yes by the rule {terms.threshold}{least}, on validation "
             "scores of all sites."
         )
+    if terms.without_dp is not None:
+        lines.append(
+            "A simulation trains the study once more without [privacy.dp], to show what the "
+            "bound costs in every group. Hospitals are not asked for that."
+        )
     return lines
 
 
@@ -115,6 +120,9 @@ def evaluation_faults(study: Study) -> list[Fault]:
     if terms.threshold is not None and study.stop.metric is None:
         says = "is chosen on validation units, which [stop] metric asks for"
         faults.append(Fault("evaluation.threshold", says))
+    if terms.without_dp is not None and study.privacy.dp is None:
+        says = "compares with the study without [privacy.dp], and it has none"
+        faults.append(Fault("evaluation.without_dp", says))
     return faults
 
 

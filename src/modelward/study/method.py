@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from modelward.core.study import Study
-from modelward.study.own import kept_schema
+from modelward.study.own import LAYERS, kept_schema
 
 _STRATEGIES = {
     "fedavg": "averaged local training",
@@ -12,6 +12,8 @@ _STRATEGIES = {
     "scaffold": "averaged local training, corrected for each site's drift (SCAFFOLD)",
     "fednova": "local training, averaged as if all sites made equally many steps (FedNova)",
     "feddyn": "averaged local training towards objectives with one optimum (FedDyn)",
+    "fedbuff": "averaged local training by whoever has answered, late answers counting less "
+    "(FedBuff)",
     "cyclic": "training at one site after the other, by name (cyclic weight transfer)",
 }
 
@@ -50,7 +52,12 @@ def own_lines(study: Study) -> list[str]:
     if study.sharing is not None:
         lines.append(f"What comes of the model is shared by the rule: {study.sharing.rule}.")
     if personal is not None and study.privacy.dp is not None:
-        lines.append("The bound on privacy is about what leaves; a site's own model has none.")
+        lines.append(
+            "The bound on privacy holds for a site's own layers as well: they come from the "
+            "noised steps."
+            if personal.kind in LAYERS
+            else "The bound on privacy is about what leaves; a site's own model has none."
+        )
     return lines
 
 
@@ -60,6 +67,8 @@ def _parts(study: Study) -> Iterator[str]:
     yield _STRATEGIES[plan.strategy] + server
     if plan.robust is not None:
         yield f"combined so that {plan.robust.byzantine} wrong sites are outvoted"
+    if plan.buffer is not None:
+        yield f"a step for every {plan.buffer.size} answers"
     if plan.label_skew == "logit-adjustment":
         yield "adjusted for label skew"
     if plan.label_skew == "class-weights":

@@ -7,6 +7,7 @@
 | fednova                   | no            | no           | no                   |
 | feddyn                    | no            | yes          | yes                  |
 | cyclic                    | no            | yes          | no                   |
+| fedbuff                   | no            | yes          | no                   |
 | local.proximal, .steps    | yes           | yes          | yes                  |
 | local.sharpness           | yes           | no           | yes                  |
 | label_skew                | yes           | yes, noised  | yes                  |
@@ -39,7 +40,7 @@ def plan_faults(study: Study) -> list[Fault]:
 
 def _strategy(study: Study) -> Iterator[Fault]:
     plan, key = study.plan, "plan.strategy"
-    special = plan.strategy in {"scaffold", "fednova", "feddyn", "cyclic"}
+    special = plan.strategy in {"scaffold", "fednova", "feddyn", "cyclic", "fedbuff"}
     if special and plan.robust is not None:
         says = "a rule of [plan.robust] judges plain updates: use strategy = 'fedavg'"
         yield Fault("plan.robust", says)
@@ -53,6 +54,7 @@ def _strategy(study: Study) -> Iterator[Fault]:
         yield Fault("plan.momentum", "'scaffold' reads the gradient off plain steps: use 0")
     if plan.strategy == "cyclic" and plan.quorum is not None:
         yield Fault("plan.quorum", "'cyclic' asks one site a round")
+    yield from _buffer(study)
     if study.privacy.dp is not None and plan.strategy == "fednova":
         says = "under [privacy.dp] all sites make equally many steps: this is 'fedavg'"
         yield Fault(key, says)
@@ -60,11 +62,33 @@ def _strategy(study: Study) -> Iterator[Fault]:
         yield from _masked(study)
 
 
+def _buffer(study: Study) -> Iterator[Fault]:
+    """Yield what a buffer of answers to several rounds cannot be put together with."""
+    plan, key = study.plan, "plan.buffer"
+    if (plan.strategy == "fedbuff") != (plan.buffer is not None):
+        yield Fault(key, "strategy = 'fedbuff' has one, and no other strategy does")
+    if plan.buffer is None:
+        return
+    least = study.sites.minimum
+    if plan.buffer.size < least:
+        says = f"below sites.minimum, {least}: the others see in the model what so few sent"
+        yield Fault(f"{key}.size", says)
+    if study.sites.names and plan.buffer.size > len(study.sites.names):
+        yield Fault(f"{key}.size", f"more than the {len(study.sites.names)} sites")
+    if plan.quorum is not None:
+        yield Fault("plan.quorum", "a step is made of plan.buffer.size answers")
+    if study.stop.metric is not None:
+        yield Fault("stop.metric", "its units are at every site, and 'fedbuff' waits for none")
+
+
 def _masked(study: Study) -> Iterator[Fault]:
     plan, key = study.plan, "plan.strategy"
     even = plan.local is not None and plan.local.steps is not None
     if plan.strategy == "cyclic":
         yield Fault(key, "'cyclic' asks one site a round, and a sum over one hides nothing")
+    if plan.strategy == "fedbuff":
+        says = "masks need a round's roster first, and 'fedbuff' has none until it is full"
+        yield Fault(key, says)
     if plan.strategy == "fednova":
         says = "'fednova' divides each update by its site's steps, and masks hide each update"
         yield Fault(key, says)
@@ -140,7 +164,7 @@ def _sharing(study: Study) -> Iterator[Fault]:
     key, rule = "sharing.rule", study.sharing.rule
     if study.privacy.aggregation is not None:
         yield Fault(key, f"masks hide what {rule!r} needs of each site: use 'equal'")
-    if rule == "contribution" and study.plan.strategy in {"newton", "cyclic"}:
+    if rule == "contribution" and study.plan.strategy in {"newton", "cyclic", "fedbuff"}:
         says = f"{study.plan.strategy!r} combines no updates of one round: use 'patients'"
         yield Fault(key, says)
 

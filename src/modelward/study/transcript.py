@@ -7,7 +7,7 @@ site has seen. docs/formats/transcript.md has an example.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -24,11 +24,14 @@ class Input:
         site: Who made it.
         sha256: Its hash.
         weight: Units behind it.
+        asked_in: Round whose question it answers, where that is another than the transcript's;
+            None, and absent from the body, where it is the same.
     """
 
     site: str
     sha256: str
     weight: int
+    asked_in: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +62,17 @@ class Transcript:
         """Return the transcript as the body of a message."""
         body: dict[str, Json] = TypeAdapter(Transcript).dump_python(self, mode="json")
         del body["study"], body["round_no"]  # the envelope has them
+        inputs = [asdict(each) for each in self.inputs]
+        body["inputs"] = [
+            {name: value for name, value in each.items() if value is not None}
+            for each in inputs
+        ]
         return body
+
+    def asked_in(self, site: str) -> int:
+        """Return the round whose question a site's input answers; this one if it has none."""
+        found = [each.asked_in for each in self.inputs if each.site == site]
+        return self.round_no if not found or found[0] is None else found[0]
 
 
 def from_body(study: str, round_no: int, body: Mapping[str, Any]) -> Transcript:

@@ -230,9 +230,13 @@ def test_the_same_sequence_with_other_content_is_refused():
         repeats(seal(other, HUB), other, {7: digest(seal(letter(), HUB))})
 
 
-def test_a_sequence_that_falls_behind_is_refused():
-    with pytest.raises(MessageRefused, match="sequence 7 after sequence 8"):
-        repeats(seal(letter(), HUB), letter(), {8: "00"})
+def test_what_comes_late_and_was_not_seen_is_new():
+    assert not repeats(seal(letter(), HUB), letter(), {6: "00", 8: "00"}, forgotten=6)
+
+
+def test_a_sequence_that_may_have_been_seen_and_forgotten_is_refused():
+    with pytest.raises(MessageRefused, match="sequence 7 after sequence 9"):
+        repeats(seal(letter(), HUB), letter(), {8: "00", 9: "00"}, forgotten=7)
 
 
 def test_the_fingerprint_in_a_message_is_the_signers():

@@ -47,6 +47,33 @@ def test_sites_of_one_population_are_hardly_ever_told_apart():
     assert wrong <= 6  # 1 % of views, and what chance adds to that
 
 
+@pytest.mark.slow
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(
+    ("sizes", "changes", "seen"),
+    [
+        ((100, 100), {}, 0),
+        ((300, 300), {}, 2),
+        ((1000, 1000), {}, 0),
+        ((100, 5000), {}, 0),
+        ((10_000, 10_000), {}, 1),
+        ((500, 500), {"outcome": 0.03}, 0),
+        ((500, 500), {"missing": 0.7}, 0),
+    ],
+)
+def test_pairs_of_one_population_are_hardly_ever_told_apart(sizes, changes, seen):
+    """The rate that docs/data.md tells, on draws of its own; 1 % of 200 are 2."""
+    wrong = 0
+    for number in range(200):
+        draw = np.random.default_rng([20261126 + len(changes), number])
+        said = {f"s{n}": statement(draw, units, **changes) for n, units in enumerate(sizes)}
+        wrong += bool(called(heterogeneity(STUDY, said)))
+
+    assert wrong <= 6
+    assert not changes or wrong == 0
+    assert changes or wrong == seen
+
+
 @pytest.mark.parametrize(
     ("change", "name"),
     [({"age": 75.0}, "age"), ({"outcome": 0.6}, "readmitted")],

@@ -110,6 +110,9 @@ def test_three_diabetics_are_not_told_in_sums_for_scaling():
 
 STUDIES: dict[str, Study] = {
     "km": study_of(ARM, EVENT, 'name = "km"\noptions = {width = 20, by = "arm"}'),
+    "stratified": study_of(
+        ARM, EVENT, 'name = "km"\nversion = 2\noptions = {width = 20, by = "arm"}'
+    ),
     "describe": study_of(ARM, EVENT, 'name = "describe"\noptions = {by = "arm"}'),
     "described": study_of(ARM, EVENT, 'name = "describe"'),
     "cox": study_of(ARM, EVENT, 'name = "cox"'),
@@ -143,7 +146,7 @@ def test_what_recipes_make_themselves_is_let_out(name):
     assert says(answer(STUDIES[name], 80), "sums", 200, STUDIES[name]) == []
 
 
-@pytest.mark.parametrize("name", ["km", "describe", "described"])
+@pytest.mark.parametrize("name", ["km", "stratified", "describe", "described"])
 def test_what_recipes_have_made_free_of_small_cells_is_let_out(name):
     assert says(answer(STUDIES[name], 3), "sums", 200, STUDIES[name]) == []
 
@@ -156,6 +159,10 @@ def test_what_recipes_have_made_free_of_small_cells_is_let_out(name):
         ("km", "hidden", (0,), 0.5, "hidden has values that are neither 0 nor 1"),
         ("km", "shift", (0,), 1e9, "times are moved by more than there is"),
         ("km", "shift", (0,), -1, "times are moved by more than there is"),
+        ("stratified", "censored", (1, 4), 9, "censored has 1 cells of 1 to 9 persons"),
+        ("stratified", "gap", (0,), 4711, "sums of a log-rank test that no patients add up to"),
+        ("stratified", "spread", (0, 0), 1e6, "sums of a log-rank test that no patients add"),
+        ("stratified", "spread", (0, 1), 3, "sums of a log-rank test that no patients add"),
         ("described", "units", (0,), 196, "units adds up to 196, and 200 are behind it"),
         ("described", "bins", (0, 0, 7), 1, "bins has 1 cells of 1 to 9 persons"),
         ("described", "levels", (0, 1), 4, "arm has 1 cells of 1 to 9 persons"),

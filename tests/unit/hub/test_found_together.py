@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,7 +99,7 @@ def test_behind_masks_verdicts_are_counted_and_no_hospital_is_told_from_another(
     assert found.heard is not None
     words = [verdict.word for verdict in apart.verdicts]
     assert found.heard.words == {word: words.count(word) for word in words}
-    by_auc = [v.difference.value for v in apart.verdicts if v.metric == "auc"]
+    by_auc = [v.difference.value or 0.0 for v in apart.verdicts if v.metric == "auc"]
     assert found.heard.differences["auc"].hospitals == len(by_auc)
     assert found.heard.differences["auc"].value == pytest.approx(np.mean(by_auc), abs=6e-4)
     assert all(each.auc.value is None for each in found.federated.by_site)
@@ -132,7 +133,9 @@ def test_open_sites_tell_groups_one_by_one(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def noised(tmp_path_factory: pytest.TempPathFactory) -> tuple[Findings, np.ndarray, Path, list]:
+def noised(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Findings, np.ndarray, Path, list[Any]]:
     folder = tmp_path_factory.mktemp("noised")
     with closing(run(folder, NOISED)) as wards:
         entries = [dict(e) for e in wards.hospitals["north"].ledger]

@@ -12,8 +12,9 @@ from modelward.core.artifact import Artifact, Card
 from modelward.core.tensors import Tensors
 from modelward.core.verdict import Release
 from modelward.errors import BadUpdate, StudyFileError
+from modelward.hub.collectors import Sums, Updates
 from modelward.hub.round import Arrays
-from modelward.hub.strategy import Sums, Updates, strategy
+from modelward.hub.strategy import strategy
 from modelward.learn import newton
 from modelward.learn.newton import l2_of
 from modelward.readers.dataset import Dataset, Source

@@ -6,7 +6,7 @@ import pytest
 from modelward.core.artifact import Artifact, Card
 from modelward.core.study import Study
 from modelward.core.verdict import Release
-from modelward.hub.strategy import Sums
+from modelward.hub.collectors import Sums
 from modelward.hub.validated import validated
 from modelward.study.read import parse
 from tests.studies import AVERAGED

@@ -52,6 +52,15 @@ def test_nothing_is_refunded_after_use():
     assert charged(reserved(), closed(), used()) == (Event(0.1, 1.0, 4),)
 
 
+def test_what_is_used_of_a_closed_reservation_is_charged_and_does_not_open_it():
+    (booking,) = read([reserved(), closed(), used(steps=12)]).bookings
+
+    assert booking.charged == (Event(0.1, 1.0, 12),)
+    assert not booking.open
+    with pytest.raises(LedgerBroken, match="belongs to something else"):
+        read([reserved(), closed(), reserved()])
+
+
 def test_a_refusal_gives_nothing_back():
     refusal: dict[str, Json] = {"kind": "refusal", "study": "s", "task": "t"}
 

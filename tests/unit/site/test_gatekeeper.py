@@ -498,6 +498,20 @@ def test_a_transcript_that_lies_ends_the_study_here(ward):
     assert "starts from another model" in ward.last()["findings"][0]["says"]
 
 
+def test_a_transcript_that_comes_late_is_held_against_what_was_seen(ward):
+    """As what a killed site had in hand: those of later rounds were heard before it."""
+    first = told(approved(ward))
+    ward.keeper.hear_transcript(replace(first, round_no=2, body={**first.body, "inputs": []}))
+
+    ward.keeper.hear_transcript(first)
+    assert isinstance(ward.ask(ward.task()), Release)
+
+    lie = replace(first, body={**first.body, "before": "3b" * 32})
+    with pytest.raises(MessageRefused, match="starts from another model"):
+        ward.keeper.hear_transcript(lie)
+    assert isinstance(ward.ask(ward.task()), Refusal)
+
+
 @pytest.mark.slow
 def test_a_longer_opt_out_list_takes_effect_when_the_cohort_is_extracted_again(tmp_path):
     made = Ward(tmp_path, isolation="none")

@@ -47,6 +47,22 @@ REFUSED = {
         plan(tables='\n[plan.uplink]\ncodec = "int4"\nlevels = 31\n'), "only codec = 'int8'"),
     "fine-tuning blind": (
         plan(tables='\n[plan.personal]\nkind = "fine-tune"\n'), "held-out stopping needs"),
+    "fedbuff without a buffer": (plan('strategy = "fedbuff"'), "has one"),
+    "a buffer for nobody": (
+        plan(tables="\n[plan.buffer]\nsize = 3\n"), "no other strategy does"),
+    "fedbuff behind masks": (
+        plan('strategy = "fedbuff"', tables="\n[plan.buffer]\nsize = 3\n", privacy=MASKS),
+        "masks need a round's roster first"),
+    "a buffer of fewer than take part": (
+        plan('strategy = "fedbuff"', tables="\n[plan.buffer]\nsize = 2\n"),
+        "below sites.minimum"),
+    "a buffer that is watched": (
+        plan('strategy = "fedbuff"', "validation = 0.2", tables="\n[plan.buffer]\nsize = 3\n"
+             '[stop]\nmetric = "auc"\n'),
+        "waits for none"),
+    "a buffer against wrong sites": (
+        plan('strategy = "fedbuff"', tables="\n[plan.buffer]\nsize = 3\n[plan.robust]\n"),
+        "judges plain updates"),
     "personal scaffold": (
         plan('strategy = "scaffold"', tables='\n[plan.personal]\nkind = "ditto"\n'),
         "use strategy = 'fedavg'"),

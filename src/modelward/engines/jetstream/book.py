@@ -4,7 +4,8 @@
     letters/count-from        after a restore: the number that own messages count on from
 
 It is what makes repetition harmless. A message that was sent is sent again with the same
-bytes; one that was received is known again, and a replay under its sequence is refused
+bytes; one that was received is known again, and a replay under its sequence is refused; one
+that comes late and was not seen is new
 (artifact/envelope.py has the rule). A line that a crash cut short was never acknowledged
 and is dropped. Messages are small; artifacts are elsewhere. What is remembered of a study's
 messages while the process lives is remembered.py's.
@@ -22,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from modelward.artifact.envelope import Envelope, Kind, repeats, seal, unseal
 from modelward.core.canonical import Json, canonical_hash
 from modelward.durable import make_folder, write_whole
-from modelward.engines.jetstream.remembered import Read, Remembered, index, is_new, load
+from modelward.engines.jetstream.remembered import REMEMBERED, Read, Remembered, index, load
 from modelward.errors import MessageRefused, StorageError
 from modelward.ledger.appendfile import AppendFile
 
@@ -91,8 +92,9 @@ class Book:
 
         What was said last, and is still valid, is said again with the same bytes. What was
         said earlier gets a new sequence: nobody knows whether the first one arrived before
-        those that followed it, and behind them it would be a replay. Mail between witnesses
-        is never repeated: after a restart the same words ask anew, and want an answer.
+        those that followed it, or would be older than the receiver remembers. Mail between
+        witnesses is never repeated: after a restart the same words ask anew, and want an
+        answer.
 
         Args:
             kind: What it is.
@@ -168,21 +170,26 @@ class Book:
     def repeats(self, raw: bytes, envelope: Envelope) -> bool:
         """Return whether these very bytes were kept before.
 
+        What was not seen may come late, as what a killed party had in hand does: whether it
+        is still of use is for its reader, who knows its round or number.
+
         Raises:
-            MessageRefused: For a replay: an old sequence, or a known one with other bytes. Mail
-                may come late, as what a killed party had in hand does: its parts are signed by
-                themselves, and their order says nothing.
+            MessageRefused: For a replay: a sequence older than is remembered, or a known one
+                with other bytes; or for a proposal that a later one has replaced.
         """
         with self._lock:
-            seen = self._of(envelope.study).seen.get(envelope.sender, {})
-            if envelope.kind == MAIL and is_new(envelope.sequence, seen):
-                return False
-            return repeats(raw, envelope, seen)
+            book = self._of(envelope.study)
+            seen = book.seen.get(envelope.sender, {})
+            forgotten = min(seen) if len(seen) >= REMEMBERED else 0
+            again = repeats(raw, envelope, seen, forgotten=forgotten)
+            if envelope.kind == "proposal" and not again:
+                _require_newest(envelope, book.proposed)
+            return again
 
     def answer(self, study: str, task: str, site: str) -> bytes | None:
         """Return the message in which `site` answers `task`, or None."""
         with self._lock:
-            return self._of(study).answers.get((task, site), (0, None))[1]
+            return self._of(study).answers.get((task, site), (0, 0, None))[2]
 
     def forget(self, study: str, round_no: int) -> list[tuple[str, str]]:
         """Drop from memory what belongs to rounds before `round_no`; the file keeps it.
@@ -245,6 +252,16 @@ def restored(folder: Path, now: datetime) -> int:
     make_folder(folder)
     write_whole(folder / COUNT_FROM, f"{number}\n".encode())
     return number
+
+
+def _require_newest(envelope: Envelope, proposed: int) -> None:
+    """Raise MessageRefused if the study was proposed anew since this proposal was written."""
+    if envelope.sequence < proposed:
+        raise MessageRefused(
+            f"the proposal with sequence {envelope.sequence} was replaced by {proposed}",
+            why="people decide about a study and its sites as they were proposed last",
+            remedy="nothing; the later proposal is here",
+        )
 
 
 def _least(folder: Path) -> int:

@@ -150,7 +150,7 @@ class JetStream:
             sending = self._call(self._send(question))
             try:
                 while question.missing:
-                    answer = self._await(question, sending, end)
+                    answer = self._await([question], [sending], end)
                     if answer is None:
                         return
                     if answer.site in question.missing:
@@ -158,6 +158,37 @@ class JetStream:
                         yield answer
             finally:
                 sending.cancel()
+
+    def gather(
+        self, asked: Mapping[str, Task], *, deadline_s: float | None
+    ) -> Iterator[Answer]:
+        """Ask each site its own task; see `core.ports.Unhurried`.
+
+        A question stays open while nobody listens, and is not sent again when it is asked
+        again: what comes meanwhile is on disk by then.
+        """
+        end = None if deadline_s is None else time.monotonic() + deadline_s
+        missing = dict(asked)
+        standing = self._questions.standing(asked)
+        for site, task in sorted(asked.items()):
+            known = self._received.known(task, site, self.clock)
+            if known is not None:
+                del missing[site]
+                _of(standing, task).missing.discard(site)
+                yield known
+        oldest = min(asked.values(), key=lambda task: task.round_no)
+        sending = [self._call(self._keep_asking(each, oldest)) for each in standing]
+        try:
+            while missing:
+                answer = self._await(standing, sending, end)
+                if answer is None:
+                    return
+                if answer.site in missing and answer.task == missing[answer.site].id:
+                    _of(standing, missing.pop(answer.site)).missing.discard(answer.site)
+                    yield answer
+        finally:
+            for each in sending:
+                each.cancel()
 
     def tell(
         self,
@@ -222,27 +253,38 @@ class JetStream:
         await asyncio.to_thread(self._received.forget, question.task)
         await self.departures.ask_again(question)
 
+    async def _keep_asking(self, question: Question, oldest: Task) -> None:
+        """Ask who was not asked, forget what is older, and see to it that it stays asked."""
+        new = question.missing - question.sent
+        if new:
+            await self.departures.ask(question, new)
+            question.sent |= new
+        await asyncio.to_thread(self._received.forget, oldest)
+        await self.departures.ask_again(question)
+
     def _await(
-        self, question: Question, sending: "Future[None]", end: float | None
+        self, asked: Sequence[Question], sending: Sequence["Future[None]"], end: float | None
     ) -> Answer | None:
-        """Return the next answer, or None when the deadline has passed."""
+        """Return the next answer to questions with one queue; None after the deadline."""
         while True:
             left = LOOK_S if end is None else min(LOOK_S, end - time.monotonic())
             if left <= 0:
                 return None
             try:
-                found = question.arrived.get(timeout=left)
+                found = asked[0].arrived.get(timeout=left)
             except queue.Empty:
-                self._look(question, sending)
+                for each in sending:
+                    if each.done():
+                        each.result()
+                for question in asked:
+                    self._look(question)
                 continue
             if isinstance(found, ModelwardError):
                 raise found
             return found
 
-    def _look(self, question: Question, sending: "Future[None]") -> None:
+    def _look(self, question: Question) -> None:
         """Raise what ends the asking; a site that was removed meanwhile has refused."""
-        if sending.done():
-            sending.result()
         task = question.task
         if not self.may_go_on(task.study):
             raise EngineFailed(
@@ -260,3 +302,7 @@ class JetStream:
         for work in asyncio.all_tasks() - {asyncio.current_task()}:
             work.cancel()
         await asyncio.sleep(0)
+
+
+def _of(questions: Sequence[Question], task: Task) -> Question:
+    return next(each for each in questions if each.task.id == task.id)

@@ -4,7 +4,7 @@ The asker waits in its own thread, answers arrive in the wire's: a queue is betw
 """
 
 import queue
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -22,6 +22,7 @@ class Question:
         task: The task.
         missing: Sites whose answer has not been given to the asker.
         arrived: Answers, or an error that ends the asking.
+        sent: Sites whose server has the task, where it is asked for longer than one listens.
     """
 
     task: Task
@@ -29,6 +30,7 @@ class Question:
     arrived: "queue.SimpleQueue[Answer | ModelwardError]" = field(
         default_factory=queue.SimpleQueue
     )
+    sent: set[str] = field(default_factory=set)
 
 
 class Questions:
@@ -54,6 +56,34 @@ class Questions:
         finally:
             self._open.pop(task.id, None)
             self._closed[task.id] = task
+
+    def standing(self, asked: Mapping[str, Task]) -> list[Question]:
+        """Return the questions of sites that are asked different ones, all into one queue.
+
+        They stay open when nobody listens, until the next call says that they are closed.
+
+        Args:
+            asked: Site -> its task; all of one study, and every one that is open in it.
+        """
+        study = next(iter(asked.values())).study
+        old = {q.task.id: q for q in list(self._open.values()) if q.task.study == study}
+        arrived: queue.SimpleQueue[Answer | ModelwardError] = queue.SimpleQueue()
+        found: dict[str, Question] = {}
+        for site, task in sorted(asked.items()):
+            if task.id not in found:
+                sent = old[task.id].sent if task.id in old else set[str]()
+                found[task.id] = Question(task, set(), arrived, sent)
+            found[task.id].missing.add(site)
+        oldest = min(task.round_no for task in asked.values())
+        self._closed = {
+            known: closed
+            for known, closed in self._closed.items()
+            if closed.study != study or closed.round_no >= oldest
+        }
+        self._open.update(found)
+        for each in old.keys() - found.keys():
+            self._closed[each] = self._open.pop(each).task
+        return list(found.values())
 
     def get(self, task: str) -> Question | None:
         """Return the open question with this task id, or None."""

@@ -7,6 +7,7 @@ belongs to rounds before the one being asked is dropped from memory; the file ke
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Self
 
 from modelward.artifact.envelope import digest
@@ -30,7 +31,8 @@ class Remembered:
         lost: Whether the disk did not take something that is remembered here.
         seen: Sender -> sequence -> digest.
         last: What we said last: its kind, round and hash of the body, and the message.
-        answers: (task id, site) -> round, and the message that answers it.
+        proposed: Largest sequence of a proposal.
+        answers: (task id, site) -> round, and the last message that answers it, by sequence.
         artifacts: (site, hash of a released artifact) -> its last round.
     """
 
@@ -38,7 +40,8 @@ class Remembered:
     lost: bool = False
     seen: dict[str, dict[int, str]] = field(default_factory=dict)
     last: tuple["Words", bytes] | None = None
-    answers: dict[tuple[str, str], tuple[int, bytes]] = field(default_factory=dict)
+    proposed: int = 0
+    answers: dict[tuple[str, str], tuple[int, int, bytes]] = field(default_factory=dict)
     artifacts: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
@@ -84,12 +87,11 @@ def index(book: Remembered, read: Read, party: str) -> None:
     if said["sender"] == party:
         words = (said["kind"], said["round"], canonical_hash(said["body"]))
         book.last = (words, read.raw)
+    if said["kind"] == "proposal":
+        book.proposed = max(book.proposed, said["sequence"])
     if said["kind"] == "answer" and isinstance(task, str):
-        book.answers[task, said["sender"]] = said["round"], read.raw
+        answer = said["round"], said["sequence"], read.raw
+        known = book.answers.get((task, said["sender"]), answer)
+        book.answers[task, said["sender"]] = max(known, answer, key=itemgetter(1))
         if said["body"]["card"] is not None:
             book.artifacts[said["sender"], said["body"]["card"]["sha256"]] = said["round"]
-
-
-def is_new(sequence: int, seen: Mapping[int, str]) -> bool:
-    """Return whether a sequence was not seen, as far back as is remembered."""
-    return sequence not in seen and (len(seen) < REMEMBERED or sequence > min(seen))

@@ -216,6 +216,8 @@ class Studies:
                 return True
             if not self._registry.begun(study):
                 return False
+            if study.plan.buffer is not None and envelope.round_no:
+                return False  # an earlier question can be open until the study is finished
             if envelope.round_no > self._registry.rounds(study):
                 return False
             return not self._may_be_told(study, envelope)

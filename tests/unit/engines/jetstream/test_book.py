@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from modelward.artifact.envelope import Envelope, seal, unseal
+from modelward.artifact.envelope import Envelope, Kind, seal, unseal
 from modelward.engines.jetstream.book import VALID, Book, restored
 from modelward.engines.jetstream.remembered import REMEMBERED
 from modelward.errors import MessageRefused, StorageError
@@ -166,34 +166,70 @@ def test_a_line_that_a_crash_cut_short_is_dropped(tmp_path, book):
     assert file.read_bytes() == raw + b"\n"
 
 
-@pytest.mark.parametrize(("first", "then"), [(7, 7), (7, 6)], ids=["replaced", "reordered"])
-def test_a_known_or_older_sequence_with_other_content_is_refused(tmp_path, first, then):
+def test_a_known_sequence_with_other_content_is_refused(tmp_path):
     book = Book(tmp_path, "north", STRANGER)
-    book.keep(STUDY, seal(letter(sequence=first), HUB))
-    late = letter(sequence=then, issued=MORNING + timedelta(seconds=1))
-    raw = seal(late, HUB)
+    book.keep(STUDY, seal(letter(sequence=7), HUB))
+    other = letter(sequence=7, issued=MORNING + timedelta(seconds=1))
 
     with pytest.raises(MessageRefused, match="sequence"):
-        book.repeats(raw, late)
+        book.repeats(seal(other, HUB), other)
     book.close()
 
 
-def test_mail_may_come_late_once(tmp_path):
+LATE: list[Kind] = ["witness", "transcript", "task", "answer"]
+
+
+@pytest.mark.parametrize("kind", LATE)
+def test_what_was_not_seen_may_come_late_once(tmp_path, kind):
     """What a killed site had in hand comes again after what was sent later."""
     book = Book(tmp_path, "north", STRANGER)
-    later, late = (letter(kind="witness", sequence=number) for number in (7, 6))
+    later, late = (letter(kind=kind, sequence=number) for number in (7, 6))
     book.keep(STUDY, seal(later, HUB))
 
     assert book.repeats(seal(late, HUB), late) is False
     book.keep(STUDY, seal(late, HUB))
     assert book.repeats(seal(late, HUB), late) is True
-    other = letter(kind="witness", sequence=6, round_no=4)
+    other = letter(kind=kind, sequence=6, round_no=4)
     with pytest.raises(MessageRefused, match="with other content"):
         book.repeats(seal(other, HUB), other)
     book.close()
 
 
-def test_mail_that_is_older_than_what_is_remembered_is_a_replay(tmp_path):
+def test_a_proposal_may_come_late_unless_a_later_one_has_replaced_it(tmp_path):
+    book = Book(tmp_path, "north", STRANGER)
+    early, late = (letter(kind="proposal", sequence=number) for number in (4, 6))
+    book.keep(STUDY, seal(letter(kind="transcript", sequence=7), HUB))
+
+    assert book.repeats(seal(late, HUB), late) is False
+    book.keep(STUDY, seal(late, HUB))
+    with pytest.raises(MessageRefused, match="was replaced by 6"):
+        book.repeats(seal(early, HUB), early)
+    assert book.repeats(seal(late, HUB), late) is True
+    book.close()
+
+
+def test_of_two_answers_the_one_that_was_said_last_counts_whichever_came_first(tmp_path):
+    book = Book(tmp_path, "hub", HUB)
+    failed, released = (
+        seal(
+            letter(
+                kind="answer",
+                sender="north",
+                sequence=number,
+                body={"task": MODEL, "decision": decision, "card": None},
+            ),
+            STRANGER,
+        )
+        for number, decision in ((6, "failed"), (7, "refused"))
+    )
+
+    book.keep(STUDY, released, failed)
+
+    assert book.answer(STUDY, MODEL, "north") == released
+    book.close()
+
+
+def test_what_is_older_than_is_remembered_is_a_replay(tmp_path):
     book = Book(tmp_path, "north", STRANGER)
     for number in range(2, REMEMBERED + 2):
         book.keep(STUDY, seal(letter(kind="witness", sequence=number), HUB))

@@ -11,6 +11,7 @@ import pytest
 from nats.errors import OutboundBufferLimitError
 
 from modelward.engines.jetstream.hub_node import HubNode
+from modelward.engines.jetstream.journal import Field
 from modelward.engines.jetstream.line import Line
 from modelward.engines.jetstream.news import News, Telling
 from modelward.engines.jetstream.presence import Presence
@@ -30,7 +31,7 @@ class Noted:
         self.events: list[str] = []
         self.twice = threading.Event()
 
-    def __call__(self, event: str, **_: object) -> None:
+    def __call__(self, event: str, /, **_: Field) -> None:
         self.events.append(event)
         if self.events.count(event) > 1:
             self.twice.set()
