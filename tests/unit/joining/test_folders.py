@@ -259,9 +259,12 @@ def test_a_renewal_never_brings_back_a_site_that_is_being_removed(tmp_path):
         hub.admit(asked_by(tmp_path / name, name), MORNING)
     with ThreadPoolExecutor(2) as hands:
         for name in names:  # the node renews while somebody removes
-            works = [hands.submit(hub.renew, name, LATER), hands.submit(hub.remove, name)]
-            for work in works:
-                work.result()
+            renewing, removing = (
+                hands.submit(hub.renew, name, LATER),
+                hands.submit(hub.remove, name),
+            )
+            renewing.result()
+            removing.result()
 
     assert hub.members() == []
 

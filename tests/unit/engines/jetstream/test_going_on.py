@@ -4,7 +4,6 @@ import asyncio
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,8 +54,9 @@ class Nobody:
 
 def test_a_sign_of_life_that_the_line_does_not_take_is_lost_and_no_more():
     noted = Noted()
-    stand_ins: Any = (Nobody(), FullClient())
-    line = Line(*stand_ins, noted)
+    nobody: Any = Nobody()
+    full: Any = FullClient()
+    line = Line(nobody, full, noted)
     line._up.set()
 
     asyncio.run(line.say("fl.ann.hub", b"here"))
@@ -93,23 +93,23 @@ def test_what_was_told_under_a_clock_ahead_is_told_again_when_the_clock_is_right
     stand_in: Any = hub
     desk = Desk()
     telling = Telling(stand_in, desk, Noted())
-    telling.news = lambda: [News(kind="approve", study="ab" * 32, body={"said": "yes"})]
+    telling.news = lambda: [News(kind="approval", study="ab" * 32, body={"said": "yes"})]
     telling.early = lambda: hub.ahead
 
     async def days() -> None:
         serving = asyncio.create_task(telling.serve(stand_in))
         await asyncio.sleep(0.2)
-        assert hub.kinds == ["approve"], "it was refused there, for its time"
+        assert hub.kinds == ["approval"], "it was refused there, for its time"
         hub.ahead = True
         await asyncio.sleep(1.2)
-        assert hub.kinds == ["approve"], "nothing is said that would be refused"
+        assert hub.kinds == ["approval"], "nothing is said that would be refused"
         hub.ahead = False
         await asyncio.sleep(1.2)
         serving.cancel()
 
     asyncio.run(days())
     desk.close()
-    assert hub.kinds == ["approve", "approve"]
+    assert hub.kinds == ["approval", "approval"]
 
 
 def test_only_a_clock_that_is_ahead_keeps_a_party_silent():
@@ -130,7 +130,7 @@ def keeping(node: HubNode, engine: object, now: Callable[[], datetime]) -> threa
     return keeper
 
 
-def test_members_are_looked_after_again_when_a_file_is_whole_again(tmp_path: Path):
+def test_members_are_looked_after_again_when_a_file_is_whole_again(tmp_path):
     hub = HubFolder.create(tmp_path / "hub", url=URL, listen="127.0.0.1:4222", now=MORNING)
     hub.admit(SiteFolder(tmp_path / "north").ask("north", URL, MORNING), MORNING)
     file = hub.path / "members" / "north.json"
@@ -158,7 +158,7 @@ def test_members_are_looked_after_again_when_a_file_is_whole_again(tmp_path: Pat
     assert set(noted.events) <= {"members-not-in-force", "certificate-given"}
 
 
-def test_a_second_hub_on_a_folder_is_told_so_and_touches_nothing_of_the_first(tmp_path: Path):
+def test_a_second_hub_on_a_folder_is_told_so_and_touches_nothing_of_the_first(tmp_path):
     hub = HubFolder.create(tmp_path / "hub", url=URL, listen="127.0.0.1:4222", now=MORNING)
     nats = hub.path / "nats"
     nats.mkdir()
