@@ -16,6 +16,7 @@ from modelward.exchange import members
 from modelward.exchange.institution import Institution, prepare
 from modelward.exchange.looking import DirectInspector
 from modelward.exchange.question import Question
+from tests.studies import write_key
 
 MORNING = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 LABELS = tuple(f"digit {n}" for n in range(10))
@@ -107,6 +108,8 @@ def digits(classes: Sequence[Sequence[int]], names: Sequence[str], folder: Path)
     network = Network(folder, names, question=question)
     for number, (name, own) in enumerate(zip(names, classes, strict=True)):
         site = folder / name
+        site.mkdir(parents=True)
+        write_key(site / "site.key", 1 + number)  # noise is drawn from it
         prepare(site, name, question, MORNING)
         (site / "policy.toml").write_text(POLICY)
         (site / "exchange" / "shared.safetensors").write_bytes(raw)

@@ -49,6 +49,7 @@ size = [12, 12]
 """
 
 LOGISTIC, MLP = 'name = "logistic"', 'name = "mlp"\noptions = { hidden = [4] }'
+TREES = 'name = "trees"\noptions = { trees = 2, depth = 1, bins = 4 }'
 CNN = 'name = "cnn"\noptions = { channels = [4], groups = 2 }'
 
 
@@ -82,6 +83,7 @@ WAYS = {
     "feddyn": Way(plan='strategy = "feddyn"'),
     "cyclic": Way(plan='strategy = "cyclic"'),
     "fedbuff": Way(plan='strategy = "fedbuff"', tables="[plan.buffer]\nsize = 3"),
+    "boosting": Way(plan='strategy = "boosting"', recipe=TREES),
     "newton": Way(plan='strategy = "newton"'),
     "own: fine-tune": _personal("fine-tune"),
     "own: ditto": _personal("ditto"),

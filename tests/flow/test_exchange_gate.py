@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from modelward.errors import BadArtifact, BudgetExceeded, GateRefused
-from modelward.exchange import home, making, offering, verbs
+from modelward.exchange import home, making, offering, private, verbs
+from modelward.exchange.bands import band
 from modelward.exchange.card import Made, OfferCard
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.inspection import Subject
@@ -17,7 +18,9 @@ from modelward.exchange.institution import Institution
 from modelward.exchange.looking import IsolatedInspector
 from modelward.exchange.reading import sync
 from modelward.exchange.verbs import offer_kind, offer_model, train
+from modelward.privacy.book import CARD
 from modelward.privacy.leakage.figures import Inspection
+from modelward.site.statement import statement
 from tests.network import POLICY, Network, digits
 
 HAVE = [list(range(5)), list(range(3, 8))]
@@ -115,6 +118,89 @@ def test_prototypes_of_a_single_patient_stay(network):
         with pytest.raises(GateRefused, match="copy:"):
             offering.offer(here, lying)
 
+        assert "copy" in last_refusal(here)
+
+
+def last_refusal(here: Institution) -> set[str]:
+    """Return the rules by which the last offer was refused, as the ledger has them."""
+    entry: dict[str, Any] = {}
+    for each in here.ledger:
+        entry = dict(each)
+    assert entry["kind"] == "refusal"
+    return {str(finding["rule"]) for finding in entry["findings"]}
+
+
+def named(here: Institution, persons: np.ndarray) -> None:
+    """Say whose each training example is."""
+    own = verbs.examples(here)
+    np.savez(
+        here.folder / "data.npz",
+        train_x=own.x, train_y=own.y, train_patient=persons,
+        valid_x=own.valid_x, valid_y=own.valid_y,
+    )  # fmt: skip
+
+
+def means(here: Institution, change: Any) -> offering.Draft:
+    """Return prototypes whose maker was tampered with."""
+    own, terms = verbs.examples(here), verbs.standard_terms(here)
+    made = making.draft(here, "prototypes", own, terms, series="main")
+    changed = np.array(made.tensors["means"])
+    change(changed, own)
+    return replace(made, tensors={**made.tensors, "means": changed}, cells=())
+
+
+def blurred(own: Any, cls: int, count: int) -> np.ndarray:
+    """Return the mean of the first `count` examples of a class, as one patient's images."""
+    rows = own.x[own.y == cls][:count]
+    noise = np.random.default_rng(0).normal(0, 0.05, rows[0].size)
+    return np.asarray(rows.reshape(count, -1).mean(axis=0) + noise)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_mean_over_one_patients_images_stays_though_it_is_no_copy(network, count):
+    with network.open("north") as here:
+        train(here, load("mlp-16"), seed=1)
+
+        def change(told: np.ndarray, own: Any) -> None:
+            told[2] = blurred(own, 2, count)
+
+        with pytest.raises(GateRefused):
+            offering.offer(here, means(here, change))
+
+        assert last_refusal(here) & {"means", "copy"}
+
+
+def test_a_class_of_many_images_of_few_patients_stays(network):
+    with network.open("north") as here:
+        train(here, load("mlp-16"), seed=1)
+        honest = means(here, lambda *_: None)
+        own = verbs.examples(here)
+        named(
+            here, np.where(own.y == 2, np.arange(len(own.y)) % 3, 100 + np.arange(len(own.y)))
+        )
+
+        with pytest.raises(GateRefused, match="3 persons here have an example of it"):
+            offering.offer(here, honest)
+        assert "small-cells" in last_refusal(here)
+
+        own_word = making.draft(
+            here, "prototypes", verbs.examples(here), verbs.standard_terms(here), series="main"
+        )
+        assert not np.any(own_word.tensors["means"][2]), "its maker leaves the class out"
+
+
+def test_a_class_that_nobody_here_has_stays(network):
+    with network.open("south") as here:  # 3 to 7 and few of the others
+        train(here, load("mlp-16"), seed=1)
+
+        def change(told: np.ndarray, own: Any) -> None:
+            rare = int(np.bincount(own.y, minlength=10).argmin())
+            told[rare] = np.linspace(-1, 1, told.shape[1]) ** 3
+
+        with pytest.raises(GateRefused):
+            offering.offer(here, means(here, change))
+        assert last_refusal(here) <= {"small-cells", "copy"}
+
 
 def test_a_model_that_knows_its_patients_by_heart_stays(tmp_path):
     made = digits([list(range(10))], ["north"], tmp_path)
@@ -194,8 +280,9 @@ def test_a_bound_is_booked_before_anything_is_drawn_and_holds_for_all_kinds(netw
 
         said = [dict(each) for each in here.ledger]
         booked = [each["kind"] for each in said if each["kind"] in {"reservation", "privacy"}]
-        assert booked == ["reservation", "privacy"] * 2
+        assert booked == ["reservation", "privacy"] * 3, "training, counts on cards, means"
         for card in cards:
+            assert card.competence.validation == ()
             assert card.privacy["mechanism"] == "gaussian"
             assert released(here, card)["privacy"] == card.privacy
         assert len({str(card.privacy["reservation"]) for card in cards[:3]}) == 1
@@ -240,5 +327,29 @@ def test_class_means_with_a_bound_count_patients_and_are_booked(tmp_path):
         apart = float(np.abs(one[known] - two[known]).mean())
         assert known.sum() >= 5
         assert 0.02 < apart < 0.5, "other noise, and the same sums"
+        assert first.competence.validation == (), "exact recalls are a look at patients"
+        assert "beside" not in first.privacy
         with pytest.raises(GateRefused, match="lane: exact: unbounded"):
             offer_model(here)
+
+
+def test_exact_figures_beside_a_bound_need_the_lane_and_are_in_the_budget(tmp_path):
+    made = digits([list(range(10))], ["north"], tmp_path)
+    both = DP_ONLY.replace('"dp"', '"dp", "exact"')
+    (tmp_path / "north" / "policy.toml").write_text(both)
+    with made.open("north") as here:
+        train(here, load("linear"), seed=1)
+        own = verbs.examples(here)
+        card = offer_kind(here, "prototypes", epsilon=8.0)
+        counted = private.counts(here, own, 10)
+        entries = list(here.ledger)
+        folder, policy = here.site, here.policy
+    found = statement(entries, folder, policy).accounts
+    (account,) = (each for each in found if each.study == card.question)
+
+    assert card.privacy["beside"] == "exact"
+    assert card.competence.validation
+    assert card.competence.units == tuple(band(int(n)) for n in counted)
+    assert counted.tolist() != np.bincount(own.y, minlength=10).tolist()
+    assert dict(account.unbounded) == {CARD: 1}
+    assert sum(event.steps for event in account.events) == 2, "means, and counts once"

@@ -54,8 +54,8 @@ def budget(folder: SiteFolder, *, as_json: Json = False) -> None:
 def _statement(found: "Statement") -> str:
     head = f"{'study':<14}{'patients':>9}{'spent':>8}{'reserved':>10}{'left':>8}  no bound"
     rows = [
-        f"{each.study[:12]:<14}{each.patients:>9,}{_three(each.standing)}  "
-        + (f"{each.unbounded} releases" if each.unbounded else "-")
+        f"{each.study[:12]:<14}{each.patients:>9,}{_three(each.standing)}  {_named(each.name)}"
+        + (", ".join(f"{n:,} {kind}" for kind, n in each.unbounded.items()) or "-")
         for each in found.accounts
     ]
     whole = f"{'all studies':<14}{'':>9}{_three(found.whole)}"
@@ -77,9 +77,14 @@ def _statement(found: "Statement") -> str:
             "",
             "# spent   = reserved   . left. Studies cost less together than their sum.",
             *_missing(found.missing),
+            *(f"Refused {e.study[:12]}…: {e.says}; {e.fits}." for e in found.refused),
             "Releases without a bound (exact sums) are listed and never added.",
         ]
     )
+
+
+def _named(name: str) -> str:
+    return f"{name[:24]}: " if name else ""
 
 
 def _missing(spent: float) -> list[str]:

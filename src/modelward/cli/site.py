@@ -20,6 +20,7 @@ from modelward.cli import (
 
 if TYPE_CHECKING:
     from modelward.core.study import Study
+    from modelward.study.agreement import Agreement
 
 app = typer.Typer(no_args_is_help=True, help="Run a site: join a hub, answer its tasks.")
 
@@ -134,14 +135,12 @@ def evidence(
     from modelward.report import evidence_page
 
     ledger = folder / "ledger"
-    found = verify(ledger, ledger / KEY)
+    found, read = verify(ledger, ledger / KEY), terms_of(folder, study, terms)
     made = report.collect(
-        terms_of(folder, study, terms),
+        read,
         list(archive.read(ledger, read_key(ledger / KEY)).entries()),
-        origin=found.origin,
-        root=found.root,
-        witnessed=found.witnessed,
-        asked=found.asked,
+        found,
+        proposed(folder, read.sha256),
     )
     evidence_page.write(made, out)
     typer.echo(out)
@@ -178,8 +177,24 @@ def terms_of(folder: Path, named: str, file: Path | None) -> "Study":
     fitting = [s for s in found.values() if s.id == named or s.sha256.startswith(named)]
     if len(fitting) == 1:
         return fitting[0]
+    listed = ", ".join(f"{s.sha256[:12]} ({s.id} {s.study.version})" for s in fitting[:10])
     raise NotApproved(
-        f"{len(fitting)} studies of {folder} fit {named[:70]!r}",
+        f"{len(fitting)} studies of {folder} fit {named[:70]!r}: {listed or 'none'}",
         why="a record of processing is about exactly one study",
-        remedy="name it by its hash, or give its study file with --terms",
+        remedy="name it by its hash (modelward site studies SITE), or give its file: --terms",
+    )
+
+
+def proposed(folder: Path, study: str) -> "Agreement | None":
+    """Return the proposal of the study with this SHA-256 in a site's folder; None if none.
+
+    Raises:
+        MessageRefused: If it is there and is no proposal.
+    """
+    from modelward.core.canonical import parse_strict
+    from modelward.study.agreement import from_body
+
+    path = folder / "proposals" / f"{study}.json"
+    return (
+        from_body(parse_strict(path.read_bytes(), what="proposal")) if path.exists() else None
     )

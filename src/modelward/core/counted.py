@@ -44,11 +44,14 @@ class Reading:
         tables: Its tables of persons.
         read: Names of the tensors that were understood, as tables or as sums.
         wrong: What cannot be true of any cohort, such as a square below zero.
+        missing: Tables of those of whom something is not known: persons too, judged by a
+            minimum of their own.
     """
 
     tables: tuple[Counted, ...]
     read: frozenset[str]
     wrong: tuple[str, ...] = ()
+    missing: tuple[Counted, ...] = ()
 
 
 def hidden_where(

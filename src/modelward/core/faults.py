@@ -116,7 +116,15 @@ def _fields_at(model: type[BaseModel], path: Sequence[str]) -> list[str]:
     here: Any = model
     for step in path:
         _, here = _step(here, step)
+    here = _there(here)
     return list(here.model_fields) if _is_model(here) else []
+
+
+def _there(annotation: Any) -> Any:  # noqa: ANN401 - a type annotation
+    """Return what an optional table is where it is written; anything else as it is."""
+    parts = get_args(annotation)
+    tables = [part for part in parts if _is_model(part)]
+    return tables[0] if type(None) in parts and len(tables) == 1 else annotation
 
 
 def _step(here: Any, step: str) -> tuple[bool, Any]:  # noqa: ANN401 - a type annotation
@@ -125,6 +133,7 @@ def _step(here: Any, step: str) -> tuple[bool, Any]:  # noqa: ANN401 - a type an
     The tag of a tagged union (`number` in `features.age.number.unit`) is Pydantic's way to
     say which member it tried; it is not in the file.
     """
+    here = _there(here)
     if _is_model(here):
         field = here.model_fields.get(step)
         return True, field.annotation if field else None

@@ -94,7 +94,7 @@ class Robust(_Part):
 
 
 Strategy = Literal[
-    "fedavg", "newton", "scaffold", "fednova", "feddyn", "cyclic", "fedbuff", "sums"
+    "fedavg", "newton", "scaffold", "fednova", "feddyn", "cyclic", "fedbuff", "sums", "boosting"
 ]
 """How the answers of a round become the next model."""
 
@@ -106,7 +106,7 @@ class Plan(_Part):
         default="fedavg",
         description="Averaged local training; exact Newton (logistic); averages corrected for "
         "drift, for unequal steps, or for unequal optima; one site after the other; steps by "
-        "whoever has answered; or sums, for statistical recipes.",
+        "whoever has answered; sums, for statistical recipes; or trees from summed histograms.",
     )
     rounds: Count = Field(default=20, description="At most.")
     local_epochs: Count = Field(

@@ -287,9 +287,17 @@ def say(compared: Comparison, word: Word, *, who: str, rival: str) -> str:
     lower = "" if HIGHER_IS_BETTER[compared.metric] else " (lower is better)"
     ends = [abs(interval.low), abs(interval.high)] if interval else []
     digits = 3 if ends and min(ends) < HIDDEN_BY_TWO_DIGITS else 2
-    spread = f" [{interval.low:+.{digits}f}, {interval.high:+.{digits}f}]" if interval else ""
+    spread = ""
+    if interval:
+        spread = f" [{_signed(interval.low, digits)}, {_signed(interval.high, digits)}]"
     return (
         f"On its own {who} the federated model has {name} {compared.first:.2f} against"
         f" {compared.second:.2f} for {rival}{lower}, difference"
-        f" {compared.difference.value:+.{digits}f}{spread}: {word}."
+        f" {_signed(compared.difference.value, digits)}{spread}: {word}."
     )
+
+
+def _signed(value: float, digits: int) -> str:
+    """Return a difference with its sign; one that is shown as zero has none."""
+    text = f"{value:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text

@@ -11,7 +11,7 @@ installed. A `Voice` is what such a bundle says of any example; predictions and 
 only through a student that they alone teach, because they are about the shared set.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 
 import numpy as np
@@ -161,23 +161,25 @@ def _one_hot(tensors: Tensors, classes: int) -> Floats:
     return np.eye(classes)[labels]
 
 
-def prototypes(x: Inputs, y: Labels, classes: int, *, least: int, noise: Floats) -> Tensors:
-    """Return class means with noise, zero for classes of fewer than `least` units.
+def prototypes(
+    x: Inputs, y: Labels, persons: Sequence[int], *, least: int, noise: Floats
+) -> Tensors:
+    """Return class means with noise, zero for classes of fewer than `least` persons.
 
     Args:
         x: Training examples.
         y: Their classes.
-        classes: How many there are.
-        least: Fewest units behind a mean.
+        persons: Who has an example of each class.
+        least: Fewest persons behind a mean.
         noise: Standard normal draws, [classes, width]; scaled to the standard error of the
             mean at `least` units, so that one unit more or less is not seen in it.
     """
     flat = x.reshape(len(x), -1).astype(np.float64)
-    means = np.zeros((classes, flat.shape[1]))
+    means = np.zeros((len(persons), flat.shape[1]))
     inside: list[Floats] = []
-    for cls in range(classes):
+    for cls, behind in enumerate(persons):
         rows = flat[y == cls]
-        if len(rows) >= least:
+        if behind >= least:
             means[cls] = rows.mean(axis=0) + noise[cls] * rows.std(axis=0) / least**0.5
             inside.append(((rows - rows.mean(axis=0)) ** 2).sum(axis=1))
     spread = np.sqrt(np.concatenate(inside).mean()) if inside else 1.0

@@ -7,6 +7,7 @@ The tests are those of answers to studies (privacy/leakage/), asked of the five 
                  that the seed names, or the base of an adapter, both of which others have
     traps        units of an adapter's foreign base that fire for one own example alone
     likeness     rows like an own example, prototypes among them
+    means        of prototypes: whether they are means of own classes, and of how many persons
     membership   whether the loss tells trained examples from held-out ones, for all and per
                  class. Predictions and weak labels are asked through a student that they
                  teach, because that is what whoever has them can ask
@@ -22,6 +23,7 @@ from typing import Literal
 import numpy as np
 
 from modelward.core.tensors import Tensors
+from modelward.exchange import class_means
 from modelward.exchange.card import Kind, Made
 from modelward.exchange.content import Voice, adapted, family_of, spoken_by
 from modelward.exchange.examples import Examples
@@ -87,6 +89,7 @@ class Looker:
             return Inspection(copies=self._passages.search(tensors, thorough=True), full=True)
         before, after = _layers(subject, self._question)
         rows, foreign = self._rows(self._own.x), _foreign(subject)
+        means = subject.kind == "prototypes"
         return Inspection(
             copies=self._passages.search(tensors, thorough=True),
             recovered=_recovered(before, after, rows),
@@ -94,6 +97,8 @@ class Looker:
             units=0 if foreign is None else len(foreign[1]),
             likeness=self._likeness(tensors),
             membership=self._told(subject),
+            fewest=class_means.fewest(tensors["means"], self._own) if means else None,
+            astray=class_means.astray(tensors["means"], self._own) if means else None,
             full=True,
         )
 

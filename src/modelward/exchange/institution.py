@@ -48,6 +48,7 @@ from modelward.ledger.log import Ledger
 from modelward.ledger.note import Signer
 from modelward.privacy.budget import Ceilings
 from modelward.site.policy_record import note_policy
+from modelward.site.reviews import Reviews
 from modelward.site.sent import Sent
 from modelward.site.spending import Spending
 
@@ -104,6 +105,7 @@ class Institution:
         people = ", ".join(sorted(self.policy.approvers))
         holding = Holding(site / "held", self.policy.review, people)
         self.door = Door(self.name, self.key, Store(site / "outbox"), self.ledger, holding)
+        self.reviews = Reviews(site, self.name, self.policy.approvers)
         self.sent = Sent(self.ledger, clock)
         looks = inspector(self.folder, self.question) if inspector else None
         looks = looks or IsolatedInspector(self.folder, self.policy.isolation)

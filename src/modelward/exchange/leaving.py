@@ -6,7 +6,8 @@ and how many bytes may go; the inspector's figures are held against it last. Rul
 exchanges have:
 
     small-cells    a prototype, or a recall of a report, stands on fewer units than the
-                   policy's minimum cell
+                   policy's minimum cell; prototypes are counted by the inspector as well
+    means          a prototype is no mean of own examples, which the inspector computes again
     distribution   predictions that are not probabilities: bytes that could carry anything
 """
 
@@ -44,7 +45,11 @@ def rules(policy: Policy, purpose: str, cells: tuple[int, ...] = ()) -> Rule:
     values = all_of(finite, distribution)
 
     def rule(offer: Offer) -> tuple[Finding, ...]:
-        return first(offer) or values(offer) or leaks(offer.look, policy.leakage)
+        found = first(offer) or values(offer)
+        return found or (
+            *leaks(offer.look, policy.leakage),
+            *class_means(offer, policy.min_cell),
+        )
 
     return rule
 
@@ -54,7 +59,10 @@ def lane(policy: Policy) -> Rule:
 
     def rule(offer: Offer) -> tuple[Finding, ...]:
         bounded = offer.privacy.get("mechanism") == "gaussian"
-        if ("dp" if bounded else "exact") in policy.lanes:
+        needed = {"dp"} if bounded else {"exact"}
+        if offer.privacy.get("beside") == "exact":
+            needed.add("exact")
+        if needed <= policy.lanes:
             return ()
         return (
             Finding(
@@ -95,6 +103,41 @@ def small_cells(least: int, cells: tuple[int, ...]) -> Rule:
         )
 
     return rule
+
+
+def class_means(offer: Offer, least: int) -> tuple[Finding, ...]:
+    """Object to prototypes of fewer than `least` persons, and to those that are no means.
+
+    Those that carry noise under differential privacy are not looked at: it is their protection.
+    """
+    if offer.kind != "prototypes" or offer.privacy.get("mechanism") == "gaussian":
+        return ()
+    if offer.look is None or offer.look.figures is None:  # looked at before it was held
+        return ()
+    figures = offer.look.figures
+    if figures.fewest is None:
+        told = np.any(offer.tensors["means"])
+        return (_means("nobody has counted who is behind these means"),) if told else ()
+    if figures.fewest < least:
+        return (
+            Finding(
+                rule="small-cells",
+                says=f"the mean of a class is told, and {figures.fewest} persons here have an"
+                f" example of it, fewer than {least}",
+                remedy="leave those classes out; they count as unknown",
+            ),
+        )
+    if figures.astray is not None and figures.astray * least > 1:
+        return (_means("a class mean is not the mean of this class's examples, give or take"),)
+    return ()
+
+
+def _means(says: str) -> Finding:
+    return Finding(
+        rule="means",
+        says=says,
+        remedy="write prototypes with `modelward exchange offer`, not by hand",
+    )
 
 
 def distribution(offer: Offer) -> tuple[Finding, ...]:

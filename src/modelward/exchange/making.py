@@ -16,6 +16,7 @@ from modelward.errors import NotApproved
 from modelward.exchange import home, private
 from modelward.exchange.bands import KNOWN, band, middles
 from modelward.exchange.card import Competence, Kind, Terms
+from modelward.exchange.class_means import persons_of
 from modelward.exchange.content import LAST, family_of, prototypes
 from modelward.exchange.examples import Examples
 from modelward.exchange.families.family import Floats
@@ -24,7 +25,7 @@ from modelward.exchange.institution import Institution
 from modelward.exchange.learn import Steps, labelled, learn
 from modelward.exchange.offering import Draft, competence
 from modelward.exchange.pool import Opinion, corrected
-from modelward.exchange.probability import log_softmax, quantised
+from modelward.exchange.probability import Labels, log_softmax, quantised
 from modelward.exchange.reading import named, pull
 from modelward.gate.offer import UNBOUNDED
 
@@ -88,11 +89,11 @@ def draft(
         family=local.made_with,
         tensors=tensors,
         patients=len(own.y),
-        competence=_competence(here, own, voice(own.valid_x)),
+        competence=_competence(here, own, voice(own.valid_x), privacy),
         terms=terms,
         series=series,
         cells=cells,
-        privacy=privacy or UNBOUNDED,
+        privacy=_beside(here, privacy),
         seed=local.seed,
     )
 
@@ -104,17 +105,20 @@ _NOISED = {"mechanism": "none", "noise": "one standard error at the minimum cell
 def fair(here: Institution, own: Examples, local: Local) -> Floats:
     """Return what an own model says of the shared set, its own prior taken out.
 
-    Of a model with a bound the prior is that of the card's bands: exact counts would be a look
-    at patients that nobody paid for.
+    Of a model with a bound the prior is that of the card's bands, from noised counts: exact
+    ones would be a look at patients that nobody paid for.
     """
     log_p = home.voice_of(here.folder, local)(here.shared())
-    counts = np.bincount(own.y, minlength=log_p.shape[1]).astype(np.float64)
+    counts = _units(here, own, local.privacy).astype(np.float64)
     if local.privacy:
         counts = middles(tuple(band(int(n)) for n in counts))
     return log_softmax(corrected(Opinion(log_p, counts)))
 
 
-Content = tuple[Tensors, tuple[int, ...], Mapping[str, str | int | float]]
+Event = Mapping[str, str | int | float]
+"""A privacy event as a card has it; empty of what was never bounded."""
+
+Content = tuple[Tensors, tuple[int, ...], Event]
 
 
 def _model(here: Institution, _: Examples, local: Local, __: float | None) -> Content:
@@ -133,15 +137,15 @@ def _labels(here: Institution, own: Examples, local: Local, _: float | None) -> 
 def _prototypes(here: Institution, own: Examples, _: Local, epsilon: float | None) -> Content:
     """Return class means; the noise is drawn by name, so that a repetition adds nothing."""
     classes, least = len(here.question.labels), here.policy.min_cell
-    counts = np.bincount(own.y, minlength=classes)
+    persons = persons_of(own, classes)
     if epsilon is not None:
         paid = private.pay(here, own, epsilon, {"kind": "prototypes", "least": least}, 1)
         return private.prototypes(own, classes, paid, least), (), paid.card
     secret = here.key.sign(b"modelward prototypes").hex()
     seed = int(canonical_hash([secret, here.question.sha256, own.y.tolist()])[:16], 16)
     noise = np.random.default_rng(seed).standard_normal((classes, own.x[0].size))
-    found = prototypes(own.x, own.y, classes, least=least, noise=noise)
-    return found, tuple(int(n) for n in counts if n >= least), _NOISED
+    found = prototypes(own.x, own.y, persons, least=least, noise=noise)
+    return found, tuple(n for n in persons if n >= least), _NOISED
 
 
 _CONTENT: dict[Kind, Callable[[Institution, Examples, Local, float | None], Content]] = {
@@ -163,7 +167,7 @@ def _adapter(here: Institution, own: Examples, on: tuple[Terms, str], how: How) 
     entry = named(here, how.base)
     start, family = pull(here, entry.sha), family_of(entry.card.made)
     (terms, series), epsilon = on, how.epsilon
-    privacy: Mapping[str, str | int | float] = UNBOUNDED
+    privacy: Event = UNBOUNDED
     if epsilon is None:
         counts = np.bincount(own.y, minlength=len(here.question.labels))
         rows = counts[own.y] >= _fewest(here)
@@ -181,12 +185,12 @@ def _adapter(here: Institution, own: Examples, on: tuple[Terms, str], how: How) 
         family=family,
         tensors={name: v for name, v in tuned.items() if name.startswith(LAST)},
         patients=len(own.y),
-        competence=_competence(here, own, log_p),
+        competence=_competence(here, own, log_p, privacy),
         terms=terms,
         series=series,
         base=entry.card.sha256,
         lineage=(entry.sha,),
-        privacy=privacy,
+        privacy=_beside(here, privacy),
         start=start,
     )
 
@@ -200,6 +204,24 @@ def _fewest(here: Institution) -> int:
     return max(here.policy.min_cell, KNOWN)
 
 
-def _competence(here: Institution, own: Examples, log_p: Floats) -> Competence:
-    judged = (own.valid_y, log_p.argmax(axis=1))
-    return competence(here.question.labels, own.y, judged, here.policy.min_cell)
+def _units(here: Institution, own: Examples, privacy: Event) -> Labels:
+    """Return training units of each class; noised and booked where `privacy` is a bound."""
+    classes = len(here.question.labels)
+    if private.bounded(privacy):
+        return private.counts(here, own, classes)
+    return np.bincount(own.y, minlength=classes)
+
+
+def _competence(here: Institution, own: Examples, log_p: Floats, privacy: Event) -> Competence:
+    """Return what the card says; no exact figure beside a bound unless the policy allows it."""
+    told = not private.bounded(privacy) or "exact" in here.policy.lanes
+    judged = (own.valid_y, log_p.argmax(axis=1)) if told else None
+    units = _units(here, own, privacy)
+    return competence(here.question.labels, units, judged, here.policy.min_cell)
+
+
+def _beside(here: Institution, privacy: Event) -> Event:
+    """Return a privacy event that says so where exact figures are on the card beside it."""
+    if private.bounded(privacy) and "exact" in here.policy.lanes:
+        return {**privacy, **private.BESIDE}
+    return privacy or UNBOUNDED

@@ -77,24 +77,25 @@ class Draft:
 
 def competence(
     labels: tuple[str, ...],
-    y: Labels,
-    validated: tuple[Labels, Labels],
+    units: Labels,
+    validated: tuple[Labels, Labels] | None,
     least: int,
     groups: tuple[Group, ...] = (),
 ) -> Competence:
-    """Return what training labels `y` could teach, judged on own validation.
+    """Return what so many training units could teach, judged on own validation.
 
     Args:
         labels: The label space.
-        y: Training classes.
-        validated: Classes of own validation, and what the model picked.
+        units: Training units of each class, or their noised numbers.
+        validated: Classes of own validation, and what the model picked; None to tell nothing.
         least: Fewest validation units of a class that anything is said about.
         groups: Subgroups seen.
     """
-    truth, picked = validated
-    units = np.bincount(y, minlength=len(labels))
-    judged = []
-    for cls, label in enumerate(labels):
+    judged: list[Judged] = []
+    bands = tuple(band(int(n)) for n in units)
+    lacks = [label for label, edge in zip(labels, bands, strict=True) if edge < KNOWN]
+    truth, picked = validated or (np.array([], np.intp), np.array([], np.intp))
+    for cls, label in enumerate(labels if validated else ()):
         rows = truth == cls
         if rows.sum() >= least:
             right, of = int((picked[rows] == cls).sum()), int(rows.sum())
@@ -107,8 +108,6 @@ def competence(
                     high=round(ends.high, 2),
                 )
             )
-    bands = tuple(band(int(n)) for n in units)
-    lacks = [label for label, edge in zip(labels, bands, strict=True) if edge < KNOWN]
     return Competence(
         labels=labels,
         units=bands,
@@ -226,12 +225,13 @@ def _release(here: Institution, draft: Draft, looked_at: Subject, version: int) 
         subject=subject,
         model=draft.base,
     )
+    schema = schema_of(draft.kind, looked_at.made, here.question)
     put = Offer(
         task=cause,
         kind=draft.kind,
         tensors=draft.tensors,
         patients=draft.patients,
-        schema=schema_of(draft.kind, looked_at.made, here.question),
+        schema=schema,
         sent_bytes=here.sent.for_study(cause.study),
         today_bytes=here.sent.today(),
         privacy=draft.privacy,
@@ -239,7 +239,8 @@ def _release(here: Institution, draft: Draft, looked_at: Subject, version: int) 
     )
     before = here.ledger.size
     rules = leaving.rules(here.policy, here.question.purpose, draft.cells)
-    answer = here.door.decide(cause, lambda: put, rules)
+    answer = here.reviews.act(here.door, cause, schema, rules, here.sent)
+    answer = answer or here.door.decide(cause, lambda: put, rules)
     if not isinstance(answer, Release):
         raise refused(here, cause)
     if here.ledger.size > before:

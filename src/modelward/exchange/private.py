@@ -12,10 +12,13 @@ lessons of the network:
 Sums are of whole numbers (privacy/mechanism.py), draws come from the site's secret. What is
 done to patients is reserved and booked in the site's ledger before anything is drawn, in one
 budget with all studies (site/spending.py). The number of patients is treated as public. The
-bands and the validation figures on a card are not noised: the bound is the bundle's.
+bands on the card are those of noised counts, one more event for the same patients. Validation
+figures have no noise: they are on the card only where the policy opens the lane `exact`, and
+the release then says `beside: exact`, so that the budget lists it among what has no bound.
 """
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +46,12 @@ RATE, MOMENTUM, CLIP = 0.2, 0.9, 1.0
 
 PLACE = 2.0
 """What being of a class counts beside the values, relative to the length of an example."""
+
+COUNTS_EPSILON = 1.0
+"""What the numbers of patients of each class on a card cost one of them, once."""
+
+BESIDE = {"beside": "exact"}
+"""What a release with a bound says of exact figures on its card."""
 
 Card = dict[str, str | int | float]
 """A privacy event as a card has it."""
@@ -107,6 +116,31 @@ def pay(
         dp_key(here.site / "dp.key"), canonical_bytes([question, own.digest]), "sha256"
     )
     return Paid(event, Secret(named, ("network", asked)), card, owner.reshape(-1))
+
+
+def counts(here: Institution, own: Examples, classes: int) -> NDArray[np.intp]:
+    """Return noised numbers of patients of each class, none below 0, [classes].
+
+    Booked when they are first asked for; the same examples give the same numbers again.
+
+    Raises:
+        BudgetExceeded: If a patient cannot afford them.
+        BadPrivacyTerms: If the bound would mean nothing for so many patients.
+        StorageError: If it cannot be recorded.
+    """
+    paid = pay(here, own, COUNTS_EPSILON, {"kind": "counts"}, 1)
+    total = ClippedSum(classes, 1.0)
+    for patient in range(int(paid.owner.max()) + 1):
+        held = own.y[paid.owner == patient]
+        share = np.bincount(held, minlength=classes) / held.size
+        total.add(share.astype(np.float32)[None])
+    noised = total.noised(paid.event.noise, paid.secret.stream("noise", 0))
+    return np.maximum(np.rint(noised), 0).astype(np.intp)
+
+
+def bounded(privacy: Mapping[str, str | int | float]) -> bool:
+    """Return whether a privacy event is one with a bound."""
+    return privacy.get("mechanism") == "gaussian"
 
 
 def learn(

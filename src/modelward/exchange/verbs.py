@@ -38,6 +38,7 @@ from modelward.exchange.offering import offer
 from modelward.exchange.reading import pull, sync, turn_away
 from modelward.exchange.trust import Standing
 from modelward.exchange.voices import Spoken, spoken
+from modelward.exchange.waiting import offered
 
 __all__ = [
     "adopt",
@@ -152,13 +153,17 @@ def offer_kind(
 
     Raises:
         GateRefused: If the gate lets it not out.
-        HeldForReview: If the policy has a person look at it first.
+        HeldForReview: If the policy has a person look at it first; offered again once the
+            person has released it, it leaves.
         BudgetExceeded: If a patient cannot afford the bound.
     """
-    terms, own = terms or standard_terms(here), examples(here)
-    how = How(base=base, epsilon=epsilon)
-    made = draft(here, kind, own, terms, series=series, how=how)
-    return offer(here, made)
+    own, how = examples(here), How(base=base, epsilon=epsilon)
+
+    def put(terms: Terms) -> OfferCard:
+        return offer(here, draft(here, kind, own, terms, series=series, how=how))
+
+    asked = terms or standard_terms(here)
+    return offered(here.folder, (kind, series, base), asked, put)
 
 
 def catalogue(

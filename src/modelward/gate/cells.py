@@ -8,6 +8,8 @@ differential privacy are not looked at: the noise is their protection.
     of each cell     nobody, or `minimum` persons and more
     of what is hidden, together: the reader knows it where totals are told
     of each column whose products leave in sums: what the inspector counted (`few_behind`)
+    of two such columns together, and of missing values: by the minimum that the policy has
+    for them, which is one at first, since a regression over rare levels has such cells
 
 Whom two answers would tell about together is asked by site/overlaps.py.
 """
@@ -39,7 +41,9 @@ HISTOGRAMS = frozenset({TABLE, *(f"{TABLE}.{model}" for model in MODELS)})
 """Those whose bins have an order."""
 
 
-def coarser(study: Study, kind: TaskKind, tensors: Tensors, minimum: int) -> Tensors:
+def coarser(
+    study: Study, kind: TaskKind, tensors: Tensors, minimum: int, missing: int = 1
+) -> Tensors:
     """Return tensors with `minimum` persons or none in every cell, where that can be had.
 
     They are returned as they are where it cannot, and the rule will refuse them.
@@ -49,10 +53,11 @@ def coarser(study: Study, kind: TaskKind, tensors: Tensors, minimum: int) -> Ten
         kind: What was asked.
         tensors: The answer, of the schema that the study asks for.
         minimum: Fewest persons in a cell.
+        missing: Fewest persons whose value is not known.
     """
     if study.privacy.dp is not None:
         return tensors
-    tensors = counted.coarser(study, kind, tensors, minimum)
+    tensors = counted.coarser(study, kind, tensors, minimum, missing)
     tensors = _levels(study, kind, tensors, minimum)
     made = {
         name: found.astype(values.dtype)
@@ -64,11 +69,16 @@ def coarser(study: Study, kind: TaskKind, tensors: Tensors, minimum: int) -> Ten
     return {**tensors, **made} if made else tensors
 
 
-def cells(study: Study, minimum: int) -> Rule:
+def cells(study: Study, minimum: int, missing: int = 1) -> Rule:
     """Object to answers that tell of a few persons, or that nobody can read.
 
     A table also has to add up to what the gatekeeper knows: pixels or ages in the place of
     counts do not.
+
+    Args:
+        study: Whose terms hold.
+        minimum: Fewest persons in a cell.
+        missing: Fewest persons whose value is not known.
     """
 
     def rule(offer: Offer) -> tuple[Finding, ...]:
@@ -80,8 +90,9 @@ def cells(study: Study, minimum: int) -> Rule:
         found += said.wrong
         found += [
             f"{table.name} {wrong}"
-            for table in said.tables
-            for wrong in [_wrong(table, minimum)]
+            for tables, least in ((said.tables, minimum), (said.missing, missing))
+            for table in tables
+            for wrong in [_wrong(table, least)]
             if wrong
         ]
         return tuple(_finding(each) for each in found)
@@ -89,17 +100,22 @@ def cells(study: Study, minimum: int) -> Rule:
     return rule
 
 
-def few_behind(study: Study, minimum: int) -> Rule:
+def few_behind(study: Study, minimum: int, together: int = 1) -> Rule:
     """Object to sums of products with a column in which a few persons have a value.
 
-    What each column and the outcome has is counted by the inspector; without one, as in a
-    simulation, nothing is asked.
+    What each column and the outcome has, and what two of them have together, is counted by
+    the inspector; without one, as in a simulation, nothing is asked.
+
+    Args:
+        study: Whose terms hold.
+        minimum: Fewest persons on one side of a column.
+        together: Fewest persons with one of two levels and one of the other.
     """
 
     def rule(offer: Offer) -> tuple[Finding, ...]:
         if offer.look is None or not _multiplied(study, offer):
             return ()
-        return _few(offer.look, minimum)
+        return _few(offer.look, minimum) or _few_have_both(offer.look, together)
 
     return rule
 
@@ -186,6 +202,24 @@ def _few(look: Look, minimum: int) -> tuple[Finding, ...]:
             says=f"a yes/no column, a level or the outcome has {few} persons on one side,"
             f" fewer than {minimum}, and sums of its products would tell of them",
             remedy="leave the column or the rare level out of the study, or widen the cohort",
+        ),
+    )
+
+
+def _few_have_both(look: Look, least: int) -> tuple[Finding, ...]:
+    figures = look.figures
+    both = None if figures is None else figures.together
+    if least == 1 or (both is not None and not 0 < both < least):
+        return ()
+    if both is None:
+        return (_finding("pairs of columns were not counted by the inspector"),)
+    return (
+        Finding(
+            rule="cells",
+            says=f"two yes/no columns, levels or outcomes have {both} persons together, fewer"
+            f" than {least}, and the sum of their product tells how many",
+            remedy="leave one of the columns or the rare level out of the study, or lower"
+            " min_pair in [leaves]",
         ),
     )
 

@@ -53,6 +53,9 @@ class Policy:
         kinds: Artifact kinds that may leave.
         min_patients: Fewest units behind any artifact.
         min_cell: Fewest units in a cell of a count that leaves; a cell of none is no cell.
+        min_pair: Fewest units that have one of two yes/no values or levels and one of the
+            other, where products of two columns are summed; any number if 1.
+        min_missing: Fewest units of whom a value is not known, where that is told; any if 1.
         max_norm: Largest L2 norm of an update.
         round_bytes: Most bytes that one task's artifact may have.
         study_bytes: Most bytes that may leave for one study in all its rounds.
@@ -92,6 +95,8 @@ class Policy:
     approvers: Mapping[str, str] = field(default_factory=dict)
     recipes: Mapping[str, str] = field(default_factory=dict)
     lanes: frozenset[Lane] = frozenset({"dp"})
+    min_pair: int = 1
+    min_missing: int = 1
 
     @property
     def ceilings(self) -> Ceilings:
@@ -103,12 +108,14 @@ class Policy:
     def describe(self) -> dict[str, Json]:
         """Return every bound as JSON: what `sha256` is taken of.
 
-        All lanes leave no trace, so that a policy of before has the hash that it had.
+        All lanes, and a minimum of one, leave no trace, so that a policy of before has the
+        hash that it had.
         """
+        untraced = {"lanes": LANES, "min_pair": 1, "min_missing": 1}
         return {
             name: sorted(value) if isinstance(value, frozenset) else value
             for name, value in asdict(self).items()
-            if name != "lanes" or value != LANES
+            if name not in untraced or value != untraced[name]
         }
 
     @property

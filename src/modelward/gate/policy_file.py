@@ -65,6 +65,13 @@ class Leaves(_Part):
     min_cell: Some = Field(
         default=_STANDARD.min_cell, description="Fewest units in a cell of a count."
     )
+    min_pair: Some = Field(
+        default=_STANDARD.min_pair,
+        description="Fewest units of two yes/no columns together, in sums of products.",
+    )
+    min_missing: Some = Field(
+        default=_STANDARD.min_missing, description="Fewest units whose value is not known."
+    )
     max_norm: Positive = Field(
         default=_STANDARD.max_norm, description="Largest L2 norm of an update."
     )
@@ -200,7 +207,12 @@ def read_policy(path: Path) -> Policy:
 
 def as_toml(policy: Policy) -> str:
     """Return `policy` written out in full, as a file that reads back to it."""
-    told = {**policy.describe(), "lanes": sorted(policy.lanes)}
+    told = {
+        **policy.describe(),
+        "lanes": sorted(policy.lanes),
+        "min_pair": policy.min_pair,
+        "min_missing": policy.min_missing,
+    }
     leakage = told["leakage"] if isinstance(told["leakage"], dict) else {}
     tables: dict[str, dict[str, Any]] = {
         "leaves": {name: told[name] for name in Leaves.model_fields},

@@ -49,7 +49,8 @@ def standard(study: Study, policy: Policy) -> Rule:
         form,
         figures(study),
     )
-    counted, behind = cells(study, policy.min_cell), few_behind(study, policy.min_cell)
+    counted = cells(study, policy.min_cell, policy.min_missing)
+    behind = few_behind(study, policy.min_cell, policy.min_pair)
 
     def rule(offer: Offer) -> tuple[Finding, ...]:
         found = shape(offer)

@@ -15,6 +15,7 @@ from modelward.core.study import Study
 from modelward.core.verdict import Finding
 from modelward.gate.policy import Policy
 from modelward.recipes.catalogue import smallest_cell
+from modelward.study import counted
 from modelward.study.answers import answer_to
 from modelward.study.explain import ONCE, tasks_of
 
@@ -123,7 +124,8 @@ def _leakage(study: Study, policy: Policy) -> list[Clause]:
     bounds, rounds = policy.leakage, study.plan.rounds
     full = len({1, rounds} | set(range(bounds.every, rounds + 1, bounds.every)))
     said = {
-        "cells": f"{policy.min_cell} units in a cell at least; validation counts are grouped",
+        "cells": f"{policy.min_cell} units in a cell at least; validation counts are grouped"
+        + _unjudged(study, policy),
         "difference": f"two cohorts differ by {policy.min_cell} persons at least, or by none",
         "copy": f"{bounds.copies} passages of a record are a copy; looked at every time",
         "membership": f"full tests on {full} of {rounds} rounds; at most"
@@ -132,6 +134,17 @@ def _leakage(study: Study, policy: Policy) -> list[Clause]:
     if study.privacy.dp is not None:
         said = {rule: said[rule] for rule in ("copy", "membership")}
     return [Clause(rule, passes=True, says=says) for rule, says in said.items()]
+
+
+def _unjudged(study: Study, policy: Policy) -> str:
+    """Return which numbers of persons may be told however small they are."""
+    crossed = any(counted.crossed(study, kind) for kind in tasks_of(study))
+    free = {
+        "how many have both of two levels (min_pair)": crossed and policy.min_pair == 1,
+        "of how many a value is missing (min_missing)": policy.min_missing == 1,
+    }
+    told = [what for what, free_to_leave in free.items() if free_to_leave]
+    return f"; of any size: {', '.join(told)}" if told else ""
 
 
 def _masks(study: Study, policy: Policy) -> list[Clause]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from modelward.core.study import Study
 from modelward.evaluate.better import better
-from modelward.recipes.catalogue import analysis
+from modelward.recipes.catalogue import summing
 from modelward.study.model import parameter_schema
 
 Arrays = dict[str, NDArray[Any]]
@@ -111,9 +111,8 @@ def stop_reason(study: Study, state: State) -> str | None:
     stop, done = study.stop, state.round_no
     if not done:
         return None
-    if study.plan.strategy == "sums":
-        named = parameter_schema(study).split(state.parameters)
-        return analysis(study.recipe).ended(named) or _used_up(study, done)
+    if (ended := _ended(study, state)) is not None:
+        return ended
     last = state.history[-1]
     if study.plan.strategy == "newton" and last.moved <= stop.tolerance:
         return f"converged: no coefficient moved by more than {stop.tolerance:g}"
@@ -124,6 +123,13 @@ def stop_reason(study: Study, state: State) -> str | None:
         if stop.patience is not None and done - state.best >= stop.patience:
             return f"no better {stop.metric} for {stop.patience} rounds"
     return _used_up(study, done)
+
+
+def _ended(study: Study, state: State) -> str | None:
+    """Return why a recipe that is computed from sums asks for no more of them."""
+    if study.plan.strategy not in {"sums", "boosting"}:
+        return None
+    return summing(study.recipe).ended(parameter_schema(study).split(state.parameters))
 
 
 def _used_up(study: Study, done: int) -> str | None:

@@ -59,7 +59,7 @@ def run_facts(study: Study, ended: Ended, histories: Histories, sites: int) -> R
     curves = tuple(
         Curve(
             model=name,
-            metric=f"validation {metric}",
+            metric=f"validation {'AUC' if metric == 'auc' else metric}",
             values=tuple(defined(r.metrics.get(metric)) for r in each),
         )
         for name, each in histories.items()
@@ -100,7 +100,7 @@ def _scaling(study: Study) -> str:
 
 
 def _numeric_path(study: Study, sites: int) -> str:
-    if study.plan.strategy == "newton" or study.recipe.name == "logistic":
+    if study.plan.strategy in {"newton", "boosting"} or study.recipe.name == "logistic":
         return "numpy float64; exact integer sums on the grid of 2^-40"
     path = numeric_path(recipe(study.recipe), inputs(study), sites)
     return f"torch float32, one thread a worker, {path}; integer sums on the grid of 2^-24"

@@ -24,7 +24,7 @@ from modelward.hub.collectors import Combined, RobustUpdates, Sums, Updates
 from modelward.hub.round import Arrays
 from modelward.learn.newton import l2_of
 from modelward.recipes.analysis import Heard
-from modelward.recipes.catalogue import analysis
+from modelward.recipes.catalogue import summing
 from modelward.study.model import parameter_schema
 from modelward.study.own import widened
 
@@ -116,8 +116,8 @@ def _newton(study: Study) -> Strategy:
 
 
 def _sums(study: Study) -> Strategy:
-    """What a statistical recipe makes of sums over all sites; its state is the model."""
-    made, schema = analysis(study.recipe), parameter_schema(study)
+    """What a recipe makes of sums over all sites; its state is the model."""
+    made, schema = summing(study.recipe), parameter_schema(study)
 
     def step(sums: Sums, state: Parameters, memory: Arrays) -> tuple[Parameters, Arrays]:
         heard = Heard(totals=sums.totals(), by_site=sums.by_site, units=sums.patients)
@@ -132,6 +132,7 @@ _STRATEGIES: dict[str, Callable[[Study], Strategy]] = {
     "fedavg": _fedavg,
     "newton": _newton,
     "sums": _sums,
+    "boosting": _sums,
     "scaffold": partial(_beside_the_mean, averaging.scaffold_step),
     "fednova": partial(_beside_the_mean, averaging.fednova_step),
     "feddyn": partial(_beside_the_mean, averaging.feddyn_step),

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
+from math import inf
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -150,13 +151,26 @@ class Alarms:
             spent: See `Alarm`.
 
         Raises:
-            LedgerBroken: If there is no such alarm, or no name or reason is given.
+            LedgerBroken: If there is no such alarm, it is settled already, no name or reason
+                is given, or `spent` is no number from 0 on.
         """
+        if spent is not None and not _is_epsilon(spent):
+            raise LedgerBroken(
+                f"alarm {alarm_id!r} cannot be settled with {spent} as spent",
+                why="a budget with an entry that is no price could not be counted any more",
+                remedy="give an epsilon from 0 on, or none: then all that is left is spent",
+            )
         if alarm_id not in self._known or not by.strip() or not reason.strip():
             raise LedgerBroken(
                 f"alarm {alarm_id!r} cannot be settled by {by!r} because {reason!r}",
                 why="an alarm is settled by a named person for a reason that can be read later",
                 remedy="give the id of an alarm that is there, a name and a reason",
+            )
+        if self._known[alarm_id].settled:
+            raise LedgerBroken(
+                f"alarm {alarm_id!r} was settled {self._known[alarm_id].settled}",
+                why="who answered for it stays on record",
+                remedy="nothing; what was settled stands no more",
             )
         said = f"{stamp(self._clock())} {by}: {reason}"
         return self._keep(replace(self._known[alarm_id], settled=said, spent=spent))
@@ -165,6 +179,11 @@ class Alarms:
         write_whole(self._folder / f"{alarm.id}.json", encode(alarm))
         self._known[alarm.id] = alarm
         return alarm
+
+
+def _is_epsilon(spent: float) -> bool:
+    """Return whether it can be booked as spent: a number from 0 on."""
+    return 0.0 <= spent < inf
 
 
 def read_alarms(folder: Path) -> tuple[Alarm, ...]:
@@ -201,7 +220,9 @@ def decode(raw: bytes) -> Alarm:
         found = Alarm(**{**said, **notes})
         checkpoint.parse(note.split(found.held)[0])
         checkpoint.parse(note.split(found.shown)[0])
-        if said["finding"] in get_args(FindingKind) and encode(found) == raw:
+        known = said["finding"] in get_args(FindingKind)
+        priced = found.spent is None or _is_epsilon(found.spent)
+        if known and priced and encode(found) == raw:
             return found
     except (BadArtifact, LedgerBroken, TypeError, KeyError, AttributeError, ValueError):
         pass

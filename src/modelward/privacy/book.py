@@ -7,7 +7,8 @@ Entries of a site's ledger (ledger/kinds.py), read by their `kind`; others are p
     privacy       event, as above, with its `reservation`; `round`, and `asked`: the task.
                   Written before anything is drawn, so it is a use whatever becomes of it
     closure       reservation: what was not used of it is given back
-    release       privacy {mechanism: none}: left without any bound
+    release       privacy {mechanism: none}: left without any bound; {beside: exact}: so did
+                  the figures on the card of something that has one
     gap           spent {epsilon}: of every patient, for entries that were lost
 
 A reservation is charged in full while it is open, and for what was used once it is closed.
@@ -29,6 +30,9 @@ from modelward.privacy.accounting import Event
 
 Uses = Counter[tuple[float, float]]
 """Steps by (sampling, noise)."""
+
+CARD = "figures on a card"
+"""What has no bound where a bundle has one."""
 
 KINDS = frozenset({"reservation", "privacy", "closure", "release", "gap"})
 """Kinds of entries that are looked at."""
@@ -71,7 +75,7 @@ class Unbounded:
     Attributes:
         study: SHA-256 of the study.
         task: Id of the task it answered.
-        kind: Kind of the artifact.
+        kind: Kind of the artifact; `CARD` for exact figures beside one that has a bound.
     """
 
     study: str
@@ -116,9 +120,8 @@ def read(entries: Iterable[Mapping[str, Json]]) -> Book:
                 _use(accounts, entry)
             case "closure":
                 _account(accounts, entry, _text(entry, "reservation")).open = False
-            case "release" if _table(entry, "privacy").get("mechanism") == "none":
-                words = (str(entry.get(key, "")) for key in ("study", "task", "artifact"))
-                unbounded.append(Unbounded(*words))
+            case "release":
+                unbounded += _without_bound(entry)
             case "gap":
                 missing += _amount(entry)
     booked = tuple(account.booking(name) for name, account in accounts.items())
@@ -187,6 +190,14 @@ def privacy_fields(
         "steps": event.steps,
     }
     return fields if reservation is None else {**fields, "reservation": reservation}
+
+
+def _without_bound(entry: Mapping[str, Json]) -> list[Unbounded]:
+    privacy = _table(entry, "privacy")
+    study, task, kind = (str(entry.get(key, "")) for key in ("study", "task", "artifact"))
+    if privacy.get("mechanism") == "none":
+        return [Unbounded(study, task, kind)]
+    return [Unbounded(study, task, CARD)] if privacy.get("beside") == "exact" else []
 
 
 def _reserve(accounts: dict[str, _Account], entry: Mapping[str, Json]) -> None:

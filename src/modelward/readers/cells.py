@@ -6,8 +6,8 @@ a text that breaks a rule is read again as text, so that the fault can name its 
 give the same values, bit for bit (tests/unit/readers/test_cells.py).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,8 +15,10 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from modelward.readers import grouped
 from modelward.readers.dataset import Source
 from modelward.readers.opt_out import OptOut
+from modelward.readers.plausible import FEW, Told
 from modelward.readers.record import listed, quoted
 from modelward.readers.text_columns import (
     Text,
@@ -31,6 +33,9 @@ from modelward.readers.values import FALSE, TRUE
 
 BAD = -2
 """Code of a text that breaks the rule of its column."""
+
+LOOKED_AT = 20_000
+"""Rows whose numbers are looked at for marks for thousands."""
 
 MISSING = -1
 """Code of a value that is not known."""
@@ -64,6 +69,7 @@ class Cells:
         out: Where the patient opted out.
         repeated: Rows whose patient is in an earlier one, or that name no patient.
         patients: The patient of every row as text, if it was asked for.
+        told: Columns that look as if they had marks for thousands.
     """
 
     rows: int
@@ -71,6 +77,7 @@ class Cells:
     out: NDArray[np.bool_] | None
     repeated: int
     patients: Text | None = None
+    told: tuple[Told, ...] = ()
 
 
 def cells(
@@ -99,16 +106,39 @@ def cells(
             names = [ask.heading for ask in asks.values()]
             if source.patient:
                 names.append(source.patient)
-            require(path, names, relation.columns)
+            require(path, names, relation.columns, source.encoding)
             chosen = ", ".join(as_text(name, source.missing) for name in dict.fromkeys(names))
             relation.project(chosen).create_view("cells")
             if opt_out is not None:
                 connection.register("out", {"id": np.array(sorted(opt_out.ids), object)})
             query = _query(asks, source, opt_out, named=named)
             fetched = connection.execute(query).fetchnumpy()
+            told = tuple(_thousands(connection, asks, source))
     except duckdb.Error as error:
         raise unreadable(path, error, source.encoding) from error
-    return _cells(fetched, asks, opt_out)
+    return replace(_cells(fetched, asks, opt_out), told=told)
+
+
+def _thousands(
+    connection: duckdb.DuckDBPyConnection, asks: Mapping[str, Ask], source: Source
+) -> Iterator[Told]:
+    """Yield the columns of numbers whose decimal marks may all be marks for thousands."""
+    mark, pattern = source.decimal, grouped.suspicious(source.decimal)
+    for name, ask in asks.items():
+        if ask.kind != "number":
+            continue
+        text = _quoted(ask.heading)
+        marked, alike = connection.execute(
+            f"SELECT count(*), count(*) FILTER (regexp_matches(t, '{pattern}')) FROM "
+            f"(SELECT CAST({text} AS VARCHAR) AS t FROM cells LIMIT {LOOKED_AT}) "
+            f"WHERE contains(t, '{mark}')"
+        ).fetchall()[0]
+        if marked >= FEW and alike == marked:
+            says = f"all {marked} numbers with a {mark!r} have three digits after it"
+            remedy = (
+                f"one for thousands? thousands = {mark!r}, and the decimal mark, in [dataset]"
+            )
+            yield ("warning", name, says, remedy)
 
 
 def _query(
@@ -135,6 +165,7 @@ def _sql(ask: Ask, source: Source, gone: str) -> str:
         text = f"nullif(CASE {text} {cases} ELSE {text} END, '')"
     missing = f"WHEN {gone} OR {text} IS NULL THEN"
     if ask.kind == "number":
+        text = grouped.sql(text, source.thousands, source.decimal)
         plain, odd = text, f"contains({text}, '_') OR starts_with({text}, '+-')"
         if source.decimal == ",":
             plain, odd = f"replace({text}, ',', '.')", f"{odd} OR contains({text}, '.')"

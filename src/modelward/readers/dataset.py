@@ -54,8 +54,9 @@ class Source(_Part):
     opt_out: str | None = Field(
         default=None, min_length=1, description="File with the ids of patients who opted out."
     )
-    decimal: Literal[".", ","] = Field(
-        default=".", description="Decimal mark in tables; a comma excludes '.' for thousands."
+    decimal: Literal[".", ","] = Field(default=".", description="Decimal mark in tables.")
+    thousands: Literal["", ".", ",", " ", "'"] = Field(
+        default="", description="Mark between groups of three digits in tables; none if absent."
     )
     encoding: Literal["utf-8", "latin-1", "utf-16", "windows-1252"] = Field(
         default="utf-8", description="Of CSV files."
@@ -173,7 +174,9 @@ def read(path: Path) -> tuple[Dataset, Path]:
     except OSError as error:
         raise _refuse(path, [Fault("", f"cannot be read: {error.strerror}")]) from error
     except toml_text.NotToml as error:
-        raise _refuse(path, [Fault("", f"not TOML: {error}")]) from error
+        quotes = ' (names with other than a-z 0-9 _ - stand in quotes: "männlich" = "male")'
+        says = f"not TOML: {error}{quotes if 'after a key' in str(error) else ''}"
+        raise _refuse(path, [Fault("", says)]) from error
     except ValidationError as error:
         raise _refuse(path, from_validation(error, Dataset)) from error
     faults = _faults(dataset)
@@ -260,6 +263,12 @@ def _view_faults(dataset: Dataset) -> list[Fault]:
     return faults
 
 
+def _number_faults(source: Source) -> list[Fault]:
+    if source.thousands != source.decimal:
+        return []
+    return [Fault("dataset.thousands", "is the decimal mark too: name that under `decimal`")]
+
+
 def _store_faults(dataset: Dataset) -> list[Fault]:
     """Return what contradicts itself in one store."""
     source, faults = dataset.dataset, []
@@ -269,7 +278,7 @@ def _store_faults(dataset: Dataset) -> list[Fault]:
         faults.append(Fault("dataset.url_env", "excludes path: data come from one place"))
     if source.kind != "omop" and source.url_env is not None:
         faults.append(Fault("dataset.url_env", "is for kind 'omop' only"))
-    faults += _view_faults(dataset)
+    faults += [*_view_faults(dataset), *_number_faults(source)]
     if dataset.events is not None and source.kind != "table" and source.view is None:
         faults.append(Fault("events", f"is for kind 'table'; {source.kind!r} knows its events"))
     if dataset.events is not None and source.patient is None:

@@ -7,7 +7,7 @@ spellings are made the same before they meet. Ids are as `[dataset]` spells them
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -21,7 +21,8 @@ from modelward.errors import DataError
 from modelward.readers.assemble import Rows
 from modelward.readers.linked import linked
 from modelward.readers.one_record import event_part
-from modelward.readers.opt_out import OptOut, read_opt_out
+from modelward.readers.opt_out import OptOut, read_opt_out, unpadded
+from modelward.readers.plausible import Told
 from modelward.readers.shares import part_of, shares
 from modelward.readers.sources import Answers, Join, Part, Source, link_of, sources_of
 from modelward.readers.table import table_rows
@@ -101,8 +102,26 @@ def merged(
     return Rows(
         ids=ids, x=x, y=y, criteria=criteria, indexed=indexed, amount=amount,
         course=_courses(ids, study, answers),
-        told=tuple(told for each in answers.parts for told in each.rows.told),
+        told=(
+            *(told for each in answers.parts for told in each.rows.told),
+            *(told for each in answers.parts for told in _strangers(ids, each)),
+        ),
     )  # fmt: skip
+
+
+def _strangers(ids: Sequence[str], part: Part) -> Iterator[Told]:
+    """Yield an error where nobody whom a source knows is a patient of `[dataset]`."""
+    known = {each for each in part.known if each}
+    if part.by_image or not known or not ids or known & set(ids):
+        return
+    plain = {unpadded(each) for each in ids}
+    near = sum(1 for each in known if unpadded(each) in plain)
+    says = f"none of the {len(known)} patients of one source is a patient of another"
+    if near:
+        says += f"; {near} are, but for leading zeros or case"
+    what = ", ".join([*part.study.features, *part.study.target])
+    remedy = "export ids as text, alike in both, or name a file of both under `link`"
+    yield ("error", "sources", f"{says} ({what})", remedy)
 
 
 def _courses(ids: Sequence[str], study: Study, answers: Answers) -> Packed | None:

@@ -6,7 +6,6 @@ and MEDS_DEATH are dates of a person, GENDER//... its sex. DuckDB streams the sh
 rows with a code that the study wants are kept.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -34,10 +33,12 @@ def load(
         absent = sorted(NEEDED - found)
         if absent:
             raise unreadable(str(path), f"no column {', '.join(absent)}; MEDS has it")
-        _load(connection, source, found, dataset, wanted)
+        torn = _load(connection, source, found, dataset, wanted)
     except duckdb.Error as error:
         raise unreadable(str(path), str(error).splitlines()[0]) from error
-    return ()
+    if not torn:
+        return ()
+    return (f"{torn} patients have more than one sex, so theirs is taken as not known.",)
 
 
 def _shards(path: Path) -> Path:
@@ -53,7 +54,8 @@ def _load(
     found: set[str],
     dataset: Dataset,
     wanted: Wanted,
-) -> None:
+) -> int:
+    """Fill the two views; return how many patients have more than one sex."""
     seen = [
         row[0] for row in connection.execute(f"SELECT DISTINCT code FROM {source}").fetchall()
     ]
@@ -70,19 +72,24 @@ def _load(
     )
     connection.unregister("asked")
     people = connection.execute(
-        "SELECT subject_id::VARCHAR, max(code) FILTER (code LIKE 'GENDER//%'), "
+        "SELECT subject_id::VARCHAR, list(DISTINCT code) FILTER (code LIKE 'GENDER//%'), "
         "min(time) FILTER (code = 'MEDS_BIRTH'), min(time) FILTER (code = 'MEDS_DEATH') "
         f"FROM {source} GROUP BY ALL"
     ).fetchall()
-    sexes: Mapping[str, str] = dataset.values.get("sex", {})
+    words = dict(dataset.values.get("sex", {}))
+    sexes = [
+        {sex_of(code.removeprefix("GENDER//"), words) for code in codes or ()}
+        for _, codes, _, _ in people
+    ]
     add_patients(
         connection,
         (
-            Person(name, sex_of(sex and sex.removeprefix("GENDER//"), dict(sexes)),
+            Person(name, found.copy().pop() if len(found) == 1 else None,
                    birth and birth.date(), death and death.date())
-            for name, sex, birth, death in people
+            for (name, _, birth, death), found in zip(people, sexes, strict=True)
         ),
     )  # fmt: skip
+    return sum(1 for found in sexes if len(found) > 1)
 
 
 def spoken(code: str) -> str:

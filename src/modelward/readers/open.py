@@ -1,5 +1,6 @@
 """One door into a site's data: a dataset file in, a cohort out, whatever the format."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -47,14 +48,23 @@ def open_rows(
         cohort = open_cohort(dataset_file, study)
         flat = np.zeros((len(cohort.y), 0))
         return Rows(ids=cohort.ids, x=flat, y=cohort.y.astype(np.float64)), cohort.notes
+    rows, notes = _rows(join, faults)
+    if opt_out is None:
+        return rows, notes
+    return replace(rows, told=(*rows.told, *opt_out.doubts(rows.ids))), notes
+
+
+def _rows(join: Join, faults: list[Fault]) -> tuple[Rows, tuple[str, ...]]:
+    dataset, study, opt_out = join.dataset, join.study, join.opt_out
     if dataset.sources:
         return joined_rows(join, faults)
     if dataset.has_events:
         faults += uncoded(study)
         if faults:
             return _nobody(study), ()
-        return event_rows(path, dataset, study, faults, opt_out, today)
-    return table_rows(path, dataset, study, faults, opt_out, named=False), ()
+        return event_rows(join.path, dataset, study, faults, opt_out, join.today)
+    named = opt_out is not None
+    return table_rows(join.path, dataset, study, faults, opt_out, named=named), ()
 
 
 def _nobody(study: Study) -> Rows:

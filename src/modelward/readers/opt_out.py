@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from modelward.core.faults import Fault, lines
 from modelward.errors import DataError
+from modelward.readers.plausible import Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,28 @@ class OptOut:
         if self.ids and not left:
             return f"None of the {len(self.ids)} ids on the opt-out list is in the data."
         return f"{left} of {len(out)} units left out: their patients opted out."
+
+    def doubts(self, patients: Sequence[str]) -> tuple[Told, ...]:
+        """Return what is odd about the list beside the ids of all `patients` of the data.
+
+        Spreadsheets drop leading zeros; an id that differs by those, by case or by blanks is
+        taken for the same person here, who would be trained on.
+        """
+        there, unmatched = set(patients), self.ids - set(patients)
+        plain = {unpadded(each) for each in there - self.ids}
+        near = sum(1 for each in unmatched if unpadded(each) in plain)
+        if near:
+            says = f"{near} ids of the list are in the data but for leading zeros or case"
+            return (("error", "opt_out", says, "write them as the data do"),)
+        if self.ids and not there & self.ids:
+            says = f"none of the {len(self.ids)} ids of the list is in the data"
+            return (("warning", "opt_out", says, "is it a list of these patients? accept it"),)
+        return ()
+
+
+def unpadded(patient: str) -> str:
+    """Return an id without what spreadsheets and people change: zeros, case and blanks."""
+    return patient.strip().casefold().lstrip("0")
 
 
 def read_opt_out(path: Path) -> OptOut:

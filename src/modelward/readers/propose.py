@@ -7,28 +7,20 @@ readiness check decides.
 
 import re
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 from modelward.core.study import Study
 from modelward.readers.dataset import IMAGE_KINDS, Kind
 from modelward.readers.images.nifti import ENDINGS
 from modelward.readers.images.propose import kind_of_pictures, picture_lines
-from modelward.readers.propose_events import asked_codes, event_lines, patient_lines, roles
+from modelward.readers.propose_codes import code_lines
+from modelward.readers.propose_events import event_lines, patient_lines, roles
+from modelward.readers.propose_table import encoding_of, mark_lines, sounds_like, unit_lines
 from modelward.readers.record import unreadable
 from modelward.readers.text_columns import headings
 
-SAMPLE = 1 << 20
-"""Bytes of a file that are looked at."""
-
 PATIENT = re.compile(r"pat|pseudonym|subject|person|mrn|nip|case_?id", re.I)
 """What headings that name a patient look like."""
-
-WINDOWS = re.compile(rb"[\x80-\x9f]")
-"""Bytes that mean nothing in latin-1: the euro sign and typographic quotes of Windows."""
-
-COMMA = re.compile(r'(?:^|[;\t|"])-?\d+,\d+(?:[;\t|"]|$)', re.M)
-"""A number with a decimal comma, between marks that are none."""
 
 
 def kind_of(path: Path) -> Kind:
@@ -72,7 +64,8 @@ def proposal(path: Path, study: Study, others: Sequence[Path] = ()) -> tuple[str
     elif kind == "table":
         lines, left = _table(lines, path, left, study)
     elif kind != "arrays":
-        lines, left = [*lines, *_codes(study)], []
+        added, left = code_lines(path, kind, study)
+        lines += added
     for number, other in enumerate(others, start=1):
         added = _persons(lines, other)
         if not added:
@@ -101,7 +94,8 @@ def _source(
     if kind == "table":
         lines, rest = _table(lines, path, left, study)
     else:
-        lines, rest = [*lines, *_codes(study)], list[str]()
+        added, rest = code_lines(path, kind, study)
+        lines, rest = [*lines, *added], [name for name in rest if name in left]
     name = re.sub(r"[^a-z0-9]+", "-", path.name.partition(".")[0].lower()).strip("-")
     prefix = f"[sources.{name or f'source-{number}'}."
     nested = [prefix + line[1:] if line.startswith("[") else line for line in lines]
@@ -112,7 +106,7 @@ def _persons(lines: Sequence[str], path: Path) -> list[str]:
     """Return the lines of `[patients]`, if `lines` describe events and `path` the persons."""
     if "[events]" not in lines or kind_of(path) != "table":
         return []
-    there = headings(path, _encoding(path))
+    there = headings(path, encoding_of(path))
     patient = next((name for name in there if PATIENT.search(name)), None)
     return patient_lines(path, there, patient) if patient else []
 
@@ -121,21 +115,21 @@ def _table(
     lines: list[str], path: Path, wanted: Sequence[str], study: Study
 ) -> tuple[list[str], list[str]]:
     """Return `lines` with what a table shows of itself, and the names it does not hold."""
-    encoding = _encoding(path)
+    encoding = encoding_of(path)
     there = headings(path, encoding)
     patient = next((name for name in there if PATIENT.search(name)), None)
     lines.append(f"patient = {_text(patient)}" if patient else '# patient = "?"')
     if encoding != "utf-8":
         lines.append(f'encoding = "{encoding}"')
-    if _has_commas(path, encoding):
-        lines.append('decimal = ","')
-    found = {name: _near(name, there) for name in wanted}
+    lines += mark_lines(path, encoding)
+    found = {name: sounds_like(name, there) for name in wanted}
     columns = roles(there)
     if columns and not any(found.values()):
         return [*lines, *event_lines(path, encoding, columns, study)], []
     lines += ["", "[columns]"]
     for name, heading in found.items():
         lines.append(f"{name} = {_text(heading)}" if heading else f'# {name} = "?"')
+    lines += unit_lines(study, found)
     absent = [name for name, heading in found.items() if heading is None]
     if absent:
         lines += ["", f"# Headings there are: {', '.join(there)}"]
@@ -154,39 +148,6 @@ def _kind_of_folder(path: Path) -> Kind:
     if pictures is None:
         raise unreadable(str(path), "is no folder of OMOP, FHIR, MEDS, DICOM or NIfTI")
     return pictures
-
-
-def _codes(study: Study) -> list[str]:
-    listed = [f'# "your code" = "{code}"' for code in asked_codes(study)]
-    return ["", "# [codes]        only where this store has codes of its own", *listed]
-
-
-def _encoding(path: Path) -> str:
-    if path.suffix.lower() in {".parquet", ".pq"}:
-        return "utf-8"
-    with path.open("rb") as stream:
-        raw = stream.read(SAMPLE)
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    try:
-        raw[: raw.rfind(b"\n") + 1].decode("utf-8")
-    except UnicodeDecodeError:
-        return "windows-1252" if WINDOWS.search(raw) else "latin-1"
-    return "utf-8"
-
-
-def _has_commas(path: Path, encoding: str) -> bool:
-    if path.suffix.lower() in {".parquet", ".pq"}:
-        return False
-    with path.open(encoding=encoding, errors="replace") as stream:
-        return COMMA.search(stream.read(SAMPLE)) is not None
-
-
-def _near(name: str, there: Sequence[str]) -> str | None:
-    """Return the heading that sounds like `name`, if one does."""
-    plain = {heading.lower(): heading for heading in there}
-    close = get_close_matches(name.lower(), plain, n=1, cutoff=0.75)
-    return plain[close[0]] if close else None
 
 
 def _text(text: str) -> str:

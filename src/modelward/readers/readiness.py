@@ -20,6 +20,7 @@ from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers.assemble import Rows, kept_rows, too_few_events, too_many_missing
 from modelward.readers.cells import distinct
+from modelward.readers.doubtful import doubts
 from modelward.readers.plausible import column_findings, look_swapped
 
 Level = Literal["error", "warning", "note"]
@@ -101,7 +102,7 @@ def judge(
         found += [Finding("error", f.key, f.says, _lacking(f.key, x, study)) for f in missing]
         found += [Finding("error", f.key, f.says, UNCODED)
                   for f in too_few_events(rows, kept, study)]  # fmt: skip
-    found += _counts(y, study)
+    found += _counts(y, study, unread=study.target_name in broken)
     if rows.indexed is not None and len(rows.indexed) and not rows.indexed.any():
         found.append(_no_index(study))
     if len(y):
@@ -110,7 +111,9 @@ def judge(
                 found += [Finding(*each) for each in column_findings(column, x[:, place], y)]
         if not faults and not missing:  # rows of which half could not be read look alike
             found += [Finding(*each) for each in _copies(x, y)]
+    told_of = {f.key for f in found if f.level == "error"}
     found += [Finding(*each) for each in (*look_swapped(rows.raw, study), *rows.told)]
+    found += [Finding(*each) for each in doubts(dict(rows.raw), study, told_of)]
     found += [Finding("note", "cohort", note) for note in (*notes, *told)]
     order = {"error": 0, "warning": 1, "note": 2}
     ranked = sorted(dict.fromkeys(found), key=lambda f: order[f.level])
@@ -138,7 +141,9 @@ def _no_index(study: Study) -> Finding:
     return Finding("error", "cohort.index", says, "map this site's code to it under [codes]")
 
 
-def _counts(y: NDArray[np.float64], study: Study) -> list[Finding]:
+def _counts(y: NDArray[np.float64], study: Study, *, unread: bool) -> list[Finding]:
+    if unread:  # nobody has an outcome that was not read
+        return []
     floor, name = study.study.min_patients, study.target_name
     found = []
     train = round(len(y) * (1 - study.plan.test - study.plan.validation))

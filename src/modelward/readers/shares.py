@@ -11,7 +11,7 @@ from modelward.core.faults import Fault
 from modelward.core.study import Study
 from modelward.readers.dataset import Dataset
 from modelward.readers.sources import Source
-from modelward.readers.table import asked_of
+from modelward.readers.table_opened import asked_of
 from modelward.readers.text_columns import headings
 from modelward.readers.wanted import feature_codes
 

@@ -2,13 +2,11 @@
 
 A column becomes a feature in this order: missing texts, value map, number, unit, resolution,
 range. All faults of all columns are reported at once, each with a count and the first line
-it occurs in. Files are text_columns.py's business, who takes part is assemble.py's.
+it occurs in. Opening is table_opened.py's business, who takes part is assemble.py's.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +26,12 @@ from modelward.core.features import (
 from modelward.core.study import Study
 from modelward.readers import values
 from modelward.readers.assemble import Rows, assemble
-from modelward.readers.cells import Ask, cells
 from modelward.readers.cohort import Cohort
 from modelward.readers.dataset import Dataset
 from modelward.readers.opt_out import OptOut, nobody_named
-from modelward.readers.text_columns import Text, refuse, text_columns
+from modelward.readers.plausible import Told
+from modelward.readers.table_opened import Opened, opened
+from modelward.readers.text_columns import refuse
 from modelward.readers.values import Written
 
 
@@ -83,7 +82,7 @@ def table_rows(
         raise refuse(path, [Fault(study.sequence[0], says)])
     if opt_out is not None and source.patient is None:
         raise nobody_named(path, "dataset.patient")
-    table = _read(path, dataset, study, opt_out, named=named or source.split is not None)
+    table = opened(path, dataset, study, opt_out, named=named or source.split is not None)
     once = study.study.unit == "patient"
     ids = _ids(table, source.patient, faults, once=once)
     raw: dict[str, NDArray[np.float64]] = {}
@@ -96,15 +95,23 @@ def table_rows(
     return Rows(
         ids=ids, x=x, y=y, criteria=criteria, folds=folds, out=table.out,
         owned=source.patient is not None, raw=raw, amount=amount,
+        told=_in_thousands(table.told, raw, study),
     )  # fmt: skip
 
 
-def asked_of(study: Study) -> list[str]:
-    """Return the names of what a table holds for `study`: features, target and criteria."""
-    times = [
-        time_of(name) for name, t in study.target.items() if isinstance(t, TimeToEventTarget)
-    ]
-    return [*study.features, *study.target, *times, *study.cohort.criteria]
+def _in_thousands(
+    told: Sequence[Told], raw: Mapping[str, NDArray[np.float64]], study: Study
+) -> tuple[Told, ...]:
+    """Return what is told of marks for thousands, where values a thousandfold are plausible."""
+    kept = []
+    for each in told:
+        feature, values_of = study.features.get(each[1]), raw.get(each[1])
+        if isinstance(feature, NumberFeature) and values_of is not None:
+            known = values_of[~np.isnan(values_of)]
+            middle = 1000 * float(np.median(known)) if len(known) else np.nan
+            if feature.range[0] <= middle <= feature.range[1]:
+                kept.append(each)
+    return tuple(kept)
 
 
 def read_features(
@@ -118,7 +125,7 @@ def read_features(
     cohort = study.cohort.model_copy(update={"all": None, "any": None, "exclude": None})
     asked = study.model_copy(update={"target": {}, "cohort": cohort})
     faults: list[Fault] = []
-    table = _read(path, dataset, asked, None, named=True)
+    table = opened(path, dataset, asked, None, named=True)
     x = _design(table, dataset, asked, faults, {})
     once = study.study.unit == "patient"
     ids = _ids(table, dataset.dataset.patient, faults, once=once)
@@ -127,83 +134,8 @@ def read_features(
     return list(ids), x
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Table:
-    """A table as far as it could be read, and the rest of it as text.
-
-    Attributes:
-        rows: In the file.
-        read: Name -> values, where every text of the column could be read.
-        text: Heading or name -> text: of the split, and of columns that could not be read.
-        patients: Patient of every row; None if ids are not wanted.
-        repeated: Rows that repeat a patient, or name none.
-        out: Where the patient opted out.
-    """
-
-    rows: int
-    read: Mapping[str, NDArray[np.float64]]
-    text: Mapping[str, Text]
-    patients: Text | None
-    repeated: int
-    out: NDArray[np.bool_]
-
-
-def _read(
-    path: Path, dataset: Dataset, study: Study, opt_out: OptOut | None, *, named: bool
-) -> _Table:
-    source = dataset.dataset
-    asks = _asks(dataset, study)
-    found = cells(path, asks, source, opt_out, named=named)
-    unread = {name: ask.heading for name, ask in asks.items() if name not in found.read}
-    again = found.repeated and source.patient is not None and found.patients is None
-    special = [c for c in (source.patient if again else None, source.split) if c]
-    wanted = [*unread.values(), *special]
-    missing, encoding = source.missing, source.encoding
-    text = text_columns(path, wanted, missing=missing, encoding=encoding) if wanted else {}
-    out = np.zeros(found.rows, bool) if found.out is None else found.out
-    for heading, column in text.items():
-        if heading != source.patient:
-            column[out] = "train" if heading == source.split else None
-    mapped = {name: _mapped(text[heading], name, dataset) for name, heading in unread.items()}
-    patients = text[source.patient] if again and source.patient else found.patients
-    return _Table(found.rows, found.read, {**text, **mapped}, patients, found.repeated, out)
-
-
-def _asks(dataset: Dataset, study: Study) -> dict[str, Ask]:
-    """Return what each column of the table should hold."""
-    found: dict[str, Ask] = {}
-    times = {time_of(name) for name in study.target}
-    for name in asked_of(study):
-        feature = study.features.get(name)
-        target = study.target.get(name)
-        number = (
-            isinstance(feature, NumberFeature)
-            or isinstance(target, NumberTarget)
-            or getattr(target, "above", None) is not None
-            or (feature is None and name in times)
-        )
-        graded = isinstance(feature, CategoryFeature) or isinstance(target, CategoryTarget)
-        levels = getattr(feature or target, "levels", ()) if graded else ()
-        kind: Literal["number", "boolean", "level"] = "number" if number else "boolean"
-        found[name] = Ask(
-            dataset.heading(name),
-            "level" if levels else kind,
-            levels,
-            dataset.values.get(name, {}),
-        )
-    return found
-
-
-def _mapped(text: Text, name: str, dataset: Dataset) -> Text:
-    """Return a column in the study's words; what the site maps to '' is missing."""
-    levels = dataset.values.get(name)
-    if not levels:
-        return text
-    return np.array([None if t is None else levels.get(t, t) or None for t in text], object)
-
-
 def _design(
-    table: _Table,
+    table: Opened,
     dataset: Dataset,
     study: Study,
     faults: list[Fault],
@@ -223,7 +155,7 @@ def _design(
 
 
 def _column(
-    column: Column, table: _Table, dataset: Dataset, study: Study, faults: list[Fault]
+    column: Column, table: Opened, dataset: Dataset, study: Study, faults: list[Fault]
 ) -> NDArray[np.float64]:
     """Return one column of the design matrix before ranges; NaN where missing."""
     name, feature = column.feature, study.features[column.feature]
@@ -242,14 +174,14 @@ def _column(
 
 
 def _number(
-    table: _Table, name: str, faults: list[Fault], written: Written
+    table: Opened, name: str, faults: list[Fault], written: Written
 ) -> NDArray[np.float64]:
     if name in table.read:
         return table.read[name]
     return values.number(table.text[name], name, faults, decimal=written.decimal)
 
 
-def _yes_no(table: _Table, name: str, faults: list[Fault]) -> NDArray[np.float64]:
+def _yes_no(table: Opened, name: str, faults: list[Fault]) -> NDArray[np.float64]:
     return (
         table.read[name]
         if name in table.read
@@ -273,7 +205,7 @@ def _written(
 
 
 def _outcome(
-    table: _Table, name: str, dataset: Dataset, study: Study, faults: list[Fault]
+    table: Opened, name: str, dataset: Dataset, study: Study, faults: list[Fault]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
     """Return y and amount of every row, as `Rows` has them.
 
@@ -304,7 +236,7 @@ def _outcome(
 
 
 def _level_numbers(
-    table: _Table, name: str, target: CategoryTarget, faults: list[Fault]
+    table: Opened, name: str, target: CategoryTarget, faults: list[Fault]
 ) -> NDArray[np.float64]:
     """Return the number of each row's level, from 0."""
     if name in table.read:
@@ -313,7 +245,7 @@ def _level_numbers(
 
 
 def _days(
-    table: _Table, target: TimeToEventTarget, name: str, dataset: Dataset, faults: list[Fault]
+    table: Opened, target: TimeToEventTarget, name: str, dataset: Dataset, faults: list[Fault]
 ) -> NDArray[np.float64]:
     """Return times in days; the site's own unit comes before the study's."""
     key = time_of(name)
@@ -326,7 +258,7 @@ def _days(
 
 
 def _ids(
-    table: _Table, patient: str | None, faults: list[Fault], *, once: bool
+    table: Opened, patient: str | None, faults: list[Fault], *, once: bool
 ) -> Sequence[str]:
     """Return one id per row; a patient in two rows is a fault where rows are patients."""
     if patient is None:

@@ -5,6 +5,7 @@ dataset.toml says; codes are its own too, mapped under `[codes]`. Read by DuckDB
 only rows with a code that the study wants are kept.
 """
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -12,6 +13,7 @@ import numpy as np
 
 from modelward.core.faults import Fault, lines
 from modelward.errors import DataError
+from modelward.readers import grouped
 from modelward.readers.dataset import Dataset, Events, Patients
 from modelward.readers.record import Person, add_patients, column, quoted, sex_of, unreadable
 from modelward.readers.text_columns import as_text, open_relation, require
@@ -50,7 +52,7 @@ def _events(
     optional = [each for each in (events.value, events.unit) if each]
     names = [patient, events.code, events.time, *optional]
     relation = open_relation(connection, path, source.encoding)
-    require(path, names, relation.columns)
+    require(path, names, relation.columns, source.encoding)
     chosen = ", ".join(as_text(name, source.missing) for name in dict.fromkeys(names))
     relation.project(chosen).create_view("rows")
     code, time = column(events.code), column(events.time)
@@ -65,8 +67,8 @@ def _events(
     })  # fmt: skip
     value = column(events.value) if events.value else "NULL"
     unit = column(events.unit) if events.unit else "NULL"
-    number = decimal_sql(value, source.decimal)
-    _check_times(connection, path, time, source.dates)
+    number = decimal_sql(value, source.decimal, source.thousands)
+    _check_times(connection, path, "events.time", time, source.dates)
     connection.execute(
         f"INSERT INTO events SELECT {column(patient)}, {_time(time, source.dates)}, meant, "
         f"{number}, CASE WHEN {number} IS NULL THEN {value} END, {unit} "
@@ -76,10 +78,11 @@ def _events(
     connection.execute("DROP VIEW rows")
 
 
-def decimal_sql(value: str, decimal: str) -> str:
+def decimal_sql(value: str, decimal: str, thousands: str = "") -> str:
     """Return the SQL of a number written as text; NULL where it is none."""
     if value == "NULL":
         return "NULL::DOUBLE"
+    value = grouped.sql(value, thousands, decimal)
     plain = value if decimal == "." else f"replace({value}, ',', '.')"
     pattern = r"^[+-]?[0-9]*[.]?[0-9]+([eE][+-]?[0-9]+)?$"
     return (
@@ -87,12 +90,22 @@ def decimal_sql(value: str, decimal: str) -> str:
     )
 
 
+SPREADSHEET = (
+    "these are days as a spreadsheet counts them: give the column the format of a date "
+    "there, such as 2026-03-31, and export again"
+)
+
+SERIAL = re.compile(r"[1-5][0-9]{4}([.,][0-9]+)?")
+"""A day as spreadsheets count them, from 1900: 45321 is the 30th of January 2024."""
+
+
 def _check_times(
-    connection: duckdb.DuckDBPyConnection, path: Path, time: str, dates: str
+    connection: duckdb.DuckDBPyConnection, path: Path, key: str, time: str, dates: str
 ) -> None:
     """Raise DataError, with a count and the first one, where a time is no time."""
+    view = "rows" if key.startswith("events.") else "persons"
     bad, first = connection.execute(
-        f"SELECT count(*), min({time}) FROM rows "
+        f"SELECT count(*), min({time}) FROM {view} "
         f"WHERE {time} IS NOT NULL AND {_time(time, dates)} IS NULL"
     ).fetchone() or (0, None)
     if bad:
@@ -100,10 +113,12 @@ def _check_times(
         raise DataError(
             lines(
                 str(path),
-                [Fault("events.time", f"{bad} values, such as {first!r}, are not {written}")],
+                [Fault(key, f"{bad} values, such as {first!r}, are not {written}")],
             ),
             why="an event at an unknown time would fall into no window",
-            remedy="say how dates are written: [dataset] dates = '%d.%m.%Y'",
+            remedy=SPREADSHEET
+            if SERIAL.fullmatch(str(first))
+            else "say how dates are written: [dataset] dates = '%d.%m.%Y'",
         )
 
 
@@ -121,9 +136,12 @@ def _patients(
     optional = (patients.sex, patients.birth, patients.death)
     names = [patients.patient, *(each for each in optional if each)]
     relation = open_relation(connection, path, source.encoding)
-    require(path, names, relation.columns)
+    require(path, names, relation.columns, source.encoding)
     chosen = ", ".join(as_text(name, source.missing) for name in dict.fromkeys(names))
     relation.project(chosen).create_view("persons")
+    for key, day in (("birth", patients.birth), ("death", patients.death)):
+        if day:
+            _check_times(connection, path, f"patients.{key}", column(day), source.dates)
     sex, birth, death = (column(each) if each else "NULL" for each in optional)
     rows = connection.execute(
         f"SELECT {column(patients.patient)}, {sex}, {_day(birth, source.dates)}, "

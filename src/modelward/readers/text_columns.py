@@ -9,6 +9,7 @@ import gzip
 import re
 import tempfile
 import weakref
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
@@ -46,7 +47,7 @@ def text_columns(
     try:
         with quiet_connection() as connection:
             relation = open_relation(connection, path, encoding)
-            require(path, wanted, relation.columns)
+            require(path, wanted, relation.columns, encoding)
             chosen = ", ".join(as_text(column, missing) for column in dict.fromkeys(wanted))
             fetched = relation.project(chosen).fetchnumpy()
     except duckdb.Error as error:
@@ -67,11 +68,33 @@ def headings(path: Path, encoding: str = "utf-8") -> list[str]:
         raise unreadable(path, error, encoding) from error
 
 
-def require(path: Path, wanted: Sequence[str], there: Sequence[str]) -> None:
-    """Raise DataError, naming the nearest heading, unless every column is there."""
-    absent = [column for column in dict.fromkeys(wanted) if column not in there]
-    if absent:
-        faults = [Fault(name, f"no such column; {nearest(name, there)}") for name in absent]
+def require(
+    path: Path, wanted: Sequence[str], there: Sequence[str], encoding: str = "utf-8"
+) -> None:
+    """Raise DataError unless every column is there, and there once.
+
+    Args:
+        path: The table.
+        wanted: Headings that are asked for.
+        there: Headings as DuckDB knows them, which renames the second of two alike.
+        encoding: Of the table.
+    """
+    asked = list(dict.fromkeys(wanted))
+    faults = [
+        Fault(name, f"no such column; {nearest(name, there)}")
+        for name in asked
+        if name not in there
+    ]
+    if not faults and path.suffix.lower() not in PARQUET:
+        written = Counter(name.strip().lower() for name in _first_line(path, encoding))
+        faults = [
+            Fault(
+                name, f"{written[name.lower()]} columns have this heading; rename all but one"
+            )
+            for name in asked
+            if written[name.lower()] > 1
+        ]
+    if faults:
         raise refuse(path, faults)
 
 
@@ -80,7 +103,7 @@ def refuse(path: Path, faults: Sequence[Fault]) -> DataError:
     return DataError(
         lines(str(path), faults),
         why="a value that is guessed or dropped in silence changes the answer",
-        remedy="correct the file, or the study, or map headings in dataset.toml",
+        remedy="correct the file, or map headings in dataset.toml: [columns] NAME = 'HEADING'",
     )
 
 
@@ -170,6 +193,16 @@ def _separator(path: Path, encoding: str) -> tuple[str, int]:
     if told is not None:
         return told[1], 1
     return max(SEPARATORS, key=first.count), 0
+
+
+def _first_line(path: Path, encoding: str) -> list[str]:
+    """Return the headings of a CSV as they are written."""
+    with _open(path, encoding) as stream:
+        separator, skip = _separator(path, encoding)
+        rows = csv.reader(stream, delimiter=separator)
+        for _ in range(skip):
+            next(rows, None)
+        return [name.removeprefix("\ufeff") for name in next(rows, [])]
 
 
 def _open(path: Path, encoding: str) -> TextIO:

@@ -22,6 +22,7 @@ from modelward.core.features import (
 )
 from modelward.errors import DataError
 from modelward.readers.cohort import FOLDS
+from modelward.readers.grouped import hint
 
 Text = NDArray[np.object_]
 
@@ -63,7 +64,14 @@ def number(
     "missing" does not say.
     """
     read, bad = _convert(text, _decimal if decimal == "." else _with_comma)
-    _report(text, bad, name, "is not a number", faults, hint=_number_hint)
+    _report(
+        text,
+        bad,
+        name,
+        "is not a number",
+        faults,
+        hint=lambda first: hint(first, decimal) or _number_hint(first),
+    )
     odd = np.array([entry is not None for entry in text], bool) & ~bad & ~np.isfinite(read)
     _report(text, odd, name, "is not a finite number", faults, hint=_finite_hint)
     return read

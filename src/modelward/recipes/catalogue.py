@@ -29,6 +29,7 @@ from modelward.recipes import (
     logistic,
     mlp,
     scattering,
+    trees,
     unet,
 )
 from modelward.recipes.analysis import Analysis
@@ -53,6 +54,7 @@ INSTALLED = {
     ("scattering", 1): Entry(
         scattering.Scattering, scattering.Options, torch=False, reads="image"
     ),
+    ("trees", 1): Entry(trees.Trees, trees.Options),
     ("unet", 1): Entry(unet.Unet, unet.Options, torch=True, predicts=MASKS, reads="image"),
 }
 """Every recipe that comes with modelward, by name and version."""
@@ -90,6 +92,20 @@ def analysis(choice: RecipeChoice) -> Analysis:
     return entry.make(entry.options(**choice.options))
 
 
+def summing(choice: RecipeChoice) -> Analysis:
+    """Return the recipe whose sites answer with sums: a statistical one, or `trees`.
+
+    Raises:
+        StudyFileError: If it is none, or with every fault of its options.
+    """
+    if is_analysis(choice):
+        return analysis(choice)
+    made = recipe(choice)
+    if isinstance(made, trees.Trees):
+        return made
+    raise _refuse([("name", f"{choice.name!r} is not computed from sums", "use 'trees'")])
+
+
 def is_analysis(choice: RecipeChoice) -> bool:
     """Return whether a study chose a statistical recipe."""
     return any(name == choice.name for name, _ in ANALYSES)
@@ -97,7 +113,8 @@ def is_analysis(choice: RecipeChoice) -> bool:
 
 def smallest_cell(choice: RecipeChoice) -> int | None:
     """Return the fewest units that a study has in a cell of a table; None if it makes none."""
-    entry = ANALYSES.get((choice.name, choice.version))
+    key = choice.name, choice.version
+    entry = ANALYSES.get(key) or INSTALLED.get(key)
     if entry is None or "min_cell" not in entry.options.model_fields:
         return None
     standard = int(entry.options.model_fields["min_cell"].default)

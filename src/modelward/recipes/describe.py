@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from modelward.core.columns import columns
 from modelward.core.counted import (
+    HIDDEN,
     Counted,
     Reading,
     hidden_where,
@@ -124,14 +125,16 @@ class Describe:
         hidden = answer["hidden"]
         everybody = self.options.by in {"", study.target_name}  # of a feature some are unknown
         shown = hidden_where(hidden, answer["units"])
-        found = [Counted("units", shown, units, whole=everybody)]
+        found, missing = [Counted("units", shown, units, whole=everybody)], []
         wrong = strange_flags(hidden=hidden)
         if "known" in answer:
             known = answer["known"]
             found += [Counted("known", known), Counted("bins", answer["bins"], known)]
             wrong += strange_moments(known, answer["total"], answer["square"])
+            missing.append(_unknown(answer["units"], known))
         if "levels" in answer:
             found.append(Counted("answered", answer["answered"]))
+            missing.append(_unknown(answer["units"], answer["answered"]))
             shown = hidden_where(answer["masked"], answer["levels"])
             wrong += strange_flags(masked=answer["masked"])
             if (answer["levels"][answer["masked"] != 0] != 0).any():
@@ -141,7 +144,7 @@ class Describe:
                 own = shown[:, first : first + len(levels)]
                 found.append(Counted(name, own, answer["answered"][:, place]))
                 first += len(levels)
-        return Reading(tuple(found), frozenset(answer), wrong)
+        return Reading(tuple(found), frozenset(answer), wrong, tuple(missing))
 
     def crossed(self, study: Study) -> tuple[int, ...]:
         """Return no place; see recipes/analysis.py."""
@@ -219,3 +222,9 @@ class Describe:
                 found["levels"][g, span] = np.where(hidden, 0, counts)
                 found["masked"][g, span] = hidden
             first += len(levels)
+
+
+def _unknown(units: NDArray[np.float64], known: NDArray[np.float64]) -> Counted:
+    """Return of how many of each group something is not known, where it is told for whom."""
+    cells = np.where(known > 0, units[:, None] - known, float(HIDDEN))
+    return Counted("values not known", cells)

@@ -11,12 +11,16 @@ from modelward.core.canonical import canonical_bytes
 from modelward.durable import write_whole
 from modelward.ledger.kinds import words
 from modelward.ledger.merkle import leaf_hash
-from modelward.report.evidence import Claim, Evidence
+from modelward.report.claims import Claim, moment
+from modelward.report.evidence import Evidence
 from modelward.report.markup import Html, element, join
 from modelward.report.page import POLICY
 from modelward.report.styles import style_sheet
 
 LOOKS = """
+.facts { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.2rem;
+  margin: 1.2rem 0 0; font-size: .84rem }
+.facts dt { color: var(--soft) } .facts dd { margin: 0 }
 .refs { font: .75rem system-ui, sans-serif; color: var(--soft); white-space: normal }
 .refs a { color: inherit }
 .entry { font-size: .84rem; overflow-wrap: anywhere }
@@ -55,6 +59,7 @@ def as_page(evidence: Evidence) -> str:
             " says is not here.",
             class_="standfirst",
         ),
+        _facts(evidence),
     )
     sections = [
         _section(number, name, element("ul", *map(_claim, claims)))
@@ -62,13 +67,30 @@ def as_page(evidence: Evidence) -> str:
     ]
     entries = [_entry(number, evidence) for number in evidence.cited]
     sections.append(
-        _section(
-            len(sections) + 1, "The entries", join(_check(evidence), element("ul", *entries))
-        )
+        _section(len(sections) + 1, "The entries", join(_check(), element("ul", *entries)))
     )
     footer = element("footer", "Written by modelward from the ledger alone.")
     body = element("body", header, element("main", *sections), footer)
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
+
+
+def _facts(evidence: Evidence) -> Html:
+    """Return what the page is about, with the hashes that tie it to ledger and terms."""
+    said = {
+        "Study": f"{evidence.study}, terms with SHA-256",
+        "": evidence.sha256,
+        "Ledger": f"{evidence.origin}, {evidence.size:,} entries, with root",
+        " ": evidence.root,
+    }
+    rows = [
+        part
+        for name, value in said.items()
+        for part in (
+            element("dt", name.strip()),
+            element("dd", value, class_=None if name.strip() else "long"),
+        )
+    ]
+    return element("dl", *rows, class_="facts")
 
 
 def runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
@@ -106,14 +128,14 @@ def _entry(number: int, evidence: Evidence) -> Html:
     return element(
         "li",
         element("b", str(number)),
-        f" {said.get('time')} {words(said)}",
+        f" {moment(said.get('time'))} {words(said)}",
         element("small", f"leaf {digest}"),
         id=f"entry-{number}",
         class_="entry",
     )
 
 
-def _check(evidence: Evidence) -> Html:
+def _check() -> Html:
     lines = [
         "modelward ledger verify LEDGER --key KEY",
         "modelward ledger prove LEDGER --entry NUMBER",
@@ -121,9 +143,8 @@ def _check(evidence: Evidence) -> Html:
     return join(
         element(
             "p",
-            f"The ledger had {evidence.size:,} entries and the root below when this was"
-            " written. Its signatures and its tree were checked first; to check them again:",
+            "The ledger's signatures and its tree were checked before this was written. To"
+            " check them again, and to have one entry proved:",
         ),
-        element("pre", element("code", "\n".join([f"root {evidence.root}", *lines]))),
-        element("pre", element("code", f"study {evidence.sha256}")),
+        element("pre", element("code", "\n".join(lines))),
     )

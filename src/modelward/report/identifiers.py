@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from modelward.core.canonical import Json
+from modelward.core.study import Study
 
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 
@@ -66,6 +67,28 @@ def texts_of(entry: Mapping[str, Json]) -> list[str]:
         if isinstance(each, Mapping):
             found += [str(each.get("says", "")), str(each.get("remedy", ""))]
     return found
+
+
+def texts_in(study: Study) -> list[str]:
+    """Return everything in the terms of a study that people wrote in words, names included."""
+    about = study.study
+    found = [study.id, about.purpose, about.contact or "", about.legal_basis or ""]
+    for name, feature in study.features.items():
+        levels = getattr(feature, "levels", ())
+        found += [name, *map(str, levels)]
+    return [*found, study.target_name]
+
+
+def search_texts(texts: Iterable[str], entries: tuple[int, ...]) -> tuple[Hits, ...]:
+    """Return the hits of every rule that has any in `texts`.
+
+    Args:
+        texts: What is searched.
+        entries: Numbers of the entries that name them by their hash.
+    """
+    listed = list(texts)
+    counts = {name: sum(len(rule.findall(t)) for t in listed) for name, rule in RULES.items()}
+    return tuple(Hits(name, count, entries) for name, count in counts.items() if count)
 
 
 def search(entries: Iterable[Mapping[str, Json]]) -> tuple[Hits, ...]:

@@ -85,18 +85,27 @@ def reconcile(
 
 
 def words(found: Reconciled) -> str:
-    """Return what was found, one line for each count, duplicate and difference."""
+    """Return what was found, a line for each count, duplicate and difference."""
     control = ", ".join(f"{count:,} {kind}" for kind, count in sorted(found.control.items()))
     return "\n".join(
         [
             f"carried     {found.messages:,} messages, {found.bytes:,} bytes",
-            f"releases    {found.releases:,}, {found.released_bytes:,} bytes: equal, by hash",
-            f"refusals    {found.refusals:,}",
-            f"control     {control or 'none'}",
+            f"releases    {found.releases:,}, {found.released_bytes:,} bytes: each is one entry"
+            " of the ledger, by hash and length",
+            f"refusals    {found.refusals:,}: each is one entry, and carried nothing",
+            f"control     {control or 'none'}: of fixed forms, and no entries",
             *(f"duplicate   {each}" for each in found.duplicates),
             *(f"DIFFERENCE  {each}" for each in found.differences),
+            _verdict(found),
         ]
     )
+
+
+def _verdict(found: Reconciled) -> str:
+    if found.differences:
+        return f"not equal   {len(found.differences):,} of them are named above"
+    again = f", {len(found.duplicates):,} of them duplicates" if found.duplicates else ""
+    return f"equal       every message is accounted for{again}; every release was carried"
 
 
 class _Comparing:

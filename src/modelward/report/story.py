@@ -34,7 +34,7 @@ def tell(findings: Findings, min_cell: int = MIN_CELL) -> Story:
     """
     record = findings.record
     where = "simulated hospitals" if record.simulated_sites else "real hospitals"
-    how = "in one process on one machine" if record.in_one_process else "between institutions"
+    how = "on one machine" if record.in_one_process else "between institutions"
     sections = (
         Section("The answer", answer(findings)),
         Section("Was it worth it, hospital by hospital?", verdicts(findings, min_cell)),

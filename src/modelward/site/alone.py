@@ -22,7 +22,7 @@ from modelward.evaluate.by_group import site_row
 from modelward.evaluate.predictions import Predictions
 from modelward.evaluate.site_figures import Alike, encode
 from modelward.evaluate.subgroups import part
-from modelward.learn import newton, sgd
+from modelward.learn import boosting, newton, sgd
 from modelward.learn.newton import l2_of
 from modelward.learn.steps import NO_PULL
 from modelward.readers.cohort import Cohort
@@ -72,7 +72,28 @@ def fit(study: Study, cohort: Cohort, name: str) -> Fitted:
         training = examples(cohort, "train", start)
         found = newton.fit(training.x, training.y, l2_of(study))
         return Fitted(Model(study, found.beta, scaling))
+    if study.plan.strategy == "boosting":
+        return Fitted(_grown(study, cohort, start))
     return Fitted(_descend(study, cohort, start, name))
+
+
+def _grown(study: Study, cohort: Cohort, start: Model) -> Model:
+    """Return the trees after at most as many rounds; small cells stay here, so all are used."""
+    training = examples(cohort, "train", start)
+    metric = study.stop.metric if cohort.count("validation") else None
+    kept, best = start, np.nan
+    for state in boosting.grow(study, start.parameters, training, study.plan.rounds):
+        model = replace(start, parameters=state)
+        value = np.nan if metric is None else _of_validation(metric, model, cohort)
+        if metric is None or better(metric, value, best) or np.isnan(best):
+            kept, best = model, value
+    return kept
+
+
+def _of_validation(metric: str, model: Model, cohort: Cohort) -> float:
+    held_back = examples(cohort, "validation", model)
+    _, y = cohort.fold("validation")
+    return _score(metric, y, chances(model.study, model.parameters, held_back.x))
 
 
 def _descend(study: Study, cohort: Cohort, start: Model, name: str) -> Model:
@@ -87,9 +108,7 @@ def _descend(study: Study, cohort: Cohort, start: Model, name: str) -> Model:
         sgd.descend(trained, flat, training, terms, inputs(study))
         value = np.nan
         if metric is not None:
-            held_back = examples(cohort, "validation", start)
-            _, y = cohort.fold("validation")
-            value = _score(metric, y, chances(study, flat, held_back.x))
+            value = _of_validation(metric, replace(start, parameters=flat), cohort)
         if metric is None or better(metric, value, best) or np.isnan(best):
             kept, best = flat.copy(), value
     return replace(start, parameters=kept)

@@ -21,7 +21,7 @@ from modelward.learn import newton, sgd
 from modelward.learn.examples import Examples
 from modelward.readers.cohort import Cohort, Fold
 from modelward.recipes.analysis import Observed
-from modelward.recipes.catalogue import analysis, recipe
+from modelward.recipes.catalogue import recipe, summing
 from modelward.site import alone, own_round, private_answer
 from modelward.site.folds import examples
 from modelward.site.spending import Booked
@@ -150,9 +150,9 @@ def _slope(model: Model, cohort: Cohort) -> Computed:
 
 
 def _analysed(model: Model, cohort: Cohort) -> Computed:
-    """Return what a statistical recipe sums over the site's units."""
+    """Return what a recipe that is computed from sums asks of the site's units."""
     study = model.study
-    named = analysis(study.recipe).local(
+    named = summing(study.recipe).local(
         study,
         parameter_schema(study).split(model.parameters),
         observed(cohort, "train", model),

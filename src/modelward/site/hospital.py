@@ -40,7 +40,7 @@ from modelward.gate.door import Cover, Door
 from modelward.gate.hold import Holding
 from modelward.gate.offer import UNBOUNDED, Offer, Rule
 from modelward.gate.policy import LANES, Policy
-from modelward.gate.rules import exchanged
+from modelward.gate.rules import exchanged, standard
 from modelward.gate.uplink import coded
 from modelward.ledger.circle import Circle
 from modelward.ledger.log import Ledger
@@ -299,7 +299,10 @@ class Hospital:
 
     def _settle(self, task: Task, study: Study) -> None:
         """Act on what a person decided about the answer to `task`, if it waits for that."""
-        answer = self._reviews.act(self.door, task, study, (self.policy, self._sent))
+        if self.door.held(task) is None:
+            return
+        schema, rules = answer_to(study, task.kind)[1], standard(study, self.policy)
+        answer = self._reviews.act(self.door, task, schema, rules, self._sent)
         if isinstance(answer, Release):
             self._sent.note(task.study, answer.artifact.card.nbytes)
 

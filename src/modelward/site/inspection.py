@@ -9,7 +9,8 @@ Own records are those of the training fold; validation and test units are what a
 not tell them from. Copies are looked for among all of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,8 @@ class Looker:
         """
         copies = self._searched(model).search(tensors, thorough=full)
         if model is None or task.kind != "train" or not self._cohort.count("train"):
-            return Inspection(copies=copies, fewest=self._fewest(task), full=full)
+            few, both = self._fewest(task), self._together(task)
+            return Inspection(copies=copies, fewest=few, together=both, full=full)
         own = self._seen(model, "train")
         change, before = _first_layer(tensors), _first_layer(_named(model))
         fits = change is not None and change[0].shape[1] == own.shape[1]
@@ -87,6 +89,16 @@ class Looker:
         sides += column_sides(self._study, self._cohort.x[own], places)
         some = np.concatenate([*sides, np.array([int(own.sum())])])
         return int(some[some > 0].min(initial=int(own.sum())))
+
+    def _together(self, task: Task) -> int | None:
+        """Return how few units have one of two levels and one of the other."""
+        places = counted.crossed(self._study, task.kind)
+        if not places and task.kind != "newton":
+            return None
+        own = self._in("train")
+        codes = level_codes(self._study, self._cohort.x[own], places)
+        codes += [self._cohort.y[own].astype(np.int64)] if self._yes_or_no else []
+        return fewest_together(codes, int(own.sum()))
 
     @property
     def _yes_or_no(self) -> bool:
@@ -176,12 +188,41 @@ def column_sides(
         x: Columns in the study's units, NaN where missing, [n, columns].
         places: Of the columns that are told.
     """
-    listed = columns(study)
-    features = {listed[n].feature for n in places if listed[n].indicates}
-    found = []
-    for name in sorted(features):
+    levels = _levels_in(study, places)
+    return [
+        np.bincount(codes[codes >= 0], minlength=count)
+        for codes, count in zip(level_codes(study, x, places), levels.values(), strict=True)
+    ]
+
+
+def level_codes(
+    study: Study, x: NDArray[np.float64], places: tuple[int, ...]
+) -> list[NDArray[np.int64]]:
+    """Return, for each yes/no or category feature in `places`, the level of every unit.
+
+    From 0; the level that has no column is the first, and -1 is not known.
+    """
+    listed, found = columns(study), []
+    for name in _levels_in(study, places):
         own = x[:, [n for n, each in enumerate(listed) if each.feature == name]]
-        known = own[~np.isnan(own).any(axis=1)]
-        yes = (known == 1).sum(axis=0)
-        found.append(np.array([len(known) - yes.sum(), *yes], np.int64))
+        codes = ((own == 1) * np.arange(1, own.shape[1] + 1)).sum(axis=1)
+        found.append(np.where(np.isnan(own).any(axis=1), -1, codes).astype(np.int64))
     return found
+
+
+def fewest_together(codes: Sequence[NDArray[np.int64]], units: int) -> int:
+    """Return the fewest units in any cell of two features together that is not empty."""
+    found = units
+    for one, other in combinations(codes, 2):
+        both = (one >= 0) & (other >= 0)
+        cells = np.bincount(one[both] * (int(other.max(initial=0)) + 1) + other[both])
+        found = min(found, int(cells[cells > 0].min(initial=units)))
+    return found
+
+
+def _levels_in(study: Study, places: tuple[int, ...]) -> dict[str, int]:
+    """Return the yes/no and category features in `places`, each with its number of levels."""
+    listed = columns(study)
+    names = [each.feature for each in listed]
+    chosen = sorted({listed[n].feature for n in places if listed[n].indicates})
+    return {name: names.count(name) + 1 for name in chosen}

@@ -33,6 +33,8 @@ Every update has L2 norm at most `clip`, and so has any weighted mean of updates
     cyclic     clip, as one site's update
     fedbuff    as the plan's server optimiser, for every step that was made meanwhile
     newton     clip: what the study allows one site's update, taken for the whole step
+    boosting   none: trees that were there stay as they are, and what a new one can ask is a
+               histogram without small cells, which the gate sees to
     sums       `REACH` for the coefficients that sites sum at; the rest of a state asks nothing
 """
 
@@ -50,6 +52,8 @@ from modelward.core.task import LOOKS_AT, MASK_PHASES, Task, TaskKind
 from modelward.core.verdict import Finding
 from modelward.learn.sgd import learning_rate
 from modelward.privacy.leakage.crafted import crafted
+from modelward.recipes.catalogue import recipe
+from modelward.recipes.trees import Trees
 from modelward.study.explain import asked_of, tasks_of
 from modelward.study.model import Model, initial, parameter_schema
 from modelward.study.scaling import Scaling
@@ -161,6 +165,8 @@ def model_objections(
     if before is not None and not _same(before.scaling, model.scaling):
         found.append(_finding("scaling", "its scaling is not that of the rounds before"))
     found += _control_objections(task, model)
+    if study.plan.strategy == "boosting":
+        return (*found, *_tree_objections(study, model, before))
     if study.plan.strategy != "sums":  # a state of sums has no layers that see a record
         schema = parameter_schema(study)
         forms = crafted(schema.split(model.parameters), schema.split(start.parameters))
@@ -259,6 +265,17 @@ def _control_objections(task: Task, model: Model) -> tuple[Finding, ...]:
     if norm <= bound:  # NaN fails
         return ()
     return (_finding("control", f"its control has norm {norm:.4g}, {bound:.4g} is allowed"),)
+
+
+def _tree_objections(study: Study, model: Model, before: Model | None) -> tuple[Finding, ...]:
+    """Object to a model that is not the last one seen here with more trees."""
+    if before is None:
+        return ()
+    made, schema = recipe(study.recipe), parameter_schema(study)
+    old, new = (schema.split(each.parameters) for each in (before, model))
+    if isinstance(made, Trees) and not made.shape.extends(old, new):
+        return (_finding("step", "trees, or bins, that were there before have changed"),)
+    return ()
 
 
 def _same(one: Scaling | None, other: Scaling | None) -> bool:

@@ -57,7 +57,8 @@ class Judging:
         kind, schema = answer_to(study, task.kind)
         tensors = computed.tensors
         if schema.fits(tensors):
-            tensors = coarser(study, task.kind, tensors, self._policy.min_cell)
+            least, missing = self._policy.min_cell, self._policy.min_missing
+            tensors = coarser(study, task.kind, tensors, least, missing)
         look = None
         if self._looking is not None and models is not None:
             look = self._looking.at(task, study, tensors, models)

@@ -6,6 +6,7 @@
 As with approvals, a person decides at the command line, beside a running node: the decision
 is a signed file, and the gatekeeper, which holds the ledger, acts on it when the hub next
 asks for the answer (hospital.py), which is every few seconds for as long as the hub waits.
+What waits for the network leaves when it is offered again (exchange/offering.py).
 """
 
 from collections.abc import Mapping
@@ -18,17 +19,14 @@ from modelward import durable
 from modelward.artifact.card import fingerprint
 from modelward.artifact.review import Review, Ruling
 from modelward.core.canonical import canonical_bytes, parse_strict
-from modelward.core.study import Study
-from modelward.core.task import Task
+from modelward.core.task import Cause
+from modelward.core.tensors import Schema
 from modelward.core.verdict import Answer
 from modelward.errors import BadArtifact, HeldForReview, MessageRefused, NotApproved
 from modelward.gate.door import Door
 from modelward.gate.hold import Held, Holding
-from modelward.gate.offer import Offer
-from modelward.gate.policy import Policy
-from modelward.gate.rules import standard
+from modelward.gate.offer import Offer, Rule
 from modelward.site.sent import Sent
-from modelward.study.answers import answer_to
 
 LEAST = 6
 """Digits of a task's id that name it."""
@@ -129,15 +127,16 @@ class Reviews:
         return found
 
     def act(
-        self, door: Door, task: Task, study: Study, bounds: tuple[Policy, Sent]
+        self, door: Door, task: Cause, schema: Schema, rules: Rule, sent: Sent
     ) -> Answer | None:
         """Act on a decision about the answer to `task`, if it waits and there is one.
 
         Args:
             door: The site's door.
-            task: The question.
-            study: The study that it belongs to.
-            bounds: The site's policy as it is now, and what has left.
+            task: The question, or the publication.
+            schema: Of what waits.
+            rules: What it must satisfy by now.
+            sent: What has left meanwhile.
 
         Returns:
             The answer, as recorded; None if nothing waits or nobody has decided.
@@ -150,13 +149,11 @@ class Reviews:
         made = None if held is None else self.made(held)
         if held is None or made is None:
             return None
-        policy, sent = bounds
 
         def offer() -> Offer:
-            kind, schema = answer_to(study, task.kind)
             return Offer(
                 task=task,
-                kind=kind,
+                kind=held.card.kind,
                 tensors=self._holding.tensors(held, schema),
                 patients=held.card.patients,
                 schema=schema,
@@ -165,7 +162,7 @@ class Reviews:
                 privacy=held.card.privacy,
             )
 
-        answer = door.settle(task, made, offer, standard(study, policy))
+        answer = door.settle(task, made, offer, rules)
         self._holding.drop(held)
         return answer
 

@@ -18,7 +18,6 @@ computes for longer than a round of the study waits is ended.
 
 import os
 import shutil
-import stat
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
@@ -36,6 +35,7 @@ from modelward.gate.policy import Isolation
 from modelward.site.answer import Computed
 from modelward.site.desk import CLASSES
 from modelward.site.isolation import TRAINER_UID
+from modelward.site.outbox import empty, read_exactly
 from modelward.site.snapshot import CohortFacts, snapshot_folder
 from modelward.site.spending import Booked
 from modelward.site.trainer_line import Line, child, unit
@@ -101,7 +101,7 @@ class Workroom:
         """
         self._hand_in(task, models, kept or {})
         for _ in range(ATTEMPTS):
-            _empty(self._room / "outbox")
+            self._clear()
             reply = self._ask(task, booked)
             if reply is not None and reply.get("offered") is True and len(reply) == 1:
                 return self._take_out(task)
@@ -181,15 +181,23 @@ class Workroom:
         units, schema = self._facts.behind(task.kind), answer_to(self._study, task.kind)[1]
         outbox, kept = self._room / "outbox", dict[str, NDArray[Any]]()
         try:
-            offer = bundle.parse(_read_exactly(outbox / OFFER, _length(schema)), schema)
+            offer = bundle.parse(read_exactly(outbox / OFFER, _length(schema)), schema)
             if self._kept is not None and task.kind == "train":
-                raw = _read_exactly(outbox / KEPT, _length(self._kept))
+                raw = read_exactly(outbox / KEPT, _length(self._kept))
                 kept = bundle.parse(raw, self._kept)
             return Computed(offer, units, kept)
         except (OSError, BadArtifact):
             return Computed({}, units)
         finally:
-            _empty(outbox)
+            self._clear()
+
+    def _clear(self) -> None:
+        """Remove what is in the outbox; a trainer that makes that impossible is ended."""
+        try:
+            empty(self._room / "outbox")
+        except OSError as error:
+            self.close()
+            raise self._failed("its outbox cannot be emptied") from error
 
     def _failed(self, what: str) -> TrainingFailed:
         return TrainingFailed(
@@ -202,26 +210,3 @@ class Workroom:
 def _length(schema: Schema) -> int:
     """Return the bytes of the one canonical bundle of `schema`."""
     return len(bundle.header(schema)) + schema.nbytes
-
-
-def _empty(folder: Path) -> None:
-    """Remove whatever the trainer left in `folder`; links are removed, not followed."""
-    for left in folder.iterdir():
-        if left.is_dir() and not left.is_symlink():
-            shutil.rmtree(left)
-        else:
-            left.unlink()
-
-
-def _read_exactly(path: Path, length: int) -> bytes:
-    """Return the `length` bytes of the regular file at `path`.
-
-    Raises:
-        OSError: If it is a link, another kind of file, or of another length.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as stream:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_size != length:
-            raise OSError("the offer is not a file of the length that was asked for")
-        return stream.read(length)

@@ -11,7 +11,7 @@ from modelward.core.columns import summed_columns
 from modelward.core.study import Study
 from modelward.core.task import TaskKind
 from modelward.core.tensors import Schema, TensorSpec
-from modelward.recipes.catalogue import analysis
+from modelward.recipes.catalogue import summing
 from modelward.study import readiness
 from modelward.study.model import parameter_schema
 from modelward.study.own import update_schema
@@ -49,9 +49,9 @@ def answer_to(study: Study, kind: TaskKind) -> tuple[ArtifactKind, Schema]:
         "report": ("metrics", report_schema),
         "readiness": ("statistics", readiness.schema),
     }
-    if study.plan.strategy == "sums" and kind in {"sums", "train", "newton"}:
+    if study.plan.strategy in {"sums", "boosting"} and kind in {"sums", "train", "newton"}:
         if kind == "sums":
-            return "statistics", analysis(study.recipe).asked(study)
+            return "statistics", summing(study.recipe).asked(study)
         return "update", Schema.of()
     artifact, shape = shapes[kind]
     return artifact, shape(study)

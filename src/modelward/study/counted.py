@@ -9,7 +9,7 @@ from modelward.core.counted import Counted, Reading
 from modelward.core.study import Study
 from modelward.core.task import TaskKind
 from modelward.core.tensors import Tensors
-from modelward.recipes.catalogue import analysis
+from modelward.recipes.catalogue import summing
 from modelward.study import report_cells, scaling_cells
 
 NOTHING = Reading((), frozenset())
@@ -34,19 +34,29 @@ def reading(study: Study, kind: TaskKind, answer: Tensors, units: int) -> Readin
     if kind == "newton":
         return Reading((), frozenset({"gradient", "hessian", "loss"}))
     if kind == "sums":
-        return analysis(study.recipe).counted(study, answer, units)
+        return summing(study.recipe).counted(study, answer, units)
     return NOTHING
 
 
-def coarser(study: Study, kind: TaskKind, answer: Tensors, least: int) -> Tensors:
-    """Return sums for scaling without columns that tell of fewer than `least` persons."""
+def coarser(
+    study: Study, kind: TaskKind, answer: Tensors, least: int, missing: int = 1
+) -> Tensors:
+    """Return sums for scaling without columns that tell of few persons.
+
+    Args:
+        study: Whose terms hold.
+        kind: What was asked.
+        answer: The tensors.
+        least: Fewest persons in a cell.
+        missing: Fewest persons whose value is not known.
+    """
     if kind != "statistics":
         return answer
-    return scaling_cells.coarser(summed_columns(study), answer, least)
+    return scaling_cells.coarser(summed_columns(study), answer, least, missing)
 
 
 def crossed(study: Study, kind: TaskKind) -> tuple[int, ...]:
     """Return the places of columns whose products are summed in an answer to `kind`."""
     if kind == "newton":
         return tuple(range(len(summed_columns(study))))
-    return analysis(study.recipe).crossed(study) if kind == "sums" else ()
+    return summing(study.recipe).crossed(study) if kind == "sums" else ()

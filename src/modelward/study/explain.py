@@ -20,7 +20,7 @@ MOST_MASKED = 64
 def explain(study: Study) -> str:
     """Return what the study asks, computes and sends, in about twenty lines."""
     about, plan = study.study, study.plan
-    exact = plan.strategy != "fedavg"
+    exact = asked_of(study) != "train"
     update = answer_to(study, asked_of(study))[1]
     parts = [
         f"{about.id} version {about.version}: {about.purpose}",
@@ -197,7 +197,7 @@ def tasks_of(study: Study) -> tuple[TaskKind, ...]:
 
 def asked_of(study: Study) -> TaskKind:
     """Return the kind of task that a study's rounds ask."""
-    kinds: dict[str, TaskKind] = {"newton": "newton", "sums": "sums"}
+    kinds: dict[str, TaskKind] = {"newton": "newton", "sums": "sums", "boosting": "sums"}
     return kinds.get(study.plan.strategy, "train")
 
 

@@ -14,6 +14,7 @@ _STRATEGIES = {
     "feddyn": "averaged local training towards objectives with one optimum (FedDyn)",
     "fedbuff": "averaged local training by whoever has answered, late answers counting less "
     "(FedBuff)",
+    "boosting": "one tree after the other, from exact sums of histograms over all sites",
     "cyclic": "training at one site after the other, by name (cyclic weight transfer)",
 }
 

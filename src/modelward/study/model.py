@@ -15,6 +15,7 @@ from modelward.core.columns import columns, inputs
 from modelward.core.study import Study
 from modelward.core.tensors import NUMPY, FlatF32, Schema, Tensors, TensorSpec
 from modelward.recipes.catalogue import analysis, recipe
+from modelward.recipes.trees import Trees
 from modelward.study.scaling import Scaling
 
 
@@ -25,7 +26,7 @@ class Model:
     Attributes:
         study: The study it belongs to.
         parameters: All trainable values in schema order, or the state of a statistical recipe;
-            float64 for `newton` and `sums`, else float32.
+            float64 for `newton`, `sums` and `boosting`, else float32.
         scaling: Frozen scaling of the columns; None for images.
         control: What SCAFFOLD's hub tells the sites, [size]; None for other strategies.
         kept: What this site kept from its last round (own.py); empty elsewhere, and no part
@@ -93,7 +94,11 @@ def initial(study: Study, scaling: Scaling | None) -> Model:
     """Return the model of round 1: the recipe's start for the study's seed."""
     if study.plan.strategy == "sums":
         return Model(study, np.zeros(parameter_schema(study).size, np.float64), scaling)
-    start = recipe(study.recipe).initial(inputs(study), study.plan.seed)
+    made = recipe(study.recipe)
+    if isinstance(made, Trees) and scaling is not None:
+        low, high = scaling.apply(np.array([[c.low, c.high] for c in columns(study)]).T)
+        return Model(study, made.start(inputs(study), low, high), scaling)
+    start = made.initial(inputs(study), study.plan.seed)
     if study.plan.strategy == "newton":
         return Model(study, np.zeros(start.size, np.float64), scaling)
     control = np.zeros_like(start) if study.plan.strategy == "scaffold" else None

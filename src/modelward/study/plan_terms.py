@@ -8,6 +8,7 @@
 | feddyn                    | no            | yes          | yes                  |
 | cyclic                    | no            | yes          | no                   |
 | fedbuff                   | no            | yes          | no                   |
+| boosting                  | no            | no           | yes                  |
 | local.proximal, .steps    | yes           | yes          | yes                  |
 | local.sharpness           | yes           | no           | yes                  |
 | label_skew                | yes           | yes, noised  | yes                  |
@@ -26,11 +27,14 @@ from modelward.study.own import LAYERS, own_places
 READS_WEIGHTS = frozenset({"logistic", "mlp", "cnn", "densenet"})
 """Recipes whose loss takes class weights."""
 
+NOT_OF_ONE_ROUND = frozenset({"newton", "cyclic", "fedbuff", "boosting"})
+"""Strategies that combine no updates of one round, whose parts could be told."""
+
 
 def plan_faults(study: Study) -> list[Fault]:
     """Return what of `[plan]` cannot go together; empty if nothing."""
     faults = [*_strategy(study), *_local(study), *_personal(study), *_uplink(study)]
-    faults += _sharing(study)
+    faults += [*_sharing(study), *_boosting(study)]
     plan = study.plan
     if plan.label_skew == "class-weights" and study.recipe.name not in READS_WEIGHTS:
         listed = ", ".join(sorted(READS_WEIGHTS))
@@ -164,9 +168,39 @@ def _sharing(study: Study) -> Iterator[Fault]:
     key, rule = "sharing.rule", study.sharing.rule
     if study.privacy.aggregation is not None:
         yield Fault(key, f"masks hide what {rule!r} needs of each site: use 'equal'")
-    if rule == "contribution" and study.plan.strategy in {"newton", "cyclic", "fedbuff"}:
+    if rule == "contribution" and study.plan.strategy in {
+        "newton",
+        "cyclic",
+        "fedbuff",
+        "boosting",
+    }:
         says = f"{study.plan.strategy!r} combines no updates of one round: use 'patients'"
         yield Fault(key, says)
+
+
+def _boosting(study: Study) -> Iterator[Fault]:
+    """Yield what trees from sums of histograms cannot be put together with."""
+    plan, key = study.plan, "plan.strategy"
+    if (plan.strategy == "boosting") != (study.recipe.name == "trees"):
+        yield Fault(key, "'boosting' grows the recipe 'trees', and nothing else does")
+    if plan.strategy != "boosting":
+        return
+    histograms = "histograms carry no noise: leave the table out, or train 'mlp' by 'fedavg'"
+    beside = {
+        ("plan.robust", "a rule needs updates, and these are sums"): plan.robust is not None,
+        ("privacy.dp", histograms): study.privacy.dp is not None,
+        ("plan.server.name", "the rate of a tree is recipe.options.rate"): (
+            plan.server.name != "none"
+        ),
+        ("plan.local", "'boosting' makes no local steps"): plan.local is not None,
+        ("plan.label_skew", "'boosting' sums over all sites, so there is none"): (
+            plan.label_skew != "none"
+        ),
+        ("plan.uplink", "'boosting' sends exact sums, and a code would round them"): (
+            plan.uplink is not None
+        ),
+    }
+    yield from (Fault(*said) for said, found in beside.items() if found)
 
 
 def _unread(personal: Personal) -> Iterator[Fault]:

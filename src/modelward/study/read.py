@@ -163,7 +163,8 @@ def _privacy_faults(study: Study) -> list[Fault]:
         says = "exact sums have no bound: use plan.strategy = 'fedavg', or leave the table out"
         faults.append(Fault("privacy.dp", says))
     if dp.unit not in {"patient", counted}:
-        says = f"the study counts a {counted}: bound a {counted} or a patient"
+        bounds = " or ".join(f"a {each}" for each in dict.fromkeys((counted, "patient")))
+        says = f"the study counts a {counted}: bound {bounds}"
         faults.append(Fault("privacy.dp.unit", says))
     return faults
 

@@ -6,7 +6,8 @@ minus the others. So each feature is a small table, and a site that has one to k
 a cell of it leaves columns out, as if nobody's value were known there (`coarser`): the scaling
 of the study is then that of the other sites. Without a site's own it still has a scaling.
 
-How many values are missing is told: it says of nobody what the value is.
+How many values are missing is a number of persons too, with a minimum of its own: it says of
+nobody what the value is, so a site's policy may let any number of it out, and does at first.
 """
 
 from collections.abc import Iterator, Sequence
@@ -49,21 +50,26 @@ def reading(columns: Sequence[Column], answer: Tensors, units: int) -> Reading:
         yes = np.where(told > 0, (told + total[places]) / 2, float(HIDDEN))
         rest = HIDDEN if shown.size < len(places) else shown[0] - yes.sum()
         tables.append(Counted(name, np.array([rest, *yes]), int(shown[0])))
-    return Reading(tuple(tables), frozenset({"units", *SUMS}), wrong)
+    without = Counted("values not known", np.where(known > 0, units - known, float(HIDDEN)))
+    return Reading(tuple(tables), frozenset({"units", *SUMS}), wrong, (without,))
 
 
-def coarser(columns: Sequence[Column], answer: Tensors, least: int) -> Tensors:
+def coarser(
+    columns: Sequence[Column], answer: Tensors, least: int, missing: int = 1
+) -> Tensors:
     """Return `answer` without columns that would tell of one to `least` - 1 persons.
 
     Args:
         columns: What each column is.
         answer: As study/scaling.py has them.
         least: Fewest persons in a cell.
+        missing: Fewest persons whose value is not known.
     """
     if not columns:
         return answer
     known, total = answer["known"], answer["total"]
-    out = (known > 0) & (known < least)
+    without = answer["units"][0] - known
+    out = (known > 0) & (known < least) | (without > 0) & (without < missing)
     for _, places in _levels(columns):
         yes = (known[places] + total[places]) / 2
         counts = np.array([known[places[0]] - yes.sum(), *yes])

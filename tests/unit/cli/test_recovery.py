@@ -79,6 +79,16 @@ def test_who_is_not_two_approvers_settles_nothing(ward, first, second):
     assert isinstance(ward.ask(ward.task()), Refusal)
 
 
+@pytest.mark.parametrize("spent", ["-1", "nan", "inf"])
+def test_what_is_no_price_is_not_taken_as_spent(ward, spent):
+    """An entry with it could not be counted, and the budget would be closed for ever."""
+    refused = settle(ward, "Dr Ada Byron", "C. Babbage", "--spent", spent)
+
+    assert isinstance(refused.exception, LedgerBroken)
+    assert "an epsilon from 0 on" in refused.exception.remedy
+    assert "STANDS" in run("alarms", ward.folder).output
+
+
 @pytest.mark.slow
 def test_two_approvers_settle_it_and_the_budget_shows_what_they_answer_for(ward):
     said = settle(ward, "Dr Ada Byron", "C. Babbage", "--spent", 4.5)
@@ -90,3 +100,6 @@ def test_two_approvers_settle_it_and_the_budget_shows_what_they_answer_for(ward)
     assert not isinstance(answer, Refusal)
     assert read(ward.keeper._hospital.ledger).missing == 4.5
     assert "4.50 is for entries that are missing" in shown.output
+    again = settle(ward, "Dr Ada Byron", "C. Babbage", "--spent", 0.0)
+    assert isinstance(again.exception, LedgerBroken)
+    assert "Dr Ada Byron with C. Babbage" in again.exception.what

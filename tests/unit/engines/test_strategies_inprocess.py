@@ -24,11 +24,19 @@ def chosen(name: str, more: str = "") -> str:
     return AVERAGED.replace("[plan]", f'[plan]\nstrategy = "{name}"') + more
 
 
+GROWN = (
+    chosen("boosting")
+    .replace('"logistic"', '"trees"')
+    .replace("l2 = 1.0", "trees = 3, depth = 2, bins = 8")
+    .replace("rounds = 3", "rounds = 7")
+)
+
 STRATEGIES = {
     "scaffold": chosen("scaffold"),
     "fednova": chosen("fednova"),
     "feddyn": chosen("feddyn"),
     "cyclic": chosen("cyclic"),
+    "boosting": GROWN,
     "pulled": AVERAGED + "\n[plan.local]\nproximal = 0.1\nsharpness = 0.05\n",
     "weighted": AVERAGED.replace("[plan]", '[plan]\nlabel_skew = "class-weights"'),
     "ditto": AVERAGED + '\n[plan.personal]\nkind = "ditto"\n',
@@ -91,9 +99,9 @@ SAMPLED = {"scaffold", "head", "cyclic"}
 def test_a_study_that_was_stopped_goes_on_to_the_same_model(name, tmp_path):
     text = STRATEGIES[name]
     whole = Place(tmp_path / "whole").run(text, workers=2)
-    place = Place(tmp_path / "stopped")
+    place, asks = Place(tmp_path / "stopped"), "sums" if name == "boosting" else "train"
 
-    for stop in (("train", 1), ("evaluate", 1), ("train", 2), ("train", 3)):
+    for stop in ((asks, 1), ("evaluate", 1), (asks, 2), (asks, 3)):
         with pytest.raises(StoppedError):
             place.run(text, stop_at=stop)
 
@@ -103,8 +111,8 @@ def test_a_study_that_was_stopped_goes_on_to_the_same_model(name, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
-    [chosen("scaffold", STEPS), STRATEGIES["ditto"]],
-    ids=["scaffold", "ditto"],
+    [chosen("scaffold", STEPS), STRATEGIES["ditto"], GROWN],
+    ids=["scaffold", "ditto", "boosting"],
 )
 def test_masks_change_no_bit(text, tmp_path):
     opened = Place(tmp_path / "open").run(text)
@@ -115,7 +123,7 @@ def test_masks_change_no_bit(text, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["scaffold", "fednova", "head"])
+@pytest.mark.parametrize("name", ["scaffold", "fednova", "head", "boosting"])
 def test_a_round_can_be_replayed_from_its_transcript(name, tmp_path):
     place = Place(tmp_path)
     study = table_study(STRATEGIES[name])

@@ -224,3 +224,62 @@ def test_newton_sums_are_asked_as_well_and_tables_are_not():
     assert behind(newton(), "newton", 3) == ["cells"]
     assert behind(STUDIES["km"], "sums", None) == []
     assert behind(fedavg(), "train", None) == []
+
+
+@pytest.mark.parametrize(("least", "refused"), [(1, []), (10, ["cells"]), (9, [])])
+def test_two_columns_together_are_judged_where_the_policy_has_a_minimum_for_them(
+    least, refused
+):
+    found = Inspection(copies=Copies(passages=0, records=0, rows=0), fewest=40, together=9)
+    made = offer(STUDIES["glm"], "sums", {}, 200)
+    object.__setattr__(made, "look", Look(lambda: found, b"salt"))
+
+    said = few_behind(STUDIES["glm"], 10, least)(made)
+
+    assert [finding.rule for finding in said] == refused
+    assert all("have 9 persons together" in finding.says for finding in said)
+
+
+def test_pairs_that_nobody_has_counted_do_not_leave_under_a_minimum_for_them():
+    made = offer(STUDIES["glm"], "sums", {}, 200)
+    object.__setattr__(made, "look", looked(40))
+
+    assert few_behind(STUDIES["glm"], 10)(made) == ()
+    assert [each.rule for each in few_behind(STUDIES["glm"], 10, 10)(made)] == ["cells"]
+
+
+SUMS = {
+    "units": np.array([50.0]),
+    "known": np.array([47.0, 50, 40]),
+    "total": np.array([0.0, 0, 0]),
+    "square": np.array([0.0, 0, 40]),
+}
+
+
+def test_how_many_values_are_missing_is_judged_where_the_policy_has_a_minimum_for_it():
+    made = offer(fedavg(), "statistics", SUMS, 50)
+
+    assert cells(fedavg(), 10)(made) == ()
+    (finding,) = cells(fedavg(), 10, 10)(made)
+    assert finding.says == "values not known has 1 cells of 1 to 9 persons"
+
+
+def test_a_column_with_few_missing_is_left_out_of_scaling_where_the_policy_says_so():
+    found = coarser(fedavg(), "statistics", SUMS, 10, 10)
+
+    assert found["known"].tolist() == [0, 50, 40]
+    assert cells(fedavg(), 10, 10)(offer(fedavg(), "statistics", found, 50)) == ()
+    assert coarser(fedavg(), "statistics", SUMS, 10)["known"] is SUMS["known"]
+
+
+def test_a_description_tells_of_few_missing_only_where_the_policy_lets_it():
+    study = STUDIES["described"]
+    found = answer(study, 80)
+    found["known"][0, 0] -= 3
+    found["bins"][0, 0, np.argmax(found["bins"][0, 0])] -= 3
+    made = offer(study, "sums", found, 200)
+
+    assert cells(study, 10)(made) == ()
+    assert [each.says for each in cells(study, 10, 10)(made)] == [
+        "values not known has 1 cells of 1 to 9 persons"
+    ]

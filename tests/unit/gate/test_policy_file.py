@@ -125,7 +125,7 @@ def test_every_bound_changes_the_hash():
         "purposes": frozenset(), "leads": frozenset(), "epsilon_study": 1.0,
         "epsilon_lifetime": 1.0, "delta": 1e-9, "leakage": Leakage(every=1),
         "review": frozenset({"model"}), "isolation": "none", "lanes": frozenset({"exact"}),
-        "approvers": {"A": "ab" * 32},
+        "approvers": {"A": "ab" * 32}, "min_pair": 2, "min_missing": 2,
     }  # fmt: skip
     assert set(changed) == set(Policy.__dataclass_fields__)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
+from typing_extensions import override
 
 from modelward.artifact.decision import MESSAGE, Decision, Word
 from modelward.artifact.envelope import Envelope, seal
@@ -266,6 +267,7 @@ def test_a_study_that_is_stopped_while_it_is_being_started_stays_stopped(registr
     class Slow(Consent):
         """Somebody else stops the study between the look and the decision."""
 
+        @override
         def standing(self, study: str) -> list[Standing]:
             found = super().standing(study)
             consent.set_going(study, "stopped")

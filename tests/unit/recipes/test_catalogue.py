@@ -28,7 +28,9 @@ def test_an_unknown_recipe_is_named_with_its_nearest():
         ("name", "there is no recipe 'logistics'", "did you mean 'logistic'?")
     ]
     ((_, _, remedy),) = option_faults(RecipeChoice(name="xyz"))
-    names = "cnn, combat, cox, densenet, describe, glm, km, logistic, mlp, scattering, unet"
+    names = (
+        "cnn, combat, cox, densenet, describe, glm, km, logistic, mlp, scattering, trees, unet"
+    )
     assert remedy == f"valid here: {names}"
 
 

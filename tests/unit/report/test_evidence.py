@@ -12,14 +12,21 @@ from modelward.core.canonical import Json
 from modelward.core.task import Task
 from modelward.errors import LedgerBroken, NotApproved
 from modelward.ledger import kinds
-from modelward.report.evidence import Claim, collect
+from modelward.ledger.verify import Verified
+from modelward.report.claims import Claim
+from modelward.report.evidence import collect
 from modelward.report.evidence_page import runs
 from modelward.report.identifiers import search
+from modelward.study.agreement import Agreement
 from tests.docs.test_words import CLAIMS
 from tests.studies import TABLE, hospital, make_site, table_study
 
 STUDY = table_study()
 H = "ab" * 32
+EMPTY = Verified(
+    origin="x", entries=0, root=bytes(32), checkpoints=0, key=H,
+    key_from_ledger=True,
+)  # fmt: skip
 FINDING = {"rule": "min-patients", "says": "call Dr Muster at 555-123-4567", "remedy": "wait"}
 
 
@@ -88,7 +95,8 @@ def test_it_says_purpose_decision_release_refusal_privacy_and_what_nobody_saw(si
     for says in (
         "The purpose that the terms state is: Tell who falls ill.",
         "They name no legal basis.",
-        "age (number in a)",
+        "age (number, unit a)",
+        "A text without a hit can still name a person.",
         "Dr Ada Byron approved study",
         "2 of the kind statistics left",
         "1 of them left after Somebody Careful had reviewed them.",
@@ -114,10 +122,10 @@ def test_what_is_about_another_study_is_not_on_the_page_and_text_is_escaped(site
 def test_identifiers_are_counted_by_rule_and_never_judged(site):
     page = page_of(site)
 
-    assert "2 hits of rule “A name with a title”" not in page  # the approver's counts too
-    assert "3 hits of rule “A name with a title”" in page
-    assert "2 hits of rule “D, E telephone or fax”" in page
-    assert "0 hits of each of the other" in page
+    assert "entries of this study: 3 hits of rule A name with a title." in page
+    assert "entries of this study: 2 hits of rule D, E telephone or fax." in page
+    assert "entries of this study: 0 hits of each of the rules B street" in page
+    assert "In the terms: 0 hits of each of the rules A name with a title; B street" in page
     assert "de-identified" not in page.lower()
 
 
@@ -126,9 +134,43 @@ def test_a_sentence_without_an_entry_cannot_be_made():
         Claim("All is well.", ())
 
 
+def test_words_of_the_terms_are_searched_as_well():
+    named = table_study(TABLE, ("Tell who falls ill", "Follow up Mrs Muster, born 3.11.1931"))
+    entry: dict[str, Json] = {
+        "kind": "approval", "seq": 0, "time": "2026-11-20T09:00:00Z", "study": named.sha256,
+        "by": "somebody", "roster": H,
+    }  # fmt: skip
+
+    made = collect(named, [entry], EMPTY)
+
+    (*_, claims) = made.sections.values()
+    assert [each.text for each in claims[:2]] == [
+        "In the terms: 1 hit of rule A name with a title.",
+        "In the terms: 1 hit of rule C date.",
+    ]
+
+
+def test_the_partners_are_named_where_the_roster_at_hand_is_the_approved_one():
+    agreement = Agreement.of(STUDY, {"north": "11" * 32, "south": "22" * 32})
+    entry: dict[str, Json] = {
+        "kind": "approval", "seq": 0, "time": "2026-11-20T09:00:00Z", "study": STUDY.sha256,
+        "by": "somebody", "roster": agreement.fingerprint,
+    }  # fmt: skip
+    title = "Who decided, and who takes part"
+
+    said = [each.text for each in collect(STUDY, [entry], EMPTY, agreement).sections[title]]
+    assert said[-1] == "The roster that was decided about names 2 sites: north, south."
+
+    other = [
+        each.text
+        for each in collect(STUDY, [{**entry, "roster": H}], EMPTY, agreement).sections[title]
+    ]
+    assert len(other) == 1
+
+
 def test_a_study_that_no_entry_is_about_has_no_page():
     with pytest.raises(LedgerBroken, match="is about study small"):
-        collect(STUDY, [], origin="x", root=bytes(32), witnessed=None, asked=0)
+        collect(STUDY, [], EMPTY)
 
 
 def test_a_ledger_that_does_not_verify_has_no_page(site):

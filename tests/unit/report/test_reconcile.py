@@ -92,7 +92,8 @@ def test_a_release_and_a_refusal_are_found_in_the_ledger():
     assert found.differences == found.duplicates == []
     assert (found.messages, found.releases, found.refusals) == (2, 1, 1)
     assert found.released_bytes == 12
-    assert "releases    1, 12 bytes: equal, by hash" in words(found)
+    assert "releases    1, 12 bytes: each is one entry" in words(found)
+    assert words(found).splitlines()[-1].startswith("equal       every message")
 
 
 def test_what_is_held_carries_nothing_so_a_refusal_of_it_is_a_difference():

@@ -16,6 +16,11 @@ def plan(*lines: str, tables: str = "", privacy: str = "") -> str:
     return text.replace("clip = 64.0", f"clip = 64.0{privacy}") + tables
 
 
+def grown(tables: str) -> str:
+    text = plan('strategy = "boosting"', tables=tables)
+    return text.replace('"logistic"', '"trees"').replace("l2 = 0.0", "depth = 2")
+
+
 REFUSED = {
     "a robust rule": (
         plan('strategy = "scaffold"', tables="\n[plan.robust]\n"), "judges plain updates"),
@@ -63,6 +68,15 @@ REFUSED = {
     "a buffer against wrong sites": (
         plan('strategy = "fedbuff"', tables="\n[plan.buffer]\nsize = 3\n[plan.robust]\n"),
         "judges plain updates"),
+    "boosting another recipe": (plan('strategy = "boosting"'), "grows the recipe 'trees'"),
+    "trees by averaging": (plan().replace('"logistic"', '"trees"').replace("l2 = 0.0", ""),
+        "nothing else does"),
+    "trees under dp": (grown(DP), "histograms carry no noise"),
+    "trees against wrong sites": (grown("\n[plan.robust]\n"), "these are sums"),
+    "trees with a code": (grown('\n[plan.uplink]\ncodec = "int8"\n'), "would round them"),
+    "trees with steps": (grown("\n[plan.local]\nsteps = 3\n"), "makes no local steps"),
+    "trees with a rate of the hub": (
+        grown('\n[plan.server]\nname = "adam"\n'), "recipe.options.rate"),
     "personal scaffold": (
         plan('strategy = "scaffold"', tables='\n[plan.personal]\nkind = "ditto"\n'),
         "use strategy = 'fedavg'"),

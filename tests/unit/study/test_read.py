@@ -1,6 +1,7 @@
 """A study file is used exactly as written, or every reason why not is told at once."""
 
 import json
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -298,3 +299,21 @@ def test_masks_do_not_go_with_rules_that_compare_updates_or_with_two_sites():
 
 def test_a_study_without_masks_has_no_trace_of_them_in_its_hash():
     assert "aggregation" not in parse(AVERAGED).model_dump(mode="json")["privacy"]
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("[privacy.dp]\nepsilon = 3.0\nclib = 1.0", "privacy.dp.clib: .* did you mean 'clip'"),
+        ("[plan.local]\nstepps = 3", "plan.local.stepps: .* did you mean 'steps'"),
+        ("[evaluation.without_dp]\nbacth = 3", "evaluation.without_dp.bacth: .* 'batch'"),
+        (
+            '[privacy.dp]\nepsilon = 3.0\nunit = "image"',
+            "privacy.dp.unit: the study counts a patient: bound a patient$",
+        ),
+    ],
+)
+def test_a_slip_in_an_optional_table_is_answered_with_what_is_valid_there(table, says):
+    (found,) = faults(f"{AVERAGED}\n{table}\n")
+
+    assert re.match(says, found)

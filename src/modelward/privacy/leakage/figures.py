@@ -28,8 +28,13 @@ class Inspection:
         likeness: How alike rows are to own records; None unless the tests were full.
         membership: What the loss tells, by outcome; empty unless the tests were full.
         fewest: Fewest training units on one side of a yes/no column, of a level or of the
-            outcome, where products with columns are summed; None where they are not.
+            outcome, where products with columns are summed; persons behind a class mean,
+            where class means are told; None where neither is.
         full: Whether all tests ran.
+        together: Fewest training units that have one of two levels and one of the other, where
+            products of two such columns are summed; None where they are not, and not told.
+        astray: How far a class mean is from the own one (exchange/class_means.py); None where
+            there is none, and not told.
     """
 
     copies: Copies
@@ -40,10 +45,14 @@ class Inspection:
     membership: tuple[Membership, ...] = ()
     fewest: int | None = None
     full: bool = False
+    together: int | None = None
+    astray: float | None = None
 
     def table(self) -> dict[str, Any]:
-        """Return the figures as JSON."""
-        return dict(_figures.dump_python(self, mode="json"))
+        """Return the figures as JSON; what came later leaves no trace where it is not there."""
+        found = dict(_figures.dump_python(self, mode="json"))
+        later = ("together", "astray")
+        return {name: v for name, v in found.items() if name not in later or v is not None}
 
     @classmethod
     def read(cls, table: object) -> "Inspection":

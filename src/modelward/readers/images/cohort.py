@@ -75,7 +75,8 @@ def read_pictures(join: Join, faults: list[Fault]) -> Pictures:
     opted_out = join.opt_out is not None and rows.out is not None
     told = (join.opt_out.note(rows.out), *told) if opted_out else told  # type: ignore[union-attr,arg-type]
     there = _only(rows, places[list(drawn.kept)])
-    found = [*_one_patient(folder), *_damaged(folder, len(units)), *_looks(drawn.x, there.ids)]
+    found = [*rows.told, *_one_patient(folder), *_damaged(folder, len(units))]
+    found += _looks(drawn.x, there.ids)
     return Pictures(
         rows=replace(there, told=tuple(found)),
         x=drawn.x,
@@ -135,7 +136,8 @@ def _answers(
     answers = answered(join, sources_of(join.dataset, join.path), faults)
     rows = merged(ids, join.study, answers, [unit.path for unit in units])
     out = None if join.opt_out is None else join.opt_out.among(ids)
-    return replace(rows, out=out), tuple(answers.notes)
+    doubts = () if join.opt_out is None else join.opt_out.doubts(ids)
+    return replace(rows, out=out, told=(*rows.told, *doubts)), tuple(answers.notes)
 
 
 def _only(rows: Rows, places: NDArray[np.int64]) -> Rows:
