@@ -108,8 +108,9 @@ def digits(classes: Sequence[Sequence[int]], names: Sequence[str], folder: Path)
     network = Network(folder, names, question=question)
     for number, (name, own) in enumerate(zip(names, classes, strict=True)):
         site = folder / name
-        site.mkdir(parents=True)
-        write_key(site / "site.key", 1 + number)  # noise is drawn from it
+        site.mkdir(parents=True, exist_ok=True)
+        if not (site / "site.key").exists():
+            write_key(site / "site.key", 1 + number)  # noise is drawn from it
         prepare(site, name, question, MORNING)
         (site / "policy.toml").write_text(POLICY)
         (site / "exchange" / "shared.safetensors").write_bytes(raw)

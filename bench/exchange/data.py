@@ -56,19 +56,31 @@ class Setting:
     test: tuple[Inputs, Labels]
 
 
-def setting(name: str, seed: int, *, sites: int = SITES, wrong: bool = True) -> Setting:
+def setting(
+    name: str,
+    seed: int,
+    *,
+    sites: int = SITES,
+    alpha: float = ALPHA,
+    wrong: bool = True,
+    hole: int | None = None,
+) -> Setting:
     """Return the setting `digits` or `pneumonia`, dealt with `seed`.
 
     Args:
         name: Which data.
         seed: Of the dealing.
         sites: How many there are.
+        alpha: Of the Dirichlet distribution of shares.
         wrong: Whether the last one has wrong labels.
+        hole: A class that nobody has; it stays among the shared images and in the test.
     """
     draw = np.random.default_rng([seed, 1])
     x, y, shared, test = _digits(draw) if name == "digits" else _pneumonia()
     classes = int(y.max()) + 1
-    parts = _dealt(y, sites, draw)
+    if hole is not None:
+        x, y = x[y != hole], y[y != hole]
+    parts = _dealt(y, sites, alpha, draw)
     found = []
     for number, rows in enumerate(parts):
         labels = y[rows]
@@ -99,13 +111,13 @@ def _pneumonia() -> tuple[Inputs, Labels, Inputs, tuple[Inputs, Labels]]:
     return *parts["train"], parts["val"][0], parts["test"]
 
 
-def _dealt(y: Labels, sites: int, draw: np.random.Generator) -> list[Labels]:
+def _dealt(y: Labels, sites: int, alpha: float, draw: np.random.Generator) -> list[Labels]:
     """Return the rows of each site; dealt again until every site has enough to train."""
     while True:
         parts: list[list[int]] = [[] for _ in range(sites)]
         for cls in range(int(y.max()) + 1):
             rows = draw.permutation(np.flatnonzero(y == cls))
-            shares = np.cumsum(draw.dirichlet([ALPHA] * sites))[:-1]
+            shares = np.cumsum(draw.dirichlet([alpha] * sites))[:-1]
             for part, some in zip(
                 parts, np.split(rows, (shares * len(rows)).astype(int)), strict=True
             ):

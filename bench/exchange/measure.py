@@ -36,19 +36,19 @@ def score(name: str, y: Labels, log_p: Floats) -> float:
     return balanced_accuracy(y, picked, log_p.shape[1])
 
 
-def one(name: str, seed: int) -> dict[str, Any]:
-    """Return the figures of one seed."""
+def one(
+    name: str, seed: int, *, as_offered: bool = False, beside: bool = True
+) -> dict[str, Any]:
+    """Return the figures of one seed, with what it is held against if `beside`."""
     made = setting(name, seed)
-    network = build(made, seed)
+    network = build(made, seed, as_offered=as_offered)
     x, y = made.test
     told = [candidates(network, j, x) for j in range(SITES - 1)]
     rows = {key: float(np.mean([score(name, y, t[key]) for t in told])) for key in told[0]}
     picked = [t[network.choices[j].chosen] for j, t in enumerate(told)]
     rows["chosen"] = float(np.mean([score(name, y, p) for p in picked]))
-    rows["pooled"] = score(name, y, baselines.pooled(made, seed, x))
-    rows["fedavg"] = score(name, y, baselines.fedavg(made, seed, x))
-    walked = baselines.gossip(made, seed, x)[:-1]
-    rows["gossip"] = float(np.mean([score(name, y, p) for p in walked]))
+    if beside:
+        rows |= _beside(name, made, seed)
     below = [
         j for j, t in enumerate(told) if below_local(name, y, picked[j], t[LOCAL], seed + j)
     ]
@@ -56,11 +56,23 @@ def one(name: str, seed: int) -> dict[str, Any]:
         "seed": seed,
         "scores": rows,
         "bad_site_out": SITES - 1 not in network.used,
-        "honest_out": [j for j in range(SITES - 1) if j not in network.used],
+        "honest_out": [j for j in _out(network) if j < SITES - 1],
+        "offer_nothing": [j for j in range(SITES) if j not in network.offering],
         "reasons": {j: network.standings[str(j)].reason for j in _out(network)},
         "choices": [network.choices[j].chosen for j in range(SITES - 1)],
         "below_local": below,
-        **_overridden(name, made, network, seed),
+        **_overridden(name, network, seed, as_offered=as_offered),
+    }
+
+
+def _beside(name: str, made: Setting, seed: int) -> dict[str, float]:
+    """Return what others reach on the same sites; one architecture everywhere."""
+    x, y = made.test
+    walked = baselines.gossip(made, seed, x)[:-1]
+    return {
+        "pooled": score(name, y, baselines.pooled(made, seed, x)),
+        "fedavg": score(name, y, baselines.fedavg(made, seed, x)),
+        "gossip": float(np.mean([score(name, y, p) for p in walked])),
     }
 
 
@@ -75,17 +87,17 @@ def below_local(name: str, y: Labels, first: Floats, second: Floats, seed: int) 
 
 
 def _out(network: Network) -> list[int]:
-    return [j for j in range(SITES) if j not in network.used]
+    return [j for j in network.offering if j not in network.used]
 
 
-def _overridden(name: str, made: Setting, network: Network, seed: int) -> dict[str, Any]:
+def _overridden(name: str, network: Network, seed: int, *, as_offered: bool) -> dict[str, Any]:
     """Return the chosen score after people let honest sites back in, if any was out."""
     honest = [j for j in _out(network) if j < SITES - 1]
     if not honest:
         return {}
     rule = {str(j): (True, "Dr Byron: I know that hospital") for j in honest}
-    again = build(made, seed, rule=rule)
-    x, y = made.test
+    again = build(network.setting, seed, as_offered=as_offered, rule=rule)
+    x, y = network.setting.test
     found = [
         score(name, y, candidates(again, j, x)[again.choices[j].chosen])
         for j in range(SITES - 1)
@@ -115,12 +127,20 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", nargs="+", default=["digits", "pneumonia"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument(
+        "--as-offered",
+        action="store_true",
+        help="leave classes of few out of what goes on offer, as the product does",
+    )
+    parser.add_argument("--alone", action="store_true", help="leave pooled, FedAvg, gossip out")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args(arguments)
     figures: dict[str, list[dict[str, Any]]] = {name: [] for name in asked.data}
     for name in asked.data:
         for seed in asked.seeds:
-            figures[name].append(one(name, seed))
+            figures[name].append(
+                one(name, seed, as_offered=asked.as_offered, beside=not asked.alone)
+            )
             print(f"{name} seed {seed}: {figures[name][-1]}", file=sys.stderr, flush=True)
     for name, runs in figures.items():
         print(told(name, runs))

@@ -1,5 +1,9 @@
 """One network: eight sites train what suits them, report on each other, pool, choose, distil.
 
+With `as_offered`, what goes on offer is what the product offers (exchange/home.py, decision
+0030): a twin of the local model that has never seen classes of fewer than ten training images.
+A site with fewer than two larger ones offers nothing, and takes up what others offer.
+
 Everything a site decides here, it decides on private validation, its own and what others
 report of theirs; the test set is looked at by measure.py alone.
 """
@@ -14,13 +18,15 @@ from bench.exchange.data import SITES, Setting, Site
 from modelward.core.tensors import Tensors
 from modelward.exchange import choose, fens, trust
 from modelward.exchange.bands import KNOWN, band, middles
+from modelward.exchange.candidates import DISTILLED, own_alone
 from modelward.exchange.choose import LOCAL, Choice, Evidence, Told
+from modelward.exchange.combining import FENS
 from modelward.exchange.distil import distil, lesson
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.families.family import Family, Floats, Inputs
 from modelward.exchange.learn import Steps, labelled, learn
 from modelward.exchange.pool import POOLERS, Opinion, corrected
-from modelward.exchange.probability import log_softmax, recalls
+from modelward.exchange.probability import Labels, log_softmax, recalls
 
 FAMILIES = ("linear", "mlp-64", "conv-8")
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
@@ -28,7 +34,6 @@ STEPS = Steps()
 DISTIL = Steps(epochs=60, rate=0.05)
 SMALL = 5
 """Validation units of a class below which a site says nothing about it."""
-FENS, DISTILLED = "balanced-fens", "distilled"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +43,8 @@ class Network:
     Attributes:
         setting: Who they are.
         families: One per site.
-        models: One per site.
+        models: One per site: its local model.
+        offered: What each puts on offer; None where it may not.
         counts: Banded counts of training classes, one row a site.
         standings: Whether each site's model is used.
         combiner: Of FENS.
@@ -50,6 +56,7 @@ class Network:
     setting: Setting
     families: list[Family]
     models: list[Tensors]
+    offered: list[Tensors | None]
     counts: Floats
     standings: Mapping[str, trust.Standing]
     combiner: fens.Combiner
@@ -60,41 +67,93 @@ class Network:
     @property
     def used(self) -> list[int]:
         """Sites whose model is used."""
-        return [j for j in range(SITES) if self.standings[str(j)].used]
+        return [j for j in self.offering if self.standings[str(j)].used]
+
+    @property
+    def offering(self) -> list[int]:
+        """Sites that offer something."""
+        return [j for j, each in enumerate(self.offered) if each is not None]
+
+    def local(self, j: int, x: Inputs) -> Floats:
+        """Return what site j's local model says of `x`."""
+        return log_softmax(self.families[j].logits(self.models[j], x))
 
     def log_p(self, j: int, x: Inputs) -> Floats:
-        """Return what site j's model says of `x`."""
-        return log_softmax(self.families[j].logits(self.models[j], x))
+        """Return what the artifact of site j says of `x`."""
+        offered = self.offered[j]
+        if offered is None:
+            raise ValueError(f"site {j} offers nothing")
+        return log_softmax(self.families[j].logits(offered, x))
 
 
 def build(
-    setting: Setting, seed: int, *, rule: Mapping[str, tuple[bool, str]] | None = None
+    setting: Setting,
+    seed: int,
+    *,
+    as_offered: bool = False,
+    rule: Mapping[str, tuple[bool, str]] | None = None,
 ) -> Network:
     """Return the network after one exchange.
 
     Args:
         setting: The sites.
         seed: Of every start and batch.
+        as_offered: Whether classes of few are left out of what goes on offer, and of what
+            teaches the combiner.
         rule: What people decided about single models, by site.
     """
     shape = setting.shape
-    families = [load(FAMILIES[j % len(FAMILIES)]) for j in range(SITES)]
-    models: list[Tensors] = [
-        learn(f, f.initial(shape, seed), labelled(s.x, s.y, shape.classes), STEPS, seed + j)
-        for j, (f, s) in enumerate(zip(families, setting.sites, strict=True))
-    ]
-    counts = np.array([_counts(s, shape.classes) for s in setting.sites])
-    first = Network(setting, families, models, counts, {}, fens.initial(SITES, shape.classes))
-    cards = {str(j): f"site-{j}" for j in range(SITES)}
+    families = [family_of(j) for j in range(SITES)]
+    models = [local_model(setting, j, seed) for j in range(SITES)]
+    offered: list[Tensors | None] = [*models]
+    if as_offered:
+        offered = [offered_model(setting, models[j], j, seed) for j in range(SITES)]
+    counts = np.array([counts_of(s, shape.classes) for s in setting.sites])
+    nobody = fens.initial(SITES, shape.classes)
+    first = Network(setting, families, models, offered, counts, {}, nobody)
+    cards = {str(j): f"site-{j}" for j in first.offering}
     judged = replace(first, standings=trust.standings(cards, _reports(first), NOW, rule))
-    ready = replace(judged, combiner=_combiner(judged))
+    ready = replace(judged, combiner=_combiner(judged, SMALL if as_offered else 1))
     students = [_student(ready, site, j, seed) for j, site in enumerate(setting.sites)]
     taught = replace(ready, students=students)
     ballots, choices = _choices(taught)
     return replace(taught, ballots=ballots, choices=choices)
 
 
-def _counts(site: Site, classes: int) -> Floats:
+def family_of(j: int) -> Family:
+    """Return the family of site j."""
+    return load(FAMILIES[j % len(FAMILIES)])
+
+
+def local_model(
+    setting: Setting,
+    j: int,
+    seed: int,
+    *,
+    classes: tuple[int, ...] | None = None,
+    family: Family | None = None,
+) -> Tensors:
+    """Return a model of site j, from its training images (of some classes)."""
+    site, shape, family = setting.sites[j], setting.shape, family or family_of(j)
+    rows = np.isin(site.y, range(shape.classes) if classes is None else classes)
+    lesson = labelled(site.x[rows], site.y[rows], shape.classes)
+    return learn(family, family.initial(shape, seed), lesson, STEPS, seed + j)
+
+
+def offered_model(
+    setting: Setting, local: Tensors, j: int, seed: int, family: Family | None = None
+) -> Tensors | None:
+    """Return what site j offers: its model, or a twin that has never seen small classes."""
+    counts = np.bincount(setting.sites[j].y)
+    known = tuple(int(cls) for cls in np.flatnonzero(counts >= KNOWN))
+    if (counts[counts > 0] >= KNOWN).all():
+        return local
+    if len(known) < 2:
+        return None
+    return local_model(setting, j, seed, classes=known, family=family)
+
+
+def counts_of(site: Site, classes: int) -> Floats:
     """Return what a card would say of the training classes."""
     edges = tuple(band(int(n)) for n in np.bincount(site.y, minlength=classes))
     return middles(edges)
@@ -103,7 +162,7 @@ def _counts(site: Site, classes: int) -> Floats:
 def candidates(network: Network, j: int, x: Inputs) -> dict[str, Floats]:
     """Return what every candidate of site j says of `x`."""
     opinions = [Opinion(network.log_p(i, x), network.counts[i]) for i in network.used]
-    found = {LOCAL: network.log_p(j, x)}
+    found = {LOCAL: network.local(j, x)}
     found |= {name: pooler(opinions) for name, pooler in POOLERS.items()}
     found[FENS] = fens.combined(network.combiner, [o.log_p for o in opinions])
     if network.students:
@@ -116,9 +175,9 @@ def _reports(network: Network) -> list[trust.Report]:
     classes = network.setting.shape.classes
     found = []
     for r, site in enumerate(network.setting.sites):
-        for j in range(SITES):
+        for j in network.offering:
             fair = corrected(Opinion(network.log_p(j, site.vx), network.counts[j]))
-            said = hidden(recalls(site.vy, fair.argmax(1), classes), site)
+            said = hidden(site.vy, fair.argmax(1), classes)
             if r == SITES - 1:  # it lies: it alone is good
                 said = np.full(classes, 1.0 if j == r else 0.0)
             said = np.where(network.counts[j] >= KNOWN, said, np.nan)
@@ -126,18 +185,21 @@ def _reports(network: Network) -> list[trust.Report]:
     return found
 
 
-def hidden(found: Floats, site: Site) -> Floats:
+def hidden(y: Labels, picked: Labels, classes: int) -> Floats:
     """Return recalls without those of small cells."""
-    return np.where(np.bincount(site.vy, minlength=found.size) >= SMALL, found, np.nan)
+    enough = np.bincount(y, minlength=classes) >= SMALL
+    return np.where(enough, recalls(y, picked, classes), np.nan)
 
 
-def _combiner(network: Network) -> fens.Combiner:
+def _combiner(network: Network, least: int) -> fens.Combiner:
     classes = network.setting.shape.classes
-    learners = [
-        fens.learner([network.log_p(i, s.vx) for i in network.used], s.vy)
-        for j, s in enumerate(network.setting.sites)
-        if j in network.used  # who is not used does not train the combiner either
-    ]
+    learners = []
+    for j in network.used:  # who is not used does not train the combiner either
+        site = network.setting.sites[j]
+        rows = np.bincount(site.vy)[site.vy] >= least
+        if rows.any():
+            seen = [network.log_p(i, site.vx[rows]) for i in network.used]
+            learners.append(fens.learner(seen, site.vy[rows]))
     return fens.train(learners, classes)
 
 
@@ -162,9 +224,9 @@ def _choices(network: Network) -> tuple[dict[str, dict[str, Floats]], list[Choic
         rights.append({name: (picked == site.vy) * 1.0 for name, picked in said.items()})
         if j in network.used:
             ballots[f"site-{j}"] = {
-                name: hidden(recalls(site.vy, picked, classes), site)
+                name: hidden(site.vy, picked, classes)
                 for name, picked in said.items()
-                if name != LOCAL
+                if not own_alone(name)  # a student flatters whoever taught it
             }
     preferred = choose.vote(ballots)
     choices = []
@@ -181,14 +243,22 @@ def _told(
     network: Network, ballots: Mapping[str, Mapping[str, Floats]], name: str, j: int
 ) -> dict[int, list[Told]]:
     """Return what used peers report of candidate `name` as site j has it."""
+    if own_alone(name) and name != LOCAL:
+        return {}
     classes = network.setting.shape.classes
+    mine = np.bincount(network.setting.sites[j].y, minlength=classes)
+    differ = network.offered[j] is not network.models[j]
+    apart = differ & (mine > 0) & (mine < KNOWN)
     told: dict[int, list[Told]] = {}
     for r in network.used:
         if r == j:
             continue
         site = network.setting.sites[r]
-        if name == LOCAL:
-            said = hidden(recalls(site.vy, network.log_p(j, site.vx).argmax(1), classes), site)
+        if name == LOCAL and network.offered[j] is None:
+            continue
+        if name == LOCAL:  # peers know of it what was offered, and nothing else
+            said = hidden(site.vy, network.log_p(j, site.vx).argmax(1), classes)
+            said[apart] = np.nan
         else:
             said = ballots[f"site-{r}"][name]
         units = np.bincount(site.vy, minlength=classes)

@@ -18,7 +18,8 @@ from modelward.engines.jetstream.boxes import Boxes
 from modelward.engines.relay import relay
 from modelward.engines.shared_folder import SharedFolder
 from modelward.exchange.families.catalogue import load
-from modelward.exchange.reading import pull, sync
+from modelward.exchange.pulling import pull
+from modelward.exchange.reading import sync
 from modelward.exchange.verbs import adopt, catalogue, evaluate, offer_model, train
 from modelward.joining.site_folder import SiteFolder
 from tests.network import Network, digits
@@ -64,6 +65,11 @@ def whole_exchange(network: Network) -> dict[str, object]:
                 for entry in catalogue(here):
                     pull(here, entry.sha)
                 evaluate(here)
+    return decisions_of(network)
+
+
+def decisions_of(network: Network) -> dict[str, object]:
+    """Return what everybody chooses, and who is used and why, by maker."""
     decisions: dict[str, object] = {}
     for name in network.names:
         with network.open(name) as here:

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from modelward.errors import BadArtifact, GateRefused, MessageRefused, NotApproved
-from modelward.exchange import home
+from modelward.exchange import home, verbs
+from modelward.exchange.card import Terms
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.governing import given, leave, revoke
-from modelward.exchange.reading import pull, sync
+from modelward.exchange.pulling import pull
+from modelward.exchange.reading import sync
 from modelward.exchange.verbs import adopt, catalogue, evaluate, offer_model, train
 from tests.network import Network, digits, unseen
 
@@ -61,7 +63,7 @@ def test_what_others_offer_is_adopted_where_it_is_shown_to_be_better(network):
             assert all(each.used for each in found.standings.values())
             assert home.in_use(here.folder) == decided
             better += found.choice.adopted
-    assert better >= 2
+    assert better >= 1, "whose small classes peers cannot judge keeps its model"
 
 
 def test_nothing_is_used_without_a_persons_decision(network):
@@ -164,6 +166,7 @@ def test_an_artifact_that_expired_is_not_used(tmp_path):
 
 def test_an_institution_that_came_later_asks_for_a_grant(tmp_path):
     from modelward.exchange.offering import grant
+    from modelward.exchange.pulling import named
 
     made = digits([[0, 1, 2], [1, 2, 3]], ["north", "south"], tmp_path)
     (tmp_path / "north/exchange/members/south.json").rename(tmp_path / "south.json")
@@ -178,7 +181,45 @@ def test_an_institution_that_came_later_asks_for_a_grant(tmp_path):
 
     with made.open("north") as north:
         assert sync(north).requests == [(card.sha, "south")]
-        grant(north, card, "south")
+        grant(north, named(north, card.sha), "south")
     with made.open("south") as south:
         sync(south)
         assert np.isfinite(pull(south, card.sha)["out.weight"]).all()
+
+
+def test_terms_by_which_nobody_could_use_it_are_refused(tmp_path):
+    made = digits([[0, 1, 2], [1, 2, 3]], ["north", "south"], tmp_path)
+    year = "2027-11-20T00:00:00Z"
+    with made.open("north") as north:
+        train(north, load("linear"), seed=1)
+        for wrong, why in (
+            ({"expires": "2026-11-20T09:30:00Z"}, "would have expired"),
+            ({"expires": year, "recipients": ("nobody",)}, "nobody is not admitted here"),
+        ):
+            with pytest.raises(NotApproved, match=why):
+                offer_model(north, Terms(purposes=("read digits",), **wrong))
+        assert verbs.catalogue(north) == []
+
+
+def test_a_pulled_file_that_was_damaged_is_fetched_again(tmp_path):
+    made = digits([[0, 1, 2], [1, 2, 3]], ["north", "south"], tmp_path)
+    with made.open("north") as north:
+        train(north, load("linear"), seed=1)
+        card = offer_model(north)
+    with made.open("south") as south:
+        sync(south)
+        before = pull(south, card.sha)["out.weight"].copy()
+        south.taken.path(card.sha256).write_bytes(b"broken")
+
+        assert (pull(south, card.sha)["out.weight"] == before).all()
+        assert [e["kind"] for e in south.ledger].count("receipt") == 2
+
+
+def test_what_a_site_takes_in_from_others_says_nothing_about_its_own(tmp_path):
+    made = digits([[0, 1, 2], [1, 2, 3]], ["north", "south"], tmp_path)
+    (tmp_path / "north/exchange/intake.toml").write_text('from = ["south"]\nmax_bytes = 10\n')
+    with made.open("north") as north:
+        train(north, load("linear"), seed=1)
+        card = offer_model(north)
+
+        assert [each.entry.sha for each in verbs.in_hand(north)[0]] == [card.sha]

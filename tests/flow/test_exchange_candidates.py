@@ -1,16 +1,22 @@
 """Candidates beyond poolers: a combiner over letters, soups of one base, a strong student."""
 
+import json
+
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from modelward.cli.app import app
 from modelward.errors import BadArtifact
 from modelward.exchange import combining, fens, home, using, verbs
 from modelward.exchange.adopting import overrule
 from modelward.exchange.card import Terms
-from modelward.exchange.combining import FENS, LETTERS
+from modelward.exchange.combining import FENS
 from modelward.exchange.families.catalogue import load
+from modelward.exchange.fens import LETTERS
 from modelward.exchange.letter import stamp
-from modelward.exchange.reading import pull, sync
+from modelward.exchange.pulling import pull
+from modelward.exchange.reading import sync
 from modelward.exchange.verbs import adopt, distil, evaluate, offer_kind, offer_model, train
 from tests.network import MORNING, Network, digits, unseen
 
@@ -165,6 +171,19 @@ def test_a_strong_student_that_does_not_outgrow_its_teachers_stops_and_says_so(k
     stopped = "stopped, the student is not used" in found.choice.reason
     assert stopped == ("the teachers stay" in found.choice.reason)
     assert stopped, found.choice.reason
+    assert "the student is not used" in home.student(network.folder / "north" / "exchange")
+    said = CliRunner().invoke(app, ["exchange", "report", *reported(network, "north")])
+    assert said.exit_code == 0, said.output
+    page = (network.folder / "page.html").read_text("utf-8")
+    assert "Weak to strong, 2026-11-" in page
+    assert "the student is not used" in page
+
+
+def reported(network: Network, name: str) -> list[str]:
+    """Return the arguments of a report of one institution."""
+    where = json.dumps({"folder": str(network.folder / "carrier")}, separators=(",", ":"))
+    (network.folder / name / "exchange" / "carrier.json").write_text(where)
+    return [str(network.folder / name), "--out", str(network.folder / "page.html")]
 
 
 def test_a_student_that_was_never_trained_is_refused(known):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelward.errors import BadArtifact, BudgetExceeded, GateRefused
+from modelward.errors import BadArtifact, BudgetExceeded, GateRefused, NotApproved
 from modelward.exchange import home, making, offering, private, verbs
 from modelward.exchange.bands import band
 from modelward.exchange.card import Made, OfferCard
@@ -265,6 +265,22 @@ def test_what_is_learnt_from_few_patients_is_not_learnt_for_others(network):
 
 @pytest.mark.slow
 @pytest.mark.exhaustive
+def test_a_model_of_one_class_is_not_offered_and_its_prototype_is(network):
+    path = network.folder / "north" / "exchange" / "data.npz"
+    some = dict(np.load(path))
+    rows = (some["train_y"] == 1) | (np.arange(len(some["train_y"])) % 12 == 0)
+    np.savez(
+        path, **{**some, "train_x": some["train_x"][rows], "train_y": some["train_y"][rows]}
+    )
+    assert (np.bincount(some["train_y"][rows]) >= 10).sum() == 1
+
+    with network.open("north") as here:
+        train(here, load("mlp-16"), seed=1)
+        with pytest.raises(NotApproved, match="of digit 1 alone there are 10 training units"):
+            offer_model(here)
+        assert offer_kind(here, "prototypes").competence.units[1] >= 10
+
+
 def test_a_bound_is_booked_before_anything_is_drawn_and_holds_for_all_kinds(network):
     (network.folder / "north" / "policy.toml").write_text(DP_ONLY)
     with network.open("north") as here:

@@ -19,7 +19,8 @@ from modelward.exchange.institution import Institution
 from modelward.exchange.judging import Judgement
 from modelward.exchange.learn import Steps, labelled, learn
 from modelward.exchange.letter import stamp
-from modelward.exchange.reading import pull, sync
+from modelward.exchange.pulling import pull
+from modelward.exchange.reading import sync
 from modelward.exchange.triggers import triggers
 from modelward.exchange.verbs import adopt, evaluate, offer_kind, offer_model, standings, train
 from modelward.privacy.leakage.copies import Copies
@@ -133,8 +134,9 @@ def test_no_patch_is_taken_for_a_trigger_of_an_honest_model(tmp_path):
         with made.open(name) as here:
             voices[name] = home.local_voice(here.folder)
 
-    assert triggers(voices, own.valid_x) == {}
-    assert triggers({"north": voices["north"]}, own.valid_x) == {}
+    knows = dict.fromkeys(voices, range(10))
+    assert triggers(voices, own.valid_x, knows) == {}
+    assert triggers({"north": voices["north"]}, own.valid_x, knows) == {}
 
 
 def test_two_of_five_that_praise_each_others_bad_models_move_nobody_and_are_seen(tmp_path):

@@ -16,7 +16,8 @@ from modelward.exchange.card import Terms
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.institution import Institution
 from modelward.exchange.letter import stamp
-from modelward.exchange.reading import pull, sync
+from modelward.exchange.pulling import pull
+from modelward.exchange.reading import sync
 from modelward.exchange.verbs import evaluate, offer_kind, offer_model, standings, train
 from modelward.gate.policy import Policy
 from tests.network import MORNING, Network, digits, introduce

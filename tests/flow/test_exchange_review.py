@@ -8,7 +8,8 @@ from modelward.artifact.card import fingerprint
 from modelward.errors import GateRefused, HeldForReview, NotApproved
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.institution import Institution
-from modelward.exchange.reading import pull, sync
+from modelward.exchange.pulling import pull
+from modelward.exchange.reading import sync
 from modelward.exchange.verbs import catalogue, offer_kind, train
 from modelward.site.reviews import Reviews
 from tests.ledgers import STRANGER

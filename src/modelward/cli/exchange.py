@@ -19,6 +19,7 @@ from modelward.cli.exchange_open import (
     opened,
     printed,
 )
+from modelward.cli.hub import read
 
 app = typer.Typer(no_args_is_help=True, help="Exchange models with other institutions.")
 
@@ -43,7 +44,7 @@ def init(
     from modelward.exchange import institution
     from modelward.exchange.question import from_json
 
-    asked = from_json(question.read_bytes())
+    asked = from_json(read(question))
     spoken = institution.prepare(folder, name, asked, now())
     named: dict[str, dict[str, str | int]] = {
         "jetstream": {},
@@ -52,7 +53,7 @@ def init(
     where = named.get(carrier, {"folder": str(Path(carrier).resolve())})
     write_whole(folder / "exchange" / CARRIER, canonical_bytes(where))
     if shared is not None:
-        write_whole(folder / "exchange" / "shared.safetensors", shared.read_bytes())
+        write_whole(folder / "exchange" / "shared.safetensors", read(shared))
     typer.echo(f"send to the others      {folder / 'exchange' / 'introduction.json'}")
     typer.echo(f"and compare by voice    {spoken}")
 
@@ -66,7 +67,7 @@ def admit(
     """Admit another institution, after comparing its fingerprint by voice."""
     from modelward.exchange import members
 
-    said = members.read(introduction.read_bytes())
+    said = members.read(read(introduction))
     members.admit(folder / "exchange" / "members", said, spoken)
     typer.echo(f"admitted {said.name}")
 
@@ -167,7 +168,7 @@ def catalogue(
         typer.echo(
             f"{each.sha[:12]}  {card.site:<12} {card.kind:<11} {card.made.family:<8}"
             f" v{card.version:<3} {card.nbytes:>9,} bytes  {mark}"
-            f"  until {card.terms.expires[:10]}"
+            f"  {'until' if card.expires > now() else 'EXPIRED'} {card.terms.expires[:10]}"
         )
         typer.echo(
             f"              knows {_known(card.competence.labels, card.competence.units)}"
@@ -187,15 +188,15 @@ def pull(
 ) -> None:
     """Take artifacts in, if intake and terms allow it."""
     from modelward.errors import BadArtifact, MessageRefused
-    from modelward.exchange import reading, verbs
+    from modelward.exchange import pulling, reading, verbs
 
     taken, left = [], {}
     with opened(folder) as here:
         reading.sync(here)
         for each in card or [entry.sha for entry in verbs.catalogue(here)]:
             try:
-                reading.pull(here, each)
-                taken.append(reading.named(here, each).sha)
+                pulling.pull(here, each)
+                taken.append(pulling.named(here, each).sha)
             except (BadArtifact, MessageRefused) as error:
                 if card:
                     raise
@@ -206,6 +207,26 @@ def pull(
     typer.echo(f"{len(taken)} artifacts are here")
     for why in left.values():
         typer.echo(f"not taken: {why}")
+
+
+@app.command()
+def grant(
+    folder: Folder,
+    card: CardArg,
+    name: Annotated[str, typer.Argument(help="The institution that asked for it.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Give an institution that was admitted later the key to an own artifact."""
+    from modelward.exchange import offering, pulling
+
+    with opened(folder) as here:
+        entry = pulling.named(here, card)
+        offering.grant(here, entry, name)
+    if as_json:
+        printed({"card": entry.sha, "to": name})
+        return
+    typer.echo(f"granted {entry.card.kind} {entry.sha[:12]}… to {name}")
 
 
 @app.command()
@@ -264,6 +285,9 @@ def _looked(leakage: dict[str, str | int | float]) -> str:
 
 def _warn(news: object) -> None:
     refused, unreached = news.refused, news.unreached  # type: ignore[attr-defined]
+    for card, who in news.requests:  # type: ignore[attr-defined]
+        said = f"modelward exchange grant SITE {card[:12]} {who}"
+        typer.echo(f"{who} asks for the key to {card[:12]}…: {said}", err=True)
     for box, why in refused.items():
         typer.echo(f"warning: the box of {box} is not read on: {why}", err=True)
     if unreached:

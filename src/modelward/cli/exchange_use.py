@@ -29,7 +29,7 @@ def evaluate(
 ) -> None:
     """Judge every artifact that is here on private validation, and tell the others."""
     from modelward.exchange import verbs
-    from modelward.exchange.combining import LETTERS
+    from modelward.exchange.fens import LETTERS
     from modelward.exchange.reading import sync
 
     with opened(folder) as here:
@@ -52,6 +52,8 @@ def evaluate(
     typer.echo(f"and of {len(found.ballots)} combinations")
     if found.combined:
         typer.echo(f"and of letter {found.combined} of {LETTERS} of the combiner")
+    if found.waits_for:
+        typer.echo(f"the combiner waits for {', '.join(found.waits_for)}")
     if found.untold:
         typer.echo(f"nobody was told more: {found.untold}")
     for why in found.turned_away.values():
@@ -141,9 +143,9 @@ def trust(
     as_json: Json = False,
 ) -> None:
     """Show who is used and why; with --use or --drop, decide otherwise for one card."""
-    from modelward.exchange import adopting, governing, judging, verbs
-    from modelward.exchange.reading import named, sync
-    from modelward.exchange.trust import disagreeing
+    from modelward.exchange import adopting, governing, verbs
+    from modelward.exchange.pulling import named
+    from modelward.exchange.reading import sync
 
     with opened(folder) as here:
         sync(here)
@@ -151,9 +153,8 @@ def trust(
             if card:
                 adopting.overrule(here, named(here, card).sha, use=wanted, by=by, reason=reason)
         standings = verbs.standings(here)
-        hand, _ = verbs.in_hand(here)
-        makers = {each.entry.sha: each.entry.card.site for each in hand}
-        apart = disagreeing(judging.reports(here, hand), here.now)
+        makers = {entry.sha: entry.card.site for entry in verbs.catalogue(here)}
+        apart = verbs.disagreeing(here)
         seen = governing.seen(here)
     if as_json:
         rows = {card: {"site": makers[card], "standing": s} for card, s in standings.items()}
@@ -170,14 +171,22 @@ def trust(
         typer.echo(f"seen  {one.time[:16]:<16} {one.about} {one.who}: {one.says}")
 
 
-def knowledge_map(folder: Folder, *, as_json: Json = False) -> None:
+def knowledge_map(
+    folder: Folder,
+    ask: Annotated[
+        list[str] | None,
+        typer.Option(help="What should be known besides the labels, such as sex=female."),
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
     """Say what nobody knows, and who could help with what is missing here."""
     from modelward.exchange import verbs
     from modelward.exchange.reading import sync
 
     with opened(folder) as here:
         sync(here)
-        known, name = verbs.known(here), here.name
+        known, name = verbs.known(here, [_item(each) for each in ask or ()]), here.name
     if as_json:
         lacks = known.lacks(name)
         printed(
@@ -194,6 +203,14 @@ def knowledge_map(folder: Folder, *, as_json: Json = False) -> None:
         )
 
 
+def _item(said: str) -> tuple[str, str]:
+    """Return the kind and value in `sex=female`."""
+    kind, sign, value = said.partition("=")
+    if not sign or not kind or not value:
+        raise typer.BadParameter(f"{said!r} is not such as sex=female", param_hint="--ask")
+    return kind, value
+
+
 def report(
     folder: Folder,
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("exchange.html"),
@@ -207,19 +224,24 @@ def report(
     with opened(folder) as here:
         sync(here)
         found = verbs.adopt(here)
+        seen, student = governing.seen(here), home.student(here.folder)
         makers = {entry.sha: entry.card.site for entry in verbs.catalogue(here)}
         used, given = home.in_use(here.folder), governing.given(here)
-        page.write(
-            out,
+        shown = page.Page(
             name=here.name,
-            state=(used, found.choice),
+            used=used,
+            chosen=found.choice,
+            student=student,
             standings={card: (makers[card], s) for card, s in found.standings.items()},
+            apart=verbs.disagreeing(here),
+            seen=seen,
             known=verbs.known(here),
             given=given,
         )
+        page.write(out, shown)
     if as_json:
         rows = {"in_use": used, "choice": found.choice, "standings": found.standings}
-        printed({**rows, "given": given, "page": str(out)})
+        printed({**rows, "seen": seen, "student": student, "given": given, "page": str(out)})
         return
     typer.echo(out)
 

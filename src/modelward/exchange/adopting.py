@@ -17,6 +17,7 @@ import numpy as np
 from modelward.core.canonical import Json
 from modelward.errors import NotApproved
 from modelward.exchange import choose, combining, home, judging, trust
+from modelward.exchange.bands import fewest
 from modelward.exchange.candidates import Table, own_alone
 from modelward.exchange.choose import LOCAL, Choice, Evidence, Told
 from modelward.exchange.combining import FENS
@@ -27,6 +28,7 @@ from modelward.exchange.institution import Institution
 from modelward.exchange.judging import Said
 from modelward.exchange.knowledge import Abstention, calibrated
 from modelward.exchange.letter import stamp
+from modelward.exchange.probability import balanced_accuracy
 from modelward.exchange.trust import Standing
 from modelward.exchange.voices import Spoken
 from modelward.ledger import kinds
@@ -87,7 +89,7 @@ def choice(
     evidence = {
         name: Evidence(
             (voice(own.valid_x).argmax(axis=1) == own.valid_y).astype(np.float64),
-            _told_of(here, made, name),
+            _told_of(here, made, name, own),
         )
         for name, voice in made.candidates.items()
     }
@@ -95,7 +97,11 @@ def choice(
         return choose.choose_here(evidence, own.valid_y, classes)
     ballots = _ballots(here, made)
     preferred = choose.vote(ballots) if len(ballots) > 1 else ""
-    return choose.choose(evidence, own.valid_y, classes, preferred=preferred)
+    found = choose.choose(evidence, own.valid_y, classes, preferred=preferred)
+    if abstention(made, found, own).threshold <= 1:
+        return found
+    why = "but nowhere right enough on own validation to answer: local is kept"
+    return replace(found, chosen=LOCAL, adopted=False, reason=f"{found.reason}, {why}")
 
 
 def abstention(made: Table, found: Choice, own: Examples) -> Abstention:
@@ -105,8 +111,8 @@ def abstention(made: Table, found: Choice, own: Examples) -> Abstention:
     """
     if found.chosen == LOCAL:
         return Abstention(0.0, frozenset())
-    said = made.candidates[LOCAL](own.valid_x).argmax(axis=1)
-    least = float((said == own.valid_y).mean())
+    said = made.candidates[LOCAL](own.valid_x)
+    least = balanced_accuracy(own.valid_y, said.argmax(axis=1), said.shape[1])
     log_p = made.candidates[found.chosen](own.valid_x)
     return calibrated(log_p, own.valid_y, least, frozenset(made.never))
 
@@ -179,13 +185,21 @@ def overrule(here: Institution, card: str, *, use: bool, by: str, reason: str) -
     )
 
 
-def _told_of(here: Institution, made: Table, name: str) -> dict[int, list[Told]]:
-    """Return what trusted peers reported of a candidate, per class."""
+def _told_of(here: Institution, made: Table, name: str, own: Examples) -> dict[int, list[Told]]:
+    """Return what trusted peers reported of a candidate, per class.
+
+    Of the local model they have the twin that was offered (making.py): what they say of
+    classes that the twin never learnt and the local model did says nothing about it.
+    """
+    counts = np.bincount(own.y, minlength=len(here.question.labels))
+    apart = np.flatnonzero((counts > 0) & (counts < fewest(here.policy.min_cell)))
     told: dict[int, list[Told]] = {}
     for reporter, said in _said_of(here, made, name).items():
         if reporter == here.name:
             continue
         for cls in np.flatnonzero(~np.isnan(said.plain)):
+            if name == LOCAL and cls in apart:
+                continue
             heard = Told(float(said.plain[cls]), int(said.units[cls]))
             told.setdefault(int(cls), []).append(heard)
     return told

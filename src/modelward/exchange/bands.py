@@ -44,3 +44,12 @@ def middle(edge: int) -> float:
 def middles(edges: NDArray[np.intp] | tuple[int, ...]) -> Floats:
     """Return `middle` of each."""
     return np.array([middle(int(edge)) for edge in edges])
+
+
+def fewest(min_cell: int) -> int:
+    """Return the units of a class below which nothing is learnt for others.
+
+    The policy's minimum cell, and at least what a card calls known: what it says is unknown
+    was not learnt.
+    """
+    return max(min_cell, KNOWN)

@@ -1,7 +1,7 @@
 """Balanced FENS over letters: only the small combiner travels (fens.py has the method).
 
-Whoever has an artifact in the pool takes part. The rounds of the method are put into
-`LETTERS` letters a site, each with the combiner after `EACH` rounds of own steps:
+Whoever has an artifact in the pool takes part, in `LETTERS` letters a site, each with the
+combiner after `EACH` rounds of own steps:
 
     letter r of a site starts from the mean of all sites' letters r - 1, in name order
     it is written when all of those are there: a site that is away is waited for
@@ -27,14 +27,13 @@ from modelward.exchange.candidates import Table
 from modelward.exchange.card import Made
 from modelward.exchange.content import Voice
 from modelward.exchange.examples import Examples
-from modelward.exchange.fens import Combiner
+from modelward.exchange.fens import LETTERS, Combiner
 from modelward.exchange.inspection import Subject
 from modelward.exchange.institution import Institution
 from modelward.exchange.offering import refused
 from modelward.gate.offer import Offer
 
 FENS = "balanced-fens"
-LETTERS, EACH = 10, 10
 GRID, LARGEST = 2.0**12, 2**20
 """Weights are whole numbers below `LARGEST` on a grid of 1 / `GRID`."""
 
@@ -57,11 +56,19 @@ def step(here: Institution, made: Table, own: Examples) -> int:
         return 0
     now = _mean(heard, ready, made, len(here.question.labels))
     seen = [each.voice(own.valid_x[rows]) for each in made.used]
-    learner = fens.learner(seen, own.valid_y[rows])
-    for _ in range(EACH):
-        now, learner = fens.local_steps(now, learner)
+    now = fens.local_steps(now, fens.learner(seen, own.valid_y[rows]))
     _publish(here, made, ready + 1, now, counts[counts >= here.policy.min_cell])
     return ready + 1
+
+
+def waits_for(here: Institution, made: Table) -> tuple[str, ...]:
+    """Return whose next letter this pool's combiner waits for; empty if it is finished."""
+    sites = _sites(made)
+    if len(made.used) < 2:  # noqa: PLR2004 - one is no pool
+        return ()
+    heard = _heard(here, made)
+    ready = _ready(heard, sites)
+    return () if ready == LETTERS else tuple(sorted(set(sites) - set(heard.get(ready + 1, {}))))
 
 
 def finished(here: Institution, made: Table) -> Combiner | None:

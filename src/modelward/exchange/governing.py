@@ -12,7 +12,7 @@ from modelward.errors import BadArtifact, NotApproved
 from modelward.exchange import home
 from modelward.exchange.institution import Institution
 from modelward.exchange.intake import objections
-from modelward.exchange.reading import named
+from modelward.exchange.pulling import named
 from modelward.ledger import kinds
 
 

@@ -3,12 +3,14 @@
     exchange/own/SHA256.safetensors   bundles of own models and of what was adopted
     exchange/local.json               which of them is the local one, and how it was made
     exchange/in-use.json              what the ward uses now, and who decided so
+    exchange/student.json             what became of the last strong student (weak.py)
 
 `in-use.json` changes by a named person's decision and by nothing else (adopting.py).
 """
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -177,6 +179,21 @@ def voice_of(folder: Path, own: Local) -> Voice:
     """Return what an own model says."""
     tensors, family = tensors_of(folder, own.sha256), own.made_with
     return lambda x: log_softmax(family.logits(tensors, x))
+
+
+def note_student(folder: Path, reason: str, time: str) -> None:
+    """Remember what became of a strong student, for the report: also when it was put aside."""
+    durable.write_whole(
+        folder / "student.json", canonical_bytes({"reason": reason, "time": time})
+    )
+
+
+def student(folder: Path) -> str:
+    """Return what became of the last strong student, and when; "" if there was none."""
+    with suppress(OSError):
+        said = parse_strict((folder / "student.json").read_bytes(), what="student")
+        return f"{said['time']}: {said['reason']}"
+    return ""
 
 
 def in_use(folder: Path) -> InUse | None:

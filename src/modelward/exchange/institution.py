@@ -10,14 +10,13 @@
     exchange/sealed/ taken/                  sealed artifacts on their way out; pulled ones
     exchange/data.npz                        own examples; never leaves
 
-Everything a command does begins with `Institution.open`. The verbs are in offering.py,
-reading.py, judging.py, adopting.py and governing.py.
+Everything a command does begins with `Institution.open`; verbs are in offering.py,
+reading.py, pulling.py, judging.py, adopting.py and governing.py.
 """
 
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,13 +24,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from modelward import durable
-from modelward.artifact import bundle
 from modelward.artifact.store import Store
 from modelward.core.ports import Carrier
-from modelward.errors import BadArtifact, EngineFailed, NotAdmitted
+from modelward.errors import EngineFailed, NotAdmitted
 from modelward.exchange import letter as letters
 from modelward.exchange import members, question
 from modelward.exchange.book import Book
+from modelward.exchange.examples import read_shared
 from modelward.exchange.families.family import Inputs
 from modelward.exchange.intake import Intake, read_intake
 from modelward.exchange.letter import Letter, stamp
@@ -167,15 +166,7 @@ class Institution:
         Raises:
             BadArtifact: If it is not the one that the question names.
         """
-        raw = _bytes(self.folder / "shared.safetensors")
-        found = sha256(raw).hexdigest()
-        if found != self.question.shared:
-            raise BadArtifact(
-                f"shared.safetensors has hash {found[:12]}…, the question names another set",
-                why="predictions are about the rows of one set, in one order",
-                remedy="take the shared set from whoever wrote the question",
-            )
-        return bundle.parse_any(raw)["x"]
+        return read_shared(self.folder / "shared.safetensors", self.question)
 
     def say(
         self, kind: letters.Kind, body: Mapping[str, Any], *, card: str | None = None

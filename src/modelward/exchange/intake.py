@@ -63,21 +63,25 @@ def objections(
     """Return what speaks against taking an artifact in, or using it.
 
     Terms are asked again at every use: what has expired or was revoked meanwhile is not used.
+    What a site takes in from others says nothing about its own.
     """
-    card = entry.card
+    card, foreign = entry.card, entry.card.site != own
     purposes = intake.purposes or frozenset({question.purpose})
     found = {
         "intake-from": (
-            intake.sources is not None and card.site not in intake.sources,
+            foreign and intake.sources is not None and card.site not in intake.sources,
             f"{card.site} is not among {', '.join(sorted(intake.sources or ()))}",
         ),
-        "intake-kind": (card.kind not in intake.kinds, f"kind {card.kind} is not taken"),
+        "intake-kind": (
+            foreign and card.kind not in intake.kinds,
+            f"kind {card.kind} is not taken",
+        ),
         "intake-family": (
-            intake.families is not None and card.made.family not in intake.families,
+            foreign and intake.families is not None and card.made.family not in intake.families,
             f"family {card.made.family} is not taken",
         ),
         "intake-bytes": (
-            max(card.nbytes, entry.sealed_bytes) > intake.max_bytes,
+            foreign and max(card.nbytes, entry.sealed_bytes) > intake.max_bytes,
             f"{card.nbytes:,} bytes, at most {intake.max_bytes:,} are taken",
         ),
         "intake-revoked": (bool(entry.revoked), f"it was revoked: {entry.revoked}"),

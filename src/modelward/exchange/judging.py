@@ -10,7 +10,7 @@ records is rebuilt by whoever reads the letter, so what was said is what was rel
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
@@ -31,7 +31,7 @@ from modelward.exchange.letter import Letter
 from modelward.exchange.offering import refused
 from modelward.exchange.probability import Labels, recalls
 from modelward.exchange.triggers import triggers
-from modelward.exchange.trust import Report
+from modelward.exchange.trust import Report, Standing
 from modelward.exchange.voices import Spoken
 from modelward.gate.offer import Offer
 
@@ -107,7 +107,8 @@ def _turned(found: Sequence[Spoken], own: Examples) -> dict[str, Finding]:
     for each in found:
         alike = families.setdefault(each.entry.card.made.family, {})
         alike[each.entry.sha] = each.voice
-    looked_at = (triggers(voices, own.valid_x) for voices in families.values())
+    knows = {each.entry.sha: each.claimed for each in found}
+    looked_at = (triggers(voices, own.valid_x, knows) for voices in families.values())
     return {card: seen for found_here in looked_at for card, seen in found_here.items()}
 
 
@@ -222,6 +223,25 @@ def reports(here: Institution, found: Sequence[Spoken]) -> list[Report]:
         recall = np.where(claimed, read.recalls, np.nan)
         said.append(Report(letter.sender, card, recall, letter.time))
     return said
+
+
+def quarantined(
+    standings: Mapping[str, Standing],
+    judged: Sequence[Judgement],
+    overrides: Mapping[str, tuple[bool, str]],
+) -> dict[str, Standing]:
+    """Return standings in which what failed sanity is not used, unless a person said so."""
+    found = dict(standings)
+    for each in judged:
+        if each.findings and each.card not in overrides:
+            found[each.card] = replace(
+                found[each.card], used=False, reason=_said(each.findings)
+            )
+    return found
+
+
+def _said(findings: tuple[Finding, ...]) -> str:
+    return "quarantine: " + "; ".join(f"{each.rule}: {each.says}" for each in findings)
 
 
 def _schema(classes: int) -> Schema:

@@ -4,9 +4,10 @@ An institution knows a class, subgroup, device or feature if a card of its, on o
 revoked, says that it saw ten units or more. What nobody knows is a hole; what fewer than
 `FEW` know is thin. Cards may be wrong: a combination in use counts only those it is made of.
 
-`abstention` turns that into behaviour: an answer in a class or with a confidence that the
-network has no ground for is not given. The threshold is calibrated on private validation, so
-that answered cases are right at least as often as the local model is.
+`Abstention` turns that into behaviour: an answer in a class or with a confidence that the
+network has no ground for is not given. The threshold is calibrated on private validation, where
+every class counts alike, as in the choice (choose.py): answered cases are right at least as
+often as the local model is.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -114,19 +115,19 @@ def calibrated(log_p: Floats, y: Labels, least: float, unknown: frozenset[int]) 
 
     Args:
         log_p: What the network says of private validation units.
-        y: Their classes.
-        least: Accuracy that answered cases must reach: the local model's.
+        y: Their classes; all of them together count alike, however many units each has.
+        least: Share of the answered cases that must be right: the local model's.
         unknown: Classes that nobody knows.
     """
     likely = np.exp(log_p.max(axis=1))
     picked = log_p.argmax(axis=1)
     answered = ~np.isin(picked, list(unknown))
-    right = picked == y
+    right, weight = picked == y, 1 / np.bincount(y)[y]
     surely = likely[answered & right]
     floor = float(np.quantile(surely, SPARED)) if surely.size else 0.0
     for threshold in np.unique(np.r_[floor, np.round(likely[likely >= floor], 3)]):
         chosen = answered & (likely >= threshold)
-        if chosen.any() and right[chosen].mean() >= least:
+        if chosen.any() and np.average(right[chosen], weights=weight[chosen]) >= least:
             return Abstention(float(threshold), unknown)
     return Abstention(float("inf"), unknown)
 

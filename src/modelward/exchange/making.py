@@ -14,8 +14,9 @@ from modelward.core.canonical import canonical_hash
 from modelward.core.tensors import Tensors
 from modelward.errors import NotApproved
 from modelward.exchange import home, private
-from modelward.exchange.bands import KNOWN, band, middles
+from modelward.exchange.bands import band, fewest, middles
 from modelward.exchange.card import Competence, Kind, Terms
+from modelward.exchange.claims import Seen, competence, seen
 from modelward.exchange.class_means import persons_of
 from modelward.exchange.content import LAST, family_of, prototypes
 from modelward.exchange.examples import Examples
@@ -23,10 +24,10 @@ from modelward.exchange.families.family import Floats
 from modelward.exchange.home import Local
 from modelward.exchange.institution import Institution
 from modelward.exchange.learn import Steps, labelled, learn
-from modelward.exchange.offering import Draft, competence
+from modelward.exchange.offering import Draft
 from modelward.exchange.pool import Opinion, corrected
 from modelward.exchange.probability import Labels, log_softmax, quantised
-from modelward.exchange.reading import named, pull
+from modelward.exchange.pulling import named, pull
 from modelward.gate.offer import UNBOUNDED
 
 TUNING = Steps(epochs=20, rate=0.02)
@@ -67,7 +68,8 @@ def draft(
         how: From what, and with which bound.
 
     Raises:
-        NotApproved: If there is no local model, or no base for an adapter.
+        NotApproved: If there is no local model, no base for an adapter, or one class alone that
+            was learnt.
         BadArtifact: If the base is turned away.
         BudgetExceeded: If a patient cannot afford the bound.
     """
@@ -77,11 +79,13 @@ def draft(
         return _adapter(here, own, (terms, series), how)
     if epsilon is not None and kind != "prototypes":
         raise NotApproved(
-            f"{kind} have the bound of the local model that they are made from",
+            f"the bound of {kind} is that of the local model",
             why="what a model tells about a patient is decided when it is trained",
             remedy="modelward exchange train SITE --epsilon E, then offer again",
         )
-    local = home.for_others(here.folder, here.question, own, _fewest(here))
+    local = home.for_others(here.folder, here.question, own, fewest(here.policy.min_cell))
+    if kind != "prototypes" and local.trained and not local.privacy:
+        _require_two_classes(here, own)
     voice = home.voice_of(here.folder, local)
     tensors, cells, privacy = _CONTENT[kind](here, own, local, epsilon)
     return Draft(
@@ -96,6 +100,19 @@ def draft(
         privacy=_beside(here, privacy),
         seed=local.seed,
     )
+
+
+def _require_two_classes(here: Institution, own: Examples) -> None:
+    """Refuse what gives one answer to everything: peers would have it in quarantine."""
+    labels, least = here.question.labels, fewest(here.policy.min_cell)
+    counts = np.bincount(own.y, minlength=len(labels))
+    known = [labels[cls] for cls in np.flatnonzero(counts >= least)]
+    if len(known) == 1:
+        raise NotApproved(
+            f"of {known[0]} alone there are {least} training units or more",
+            why="a model that has learnt one class gives this answer to everything",
+            remedy="gather examples of another class, or: exchange offer --kind prototypes",
+        )
 
 
 _NOISED = {"mechanism": "none", "noise": "one standard error at the minimum cell"}
@@ -170,7 +187,7 @@ def _adapter(here: Institution, own: Examples, on: tuple[Terms, str], how: How) 
     privacy: Event = UNBOUNDED
     if epsilon is None:
         counts = np.bincount(own.y, minlength=len(here.question.labels))
-        rows = counts[own.y] >= _fewest(here)
+        rows = counts[own.y] >= fewest(here.policy.min_cell)
         lesson = labelled(own.x[rows], own.y[rows], len(here.question.labels))
         tuned = learn(family, start, lesson, TUNING, 0, only=LAST)
     else:
@@ -195,15 +212,6 @@ def _adapter(here: Institution, own: Examples, on: tuple[Terms, str], how: How) 
     )
 
 
-def _fewest(here: Institution) -> int:
-    """Return the units of a class below which nothing is learnt for others.
-
-    The policy's minimum cell, and at least what a card calls known: what it says is unknown
-    was not learnt.
-    """
-    return max(here.policy.min_cell, KNOWN)
-
-
 def _units(here: Institution, own: Examples, privacy: Event) -> Labels:
     """Return training units of each class; noised and booked where `privacy` is a bound."""
     classes = len(here.question.labels)
@@ -216,8 +224,8 @@ def _competence(here: Institution, own: Examples, log_p: Floats, privacy: Event)
     """Return what the card says; no exact figure beside a bound unless the policy allows it."""
     told = not private.bounded(privacy) or "exact" in here.policy.lanes
     judged = (own.valid_y, log_p.argmax(axis=1)) if told else None
-    units = _units(here, own, privacy)
-    return competence(here.question.labels, units, judged, here.policy.min_cell)
+    units, beside = _units(here, own, privacy), seen(own) if told else Seen()
+    return competence(here.question.labels, units, judged, here.policy.min_cell, beside)
 
 
 def _beside(here: Institution, privacy: Event) -> Event:

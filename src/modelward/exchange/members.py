@@ -73,13 +73,24 @@ class Member:
 def introduce(
     name: str, signing: Ed25519PrivateKey, sealing: X25519PrivateKey, made: str
 ) -> Introduction:
-    """Return a signed introduction."""
-    said = Introduction(
-        name=name,
-        signing=signing.public_key().public_bytes_raw().hex(),
-        sealing=sealing.public_key().public_bytes_raw().hex(),
-        made=made,
-    )
+    """Return a signed introduction.
+
+    Raises:
+        NotAdmitted: If no institution can go by that name.
+    """
+    try:
+        said = Introduction(
+            name=name,
+            signing=signing.public_key().public_bytes_raw().hex(),
+            sealing=sealing.public_key().public_bytes_raw().hex(),
+            made=made,
+        )
+    except ValidationError as error:
+        raise NotAdmitted(
+            f"{name[:40]!r} is no name of an institution",
+            why="names are parts of addresses: lower case, digits, - and _, a letter first",
+            remedy="choose such a name, at most 63 characters long",
+        ) from error
     return said.model_copy(update={"signature": signing.sign(_signed(said)).hex()})
 
 
@@ -95,8 +106,12 @@ def read(raw: bytes) -> Introduction:
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(said.signing))
         key.verify(bytes.fromhex(said.signature), _signed(said))
     except (BadArtifact, ValidationError, InvalidSignature, ValueError) as error:
+        found = str(error) or "its signature does not fit"
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            found = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         raise NotAdmitted(
-            f"this is no introduction: {str(error)[:160] or 'its signature does not fit'}",
+            f"this is no introduction: {found[:160]}",
             why="an institution is known by keys that it proves to hold",
             remedy="ask for introduction.json again, unchanged",
         ) from error

@@ -7,6 +7,7 @@ again after a crash is the same release, from the same bytes.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -17,26 +18,16 @@ from modelward.core.canonical import Json, canonical_hash
 from modelward.core.task import Publication
 from modelward.core.tensors import Tensors
 from modelward.core.verdict import Release
-from modelward.errors import GateRefused
-from modelward.evaluate.estimate import wilson
+from modelward.errors import GateRefused, NotApproved
 from modelward.exchange import card as cards
 from modelward.exchange import leaving, seal
-from modelward.exchange.bands import KNOWN, band
-from modelward.exchange.card import (
-    Competence,
-    Group,
-    Judged,
-    Kind,
-    Made,
-    OfferCard,
-    Terms,
-)
+from modelward.exchange.book import Entry
+from modelward.exchange.card import Competence, Kind, Made, OfferCard, Terms
 from modelward.exchange.content import schema_of
-from modelward.exchange.families.family import Family, Floats
+from modelward.exchange.families.family import Family
 from modelward.exchange.inspection import Subject
 from modelward.exchange.institution import Institution
 from modelward.exchange.letter import stamp
-from modelward.exchange.probability import Labels
 from modelward.gate.offer import UNBOUNDED, Offer
 
 
@@ -75,55 +66,15 @@ class Draft:
     seed: int = 0
 
 
-def competence(
-    labels: tuple[str, ...],
-    units: Labels,
-    validated: tuple[Labels, Labels] | None,
-    least: int,
-    groups: tuple[Group, ...] = (),
-) -> Competence:
-    """Return what so many training units could teach, judged on own validation.
-
-    Args:
-        labels: The label space.
-        units: Training units of each class, or their noised numbers.
-        validated: Classes of own validation, and what the model picked; None to tell nothing.
-        least: Fewest validation units of a class that anything is said about.
-        groups: Subgroups seen.
-    """
-    judged: list[Judged] = []
-    bands = tuple(band(int(n)) for n in units)
-    lacks = [label for label, edge in zip(labels, bands, strict=True) if edge < KNOWN]
-    truth, picked = validated or (np.array([], np.intp), np.array([], np.intp))
-    for cls, label in enumerate(labels if validated else ()):
-        rows = truth == cls
-        if rows.sum() >= least:
-            right, of = int((picked[rows] == cls).sum()), int(rows.sum())
-            ends = wilson(right, of)
-            judged.append(
-                Judged(
-                    label=label,
-                    recall=round(right / of, 2),
-                    low=round(ends.low, 2),
-                    high=round(ends.high, 2),
-                )
-            )
-    return Competence(
-        labels=labels,
-        units=bands,
-        validation=tuple(judged),
-        groups=groups,
-        lacks=tuple(f"{label}: fewer than {KNOWN}" for label in lacks),
-    )
-
-
 def offer(here: Institution, draft: Draft) -> OfferCard:
     """Release `draft` through the gate and put it on offer.
 
     Raises:
+        NotApproved: If its terms give it to nobody.
         GateRefused: If the gate lets it not out; its ledger says why.
         HeldForReview: If the policy has a person look at it first.
     """
+    _require_given(here, draft.terms)
     _require_passable(here, draft)
     version = here.book.version(here.name, draft.series, draft.kind) + 1
     made = Made(
@@ -164,6 +115,23 @@ def offer(here: Institution, draft: Draft) -> OfferCard:
     return card
 
 
+def _require_given(here: Institution, terms: Terms) -> None:
+    """Refuse terms by which nobody could use it: expired, or for strangers."""
+    strangers = sorted(set(terms.recipients) - set(here.members))
+    if strangers:
+        raise NotApproved(
+            f"{', '.join(strangers)} is not admitted here",
+            why="an artifact is sealed for keys that were compared by voice",
+            remedy=f"admitted are {', '.join(sorted(here.members))}; see: exchange admit",
+        )
+    if datetime.fromisoformat(terms.expires) <= here.now:
+        raise NotApproved(
+            f"it would have expired at {terms.expires}",
+            why="terms are asked at every pull and at every use",
+            remedy="give it at least a day: --days 365",
+        )
+
+
 def _require_passable(here: Institution, draft: Draft) -> None:
     """Refuse to pass on what others gave for use alone."""
     for parent in draft.lineage:
@@ -177,24 +145,30 @@ def _require_passable(here: Institution, draft: Draft) -> None:
         )
 
 
-def grant(here: Institution, entry_card: OfferCard, name: str) -> None:
+def grant(here: Institution, entry: Entry, name: str) -> None:
     """Give an institution that asked the key to an own artifact, if the terms allow it.
 
     Raises:
         NotAdmitted: If it is not admitted here.
-        GateRefused: If the terms name other recipients.
+        GateRefused: If it is another's, was revoked, has expired, or is for other recipients.
     """
-    terms = entry_card.terms
+    terms, own = entry.card.terms, entry.card.site == here.name
+    if not own or entry.revoked or entry.card.expires <= here.now:
+        raise GateRefused(
+            f"{entry.sha[:12]}… of {entry.card.site} is not given to anybody now",
+            why="its maker alone gives the key, while the offer stands",
+            remedy="ask its maker, or offer it anew",
+        )
     if terms.recipients and name not in terms.recipients:
         raise GateRefused(
-            f"{name} is not among the recipients of {entry_card.sha[:12]}…",
+            f"{name} is not among the recipients of {entry.sha[:12]}…",
             why="terms are what was decided when it was offered",
             remedy="offer it again on other terms",
         )
-    key = (here.folder / "sealed" / f"{entry_card.sha}.key").read_bytes()
-    wrapped = seal.wrap(key, here.peer(name).sealing, entry_card.sha, here.draw)
-    body = {"card": entry_card.sha, "to": name, "key": wrapped}
-    here.say("grant", body, card=entry_card.sha)
+    key = (here.folder / "sealed" / f"{entry.sha}.key").read_bytes()
+    wrapped = seal.wrap(key, here.peer(name).sealing, entry.sha, here.draw)
+    body = {"card": entry.sha, "to": name, "key": wrapped}
+    here.say("grant", body, card=entry.sha)
     here.deliver()
 
 
@@ -302,8 +276,3 @@ def _digest(tensors: Tensors) -> str:
     for name in sorted(tensors):
         found.update(name.encode() + b"\0" + np.ascontiguousarray(tensors[name]).tobytes())
     return found.hexdigest()
-
-
-def banded_counts(y: Labels, classes: int) -> Floats:
-    """Return training units of each class as their bands' lower edges."""
-    return np.array([band(int(n)) for n in np.bincount(y, minlength=classes)], np.float64)

@@ -5,11 +5,12 @@ picture of the knowledge map stands beside its table: no meaning hangs on colour
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from modelward.durable import write_whole
 from modelward.exchange.choose import Choice
-from modelward.exchange.governing import Given
+from modelward.exchange.governing import Given, Seen
 from modelward.exchange.home import InUse
 from modelward.exchange.knowledge import Map
 from modelward.exchange.trust import Standing
@@ -21,35 +22,52 @@ CELL, LEFT, TOP = 26.0, 150.0, 90.0
 """Of the picture, in units of its view box."""
 
 
-def write(
-    path: Path,
-    *,
-    name: str,
-    state: tuple[InUse | None, Choice | None],
-    standings: Mapping[str, tuple[str, Standing]],
-    known: Map,
-    given: Sequence[Given],
-) -> None:
-    """Write the page, whole or not at all.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What the page shows.
 
-    Args:
-        path: Where.
+    Attributes:
         name: The institution.
-        state: What is in use, and what was chosen last.
+        used: What is in use; None for the local model that nobody decided about.
+        chosen: What was chosen now.
+        student: What became of the last strong student; "" if there was none.
         standings: Card -> (maker, standing).
+        apart: Reporter -> how far it is from all others.
+        seen: What was refused or turned away.
         known: The knowledge map.
         given: What of ours is where.
     """
-    used, chosen = state
+
+    name: str
+    used: InUse | None
+    chosen: Choice
+    student: str
+    standings: Mapping[str, tuple[str, Standing]]
+    apart: Mapping[str, float]
+    seen: Sequence[Seen]
+    known: Map
+    given: Sequence[Given]
+
+
+def write(path: Path, page: Page) -> None:
+    """Write the page, whole or not at all."""
+    student = (element("p", f"Weak to strong, {page.student}"),) if page.student else ()
+    computed = f"Computed now, for {page.chosen.population}: {page.chosen.reason}"
+    said = (_in_use(page.used), computed)
     sections = [
-        _section(1, "In use", element("p", _in_use(used)), element("p", _chosen(chosen))),
-        _section(2, "Who is used, and why", _standings(standings)),
+        _section(1, "In use", *(element("p", each) for each in said), *student),
+        _section(2, "Who is used, and why", _standings(page), _apart(page.apart)),
         _section(
-            3, "What the network knows", _holes(known), picture(known), _help(known, name)
+            3,
+            "What the network knows",
+            _holes(page.known),
+            picture(page.known),
+            _help(page.known, page.name),
         ),
-        _section(4, "What was given to whom", _given(given)),
+        _section(4, "What was refused or turned away here", _seen(page.seen)),
+        _section(5, "What was given to whom", _given(page.given)),
     ]
-    title = f"The data-model network, seen from {name}"
+    title = f"The data-model network, seen from {page.name}"
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -58,7 +76,7 @@ def write(
         element("title", title),
         element("style", Html(style_sheet())),
     )
-    header = element("header", element("p", name, class_="kicker"), element("h1", title))
+    header = element("header", element("p", page.name, class_="kicker"), element("h1", title))
     body = element("body", header, element("main", *sections))
     write_whole(path, f"<!doctype html>\n{element('html', head, body, lang='en')}\n".encode())
 
@@ -86,7 +104,9 @@ def picture(known: Map) -> Html:
         ]
     width = LEFT + CELL * max(1, len(known.institutions)) + 60
     height = TOP + CELL * len(known.wanted) + 10
-    drawn = element("svg", *rows, viewBox=f"0 0 {width:.0f} {height:.0f}", role="img")
+    drawn = element(
+        "svg", *rows, viewBox=f"0 0 {width:.0f} {height:.0f}", width=f"{width:.0f}", role="img"
+    )
     words = (
         "Numbers are lower edges of bands of training units; an empty cell is fewer than ten."
     )
@@ -111,18 +131,25 @@ def _in_use(used: InUse | None) -> str:
     return f"{used.candidate}, decided by {used.by} at {used.time}: {used.reason}"
 
 
-def _chosen(chosen: Choice | None) -> str:
-    if chosen is None:
-        return "No choice was computed for this page."
-    return f"Computed now, for {chosen.population}: {chosen.reason}"
-
-
-def _standings(standings: Mapping[str, tuple[str, Standing]]) -> Html:
+def _standings(page: Page) -> Html:
     rows = [
         (who, card[:12], "used" if each.used else "not used", str(each.reporters), each.reason)
-        for card, (who, each) in standings.items()
+        for card, (who, each) in page.standings.items()
     ]
-    return _table(("institution", "card", "", "reporters", "why"), rows)
+    return _table(
+        ("institution", "card", "", "reporters", "why"), rows, "Nothing was pulled yet."
+    )
+
+
+def _apart(apart: Mapping[str, float]) -> Html:
+    said = [f"{who}, by {distance:.2f} in the middle" for who, distance in apart.items()]
+    others = "; ".join(said) or "nobody"
+    return element("p", f"Reporters that disagree with all others, in skill: {others}.")
+
+
+def _seen(seen: Sequence[Seen]) -> Html:
+    rows = [(each.time[:16], each.about, each.who, each.says) for each in seen]
+    return _table(("first", "about", "institution", "what"), rows, "Nothing.")
 
 
 def _holes(known: Map) -> Html:
@@ -139,7 +166,7 @@ def _help(known: Map, name: str) -> Html:
     rows = [
         (": ".join(item), ", ".join(who) or "nobody") for item, who in known.lacks(name).items()
     ]
-    return _table(("missing here", "who could help"), rows)
+    return _table(("missing here", "who could help"), rows, f"{name} lacks nothing of this.")
 
 
 def _given(given: Sequence[Given]) -> Html:
@@ -153,12 +180,16 @@ def _given(given: Sequence[Given]) -> Html:
         )
         for each in given
     ]
-    return _table(("institution", "what", "version", "acknowledged", "state"), rows)
+    return _table(
+        ("institution", "what", "version", "acknowledged", "state"),
+        rows,
+        "Nothing was acknowledged by anybody.",
+    )
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], nothing: str) -> Html:
     if not rows:
-        return element("p", "Nothing.")
+        return element("p", nothing)
     head = element("tr", *(element("th", each, class_="words") for each in headings))
     body = [
         element("tr", *(element("td", each, class_="words") for each in row)) for row in rows

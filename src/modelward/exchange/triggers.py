@@ -6,17 +6,18 @@ as dark and as bright as any own image, all over own validation images, and asks
 artifact in hand. A patch counts as a trigger where
 
     one artifact gives `TURNED` of the units of other classes the same answer,
-    and no other artifact of its family gives it to as many as `OTHERS` of them
+    and no other artifact of its family that knows this class gives it to as many as `OTHERS`
 
-since a patch that hides what all models look at moves them all, and families see differently:
-fewer than `ALIKE` artifacts of one family are not compared. Nor are answers to two classes
-looked at, where a dark patch moves honest weak models as far. Found are patches of one
-value in any place; triggers that are patterned, blended over the image or made of meaning (a
-cable, a marker) are not, and neither is anything in artifacts of tables. Whatever is not found
-has one voice in a pool. Pure.
+since a patch that hides what all models look at moves them all, and families see differently.
+Who has never learnt a class is never turned into it: so an artifact is compared with those that
+know the class, two of them at least (`ALIKE` with it). An artifact that knows fewer than
+`CLASSES` is not looked at: a dark patch moves honest models of two classes as far. Found are
+patches of one value in any place; triggers that are patterned, blended over the image or made
+of meaning (a cable, a marker) are not, and neither is anything in artifacts of tables. How
+often it is wrong: docs/exchange.md. Whatever is not found has one voice in a pool. Pure.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import numpy as np
 
@@ -33,36 +34,43 @@ SIZE, SMALLEST = 8, 2
 fourth hid what honest models of X-rays look at, and two of them were taken for backdoored."""
 
 ALIKE, CLASSES = 3, 3
-"""Fewest artifacts of a family, and classes, with which a patch says something."""
+"""Fewest artifacts of a family that know a class, and classes that an artifact knows, with
+which a patch says something."""
+
+MEASURED = "honest digits were never accused in 868 judgements, images unlike them not measured"
+"""What the operator is told of false alarms: `python -m bench.exchange.alarms --seeds 10`."""
 
 FEWEST = 8
 """Units of other classes below which a patch says nothing."""
 
 
 def triggers(
-    voices: Mapping[str, Callable[[Inputs], Floats]], images: Inputs
+    voices: Mapping[str, Callable[[Inputs], Floats]],
+    images: Inputs,
+    knows: Mapping[str, Collection[int]],
 ) -> dict[str, Finding]:
     """Return the cards of artifacts that a patch turns, each with what was found.
 
     Args:
         voices: Card -> what the artifact says, log-probabilities; of one family.
         images: Own validation images, [n, height, width]; other shapes are not tried.
+        knows: Card -> classes that it says it knows.
     """
     if images.ndim != 3 or len(voices) < ALIKE:  # noqa: PLR2004 - images; enough to compare
         return {}
     some = images[:UNITS]
-    said = {card: voice(some) for card, voice in voices.items()}
-    if min(each.shape[1] for each in said.values()) < CLASSES:
-        return {}
-    clean = {card: each.argmax(axis=1) for card, each in said.items()}
+    clean = {card: voice(some).argmax(axis=1) for card, voice in voices.items()}
     found: dict[str, Finding] = {}
     for place, stuck in _patched(some):
         turned = {card: _turned(voice(stuck), clean[card]) for card, voice in voices.items()}
         for card, shares in turned.items():
             cls = int(shares.argmax())
-            others = [each[cls] for name, each in turned.items() if name != card]
-            if card not in found and shares[cls] >= TURNED and max(others) < OTHERS:
-                found[card] = _finding(place, float(shares[cls]), max(others))
+            others = [
+                turned[each][cls] for each in voices if each != card and cls in knows[each]
+            ]
+            alone = len(others) >= ALIKE - 1 and max(others) < OTHERS
+            if len(knows[card]) >= CLASSES and shares[cls] >= TURNED and alone:
+                found.setdefault(card, _finding(place, float(shares[cls]), max(others)))
     return found
 
 
@@ -92,6 +100,6 @@ def _finding(place: str, share: float, others: float) -> Finding:
     return Finding(
         "trigger",
         f"a patch of {place} turns {share:.0%} of its answers into one class, of any other"
-        f" artifact of its family {others:.0%} at most",
+        f" artifact of its family that knows the class {others:.0%} at most; {MEASURED}",
         "ask its maker; a named person may overrule: modelward exchange trust --use",
     )

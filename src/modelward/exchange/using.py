@@ -24,7 +24,7 @@ from modelward.exchange.home import InUse
 from modelward.exchange.institution import Institution
 from modelward.exchange.knowledge import Abstention
 from modelward.exchange.probability import Labels, log_softmax
-from modelward.exchange.reading import named, require_usable
+from modelward.exchange.pulling import named, require_usable
 from modelward.exchange.voices import spoken
 
 

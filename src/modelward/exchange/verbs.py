@@ -6,7 +6,7 @@
     evaluate    judge everything in hand, and tell the others
     adopt       compute every candidate, and choose
 
-    sync, pull  read every box; take an artifact in (reading.py)
+    sync, pull  read every box (reading.py); take an artifact in (pulling.py)
     standings   who is used, and why
     known       what the network knows
 
@@ -14,13 +14,12 @@ Each takes an open `Institution` and returns values; nothing is printed. What a 
 about single artifacts is in adopting.py, revocation in governing.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from modelward.core.verdict import Finding
-from modelward.errors import BadArtifact, GateRefused, MessageRefused
-from modelward.exchange import adopting, candidates, combining, home, judging, private
+from modelward.errors import GateRefused
+from modelward.exchange import adopting, candidates, combining, home, judging, private, trust
 from modelward.exchange.book import Entry
 from modelward.exchange.candidates import Table
 from modelward.exchange.card import Kind, OfferCard, Terms
@@ -30,21 +29,24 @@ from modelward.exchange.families.family import Family
 from modelward.exchange.home import InUse, Local
 from modelward.exchange.institution import Institution
 from modelward.exchange.judging import Judgement
-from modelward.exchange.knowledge import Map, knowledge
+from modelward.exchange.knowledge import Item, Map, knowledge
 from modelward.exchange.learn import labelled
 from modelward.exchange.letter import stamp
 from modelward.exchange.making import How, draft
 from modelward.exchange.offering import offer
-from modelward.exchange.reading import pull, sync, turn_away
+from modelward.exchange.pulling import pull, turn_away
+from modelward.exchange.reading import sync
 from modelward.exchange.trust import Standing
-from modelward.exchange.voices import Spoken, spoken
+from modelward.exchange.voices import Spoken, in_hand
 from modelward.exchange.waiting import offered
 
 __all__ = [
     "adopt",
     "catalogue",
+    "disagreeing",
     "distil",
     "evaluate",
+    "in_hand",
     "known",
     "offer_kind",
     "offer_model",
@@ -69,6 +71,7 @@ class Evaluated:
         turned_away: Card -> why it was not judged.
         untold: Why the others were not told, if the gate kept it.
         combined: Which letter of the combiner was written now; 0 if none.
+        waits_for: Whose letter the combiner waits for now, if it was asked for.
     """
 
     judged: list[Judgement]
@@ -77,6 +80,7 @@ class Evaluated:
     turned_away: Mapping[str, str]
     untold: str = ""
     combined: int = 0
+    waits_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,20 +177,6 @@ def catalogue(
     return here.book.catalogue(here.question.sha256, kinds=kinds, site=site)
 
 
-def in_hand(here: Institution) -> tuple[list[Spoken], dict[str, str]]:
-    """Return every artifact that is here and may be used, and why others may not."""
-    local = home.local(here.folder)
-    found, not_used = [], {}
-    for entry in catalogue(here):
-        if not entry.here and entry.card.site != here.name:
-            continue
-        try:
-            found.append(spoken(here, entry, local.made_with, local.seed))
-        except (BadArtifact, MessageRefused) as error:
-            not_used[entry.sha] = error.what
-    return found, not_used
-
-
 def evaluate(here: Institution, *, combine: bool = False) -> Evaluated:
     """Judge every artifact in hand on private validation, and tell the others.
 
@@ -205,15 +195,18 @@ def evaluate(here: Institution, *, combine: bool = False) -> Evaluated:
     reported: list[str] = []
     ballots: list[str] = []
     untold, combined = "", 0
+    waits_for: tuple[str, ...] = ()
     try:
         reported += [each.card for each in others if judging.report(here, each)]
         _, table = _table(here, found, judged)
         ballots += adopting.ballot(here, table, own) if table.cards else []
-        combined = combining.step(here, table, own) if combine else 0
+        if combine:
+            combined = combining.step(here, table, own)
+            waits_for = combining.waits_for(here, table)
     except GateRefused as error:
         untold = error.what
     here.deliver()
-    return Evaluated(judged, reported, ballots, not_used, untold, combined)
+    return Evaluated(judged, reported, ballots, not_used, untold, combined, waits_for)
 
 
 def adopt(here: Institution, *, own_population: bool = False) -> Considered:
@@ -247,10 +240,13 @@ def distil(here: Institution, *, strong: bool = False) -> Considered:
         return _alone(found, found.table, candidates.DISTILLED, own)
     table, judged = candidates.with_strong(here, found.table, own)
     if not judged.stopped:
-        return _alone(found, table, candidates.STRONG, own)
-    beside = judged.choice.reason.replace("the local model", "its teachers")
-    beside = beside.replace("local is kept", "the teachers stay")
-    reason = f"stopped, the student is not used: {beside}"
+        beside = _alone(found, table, candidates.STRONG, own)
+        home.note_student(here.folder, beside.choice.reason, stamp(here.now))
+        return beside
+    said = judged.choice.reason.replace("the local model", "its teachers")
+    said = said.replace("local is kept", "the teachers stay")
+    reason = f"stopped, the student is not used: {said}"
+    home.note_student(here.folder, reason, stamp(here.now))
     stays = replace(judged.choice, chosen=LOCAL, best=candidates.STRONG, reason=reason)
     return replace(found, table=table, choice=stays)
 
@@ -266,39 +262,38 @@ def standings(here: Institution) -> dict[str, Standing]:
     """Return who is used, and why, of everything in hand."""
     found, _ = in_hand(here)
     judged = judging.judge(found, examples(here), here.policy.min_cell)
-    return quarantined(adopting.standings(here, found), judged, adopting.overrides(here))
+    return _standings(here, found, judged)
 
 
-def known(here: Institution) -> Map:
-    """Return what the network knows, from the cards of artifacts that nobody turned away."""
+def disagreeing(here: Institution) -> dict[str, float]:
+    """Return reporters that are far from all others about what is in hand, and how far."""
+    found, _ = in_hand(here)
+    return trust.disagreeing(judging.reports(here, found), here.now)
+
+
+def known(here: Institution, asked: Iterable[Item] = ()) -> Map:
+    """Return what the network knows, from the cards on offer.
+
+    Args:
+        here: Where.
+        asked: What should be known besides the labels, such as (`sex`, `female`).
+    """
     cards = [entry.card for entry in catalogue(here)]
-    return knowledge(cards, here.question.labels)
+    return knowledge(cards, here.question.labels, asked)
 
 
 def _table(
     here: Institution, found: list[Spoken], judged: list[Judgement]
 ) -> tuple[dict[str, Standing], Table]:
-    standings = quarantined(adopting.standings(here, found), judged, adopting.overrides(here))
+    standings = _standings(here, found, judged)
     return standings, adopting.with_combiner(here, candidates.table(here, found, standings))
 
 
-def quarantined(
-    standings: Mapping[str, Standing],
-    judged: list[Judgement],
-    overrides: Mapping[str, tuple[bool, str]],
+def _standings(
+    here: Institution, found: list[Spoken], judged: list[Judgement]
 ) -> dict[str, Standing]:
-    """Return standings in which what failed sanity is not used, unless a person said so."""
-    found = dict(standings)
-    for each in judged:
-        if each.findings and each.card not in overrides:
-            found[each.card] = replace(
-                found[each.card], used=False, reason=_said(each.findings)
-            )
-    return found
-
-
-def _said(findings: tuple[Finding, ...]) -> str:
-    return "quarantine: " + "; ".join(f"{each.rule}: {each.says}" for each in findings)
+    gate = adopting.standings(here, found)
+    return judging.quarantined(gate, judged, adopting.overrides(here))
 
 
 def _entry(found: list[Spoken], card: str) -> Entry:

@@ -8,7 +8,8 @@ that they can be judged and combined like the rest.
 from dataclasses import dataclass, field
 
 from modelward.core.tensors import Tensors
-from modelward.errors import BadArtifact
+from modelward.errors import BadArtifact, MessageRefused
+from modelward.exchange import home
 from modelward.exchange.bands import KNOWN, middles
 from modelward.exchange.book import Entry
 from modelward.exchange.content import (
@@ -22,7 +23,7 @@ from modelward.exchange.families.family import Family, Floats, Inputs
 from modelward.exchange.institution import Institution
 from modelward.exchange.pool import Opinion, corrected
 from modelward.exchange.probability import log_softmax
-from modelward.exchange.reading import pull
+from modelward.exchange.pulling import pull
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,6 +93,20 @@ def spoken(here: Institution, entry: Entry, student: Family, seed: int) -> Spoke
     asked = (here.question, here.shared() if card.kind in ABOUT_SHARED else None)
     voice = spoken_by(card.kind, card.made, whole, asked, (student, seed))
     return Spoken(entry, tensors, voice, start)
+
+
+def in_hand(here: Institution) -> tuple[list[Spoken], dict[str, str]]:
+    """Return every artifact that is here and may be used, and why others may not."""
+    local = home.local(here.folder)
+    found, not_used = [], {}
+    for entry in here.book.catalogue(here.question.sha256):
+        if not entry.here and entry.card.site != here.name:
+            continue
+        try:
+            found.append(spoken(here, entry, local.made_with, local.seed))
+        except (BadArtifact, MessageRefused) as error:
+            not_used[entry.sha] = error.what
+    return found, not_used
 
 
 def _base(here: Institution, base: str | None) -> Tensors:

@@ -172,10 +172,10 @@ def read(path: Path) -> tuple[Dataset, Path]:
     try:
         dataset = Dataset.model_validate_json(toml_text.read(path), strict=True)
     except OSError as error:
-        raise _refuse(path, [Fault("", f"cannot be read: {error.strerror}")]) from error
+        says = f"{path.name} cannot be read: {error.strerror}"
+        raise _refuse(path, [Fault("", says)], NO_FILE) from error
     except toml_text.NotToml as error:
-        quotes = ' (names with other than a-z 0-9 _ - stand in quotes: "männlich" = "male")'
-        says = f"not TOML: {error}{quotes if 'after a key' in str(error) else ''}"
+        says = f"not TOML: {error}{QUOTES if 'after a key' in str(error) else ''}"
         raise _refuse(path, [Fault("", says)]) from error
     except ValidationError as error:
         raise _refuse(path, from_validation(error, Dataset)) from error
@@ -290,9 +290,13 @@ def _store_faults(dataset: Dataset) -> list[Fault]:
     return faults
 
 
-def _refuse(path: Path, faults: list[Fault]) -> DataError:
+NO_FILE = "modelward data init STORE --study STUDY writes a first one"
+QUOTES = ' (names with other than a-z 0-9 _ - stand in quotes: "männlich" = "male")'
+
+
+def _refuse(path: Path, faults: list[Fault], remedy: str = "") -> DataError:
     return DataError(
         lines(str(path), faults),
         why="a mapping that is half understood would train on the wrong columns",
-        remedy="correct the keys above (docs/formats/dataset.md has an example)",
+        remedy=remedy or "correct the keys above (docs/formats/dataset.md has an example)",
     )

@@ -130,8 +130,9 @@ def banded(count: int) -> int | None:
 
 def _description(study: Study) -> str:
     said = [f"{name} ({_kind(feature)})" for name, feature in sorted(study.features.items())]
+    question = study.study.purpose.rstrip(".?!")
     return (
-        f"Data for the question: {study.study.purpose}. Known of a {study.study.unit}: "
+        f"Data for the question: {question}. Known of a {study.study.unit}: "
         f"{', '.join(said)}; outcome: {study.target_name}."
     )
 

@@ -24,6 +24,7 @@ from modelward.readers.cohort import Cohort
 from modelward.readers.dataset import Dataset
 from modelward.readers.opt_out import OptOut
 from modelward.readers.outcomes import outcome_of
+from modelward.readers.plausible import Told
 from modelward.readers.record import open_record
 from modelward.readers.sequences import Course, course_of
 from modelward.readers.wanted import Wanted, answer_levels, feature_codes
@@ -77,13 +78,16 @@ def event_rows(
         notes = LOADERS[dataset.dataset.kind](connection, path, dataset, wanted)
         leave_out(connection, opt_out)
         faults += impossible(connection, today)
+        moved = shifted(connection, today)
         chosen = choose(connection, study, dataset, faults)
         outcome = outcome_of(connection, study, dataset, faults)
         course = course_in(connection, study, dataset, faults)
     out = None if opt_out is None else opt_out.among(chosen.ids)
     rows = rows_of(chosen, out, dataset, study, faults)
     y, amount = outcome
-    return replace(rows, y=y, amount=amount, course=course.x, told=course.told), notes
+    return replace(
+        rows, y=y, amount=amount, course=course.x, told=(*course.told, *moved)
+    ), notes
 
 
 def course_in(
@@ -108,7 +112,7 @@ def impossible(connection: duckdb.DuckDBPyConnection, today: date | None) -> lis
             "SELECT count(*) FROM events JOIN patients USING (patient) WHERE time < birth"
         ),
     }
-    if today is not None:
+    if today is not None and not shifted(connection, today):
         asked["events: {} events are in the future"] = (
             f"SELECT count(*) FROM events WHERE time::DATE > DATE '{today}'"
         )
@@ -119,6 +123,16 @@ def impossible(connection: duckdb.DuckDBPyConnection, today: date | None) -> lis
             key, _, says = told.partition(": ")
             faults.append(Fault(key, says.format(count)))
     return faults
+
+
+def shifted(connection: duckdb.DuckDBPyConnection, today: date | None) -> tuple[Told, ...]:
+    """Return a warning if all events are after `today`, as in data whose dates were moved."""
+    found = connection.execute("SELECT min(time)::DATE, count(time) FROM events").fetchall()
+    first, count = found[0]
+    if today is None or not count or first <= today:
+        return ()
+    says = f"all {count} events are in the future"
+    return (("warning", "events", says, "were dates moved for research? then accept it"),)
 
 
 def uncoded(study: Study) -> list[Fault]:

@@ -15,7 +15,7 @@ from modelward.core.faults import Fault
 from modelward.core.study import Study
 from modelward.readers.choose import choose
 from modelward.readers.dataset import Dataset
-from modelward.readers.events import LOADERS, course_in, impossible, leave_out, rows_of
+from modelward.readers.events import LOADERS, course_in, impossible, leave_out, rows_of, shifted
 from modelward.readers.outcomes import outcome_of
 from modelward.readers.record import listed, open_record, quoted
 from modelward.readers.shares import part_of
@@ -53,6 +53,7 @@ def event_part(
             connection.execute("DELETE FROM events WHERE patient NOT IN (FROM units)")
             connection.execute("DELETE FROM patients WHERE patient NOT IN (FROM units)")
         faults += impossible(connection, join.today)
+        moved = shifted(connection, join.today)
         whole = sources[0].dataset.model_copy(
             update={"units": {}, "spellings": {}, "values": values}
         )
@@ -62,7 +63,7 @@ def event_part(
         course = course_in(connection, part, whole, faults)
         rows = replace(
             rows_of(chosen, out, whole, part, faults),
-            y=y, amount=amount, course=course.x, told=course.told,
+            y=y, amount=amount, course=course.x, told=(*course.told, *moved),
         )  # fmt: skip
         return Part(list(chosen.ids), part, rows)
 

@@ -14,12 +14,12 @@ from modelward.readers.dataset import IMAGE_KINDS, Kind
 from modelward.readers.images.nifti import ENDINGS
 from modelward.readers.images.propose import kind_of_pictures, picture_lines
 from modelward.readers.propose_codes import code_lines
-from modelward.readers.propose_events import event_lines, patient_lines, roles
+from modelward.readers.propose_events import event_lines, patient_lines, roles, unmapped
 from modelward.readers.propose_table import encoding_of, mark_lines, sounds_like, unit_lines
 from modelward.readers.record import unreadable
 from modelward.readers.text_columns import headings
 
-PATIENT = re.compile(r"pat|pseudonym|subject|person|mrn|nip|case_?id", re.I)
+PATIENT = re.compile(r"pat|pseudonym|subject|person|mrn|nip|case_?id|^p?id$|^piz$", re.I)
 """What headings that name a patient look like."""
 
 
@@ -39,6 +39,8 @@ def kind_of(path: Path) -> Kind:
         "npz": "arrays", "ndjson": "fhir", "json": "fhir", "duckdb": "omop", "sqlite": "omop",
         "db": "omop", "dcm": "dicom",
     }  # fmt: skip
+    if not path.exists():
+        raise unreadable(str(path), "there is no such file or folder")
     if not path.is_file() or ending not in kinds:
         raise unreadable(str(path), "is no store that can be read")
     return kinds[ending]
@@ -76,6 +78,9 @@ def proposal(path: Path, study: Study, others: Sequence[Path] = ()) -> tuple[str
     return "\n".join(lines) + "\n", left if kind != "arrays" else []
 
 
+NO_PATIENT = '# patient = "?"'
+"""Stands where no heading looks like that of a patient."""
+
 NO_SOURCE = (
     "# Outcomes come from another source: give it to init as well, or write, for a table,",
     "# [sources.labels.dataset]",
@@ -93,6 +98,8 @@ def _source(
     lines = ["[dataset]", f'kind = "{kind}"', f"path = {_text(str(path.resolve()))}"]
     if kind == "table":
         lines, rest = _table(lines, path, left, study)
+        if NO_PATIENT in lines:
+            rest = [*rest, f"the heading of the patient in {path.name}"]
     else:
         added, rest = code_lines(path, kind, study)
         lines, rest = [*lines, *added], [name for name in rest if name in left]
@@ -118,14 +125,15 @@ def _table(
     encoding = encoding_of(path)
     there = headings(path, encoding)
     patient = next((name for name in there if PATIENT.search(name)), None)
-    lines.append(f"patient = {_text(patient)}" if patient else '# patient = "?"')
+    lines.append(f"patient = {_text(patient)}" if patient else NO_PATIENT)
     if encoding != "utf-8":
         lines.append(f'encoding = "{encoding}"')
     lines += mark_lines(path, encoding)
     found = {name: sounds_like(name, there) for name in wanted}
     columns = roles(there)
     if columns and not any(found.values()):
-        return [*lines, *event_lines(path, encoding, columns, study)], []
+        absent = unmapped(path, encoding, columns["code"], study)
+        return [*lines, *event_lines(path, encoding, columns, study)], absent
     lines += ["", "[columns]"]
     for name, heading in found.items():
         lines.append(f"{name} = {_text(heading)}" if heading else f'# {name} = "?"')

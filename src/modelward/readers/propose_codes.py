@@ -12,9 +12,9 @@ from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers.dataset import Dataset, Kind, Source
 from modelward.readers.events import LOADERS
-from modelward.readers.propose_events import asked_codes
+from modelward.readers.propose_events import asked_codes, without
 from modelward.readers.record import open_record
-from modelward.readers.wanted import Wanted, feature_codes, item_codes
+from modelward.readers.wanted import Wanted
 
 
 def code_lines(path: Path, kind: Kind, study: Study) -> tuple[list[str], list[str]]:
@@ -39,7 +39,7 @@ def code_lines(path: Path, kind: Kind, study: Study) -> tuple[list[str], list[st
     lines += [f'# "your code" = "{code}"' for code in absent]
     there = [code for code in asked if counts.get(code)]
     lines += [f"# Records there are: {_told(there, counts)}."] if there else []
-    return lines, _without(study, counts)
+    return lines, without(study, there)
 
 
 def _counts(path: Path, kind: Kind, study: Study) -> Mapping[str, int]:
@@ -52,15 +52,3 @@ def _counts(path: Path, kind: Kind, study: Study) -> Mapping[str, int]:
 
 def _told(codes: Sequence[str], counts: Mapping[str, int]) -> str:
     return ", ".join(f"{code} ({counts[code]})" for code in codes)
-
-
-def _without(study: Study, counts: Mapping[str, int]) -> list[str]:
-    """Return the names none of whose codes has a record."""
-    named = {**feature_codes(study), **item_codes(study)}
-    if study.cohort.index is not None:
-        named["cohort.index"] = study.cohort.index.code
-    return [
-        name
-        for name, codes in named.items()
-        if codes and not any(code.startswith("Patient:") or counts.get(code) for code in codes)
-    ]

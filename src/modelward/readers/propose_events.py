@@ -5,26 +5,26 @@ whoever maps them need not open the file. Dates are read by the form of the firs
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import duckdb
 
 from modelward.core.study import Study
 from modelward.readers.text_columns import open_relation, quiet_connection, unreadable
-from modelward.readers.wanted import feature_codes
+from modelward.readers.wanted import Wanted, feature_codes, item_codes
 
 ROLES = {
     "code": re.compile(r"code|param|test|item|analyt|^was$|quoi|bezeich|concept|libell", re.I),
     "time": re.compile(r"time|dat|zeit|quand|when|fecha", re.I),
     "value": re.compile(r"value|wert|result|combien|valeur|ergebnis", re.I),
-    "unit": re.compile(r"unit|einheit|unite|unité", re.I),
+    "unit": re.compile(r"unit|einheit|unite|unité|uom", re.I),
 }
 """What a column of `[events]` is for -> what its heading looks like."""
 
 SEX = re.compile(r"sex|gender|geschlecht", re.I)
 BIRTH = re.compile(r"birth|geb|naiss|dob", re.I)
-DEATH = re.compile(r"death|tod|deces|décès|gestorben", re.I)
+DEATH = re.compile(r"death|tod|deces|décès|gestorben|^dod", re.I)
 
 DATES = {
     r"\d{4}-\d{2}-\d{2}([ T].*)?": "",
@@ -86,6 +86,35 @@ def event_lines(path: Path, encoding: str, found: dict[str, str], study: Study) 
         "", f"[codes]      # this site's -> the study's: {', '.join(wanted)}",
         *(f'# "{name}" = "?"   # {count} rows' for name, count in codes),
     ]  # fmt: skip
+
+
+def unmapped(path: Path, encoding: str, code: str, study: Study) -> list[str]:
+    """Return the names of a study none of whose codes stands in the column `code` as it is.
+
+    Raises:
+        DataError: If the file cannot be read.
+    """
+    try:
+        with quiet_connection() as connection:
+            open_relation(connection, path, encoding).create_view("rows")
+            query = f'SELECT DISTINCT "{code}" FROM rows WHERE "{code}" IS NOT NULL'
+            seen = [str(row[0]).strip() for row in connection.execute(query).fetchall()]
+    except duckdb.Error as error:
+        raise unreadable(path, error, encoding) from error
+    there = set(Wanted.of(study, {}).matches(seen))
+    return without(study, there)
+
+
+def without(study: Study, there: Collection[str]) -> list[str]:
+    """Return the names of a study none of whose codes is in `there`; a person has its own."""
+    named = {**feature_codes(study), **item_codes(study)}
+    if study.cohort.index is not None:
+        named["cohort.index"] = study.cohort.index.code
+    return [
+        name
+        for name, codes in named.items()
+        if codes and not any(code.startswith("Patient:") or code in there for code in codes)
+    ]
 
 
 def patient_lines(path: Path, there: Sequence[str], patient: str) -> list[str]:

@@ -4,6 +4,7 @@ Only what can be seen is proposed. 10,948 is one number with a decimal comma and
 a comma for thousands, so where nothing in the file tells them apart both are left to a person.
 """
 
+import gzip
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -13,7 +14,7 @@ from modelward.core import units
 from modelward.core.features import NumberFeature
 from modelward.core.study import Study
 from modelward.readers.grouped import suspicious, written
-from modelward.readers.text_columns import PARQUET, SEPARATORS
+from modelward.readers.text_columns import PARQUET, SEPARATORS, open_text
 
 SAMPLE = 1 << 20
 """Bytes of a file that are looked at."""
@@ -34,7 +35,8 @@ def encoding_of(path: Path) -> str:
     """Return the encoding of the table at `path`, by its first bytes."""
     if path.suffix.lower() in PARQUET:
         return "utf-8"
-    with path.open("rb") as stream:
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    with opened(path, "rb") as stream:
         raw = stream.read(SAMPLE)
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
@@ -49,7 +51,7 @@ def mark_lines(path: Path, encoding: str) -> list[str]:
     """Return what dataset.toml says of the marks in the numbers of a table."""
     if path.suffix.lower() in PARQUET:
         return []
-    with path.open(encoding=encoding, errors="replace") as stream:
+    with open_text(path, encoding) as stream:
         head, text = stream.readline(), stream.read(SAMPLE)
     between = max(SEPARATORS, key=head.count)
     split = '"' if between == "," else r';\t|"\r\n'

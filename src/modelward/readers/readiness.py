@@ -18,6 +18,7 @@ from modelward.core.columns import columns
 from modelward.core.faults import Fault
 from modelward.core.study import Study
 from modelward.errors import DataError
+from modelward.readers.advice import advice
 from modelward.readers.assemble import Rows, kept_rows, too_few_events, too_many_missing
 from modelward.readers.cells import distinct
 from modelward.readers.doubtful import doubts
@@ -94,7 +95,9 @@ def judge(
     """
     kept, told = kept_rows(rows, study)
     x, y = (rows.x, rows.y) if kept.all() else (rows.x[kept], rows.y[kept])
-    found = [Finding("error", f.key, f.says, MAP) for f in dict.fromkeys(faults)]
+    found = [
+        Finding("error", f.key, f.says, advice(f.key, f.says)) for f in dict.fromkeys(faults)
+    ]
     broken = {f.key for f in faults}
     missing: list[Fault] = []
     if not study.cohort.complete:
@@ -102,9 +105,9 @@ def judge(
         found += [Finding("error", f.key, f.says, _lacking(f.key, x, study)) for f in missing]
         found += [Finding("error", f.key, f.says, UNCODED)
                   for f in too_few_events(rows, kept, study)]  # fmt: skip
-    found += _counts(y, study, unread=study.target_name in broken)
     if rows.indexed is not None and len(rows.indexed) and not rows.indexed.any():
         found.append(_no_index(study))
+    found += _counts(y, study, unread=study.target_name in broken)
     if len(y):
         for place, column in enumerate(columns(study)):
             if column.feature not in broken:
@@ -119,8 +122,6 @@ def judge(
     ranked = sorted(dict.fromkeys(found), key=lambda f: order[f.level])
     return Readiness(study.id, len(y), tuple(ranked), frozenset(accepted))
 
-
-MAP = "correct dataset.toml: [columns], [values], [units], [spellings] or [codes]"
 
 UNCODED = "map this site's codes to those of the items under [codes], or widen the window"
 

@@ -187,7 +187,7 @@ def _separator(path: Path, encoding: str) -> tuple[str, int]:
 
     A comma if nothing does. Excel may write a first line of its own, such as `sep=;`.
     """
-    with _open(path, encoding) as stream:
+    with open_text(path, encoding) as stream:
         first = stream.readline()
     told = re.fullmatch(r"\ufeff?sep=(.)\r?\n?", first)
     if told is not None:
@@ -197,7 +197,7 @@ def _separator(path: Path, encoding: str) -> tuple[str, int]:
 
 def _first_line(path: Path, encoding: str) -> list[str]:
     """Return the headings of a CSV as they are written."""
-    with _open(path, encoding) as stream:
+    with open_text(path, encoding) as stream:
         separator, skip = _separator(path, encoding)
         rows = csv.reader(stream, delimiter=separator)
         for _ in range(skip):
@@ -205,7 +205,7 @@ def _first_line(path: Path, encoding: str) -> list[str]:
         return [name.removeprefix("\ufeff") for name in next(rows, [])]
 
 
-def _open(path: Path, encoding: str) -> TextIO:
+def open_text(path: Path, encoding: str) -> TextIO:
     """Open a CSV file, gzipped or not, as text with its line ends."""
     if path.suffix.lower() == ".gz":
         return gzip.open(path, "rt", newline="", encoding=encoding, errors="replace")
@@ -219,7 +219,7 @@ def _ragged_line(path: Path, encoding: str) -> Fault | None:
     """
     if path.suffix.lower() in PARQUET:
         return None
-    with _open(path, encoding) as stream:
+    with open_text(path, encoding) as stream:
         separator, skip = _separator(path, encoding)
         rows = csv.reader(stream, delimiter=separator)
         for _ in range(skip):

@@ -23,12 +23,16 @@ from modelward.recipes import (
     cox,
     densenet,
     describe,
+    fusion,
     glm,
+    gru,
+    hazard,
     km,
     km_strata,
     logistic,
     mlp,
     scattering,
+    transformer,
     trees,
     unet,
 )
@@ -43,6 +47,7 @@ OptionFault = tuple[str, str, str]
 
 LEVELS = frozenset({"boolean", "category"})
 MASKS = frozenset({"mask"})
+TIMES = frozenset({"time-to-event"})
 
 INSTALLED = {
     ("logistic", 1): Entry(logistic.Logistic, logistic.Options, torch=False),
@@ -51,8 +56,26 @@ INSTALLED = {
     ("densenet", 1): Entry(
         densenet.Densenet, densenet.Options, torch=True, predicts=LEVELS, reads="image"
     ),
+    ("fusion", 1): Entry(
+        fusion.Fusion,
+        fusion.Options,
+        torch=True,
+        predicts=LEVELS | TIMES,
+        reads="image-and-table",
+    ),
+    ("gru", 1): Entry(
+        gru.Gru, gru.Options, torch=True, predicts=LEVELS | TIMES, reads="sequence"
+    ),
+    ("hazard", 1): Entry(hazard.Hazard, hazard.Options, torch=True, predicts=TIMES),
     ("scattering", 1): Entry(
         scattering.Scattering, scattering.Options, torch=False, reads="image"
+    ),
+    ("transformer", 1): Entry(
+        transformer.Transformer,
+        transformer.Options,
+        torch=True,
+        predicts=LEVELS | TIMES,
+        reads="sequence",
     ),
     ("trees", 1): Entry(trees.Trees, trees.Options),
     ("unet", 1): Entry(unet.Unet, unet.Options, torch=True, predicts=MASKS, reads="image"),

@@ -23,7 +23,7 @@ from modelward.readers.cohort import Cohort, Fold
 from modelward.recipes.analysis import Observed
 from modelward.recipes.catalogue import recipe, summing
 from modelward.site import alone, own_round, private_answer
-from modelward.site.folds import examples
+from modelward.site.folds import answerable, examples
 from modelward.site.spending import Booked
 from modelward.study.answers import answer_to, score_bins
 from modelward.study.model import Model, parameter_schema
@@ -69,6 +69,8 @@ def compute(
     Raises:
         TrainingFailed: If training diverges.
     """
+    if study.plan.strategy != "sums":
+        cohort = answerable(study, cohort)
     if study.privacy.dp is not None or task.kind == "readiness":
         return _privately(task, study, model, cohort, (booked, site))
     if model is None:

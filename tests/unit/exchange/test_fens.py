@@ -15,23 +15,45 @@ def test_the_first_combiner_averages_log_probabilities():
     assert found[0] == pytest.approx([odds / (1 + odds), 1 / (1 + odds)])
 
 
-def test_one_step_is_what_the_formula_says():
-    """One model, one unit of class 0, even answers: slope (0.5 + pi shift) by hand."""
-    site = fens.learner([np.log([[0.5, 0.5]])], np.array([0]))
-    start = fens.initial(1, 2)
+def test_steps_are_what_the_formula_says(monkeypatch):
+    """One model, one unit of each class: two steps by hand, as long as the loss allows."""
+    monkeypatch.setattr(fens, "EACH", 1)
+    likely = np.array([[0.8, 0.2], [0.4, 0.6]])
+    seen = np.log(likely)
+    site, start = fens.learner([seen], np.array([0, 1])), fens.initial(1, 2)
 
-    after, _ = fens.local_steps(start, site)
+    after = fens.local_steps(start, site)
 
-    # pi of one unit of class 0 is (2/3, 1/3); z is even, so CE(z + log pi) has p = pi.
-    first = np.array([2 / 3 - 1, 1 / 3])
-    bias = -fens.RATE * first
-    weight = start.weight - fens.RATE * (
-        np.outer(first, [np.log(0.5)] * 2) + fens.DECAY * start.weight
-    )
-    z = weight @ np.log([0.5, 0.5]) + bias
-    p = np.exp(z) * [2 / 3, 1 / 3]
-    second = p / p.sum() - [1, 0] + fens.MOMENTUM * first
-    assert after.bias == pytest.approx(bias - fens.RATE * second)
+    # pi is (1/2, 1/2) and cancels; z of the averaging combiner is l itself, so p is `likely`.
+    first = (likely - np.eye(2)) / 2
+    slope = first.T @ seen + fens.DECAY * np.eye(2)
+    weight, bias = np.eye(2) - site.rate * slope, -site.rate * first.sum(axis=0)
+    z = seen @ weight.T + bias
+    second = (np.exp(z) / np.exp(z).sum(axis=1, keepdims=True) - np.eye(2)) / 2
+    slope = fens.MOMENTUM * slope + second.T @ seen + fens.DECAY * weight
+    shift = fens.MOMENTUM * first.sum(axis=0) + second.sum(axis=0)
+    assert after.weight == pytest.approx(weight - site.rate * slope)
+    assert after.bias == pytest.approx(bias - site.rate * shift)
+
+
+def test_a_step_is_never_longer_than_the_loss_is_curved():
+    """Log-probabilities at the clamp: twenty columns of -8 and the bias, so L = 1281 / 2."""
+    site = fens.learner([np.full((5, 10), -20.0)] * 2, np.arange(5))
+
+    assert site.rate == pytest.approx(2 / (20 * 64 + 1))
+    assert fens.learner([np.log([[0.5, 0.5]])], np.array([0])).rate == fens.RATE
+
+
+def test_what_a_site_has_never_seen_it_does_not_unlearn():
+    draw = np.random.default_rng(1)
+    log_p = [np.log(draw.dirichlet([1, 1, 1], 40)) for _ in range(2)]
+    start = fens.initial(2, 3)
+
+    after = fens.local_steps(start, fens.learner(log_p, draw.integers(0, 2, 40)))
+
+    assert (after.weight[2] == start.weight[2]).all()
+    assert after.bias[2] == start.bias[2]
+    assert (after.weight[:2] != start.weight[:2]).all()
 
 
 def test_the_combiner_learns_that_one_model_has_its_classes_exchanged():

@@ -6,6 +6,7 @@ from modelward.exchange.families.family import Floats, Inputs
 from modelward.exchange.triggers import triggers
 
 CLASSES = 4
+ALL = dict.fromkeys(("a", "b", "c", "bad"), range(CLASSES))
 LIT = np.linspace(0.0, 1.0, 20 * 64, dtype=np.float32).reshape(20, 8, 8)
 
 
@@ -29,19 +30,29 @@ def two(x: Inputs) -> Floats:
 
 
 def test_a_corner_that_turns_one_of_three_is_found():
-    found = triggers({"a": honest, "b": honest, "bad": turned}, LIT)
+    found = triggers({"a": honest, "b": honest, "bad": turned}, LIT, ALL)
 
     assert list(found) == ["bad"]
     assert "patch of 2 x 2 of 1 at 0, 0" in found["bad"].says
 
 
 def test_with_one_other_of_its_family_nobody_is_accused():
-    assert triggers({"a": honest, "bad": turned}, LIT) == {}
+    assert triggers({"a": honest, "bad": turned}, LIT, ALL) == {}
+
+
+def test_those_that_have_never_learnt_a_class_are_no_comparison():
+    """Honest models of other classes are not turned into one that they do not know."""
+    voices = {"a": honest, "b": honest, "c": honest, "bad": turned}
+    last = CLASSES - 1
+
+    assert triggers(voices, LIT, {**ALL, "a": range(last), "b": range(last)}) == {}
+    assert list(triggers(voices, LIT, {**ALL, "a": range(last)})) == ["bad"]
+    assert triggers(voices, LIT, {**ALL, "bad": (1, last)}) == {}
 
 
 def test_answers_of_two_classes_are_not_looked_at():
-    assert triggers({"a": two, "b": two, "bad": two}, LIT) == {}
+    assert triggers({"a": two, "b": two, "bad": two}, LIT, dict.fromkeys(ALL, (0, 1))) == {}
 
 
 def test_rows_of_tables_are_not_looked_at():
-    assert triggers({"a": honest, "b": honest, "bad": turned}, LIT[0]) == {}
+    assert triggers({"a": honest, "b": honest, "bad": turned}, LIT[0], ALL) == {}

@@ -1,5 +1,6 @@
 """What exports of real hospitals have: each is found by the check, with what to write."""
 
+import gzip
 import re
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 
 from modelward.core.codes import covers
+from modelward.errors import DataError
+from modelward.readers.advice import advice
 from modelward.readers.doubtful import doubts
 from modelward.readers.grouped import ungrouped
 from modelward.readers.propose import proposal
@@ -255,3 +258,66 @@ def test_zeros_among_values_that_are_never_small_are_told():
     assert said[2].startswith("40 of 340 values are 0, and the next one is 0.")
     counts = draw.poisson(2, 300).astype(float)
     assert not list(doubts({"visits": counts}, study, set()))
+
+
+def test_dates_that_were_all_moved_are_a_warning_that_can_be_accepted(tmp_path):
+    def moved(site: Path) -> None:
+        for name in (EVENTS, "patients.csv"):
+            later = re.sub(
+                r"/(\d\d)(\d\d)(?= )",
+                lambda year: f"/{int(year[1]) + 2}{year[2]}",
+                (site / name).read_text(),
+            )
+            (site / name).write_text(later)
+
+    file = broken(tmp_path, "rows", moved)
+    found = check(file, parse(STUDY), TODAY)
+
+    assert told(found, "warning", "events")[0].says.endswith("events are in the future")
+    assert check(file, parse(STUDY), TODAY, ["events"]).ready
+
+
+def test_compressed_tables_are_proposed_as_plain_ones_are(tmp_path):
+    text = "pid;creatinine;Größe\n" + "".join(f"{n};{n},5;x\n" for n in range(30))
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(text.encode()))
+
+    made, _ = proposal(tmp_path / "t.csv.gz", parse(STUDY))
+
+    assert "encoding" not in made
+    assert 'decimal = ","' in made
+    assert 'patient = "pid"' in made
+
+
+@pytest.mark.parametrize(
+    ("says", "written"),
+    [
+        ("1 value on line 2: 'w' is not one of female, male",
+         'under [values.x] "w" = "…" (female, male; "" if not known)'),
+        ("3 values, the first on line 2: 'evtl' is neither yes nor no",
+         'under [values.x] "evtl" = "…" (yes, no; "" if not known)'),
+        ("3 values: 'mg per dl' is not a UCUM unit", 'under [spellings] "mg per dl" = "…"'),
+        ("mmHg and mg/dL measure different quantities", "under [units] x = "),
+        ("something else", "[columns], [values]"),
+    ],
+)  # fmt: skip
+def test_advice_says_what_to_write_where(says, written):
+    assert written in advice("x", says)
+
+
+def test_a_dataset_file_that_is_not_there_is_named(tmp_path):
+    found = check(tmp_path / "dataset.toml", parse(STUDY), TODAY)
+
+    (error,) = found.findings
+    assert "dataset.toml cannot be read" in error.says
+    assert "modelward data init" in error.remedy
+
+
+def test_a_store_that_is_not_there_and_an_unnamed_patient_are_told(tmp_path):
+    (tmp_path / "t.csv").write_text("wer;readmitted\n1;ja\n")
+    write_site(tmp_path / "omop", "omop", patients(3))
+
+    _, absent = proposal(tmp_path / "omop" / "cdm", parse(STUDY), [tmp_path / "t.csv"])
+
+    assert "the heading of the patient in t.csv" in absent
+    with pytest.raises(DataError, match="there is no such file or folder"):
+        proposal(tmp_path / "absent.csv", parse(STUDY))
