@@ -30,6 +30,7 @@ from modelward.recipes import (
     km,
     km_strata,
     logistic,
+    lora,
     mlp,
     scattering,
     transformer,
@@ -51,6 +52,7 @@ TIMES = frozenset({"time-to-event"})
 
 INSTALLED = {
     ("logistic", 1): Entry(logistic.Logistic, logistic.Options, torch=False),
+    ("lora", 1): Entry(lora.Lora, lora.Options, torch=True, predicts=LEVELS, reads="image"),
     ("mlp", 1): Entry(mlp.Mlp, mlp.Options, torch=True, predicts=LEVELS),
     ("cnn", 1): Entry(cnn.Cnn, cnn.Options, torch=True, predicts=LEVELS, reads="image"),
     ("densenet", 1): Entry(

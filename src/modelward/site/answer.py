@@ -17,7 +17,7 @@ from modelward.core.task import LOOKS_AT, Task
 from modelward.core.tensors import NUMPY, FlatF32, Tensors
 from modelward.evaluate.binned import histogram
 from modelward.evaluate.predictions import Predictions
-from modelward.learn import newton, sgd
+from modelward.learn import device, newton, sgd
 from modelward.learn.examples import Examples
 from modelward.readers.cohort import Cohort, Fold
 from modelward.recipes.analysis import Observed
@@ -89,7 +89,7 @@ def compute(
     terms = own_round.terms_of(study, task.round_no, site)
 
     def run(start: FlatF32, terms: sgd.LocalTerms) -> FlatF32:
-        return sgd.train(recipe(study.recipe), start, training, terms, inputs(study))
+        return device.train(recipe(study.recipe), start, training, terms, inputs(study))
 
     steps = terms.steps_over(len(training.y))
     return _offered(study, own_round.train(model, training, terms, run, steps), training)

@@ -36,6 +36,7 @@ from modelward.site import audits, readiness, transcripts
 from modelward.site.approvals import Approvals, DecisionRecord
 from modelward.site.direct import Trainer
 from modelward.site.entrance import Entrance
+from modelward.site.giving_back import GivingBack
 from modelward.site.hospital import Hospital, now
 from modelward.site.inspecting import Inspector, IsolatedInspector
 from modelward.site.isolated import IsolatedTrainer
@@ -84,7 +85,7 @@ class Gatekeeper:
         folder = folder.resolve()  # processes with another working folder are started from it
         self.name, self.folder = name, folder
         if trainer is None:
-            trainer = IsolatedTrainer(folder, name, policy.isolation)
+            trainer = IsolatedTrainer(folder, name, policy.isolation, policy.device)
             trainer.on_cohort = self._note_cohort
             inspector = inspector or IsolatedInspector(folder, policy.isolation, policy.leakage)
         self._trainer = trainer
@@ -99,6 +100,7 @@ class Gatekeeper:
         self._refused: set[tuple[str, str]] = set()
         self.by_majority = False
         self.approvals = Approvals(folder, name, policy.approvers)
+        self._giving_back = GivingBack(self._hospital.spending, self.approvals)
         self._hospital.consent = self._consent
 
     def answer(self, task: Task, models: Store) -> Answer:
@@ -207,9 +209,8 @@ class Gatekeeper:
         self._hospital.join(study, agreement.keys)
         earlier = self._entrance.answered(study, self.name, said)
         own = self._hospital.released(transcripts.asked(study, said), earlier)
-        roster = tuple(sorted(agreement.roster))
         known = Witnessed(
-            roster=roster,
+            roster=tuple(sorted(agreement.roster)),
             seen=self._entrance.seen(study),
             told=None if late else told,
             released=own,
@@ -239,7 +240,7 @@ class Gatekeeper:
         Raises:
             NotApproved: If a decision file cannot be relied on.
         """
-        return self.approvals.settle(self._record)
+        return self._giving_back.after(self.approvals.settle(self._record))
 
     def statements(self) -> list[tuple[str, Artifact]]:
         """Return (study, statement) of every check that the hub may be told of, in its ledger.

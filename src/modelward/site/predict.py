@@ -27,6 +27,7 @@ from modelward.errors import BadArtifact, DataError
 from modelward.readers.arrays import held_in, load, whole_inputs
 from modelward.readers.dataset import MISSING, Dataset, Source
 from modelward.readers.table import read_features
+from modelward.recipes import backbone
 from modelward.study.intervals import ends_of
 from modelward.study.model import Model, model_schema
 from modelward.study.outcome import outputs, said_yes
@@ -71,6 +72,7 @@ def open_model(path: str | PathLike[str], *, hub_key: Ed25519PublicKey | None = 
             card was not signed with the hub's key.
     """
     path = Path(path)
+    backbone.look_in(path.resolve().parent / backbone.FOLDER)
     try:
         raw = path.read_bytes()
         entry = card.from_json(path.with_suffix(".card.json").read_bytes())
