@@ -44,6 +44,9 @@ SAYS = {
     ],
     "09": [r"federated +Dice +0\.[89]", r"federated +HD95 in pixels +\d", r"AUC [01]\.\d"],
     "10": [r"federated +AUC 0\.\d", r"pooled +AUC 0\.\d"],
+    "11": [r"gru +federated +AUC 0\.[78]", r"transformer +federated +AUC 0\.[78]"],
+    "12": [r"federated +C-index +0\.[67]", r"federated +integrated Brier score +0\.[12]"],
+    "13": [r"both +federated +AUC +island 0\.[67]", r"row alone +pooled +AUC"],
     "14": [
         r"trees: .*\n +federated +AUC 0\.7[5-9]\d\n +pooled +AUC 0\.7[5-9]",
         r"logistic: .*\n +federated +AUC 0\.6",
@@ -54,6 +57,11 @@ SAYS = {
         r"federated +AUC 0\.[78]\d\d\npooled +AUC 0\.[78]\d\d\nown +AUC 0\.[78]\d\d",
         r"oak +(?:keep|no worse|use|cannot)",
     ],
+    "17": [
+        r"backbone [0-9a-f]{12}, 57,980 bytes",
+        r"adapters +AUC (?:0\.9|1\.0)\d+ +Leaves a site each round: 8,468 bytes",
+        r"whole +AUC",
+    ],
     "16": [r"private head\n +surgery +bled +AUC 0\.[78]", r"common head\n +surgery"],
 }
 """What each must print, by number."""
@@ -61,7 +69,7 @@ SAYS = {
 MOST_SECONDS = 60.0
 """Three times what an example may take on a machine that does nothing else."""
 
-LONG = {"08", "09", "10", "14", "15", "16"}
+LONG = {"08", "09", "10", "11", "12", "13", "14", "15", "16", "17"}
 """Examples that train for more than five seconds of a core, at full length only."""
 
 MOST_SECONDS_LONG = 360.0

@@ -117,7 +117,7 @@ def preview(
     terms = read(study)
     cohort = open_cohort(dataset, terms)
     if terms.image is not None:
-        _pictures(cohort.x[:rows], cohort.y[:rows], terms.target_name)
+        _pictures(_images(cohort.x[:rows], terms), cohort.y[:rows], terms.target_name)
         for note in cohort.notes:
             typer.echo(note)
         return
@@ -142,6 +142,17 @@ def _courses(x: Any, y: Any, terms: Any) -> None:  # noqa: ANN401 - arrays and a
         for line in shown(course, terms.sequence[1]):
             typer.echo(line)
         typer.echo(f"{terms.target_name} = {outcome:g}\n")
+
+
+def _images(x: Any, terms: Any) -> Any:  # noqa: ANN401 - numpy and pydantic come late
+    """Return the images of units, which a study may ask for beside a table."""
+    from modelward.core.columns import inputs
+    from modelward.core.modalities import unpacked
+
+    asked = inputs(terms)
+    if asked.kind != "image-and-table":
+        return x
+    return unpacked(x, asked.columns, asked.shape).pixels.astype("uint8")
 
 
 def _pictures(x: Any, y: Any, target: str) -> None:  # noqa: ANN401 - arrays; numpy comes late

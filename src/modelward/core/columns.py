@@ -14,6 +14,7 @@ from modelward.core.features import (
     ImageFeature,
     MaskTarget,
     NumberFeature,
+    TimeToEventTarget,
 )
 from modelward.core.sequences import CHANNELS, Item, SequenceFeature, items_of
 from modelward.core.study import Study
@@ -54,8 +55,9 @@ class Inputs:
 
     Attributes:
         kind: `table` (a vector of `shape[0]` columns), `image` (`shape` = height, width; or
-            depth, height, width of a volume) or `sequence` (`shape` = steps, 3; packed as
-            core/sequences.py has it).
+            depth, height, width of a volume), `sequence` (`shape` = steps, 3; packed as
+            core/sequences.py has it) or `image-and-table` (`shape` is the image's; packed as
+            core/modalities.py has it).
         shape: Extents of one example, without the batch.
         intensity: Images only: the pixel values that become -1 and +1.
         items: Sequences only: items 1, 2, 3 and so on.
@@ -63,15 +65,17 @@ class Inputs:
         outcome: What is predicted of one example: yes or no, one of several levels, a mask of
             the image's extents, or in which interval of time an event comes.
         levels: Values that a network gives of one example: 1, or one per level or interval.
+        columns: Images with a table only: columns of the table.
     """
 
-    kind: Literal["table", "image", "sequence"]
+    kind: Literal["table", "image", "sequence", "image-and-table"]
     shape: tuple[int, ...]
     intensity: tuple[float, float] = (0.0, 255.0)
     items: tuple[Item, ...] = ()
     days: tuple[int, int] = (0, 0)
     outcome: Predicted = "yes-no"
     levels: int = 1
+    columns: int = 0
 
 
 def columns(study: Study) -> tuple[Column, ...]:
@@ -111,7 +115,9 @@ def inputs(study: Study) -> Inputs:
     image, told = study.image, _told(study)
     if image is not None:
         _, feature = image
-        return replace(told, kind="image", shape=feature.shape, intensity=feature.intensity)
+        told = replace(told, kind="image", shape=feature.shape, intensity=feature.intensity)
+        beside = len(columns(study))
+        return replace(told, kind="image-and-table", columns=beside) if beside else told
     if study.sequence is not None:
         _, events = study.sequence
         first, last = events.window
@@ -130,6 +136,9 @@ def _told(study: Study) -> Inputs:
     shape = (len(columns(study)),)
     if isinstance(study.outcome, MaskTarget):
         return Inputs("table", shape, outcome="mask")
+    if isinstance(study.outcome, TimeToEventTarget) and study.outcome.intervals:
+        ends = study.outcome.intervals
+        return Inputs("table", shape, outcome="intervals", levels=len(ends))
     levels = len(getattr(study.outcome, "levels", ()))
     if isinstance(study.outcome, CategoryTarget) and levels > TWO:
         return Inputs("table", shape, outcome="levels", levels=levels)

@@ -272,6 +272,21 @@ class TimeToEventTarget(Part):
         default=None,
         description="Events by which a patient was still seen; all of the study if absent.",
     )
+    intervals: tuple[Positive, ...] | None = Field(
+        default=None,
+        min_length=2,
+        max_length=512,
+        description="For networks: last days of the intervals, rising to the horizon.",
+    )
+
+    @model_validator(mode="after")
+    def _intervals_rise_to_the_horizon(self) -> Self:
+        ends = self.intervals
+        if ends and (list(ends) != sorted(set(ends)) or ends[-1] != self.horizon):
+            raise ValueError(
+                f"intervals must rise, and the last must be the horizon, {self.horizon}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _time_is_a_time(self) -> Self:

@@ -229,7 +229,7 @@ class Sites(_Part):
 class Study(_Part):
     """A whole study file.
 
-    Exactly one target, and table features, or one image or sequence feature.
+    Exactly one target, and table features, one image, both of these, or one sequence.
     """
 
     study: About

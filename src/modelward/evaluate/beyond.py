@@ -1,4 +1,4 @@
-"""Figures of outcomes that are more than yes or no: grades, masks.
+"""Figures of outcomes that are more than yes or no: grades, masks, lifetimes.
 
 Every model is judged on one yes/no question first (study/outcome.py); what is here stands
 beside that. One `Beyond` is one measure of one model on one group of units.

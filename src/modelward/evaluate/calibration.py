@@ -26,11 +26,11 @@ TOLERANCE = 1e-6
 """Newton stops after a step this small; what remains is of the order of its square."""
 
 STEEPEST = 30.0
-"""A slope beyond this means that the classes are separated and no finite fit exists."""
+"""A slope beyond this is not given: predictions hardly differ, or the classes are separated."""
 
 ONE_CLASS = "all units have the same outcome"
 CONSTANT = "all predictions are equal"
-SEPARATED = "a threshold separates the two outcomes, so no finite slope exists"
+SEPARATED = "the slope is beyond 30, or infinite because a threshold separates the outcomes"
 
 
 @dataclass(frozen=True, slots=True)

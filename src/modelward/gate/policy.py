@@ -13,6 +13,9 @@ from modelward.core.artifact import ArtifactKind
 from modelward.core.canonical import Json, canonical_hash
 from modelward.privacy.budget import Ceilings
 
+Device = Literal["cpu", "cuda"]
+"""What trainers may use."""
+
 Isolation = Literal["namespaces", "systemd", "none"]
 """How trainer and inspector are kept apart: by namespaces that the node makes, by systemd
 units, or not at all (then any code of a recipe can read and send what the node can)."""
@@ -69,6 +72,7 @@ class Policy:
         leakage: What the inspector may find.
         review: Kinds that wait until one of `approvers` has released them.
         isolation: How trainer and inspector are kept apart.
+        device: Where networks are trained that can be trained there (learn/device.py).
         approvers: Who may decide about studies and about what is held: name -> fingerprint
             of the person's key.
         recipes: Recipes of other packages that may run: name -> hash (recipes/brought.py).
@@ -92,6 +96,7 @@ class Policy:
     leakage: Leakage = field(default_factory=Leakage)
     review: frozenset[ArtifactKind] = frozenset()
     isolation: Isolation = "namespaces"
+    device: Device = "cpu"
     approvers: Mapping[str, str] = field(default_factory=dict)
     recipes: Mapping[str, str] = field(default_factory=dict)
     lanes: frozenset[Lane] = frozenset({"dp"})
@@ -108,10 +113,10 @@ class Policy:
     def describe(self) -> dict[str, Json]:
         """Return every bound as JSON: what `sha256` is taken of.
 
-        All lanes, and a minimum of one, leave no trace, so that a policy of before has the
-        hash that it had.
+        All lanes, the CPU, and a minimum of one leave no trace, so that a policy of before has
+        the hash that it had.
         """
-        untraced = {"lanes": LANES, "min_pair": 1, "min_missing": 1}
+        untraced = {"lanes": LANES, "device": "cpu", "min_pair": 1, "min_missing": 1}
         return {
             name: sorted(value) if isinstance(value, frozenset) else value
             for name, value in asdict(self).items()

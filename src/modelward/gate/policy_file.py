@@ -38,7 +38,7 @@ from modelward.core.artifact import ArtifactKind
 from modelward.core.faults import Fault, from_validation, lines
 from modelward.core.terms import Name
 from modelward.errors import GateRefused
-from modelward.gate.policy import Isolation, Lane, Leakage, Policy
+from modelward.gate.policy import Device, Isolation, Lane, Leakage, Policy
 
 _STANDARD = Policy()
 
@@ -160,6 +160,10 @@ class PolicyFile(_Part):
     isolation: Isolation = Field(
         default=_STANDARD.isolation, description="How the trainer is kept apart."
     )
+    device: Device = Field(
+        default=_STANDARD.device,
+        description="Where the trainer trains networks on images; needs 'systemd' or 'none'.",
+    )
     leaves: Leaves = Field(default_factory=Leaves)
     studies: Studies = Field(default_factory=Studies)
     leakage: LeakageFile = Field(default_factory=LeakageFile)
@@ -196,12 +200,16 @@ def read_policy(path: Path) -> Policy:
         leakage=Leakage(**dict(read.leakage)),
         review=read.review.kinds,
         isolation=read.isolation,
+        device=read.device,
         approvers=read.approvers,
         recipes=read.recipes,
     )
     if policy.review and not policy.approvers:
         held = Fault("review.kinds", "nobody is named under [approvers] who could release them")
         raise _refuse(path, [held])
+    if policy.device == "cuda" and policy.isolation == "namespaces":
+        says = "in namespaces of its own a trainer sees no device: use 'systemd' or 'none'"
+        raise _refuse(path, [Fault("device", says)])
     return policy
 
 
@@ -223,7 +231,7 @@ def as_toml(policy: Policy) -> str:
         "approvers": dict(policy.approvers),
         "recipes": dict(policy.recipes),
     }
-    written = [f"isolation = {json.dumps(policy.isolation)}"]
+    written = [f"{key} = {json.dumps(getattr(policy, key))}" for key in ("isolation", "device")]
     for table, keys in tables.items():
         written += ["", f"[{table}]"]
         written += [f"{_key(name)} = {_value(v)}" for name, v in keys.items() if v is not None]

@@ -5,11 +5,13 @@ named draws give the same batches, the same schedule and clipping apply, and an 
 the same grid. The bits are those of another numeric path, bfloat16 unless the recipe is held
 to float32, and a result names it (`NUMERIC_PATH`).
 
-A trainer keeps one captured step for all rounds: a site's switch is one copy of the
-parameters. What works on the vector from outside between steps (steps.py) needs the vector
-on the CPU, and trains there; so does everything that clips gradients of single patients.
+A process is told once, when it starts, whether its site allows a GPU (`allow`); then `train`
+is sgd.train there or here. It keeps one captured step for all rounds: a site's switch is one
+copy of the parameters. What works on the vector from outside between steps (steps.py) needs
+the vector on the CPU, and trains there; so does all that clips gradients of single patients.
 """
 
+from dataclasses import dataclass, field
 from math import isfinite, sqrt
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +20,8 @@ import numpy as np
 from modelward.aggregate.fixed_point import UPDATE_BITS
 from modelward.core.columns import Inputs
 from modelward.core.tensors import FlatF32
+from modelward.errors import MissingExtra
+from modelward.learn import sgd
 from modelward.learn.examples import Examples
 from modelward.learn.sgd import LocalTerms, batches, diverged
 from modelward.recipes.draws import draws
@@ -31,6 +35,9 @@ if TYPE_CHECKING:
     from modelward.recipes.captured import Batch, Captured, OnDevice
 
 Device = Literal["cpu", "cuda"]
+
+CPU_PATH = "float32 on the CPU, one thread"
+"""What is said of numbers that sgd.py computed."""
 
 NUMERIC_PATH = "torch bfloat16 on a GPU, one captured step"
 """What a result says of numbers that were computed here."""
@@ -48,6 +55,42 @@ def device_for(recipe: Recipe, terms: LocalTerms, inputs: Inputs, allowed: Devic
     plain = terms.pull.absent and not terms.sharpness and terms.still is None
     fits = isinstance(recipe, Network) and inputs.kind == "image" and plain
     return "cuda" if allowed == "cuda" and fits and gpu_present() else "cpu"
+
+
+def allow(device: Device) -> None:
+    """Have this process train on `device` from now on, where it can.
+
+    Raises:
+        MissingExtra: If it is a GPU, and there is none.
+    """
+    if device == "cuda" and not gpu_present():
+        raise MissingExtra(
+            "the site's policy says device = 'cuda', and torch sees no GPU here",
+            why="a site that means to train on a GPU would train for days without noticing",
+            remedy="install a driver and a CUDA build of torch, let the trainer see the "
+            "device (docs/networks.md#on-a-gpu), or write device = 'cpu'",
+        )
+    _here.allowed = device
+
+
+def train(
+    recipe: Recipe, start: FlatF32, examples: Examples, terms: LocalTerms, inputs: Inputs
+) -> FlatF32:
+    """Return the update of one site for one round, made where this process may; see sgd.train.
+
+    Raises:
+        TrainingFailed: If training diverges.
+    """
+    if device_for(recipe, terms, inputs, _here.allowed) == "cpu":
+        return sgd.train(recipe, start, examples, terms, inputs)
+    assert isinstance(recipe, Network)  # noqa: S101 - device_for says so
+    return _here.gpu.train(recipe, start, examples, terms, inputs)
+
+
+def path_here(recipe: Recipe, terms: LocalTerms, inputs: Inputs) -> str:
+    """Return the numeric path of what `train` does in this process."""
+    on_gpu = device_for(recipe, terms, inputs, _here.allowed) == "cuda"
+    return NUMERIC_PATH if on_gpu else CPU_PATH
 
 
 class OnGpu:
@@ -86,6 +129,17 @@ class OnGpu:
         begin = torch.from_numpy(np.ascontiguousarray(start, np.float32)).cuda()
         update = site_round(self._captured, begin, self._held[1], examples, terms)
         return captured.to_numpy(update, np.empty_like(start))
+
+
+@dataclass(slots=True)
+class _Process:
+    """What this process may use, and the step that it keeps."""
+
+    allowed: Device = "cpu"
+    gpu: OnGpu = field(default_factory=OnGpu)
+
+
+_here = _Process()
 
 
 def site_round(

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelward.core.columns import Inputs
+from modelward.core.modalities import packed as both
 from modelward.core.sequences import packed
 
 
@@ -17,6 +18,10 @@ def invented(asked: Inputs, count: int, draw: np.random.Generator) -> NDArray[An
     """
     if asked.kind == "table":
         return draw.normal(size=(count, *asked.shape))
+    if asked.kind == "image-and-table":
+        row = draw.normal(size=(count, asked.columns))
+        images = draw.integers(0, 256, (count, *asked.shape), np.uint8)
+        return both(row, images, np.ones(count, bool))
     if asked.kind == "image":
         return draw.integers(0, 256, (count, *asked.shape), np.uint8)
     steps = (count, asked.shape[0])

@@ -13,6 +13,7 @@ that a second model changes no bit of the first.
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelward.core.columns import Inputs
 from modelward.core.tensors import FlatF32
@@ -105,4 +106,20 @@ def loss(recipe: Recipe, flat: FlatF32, examples: Examples, inputs: Inputs) -> f
     y = examples.y
     if inputs.outcome == "levels":
         return float(-np.log(p[np.arange(len(y)), y]).mean())
+    if inputs.outcome == "intervals":
+        return _loss_of_times(p, y)
     return float(-(y * np.log(p) + (1 - y) * np.log1p(-p)).mean())
+
+
+def _loss_of_times(p: NDArray[np.float64], y: NDArray[np.float32]) -> float:
+    """Return the loss of recipes/objective.Intervals from what it predicts.
+
+    Args:
+        p: Probability that the event has come by the end of each interval, [n, intervals].
+        y: Event and interval, [n, 2].
+    """
+    come = np.concatenate([np.zeros((len(p), 1)), p], axis=1)
+    rows, place, event = np.arange(len(y)), y[:, 1].astype(int), y[:, 0] == 1
+    after = np.minimum(place + 1, p.shape[1])
+    chance = np.where(event, come[rows, after] - come[rows, place], 1 - come[rows, place])
+    return float(-np.log(np.maximum(chance, 1e-7)).mean())

@@ -1,10 +1,11 @@
 """Images or sequences in a NumPy archive (.npz).
 
 `images` uint8 [n, height, width], or `codes`, `times` and `values` [n, steps] as
-core/sequences.py has them; `labels` [n] of 0 or 1 (or the numbers of levels, from 0), or
+core/sequences.py has them; `labels` [n] of 0 or 1 (or the numbers of levels, from 0; with a
+time to event also `days` [n], until the event or the end of follow-up), or
 `masks` uint8 of 0 and 1 of the shape of `images`, as the study's target asks; and optionally
 `folds` [n] of 0 (train), 1 (validation) or 2 (test) and `patients` [n], whose it is. Every
-image or sequence is one unit.
+image or sequence is one unit. Images with the rows of a table are modalities.py's.
 
 Object arrays are refused: they are pickles, and a pickle is code.
 """
@@ -19,13 +20,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelward.core.columns import inputs
 from modelward.core.faults import Fault, lines
-from modelward.core.features import CategoryTarget, MaskTarget, Outcome
+from modelward.core.features import CategoryTarget, MaskTarget, Outcome, TimeToEventTarget
 from modelward.core.sequences import SequenceFeature, packed
 from modelward.core.study import Study
 from modelward.errors import DataError
+from modelward.readers import modalities, values
 from modelward.readers.cohort import Cohort, assign_folds, number_owners, torn
 from modelward.readers.opt_out import OptOut, nobody_named
+
+DAYS = "days"
+"""The array with times, where the outcome is a time to event."""
 
 YES_NO = 2
 """Labels of an outcome that is present or absent."""
@@ -53,11 +59,14 @@ def read_arrays(path: Path, study: Study, opt_out: OptOut | None = None) -> Coho
     Raises:
         DataError: With every fault found, if the file is damaged or does not fit the study.
     """
-    arrays = load(path, (*held_in(study), named_outcome(study)))
+    timed = (DAYS,) if isinstance(study.outcome, TimeToEventTarget) else ()
+    arrays = load(path, (*held_in(study), named_outcome(study), *timed))
     x, faults = whole_inputs(arrays, study)
     told = outcome_of(arrays, study)
     labels = told.y
     faults += _outcome_faults(arrays[named_outcome(study)], x, study.outcome)
+    if timed and told.amount is None:
+        faults.append(Fault(DAYS, "must be finite, from 0, and one for each label"))
     folds = arrays.get("folds")
     if folds is not None and (
         folds.shape != labels.shape or not np.isin(folds, [0, 1, 2]).all()
@@ -114,7 +123,18 @@ def outcome_of(arrays: Mapping[str, NDArray[Any]], study: Study) -> Told:
     if isinstance(study.outcome, CategoryTarget):
         yes = np.isin(labels, study.outcome.counts_as_yes)
         return Told(yes.astype(np.int8), amount=labels.astype(np.float64))
+    if isinstance(study.outcome, TimeToEventTarget):
+        return _followed(labels, arrays[DAYS], study.outcome.horizon)
     return Told(labels.astype(np.int8))
+
+
+def _followed(labels: NDArray[Any], days: NDArray[Any], horizon: float) -> Told:
+    """Return events and times with follow-up ended at the horizon; no amount if at fault."""
+    good = days.shape == labels.shape and days.dtype.kind in "iuf"
+    if not good or not (np.isfinite(days) & (days >= 0)).all():
+        return Told(labels.astype(np.int8))
+    event, amount = values.followed(labels.astype(float), days.astype(float), horizon)
+    return Told(event.astype(np.int8), amount=amount)
 
 
 def load(path: Path, needed: tuple[str, ...]) -> dict[str, NDArray[Any]]:
@@ -155,7 +175,9 @@ def _ids(
 
 def held_in(study: Study) -> tuple[str, ...]:
     """Return the arrays in which an archive holds the inputs of `study`."""
-    return ("images",) if study.sequence is None else ("codes", "times", "values")
+    if study.sequence is not None:
+        return "codes", "times", "values"
+    return () if inputs(study).kind == "image-and-table" else ("images",)
 
 
 def whole_inputs(
@@ -164,6 +186,9 @@ def whole_inputs(
     """Return the inputs in an archive that was loaded, and what is wrong with them."""
     if study.sequence is not None:
         return _sequences(arrays, study.sequence[1])
+    if inputs(study).kind == "image-and-table":
+        units = max((len(each) for each in arrays.values() if each.ndim), default=0)
+        return modalities.both(arrays, study, units)
     images, feature = arrays["images"], study.image
     if feature is None:
         return images, [Fault("images", "the study asks for a table, not for images")]

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from modelward.core.columns import columns
+from modelward.core.columns import columns, inputs
 from modelward.core.faults import Fault
 from modelward.core.study import Study
+from modelward.errors import DataError
 from modelward.readers.arrays import read_arrays
 from modelward.readers.assemble import Rows, assemble
 from modelward.readers.cohort import Cohort
@@ -37,6 +38,7 @@ def open_rows(
         DataError: If the store cannot be opened.
     """
     dataset, path = read(dataset_file)
+    _require_archive(dataset_file, dataset, study)
     opt_out = _opt_out(dataset_file, dataset)
     join = Join(dataset, path, study, opt_out, today)
     if dataset.has_images:
@@ -47,6 +49,8 @@ def open_rows(
     if dataset.dataset.kind == "arrays":
         cohort = open_cohort(dataset_file, study)
         flat = np.zeros((len(cohort.y), 0))
+        if inputs(study).kind == "image-and-table":
+            flat = cohort.x[:, : inputs(study).columns]
         return Rows(ids=cohort.ids, x=flat, y=cohort.y.astype(np.float64)), cohort.notes
     rows, notes = _rows(join, faults)
     if opt_out is None:
@@ -84,6 +88,7 @@ def open_cohort(dataset_file: Path, study: Study) -> Cohort:
         DataError: With every fault found, if the data do not fit the study.
     """
     dataset, path = read(dataset_file)
+    _require_archive(dataset_file, dataset, study)
     opt_out = _opt_out(dataset_file, dataset)
     join = Join(dataset, path, study, opt_out)
     if dataset.has_images:
@@ -97,6 +102,20 @@ def open_cohort(dataset_file: Path, study: Study) -> Cohort:
     if dataset.has_events:
         return read_events(path, dataset, study, opt_out)
     return read_table(path, dataset, study, opt_out)
+
+
+def _require_archive(dataset_file: Path, dataset: Dataset, study: Study) -> None:
+    """Return unless images and a table are asked of a store that is no archive.
+
+    Raises:
+        DataError: If they are.
+    """
+    if inputs(study).kind == "image-and-table" and dataset.dataset.kind != "arrays":
+        raise DataError(
+            f"{dataset_file}: the study asks for images with the rows of a table",
+            why="these are read from an archive only, where both are of the same units",
+            remedy="write both into one .npz file (docs/formats/dataset.md), kind = 'arrays'",
+        )
 
 
 def _opt_out(dataset_file: Path, dataset: Dataset) -> OptOut | None:

@@ -47,7 +47,7 @@ class Entry:
     options: type[BaseModel]
     torch: bool = False
     predicts: frozenset[str] = frozenset({"boolean"})
-    reads: Literal["table", "image", "sequence"] = "table"
+    reads: Literal["table", "image", "sequence", "image-and-table"] = "table"
 
 
 @dataclass(frozen=True, slots=True)

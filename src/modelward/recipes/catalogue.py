@@ -23,12 +23,17 @@ from modelward.recipes import (
     cox,
     densenet,
     describe,
+    fusion,
     glm,
+    gru,
+    hazard,
     km,
     km_strata,
     logistic,
+    lora,
     mlp,
     scattering,
+    transformer,
     trees,
     unet,
 )
@@ -43,16 +48,36 @@ OptionFault = tuple[str, str, str]
 
 LEVELS = frozenset({"boolean", "category"})
 MASKS = frozenset({"mask"})
+TIMES = frozenset({"time-to-event"})
 
 INSTALLED = {
     ("logistic", 1): Entry(logistic.Logistic, logistic.Options, torch=False),
+    ("lora", 1): Entry(lora.Lora, lora.Options, torch=True, predicts=LEVELS, reads="image"),
     ("mlp", 1): Entry(mlp.Mlp, mlp.Options, torch=True, predicts=LEVELS),
     ("cnn", 1): Entry(cnn.Cnn, cnn.Options, torch=True, predicts=LEVELS, reads="image"),
     ("densenet", 1): Entry(
         densenet.Densenet, densenet.Options, torch=True, predicts=LEVELS, reads="image"
     ),
+    ("fusion", 1): Entry(
+        fusion.Fusion,
+        fusion.Options,
+        torch=True,
+        predicts=LEVELS | TIMES,
+        reads="image-and-table",
+    ),
+    ("gru", 1): Entry(
+        gru.Gru, gru.Options, torch=True, predicts=LEVELS | TIMES, reads="sequence"
+    ),
+    ("hazard", 1): Entry(hazard.Hazard, hazard.Options, torch=True, predicts=TIMES),
     ("scattering", 1): Entry(
         scattering.Scattering, scattering.Options, torch=False, reads="image"
+    ),
+    ("transformer", 1): Entry(
+        transformer.Transformer,
+        transformer.Options,
+        torch=True,
+        predicts=LEVELS | TIMES,
+        reads="sequence",
     ),
     ("trees", 1): Entry(trees.Trees, trees.Options),
     ("unet", 1): Entry(unet.Unet, unet.Options, torch=True, predicts=MASKS, reads="image"),

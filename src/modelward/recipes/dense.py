@@ -32,18 +32,26 @@ def dense(layers: Sequence[str], widths: Sequence[int]) -> list[TensorSpec]:
     return specs
 
 
-def network_start(schema: Schema, seed: int) -> FlatF32:
+LINEAR = frozenset({"logit"})
+"""Layers without a rectifier after them, where a network says nothing else."""
+
+
+def network_start(schema: Schema, seed: int, linear: frozenset[str] = LINEAR) -> FlatF32:
     """Return the start of a network whose tensors end in `.weight`, `.bias` or `.gain`.
 
-    Weights have the output first, [out, ...], so the fan-in is the product of the rest;
-    `logit.weight` is the one without a rectifier after it.
+    Weights have the output first, [out, ...], so the fan-in is the product of the rest.
+
+    Args:
+        schema: The tensors.
+        seed: Of the study.
+        linear: Last names of the layers that no rectifier follows.
     """
     flat = np.zeros(schema.size, np.float32)
     for name, values in schema.split(flat).items():
         if name.endswith(".gain"):
             values[...] = 1.0
         elif name.endswith(".weight"):
-            gain = 1.0 if name == "logit.weight" else 2.0
+            gain = 1.0 if name.split(".")[-2] in linear else 2.0
             bound = sqrt(3.0 * gain / prod(values.shape[1:]))
             _fill(values.reshape(-1), draws("start", seed, name), bound)
     return flat

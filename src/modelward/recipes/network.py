@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from modelward.core.columns import Inputs
 from modelward.core.tensors import FlatF32, Schema, TensorSpec
-from modelward.recipes.dense import network_start
+from modelward.recipes.dense import LINEAR, network_start
 from modelward.recipes.recipe import Descent, Labels, LocalModel, Offset, RowGradients
 from modelward.recipes.torch_present import require_torch
 
@@ -33,6 +33,7 @@ class Network(ABC):
     name: ClassVar[str]
     version: ClassVar[int] = 1
     module: ClassVar[str]
+    linear: ClassVar[frozenset[str]] = LINEAR
 
     @abstractmethod
     def specs(self, inputs: Inputs) -> list[TensorSpec]:
@@ -48,7 +49,7 @@ class Network(ABC):
 
     def initial(self, inputs: Inputs, seed: int) -> FlatF32:
         """Return the start of dense.py for `seed`."""
-        return network_start(self.schema(inputs), seed)
+        return network_start(self.schema(inputs), seed, self.linear)
 
     def local_model(
         self,

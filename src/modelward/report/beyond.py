@@ -1,4 +1,4 @@
-"""What a report says of grades and masks: a table for each measure, by model and hospital."""
+"""What a report says of grades, masks and lifetimes: a table per measure, by hospital."""
 
 from modelward.evaluate.beyond import Beyond
 from modelward.evaluate.findings import Findings
@@ -12,6 +12,11 @@ MEANS = {
     "sensitivity": "Of the units of a level, the share whose likeliest level it is.",
     "AUC against the others": "Ranking by the probability of the level.",
     "Dice": "1 is full overlap, over images in which something is drawn.",
+    "C-index": "Of two patients of one hospital, how often the one who is expected to lose more"
+    " time had the event first; 0.5 is what chance gives, 1 is always. Patients who left early"
+    " count as far as they were followed.",
+    "integrated Brier score": "Squared error of the predicted survival, averaged over the"
+    " follow-up; lower is better, and 0.25 is what one half for everybody would have at most.",
     "HD95 in pixels": "Lower is better: 95 % of edge pixels are this near or nearer.",
 }
 """What a reader needs to know of each measure."""

@@ -133,8 +133,18 @@ def pays(findings: Findings) -> tuple[Block, ...]:
     span = useful(curves[0][1])
     said = (
         f"Acting on the {curves[0][0].lower()} model is better than acting on everybody and"
-        f" than acting on nobody at thresholds from {span[0]:.2f} to {span[1]:.2f}."
+        f" than acting on nobody at {_span(*span)}."
         if span
         else "At no threshold is acting on the model surely better than both other ways."
     )
     return (Figure((decision(curves),), said, table),)
+
+
+def _span(low: float, high: float) -> str:
+    """Return thresholds in words; one is not a range."""
+    one = f"{low:.2f}"
+    return (
+        f"a threshold of {one}"
+        if one == f"{high:.2f}"
+        else f"thresholds from {one} to {high:.2f}"
+    )

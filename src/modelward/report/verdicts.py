@@ -33,14 +33,22 @@ def verdicts(findings: Findings, min_cell: int) -> tuple[Block, ...]:
         Figure(
             drawn,
             "Difference between the federated and the local model, each hospital on its own"
-            " test units, with 95% interval. A verdict needs the whole interval on one side"
-            " of zero.",
+            f" test units, with 95% interval. {_rule(findings)}",
             table,
         )
         if drawn
         else table
     )
     return (shown, Listing(sentences), *at_once(findings), *choices(findings))
+
+
+def _rule(findings: Findings) -> str:
+    """Return what an interval has to do for a verdict, in a sentence."""
+    margin = findings.evaluation.margin if findings.evaluation is not None else None
+    better = "One of them is better where the whole interval is on one side of zero"
+    if margin is None:
+        return f"{better}."
+    return f"{better}; federated is no worse where all of it is above {minus(f'-{margin:g}')}."
 
 
 def choices(findings: Findings) -> tuple[Block, ...]:
@@ -89,7 +97,8 @@ def at_once(findings: Findings) -> tuple[Block, ...]:
     )
     if found.margin is not None:
         words += (
-            f" The margin of {found.margin:g} was signed with the study: an interval that stays"
-            " above minus the margin is no worse than local, one that does not cannot tell."
+            f" The margin of {found.margin:g} was signed with the study. Where the interval"
+            " stays above minus the margin, the federated model is no worse than the local one."
+            " Where it reaches further down, and above zero too, these patients cannot tell."
         )
     return (Words(words),)

@@ -1,4 +1,4 @@
-"""Grades and masks of a finished simulation: every model on every site's test units."""
+"""Grades, masks and lifetimes of a finished simulation: every model on every test unit."""
 
 from collections.abc import Mapping
 
@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from modelward.core.columns import inputs
 from modelward.core.features import CategoryTarget
 from modelward.core.study import Study
-from modelward.evaluate import grading, overlap
+from modelward.evaluate import grading, lifetimes, overlap
 from modelward.evaluate.beyond import Beyond, named
 from modelward.readers.cohort import Cohort
 from modelward.site.predict import whole_outputs
+from modelward.study.intervals import ends_of
 from modelward.study.model import Model
 
 Floats = NDArray[np.float64]
@@ -29,12 +30,12 @@ def beyond(
         seed: Of the resamples; every model is judged on the same.
     """
     kind = inputs(study).outcome
-    if kind not in {"levels", "mask"}:
+    if kind == "yes-no":
         return ()
+    of = {"levels": _graded, "mask": _drawn, "intervals": _timed}[kind]
     found: list[Beyond] = []
     for name, model in models.items():
         said = {site: whole_outputs(model, c.fold("test")[0]) for site, c in cohorts.items()}
-        of = _graded if kind == "levels" else _drawn
         found += of(study, name, said, cohorts, seed)
     return tuple(found)
 
@@ -57,6 +58,29 @@ def _graded(
         for place, (site, part) in enumerate(groups.items())
         for one in named(
             grading.measure(part, levels, np.random.default_rng([seed, 2, place])),
+            model=model,
+            site=site,
+        )
+    ]
+
+
+def _timed(
+    study: Study,
+    model: str,
+    said: Mapping[str, Floats],
+    cohorts: Mapping[str, Cohort],
+    seed: int,
+) -> list[Beyond]:
+    ends, parts = ends_of(study), {}
+    for site, cohort in cohorts.items():
+        days, (_, event) = np.asarray(cohort.amounts("test")), cohort.fold("test")
+        parts[site] = lifetimes.Lives(days, event, said[site], np.zeros(len(days), np.int64))
+    groups = {"": lifetimes.joined(list(parts.values())), **parts}
+    return [
+        one
+        for place, (site, part) in enumerate(groups.items())
+        for one in named(
+            lifetimes.measure(part, ends, np.random.default_rng([seed, 2, place])),
             model=model,
             site=site,
         )

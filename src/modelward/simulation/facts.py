@@ -53,6 +53,14 @@ def record(
     )
 
 
+LEFT_EARLY = (
+    "Units that left before the horizon without the event are in no yes/no figure (AUC, "
+    "accuracy, calibration, verdicts), because nobody knows their answer. The C-index and the "
+    "integrated Brier score count them as far as they were followed."
+)
+"""What is said of a time to event, which is judged by yes or no as well."""
+
+
 def notes(
     cohorts: Mapping[str, Cohort],
     answers: list[AnswerRow],
@@ -72,6 +80,8 @@ def notes(
         for site in refusing
     ]
     said += [f"{site}: no test units, so no verdict." for site in cohorts if site not in tested]
+    if any(cohorts[site].count("test") > c.count("test") for site, c in tested.items()):
+        said.append(LEFT_EARLY)
     return tuple(said)
 
 

@@ -49,7 +49,9 @@ def assemble(
     return replace(
         found,
         choices=choices(models, judged, SEED),
-        beyond=beyond(models.study, models.common, models.tested, seed=SEED),
+        beyond=beyond(
+            models.study, models.common, {s: cohorts[s] for s in models.tested}, seed=SEED
+        ),
         evaluation=evaluation(means, models, judged, found.verdicts, outcome),
         bound=bound_cost_of(means, models, judged),
     )

@@ -20,6 +20,7 @@ from modelward.simulation.comparisons import POOLED
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.own_models import own_models
 from modelward.site.alone import Fitted
+from modelward.site.folds import answerable
 from modelward.site.predict import probabilities
 from modelward.study.model import Model
 from modelward.study.own import LAYERS
@@ -36,7 +37,7 @@ class Models:
         study: The study itself.
         common: `federated`, variants, `pooled` and `local:SITE`, by name.
         own: Each site's own model, where the study gives it one.
-        tested: Sites with test units, by name.
+        tested: Sites with test units of which yes or no is known, by name.
     """
 
     study: Study
@@ -64,7 +65,8 @@ def models_of(
     """
     main, *variants = outcomes
     study = outcomes[main].model.study
-    tested = {site: c for site, c in cohorts.items() if c.count("test")}
+    known = {site: answerable(study, c) for site, c in cohorts.items()}
+    tested = {site: c for site, c in known.items() if c.count("test")}
     if not tested:
         raise DataError(
             "no site has test units",

@@ -23,6 +23,7 @@ from modelward.evaluate.findings import Findings
 from modelward.hub.run import Outcome
 from modelward.readers.cohort import Cohort
 from modelward.readers.open import open_cohort
+from modelward.recipes import backbone
 from modelward.report.page import write
 from modelward.simulation.background import Background
 from modelward.simulation.comparisons import compare
@@ -130,6 +131,7 @@ def prepare(request: Simulation) -> RunFolder:
         StorageError: If something cannot be written; nothing is half-written.
     """
     folder = RunFolder(request.out)
+    backbone.look_in(request.data.resolve().parent / backbone.FOLDER)
     identity = _identity(request)
     if folder.claim(identity):
         names = _place(request, folder)

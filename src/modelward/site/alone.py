@@ -24,7 +24,7 @@ from modelward.learn.newton import l2_of
 from modelward.learn.steps import NO_PULL
 from modelward.readers.cohort import Cohort
 from modelward.recipes.catalogue import recipe
-from modelward.site.folds import examples
+from modelward.site.folds import answerable, examples
 from modelward.site.own_round import with_own_layers
 from modelward.study.answers import SCORE_BINS
 from modelward.study.model import Model, initial
@@ -57,6 +57,7 @@ def fit(study: Study, cohort: Cohort, name: str) -> Fitted:
         cohort: What it is trained on; scaling comes from its own training units.
         name: Part of the seed of its batches; `pooled`, or a site's name.
     """
+    cohort = answerable(study, cohort)
     x, y = cohort.fold("train")
     if len(np.unique(y)) < 2:  # noqa: PLR2004 - an outcome has two classes
         which = "have" if len(y) and y[0] else "are without"

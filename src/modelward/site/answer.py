@@ -17,13 +17,13 @@ from modelward.core.task import LOOKS_AT, Task
 from modelward.core.tensors import NUMPY, FlatF32, Tensors
 from modelward.evaluate.binned import histogram
 from modelward.evaluate.predictions import Predictions
-from modelward.learn import newton, sgd
+from modelward.learn import device, newton, sgd
 from modelward.learn.examples import Examples
 from modelward.readers.cohort import Cohort, Fold
 from modelward.recipes.analysis import Observed
 from modelward.recipes.catalogue import recipe, summing
 from modelward.site import alone, own_round, private_answer
-from modelward.site.folds import examples
+from modelward.site.folds import answerable, examples
 from modelward.site.spending import Booked
 from modelward.study.answers import answer_to, score_bins
 from modelward.study.model import Model, parameter_schema
@@ -69,6 +69,8 @@ def compute(
     Raises:
         TrainingFailed: If training diverges.
     """
+    if study.plan.strategy != "sums":
+        cohort = answerable(study, cohort)
     if study.privacy.dp is not None or task.kind == "readiness":
         return _privately(task, study, model, cohort, (booked, site))
     if model is None:
@@ -87,7 +89,7 @@ def compute(
     terms = own_round.terms_of(study, task.round_no, site)
 
     def run(start: FlatF32, terms: sgd.LocalTerms) -> FlatF32:
-        return sgd.train(recipe(study.recipe), start, training, terms, inputs(study))
+        return device.train(recipe(study.recipe), start, training, terms, inputs(study))
 
     steps = terms.steps_over(len(training.y))
     return _offered(study, own_round.train(model, training, terms, run, steps), training)

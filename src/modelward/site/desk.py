@@ -1,7 +1,7 @@
 """What runs inside the trainer's view: tasks in, one bundle at a time in the outbox.
 
-A task is a line of JSON: {"task": {...}, "site": NAME, "cohort": SHA-256}, and under
-differential privacy "booked" (spending.py). A result is a
+A task is a line of JSON: {"task": {...}, "site": NAME, "cohort": SHA-256}, under differential
+privacy "booked" (spending.py), and "device" where the policy lets a GPU be used. A result is a
 bundle at OUTBOX/offer.safetensors, beside what the site keeps for its next round at
 OUTBOX/kept.safetensors where the study has that, and the line {"offered": true}; a failure is
 {"failed": CLASS}, one of `CLASSES`. Nothing else leaves: what a library prints, and the
@@ -13,6 +13,7 @@ code, a pickle, or a name that is imported.
 
 import json
 import os
+import sys
 import traceback
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,16 @@ from typing import Any
 from modelward import durable
 from modelward.artifact import bundle
 from modelward.artifact.store import Store
+from modelward.core.columns import inputs
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import Tensors
 from modelward.errors import ModelwardError
+from modelward.learn import device
 from modelward.readers.cohort import Cohort
-from modelward.recipes.catalogue import load
+from modelward.recipes import backbone
+from modelward.recipes.catalogue import load, recipe
+from modelward.site import own_round
 from modelward.site.answer import compute
 from modelward.site.snapshot import read_snapshot
 from modelward.site.spending import Booked
@@ -64,6 +69,7 @@ class _Desk:
     def __init__(self, snapshot: Path, models: Path, outbox: Path) -> None:
         self._snapshot, self._outbox = snapshot, outbox
         self._models = Store.reading(models)
+        backbone.look_in(models)
         self._digest = ""
         self._open: tuple[Study, Cohort] | None = None
 
@@ -78,11 +84,16 @@ class _Desk:
         return {"offered": True}
 
     def _compute(self, asked: dict[str, Any]) -> None:
+        device.allow(asked.get("device", "cpu"))
         study, cohort = self._cohort(asked["cohort"])
         task = Task(**asked["task"])
         model = model_of(task, study, self._models, self._kept(study))
         booked = Booked.from_json(asked["booked"]) if "booked" in asked else None
         computed = compute(task, study, model, cohort, asked["site"], booked)
+        if task.kind == "train":
+            terms = own_round.terms_of(study, task.round_no, asked["site"])
+            path = device.path_here(recipe(study.recipe), terms, inputs(study))
+            sys.stderr.write(f"round {task.round_no} trained: {path}\n")
         schema = answer_to(study, task.kind)[1]
         kept = kept_schema(study)
         if kept is not None and computed.kept:

@@ -13,6 +13,7 @@ from modelward.core.task import Task
 from modelward.core.tensors import Tensors
 from modelward.readers.cohort import Cohort
 from modelward.readers.open import open_cohort
+from modelward.recipes import backbone
 from modelward.site.answer import Computed, compute
 from modelward.site.extractor import patient_key
 from modelward.site.snapshot import CohortFacts, cohort_digest, facts_of
@@ -61,6 +62,7 @@ class DirectTrainer:
 
     def __init__(self, folder: Path, site: str) -> None:
         self._folder, self._site = folder, site
+        backbone.look_in(folder.resolve() / backbone.FOLDER)
         self._cohorts: dict[str, Cohort] = {}
         self._facts: dict[str, CohortFacts] = {}
 

@@ -23,6 +23,8 @@ from modelward.errors import BadArtifact, ModelwardError
 from modelward.gate.policy import Isolation, Leakage
 from modelward.privacy.leakage.figures import Inspection
 from modelward.readers.cohort import Cohort
+from modelward.recipes import backbone
+from modelward.recipes.lora import backbone_of
 from modelward.site.inspection import Looker
 from modelward.site.snapshot import read_facts, snapshot_folder
 from modelward.site.task_model import model_of
@@ -133,9 +135,12 @@ class IsolatedInspector:
         """Put model and offer where the inspector reads them; return the offer's hash."""
         inside = self._room(study) / "in"
         durable.make_folder(inside)
+        below = backbone_of(study.recipe)
         for old in inside.iterdir():
-            if old.is_file() and old.stem != task.model:
+            if old.is_file() and old.stem not in {task.model, below}:
                 old.unlink()
+        if below is not None:
+            backbone.give(self._folder, below, inside)
         store = Store.reading(inside)
         if task.model is not None and not store.path(task.model).exists():
             durable.write_whole(store.path(task.model), [models.path(task.model).read_bytes()])

@@ -41,10 +41,12 @@ class _Desk:
     def _figures(self, asked: dict[str, Any]) -> dict[str, Any]:
         from modelward.artifact.store import Store  # noqa: PLC0415 - behind shut doors
         from modelward.core.task import Task  # noqa: PLC0415
+        from modelward.recipes import backbone  # noqa: PLC0415
         from modelward.study.answers import answer_to  # noqa: PLC0415
         from modelward.study.model import Model, model_schema  # noqa: PLC0415
 
         study, looker = self._looker(str(asked["cohort"]), float(asked["similarity"]))
+        backbone.look_in(self._handed_in)
         task, store = Task(**asked["task"]), Store.reading(self._handed_in)
         model = None
         if task.model is not None:

@@ -18,7 +18,7 @@ from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import Tensors
 from modelward.errors import DataError, IsolationUnavailable
-from modelward.gate.policy import Isolation
+from modelward.gate.policy import Device, Isolation
 from modelward.site.answer import Computed
 from modelward.site.extractor import want
 from modelward.site.isolation import unavailable
@@ -40,6 +40,7 @@ class IsolatedTrainer:
         folder: The site's folder.
         site: The site's name.
         isolation: What the policy asks for.
+        device: Where the policy lets networks be trained.
 
     Attributes:
         on_cohort: Is told of a cohort before its first task is computed.
@@ -48,8 +49,11 @@ class IsolatedTrainer:
         IsolationUnavailable: If this machine cannot keep the trainer apart as asked.
     """
 
-    def __init__(self, folder: Path, site: str, isolation: Isolation) -> None:
+    def __init__(
+        self, folder: Path, site: str, isolation: Isolation, device: Device = "cpu"
+    ) -> None:
         self._folder, self._site, self._isolation = folder, site, isolation
+        self._device = device
         self._rooms: OrderedDict[str, Workroom] = OrderedDict()
         self.on_cohort: Callable[[CohortFacts], None] = lambda _: None
         require(folder, isolation)
@@ -73,7 +77,9 @@ class IsolatedTrainer:
         if room is None:
             facts = self.prepare(study)
             self.on_cohort(facts)
-            room = Workroom(self._folder, self._site, study, facts, self._isolation)
+            room = Workroom(
+                self._folder, self._site, study, facts, self._isolation, self._device
+            )
         self._rooms[study.sha256] = room
         while len(self._rooms) > OPEN_ROOMS:
             self._rooms.popitem(last=False)[1].close()
@@ -125,7 +131,7 @@ class IsolatedTrainer:
         """Run the extractor over all wishes, as a process of its own."""
         package = Path(__file__).resolve().parents[2]
         with (
-            (self._folder / "extractor.log").open("ab") as log,
+            durable.open_log(self._folder / "extractor.log") as log,
             suppress(subprocess.TimeoutExpired),
         ):
             subprocess.run(  # noqa: S603 - our interpreter, and arguments of our own

@@ -27,6 +27,8 @@ from modelward.errors import BadArtifact, DataError
 from modelward.readers.arrays import held_in, load, whole_inputs
 from modelward.readers.dataset import MISSING, Dataset, Source
 from modelward.readers.table import read_features
+from modelward.recipes import backbone
+from modelward.study.intervals import ends_of
 from modelward.study.model import Model, model_schema
 from modelward.study.outcome import outputs, said_yes
 from modelward.study.read import from_json
@@ -40,8 +42,11 @@ class Predicted:
         named_by: `patient`, or `row` where the data name nobody.
         units: Ids as in the data, or row numbers counted from 1.
         probability: float64 [units], of a yes.
-        levels: Name of each level; empty where the outcome is yes or no.
-        by_level: float64 [units, levels], the probability of each; None for yes or no.
+        levels: Name of each level, or `by_DAY` for the last day of each interval; empty
+            where the outcome is yes or no.
+        by_level: float64 [units, levels], the probability of each level, or that the event
+            has come by each day; None for yes or no.
+        likeliest: Whether one of `levels` is to be told as the likeliest.
         filled: Units in which a missing feature was filled from the model.
     """
 
@@ -51,6 +56,7 @@ class Predicted:
     filled: int
     levels: tuple[str, ...] = ()
     by_level: NDArray[np.float64] | None = None
+    likeliest: bool = False
 
 
 def open_model(path: str | PathLike[str], *, hub_key: Ed25519PublicKey | None = None) -> Model:
@@ -66,6 +72,7 @@ def open_model(path: str | PathLike[str], *, hub_key: Ed25519PublicKey | None = 
             card was not signed with the hub's key.
     """
     path = Path(path)
+    backbone.look_in(path.resolve().parent / backbone.FOLDER)
     try:
         raw = path.read_bytes()
         entry = card.from_json(path.with_suffix(".card.json").read_bytes())
@@ -113,6 +120,7 @@ def predict(
     target, levels = model.study.outcome, tuple[str, ...]()
     if isinstance(target, CategoryTarget) and inputs(model.study).outcome == "levels":
         levels = target.levels
+    levels = levels or tuple(f"by_{day:g}" for day in ends_of(model.study))
     return Predicted(
         named_by=named_by,
         units=tuple(ids),
@@ -120,6 +128,7 @@ def predict(
         filled=filled,
         levels=levels,
         by_level=said if levels else None,
+        likeliest=isinstance(target, CategoryTarget),
     )
 
 
@@ -136,7 +145,8 @@ def predict_file(
         model: What to apply.
         data: As for `predict`.
         out: Columns `patient` (or `row`, counted from 1) and `probability`, of a yes; with
-            levels also `level`, the likeliest, and the probability of each under its name.
+            levels also `level`, the likeliest, and the probability of each under its name; with
+            intervals the probability that the event has come by DAY, under `by_DAY`.
         patient: As for `predict`.
 
     Returns:
@@ -149,7 +159,7 @@ def predict_file(
     found = predict(model, data, patient=patient)
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    likeliest = ["level"] if found.levels else []
+    likeliest = ["level"] if found.levels and found.likeliest else []
     writer.writerow([found.named_by, "probability", *likeliest, *found.levels])
     writer.writerows(
         [unit, f"{value:.6f}", *by_level]
@@ -166,9 +176,12 @@ def _by_level(found: Predicted) -> list[list[str]]:
     if found.by_level is None:
         return [[] for _ in found.units]
     return [
-        [found.levels[int(row.argmax())], *(f"{value:.6f}" for value in row)]
-        for row in found.by_level
+        [*_likeliest(found, row), *(f"{value:.6f}" for value in row)] for row in found.by_level
     ]
+
+
+def _likeliest(found: Predicted, row: NDArray[np.float64]) -> list[str]:
+    return [found.levels[int(row.argmax())]] if found.likeliest else []
 
 
 def _read(study: Study, data: Path, patient: str | None) -> tuple[str, list[str], NDArray[Any]]:

@@ -28,6 +28,7 @@ from modelward.artifact import bundle
 from modelward.artifact.store import measure
 from modelward.core.canonical import canonical_bytes, parse_strict
 from modelward.core.columns import columns, inputs
+from modelward.core.modalities import width_of
 from modelward.core.study import Study
 from modelward.core.task import LOOKS_AT, TaskKind
 from modelward.core.tensors import Schema, Tensors
@@ -226,6 +227,9 @@ def _cohort(tensors: Tensors, study: Study) -> Cohort:
 
 
 def _nobody(study: Study) -> NDArray[Any]:
+    shape = inputs(study)
+    if shape.kind == "image-and-table":
+        return np.zeros((0, width_of(shape.columns, shape.shape)))
     if study.image is not None:
         return np.zeros((0, *study.image[1].shape), np.uint8)
     if study.sequence is not None:

@@ -31,7 +31,9 @@ from modelward.core.study import Study
 from modelward.core.task import Task, TaskKind
 from modelward.core.tensors import Schema, Tensors
 from modelward.errors import BadArtifact, TrainingFailed
-from modelward.gate.policy import Isolation
+from modelward.gate.policy import Device, Isolation
+from modelward.recipes import backbone
+from modelward.recipes.lora import backbone_of
 from modelward.site.answer import Computed
 from modelward.site.desk import CLASSES
 from modelward.site.isolation import TRAINER_UID
@@ -58,13 +60,20 @@ class Workroom:
         study: The approved study.
         facts: What the extractor says of its cohort.
         isolation: What the policy asks for.
+        device: Where the policy lets networks be trained.
     """
 
     def __init__(
-        self, folder: Path, site: str, study: Study, facts: CohortFacts, isolation: Isolation
+        self,
+        folder: Path,
+        site: str,
+        study: Study,
+        facts: CohortFacts,
+        isolation: Isolation,
+        device: Device = "cpu",
     ) -> None:
         self._folder, self._site, self._study = folder, site, study
-        self._facts, self._isolation = facts, isolation
+        self._facts, self._isolation, self._device = facts, isolation, device
         self._limit_s = max(SHORTEST_S, study.plan.deadline_s or LONGEST_S)
         self._room = folder / "workroom" / study.sha256
         self._kept = kept_schema(study)
@@ -127,9 +136,12 @@ class Workroom:
         """Put the task's model and what was kept, and no other, where the trainer can read."""
         inside = self._room / "models"
         name = f"{task.model}.safetensors"
+        below = backbone_of(self._study.recipe)
         for old in inside.iterdir():
-            if old.name != name:
+            if old.name not in {name, f"{below}.safetensors"}:
                 old.unlink()
+        if below is not None:
+            backbone.give(self._folder, below, inside)
         if kept and self._kept is not None:
             durable.write_whole(inside / KEPT, bundle.encode(kept, self._kept))
         target = inside / name
@@ -145,6 +157,8 @@ class Workroom:
     def _ask(self, task: Task, booked: Booked | None) -> dict[str, object] | None:
         """Return the trainer's reply, or None if it died or could not be started."""
         asked = {"task": asdict(task), "site": self._site, "cohort": self._facts.bundle}
+        if self._device != "cpu":
+            asked["device"] = self._device
         if booked is not None:
             asked["booked"] = booked.to_json()
         if self._stopped:

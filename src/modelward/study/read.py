@@ -97,8 +97,8 @@ def meaning(study: Study) -> list[Fault]:
     faults: list[Fault] = []
     alone = ImageFeature | SequenceFeature
     whole = [(name, f.type) for name, f in study.features.items() if isinstance(f, alone)]
-    if whole and len(study.features) > 1:
-        name, kind = whole[0]
+    if len(whole) > 1 or (study.sequence is not None and len(study.features) > 1):
+        name, kind = next((pair for pair in whole if pair[1] == "sequence"), whole[0])
         faults.append(Fault("features", f"{kind} {name!r} cannot be joined by others yet"))
     if study.target_name in study.features:
         faults.append(Fault(f"target.{study.target_name}", "the target cannot be a feature"))

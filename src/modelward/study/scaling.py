@@ -45,7 +45,13 @@ class Scaling:
     NAMES: ClassVar[tuple[str, ...]] = ("scale.center", "scale.fill", "scale.spread")
 
     def apply(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return scaled `values` [units, columns]; NaN (missing) becomes the fill value."""
+        """Return scaled `values` [units, columns]; NaN (missing) becomes the fill value.
+
+        What stands after the columns (core/modalities.py) is left as it is.
+        """
+        width = len(self.center)
+        if values.shape[1] > width:
+            return np.concatenate([self.apply(values[:, :width]), values[:, width:]], axis=1)
         filled = np.where(np.isnan(values), self.fill, values)
         return (filled - self.center) / self.spread
 
@@ -133,6 +139,7 @@ def contributions(
 
     Within [-1, 1] for values within the study's ranges.
     """
+    values = values[:, : len(columns)]
     middle, half = _frame(columns)
     t = (values - middle) / half
     known = ~np.isnan(t)

@@ -125,6 +125,7 @@ def test_every_bound_changes_the_hash():
         "purposes": frozenset(), "leads": frozenset(), "epsilon_study": 1.0,
         "epsilon_lifetime": 1.0, "delta": 1e-9, "leakage": Leakage(every=1),
         "review": frozenset({"model"}), "isolation": "none", "lanes": frozenset({"exact"}),
+        "device": "cuda",
         "approvers": {"A": "ab" * 32}, "min_pair": 2, "min_missing": 2,
     }  # fmt: skip
     assert set(changed) == set(Policy.__dataclass_fields__)
@@ -132,3 +133,14 @@ def test_every_bound_changes_the_hash():
     hashes = {replace(Policy(), **{name: value}).sha256 for name, value in changed.items()}
 
     assert len(hashes | {Policy().sha256}) == len(changed) + 1
+
+
+def test_a_gpu_is_the_sites_choice_and_leaves_no_trace_where_there_is_none(tmp_path):
+    cuda = read_policy(written(tmp_path, 'isolation = "none"\ndevice = "cuda"\n'))
+
+    assert cuda.device == "cuda"
+    assert read_policy(written(tmp_path, as_toml(cuda))) == cuda
+    assert "device" not in Policy().describe()
+    assert cuda.describe()["device"] == "cuda"
+    with pytest.raises(GateRefused, match="in namespaces of its own a trainer sees no device"):
+        read_policy(written(tmp_path, 'device = "cuda"\n'))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from modelward.core.columns import Inputs
-from modelward.errors import TrainingFailed
+from modelward.errors import MissingExtra, TrainingFailed
 from modelward.learn import device, sgd
 from modelward.learn.examples import Examples
 from modelward.learn.steps import Pull
@@ -103,3 +103,22 @@ def test_what_acts_between_steps_stays_on_the_cpu(monkeypatch):
 
     assert device.device_for(recipe, TERMS, inputs, "cuda") == "cuda"
     assert device.device_for(recipe, pulled, inputs, "cuda") == "cpu"
+
+
+def test_a_process_trains_on_the_cpu_unless_it_is_told_otherwise():
+    network, inputs = NETWORKS["densenet"]
+    held, start = examples(inputs), network.initial(inputs, 0)
+
+    found = device.train(network, start, held, TERMS, inputs)
+
+    assert found.tobytes() == sgd.train(network, start, held, TERMS, inputs).tobytes()
+    assert device.path_here(network, TERMS, inputs) == device.CPU_PATH
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_asked_for_and_is_not_there_is_said_and_not_replaced():
+    with pytest.raises(MissingExtra, match="torch sees no GPU") as refused:
+        device.allow("cuda")
+    device.allow("cpu")
+
+    assert "device = 'cpu'" in refused.value.remedy

@@ -1,5 +1,6 @@
 """Networks for every outcome: sizes, losses by hand, gradients of single examples."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -7,8 +8,10 @@ import pytest
 import torch
 
 from modelward.core.columns import Inputs
+from modelward.core.sequences import Item
 from modelward.core.study import RecipeChoice
 from modelward.errors import DataError, StudyFileError
+from modelward.learn.invented import invented
 from modelward.recipes import objective
 from modelward.recipes.catalogue import recipe
 from modelward.recipes.draws import draws
@@ -21,6 +24,10 @@ SMALL: dict[str, Any] = {
     "groups": 8,
     "entry": "small",
 }
+COURSE = Inputs(
+    "sequence", (6, 3), items=(Item("level", 0.1, 9.0), Item("visit", -1.0, 1.0)), days=(0, 90)
+)
+LEVELS = replace(COURSE, outcome="levels", levels=3)
 CASES: dict[str, tuple[str, dict[str, Any], Inputs]] = {
     "densenet": ("densenet", SMALL, Inputs("image", (8, 8))),
     "densenet, levels": (
@@ -37,6 +44,16 @@ CASES: dict[str, tuple[str, dict[str, Any], Inputs]] = {
     "cnn, levels": (
         "cnn", {"channels": (8,)}, Inputs("image", (8, 8), outcome="levels", levels=3),
     ),
+    "gru": ("gru", {"width": 3, "state": 5}, COURSE),
+    "gru, levels": ("gru", {"width": 3, "state": 5}, LEVELS),
+    "transformer": ("transformer", {"width": 4, "heads": 2, "inner": 6}, COURSE),
+    "transformer, levels": ("transformer", {"width": 4, "heads": 2, "inner": 6}, LEVELS),
+    "gru, times": (
+        "gru", {"width": 3, "state": 5}, replace(COURSE, outcome="intervals", levels=3),
+    ),
+    "hazard": (
+        "hazard", {"hidden": (5,)}, Inputs("table", (4,), outcome="intervals", levels=3),
+    ),
     "mlp, levels": ("mlp", {"hidden": (5,)}, Inputs("table", (4,), outcome="levels", levels=3)),
 }  # fmt: skip
 
@@ -45,12 +62,14 @@ def made(case: str) -> tuple[Any, Inputs, Any, Any]:
     """Return recipe, inputs, eight examples and their outcomes."""
     name, options, inputs = CASES[case]
     drawn = np.random.default_rng(7)
-    x = drawn.integers(0, 256, (8, *inputs.shape)).astype(np.uint8)
+    x = invented(inputs, 8, drawn)
     if inputs.kind == "table":
-        x = drawn.normal(size=(8, *inputs.shape)).astype(np.float32)
+        x = x.astype(np.float32)
     y = (np.arange(8) % max(inputs.levels, 2)).astype(np.int8)
     if inputs.outcome == "mask":
         y = (x > 128).astype(np.uint8)
+    if inputs.outcome == "intervals":
+        y = np.stack([np.arange(8) % 2, np.arange(8) % 3], 1).astype(np.float32)
     return recipe(RecipeChoice(name=name, options=options)), inputs, x, y
 
 
@@ -90,7 +109,9 @@ def test_predictions_have_the_shape_of_the_outcome_and_do_not_depend_on_the_othe
     found = network.probabilities(start, x, inputs)
     alone = network.probabilities(start, x[2:3], inputs)
 
-    shape = {"levels": (8, 3), "mask": x.shape, "yes-no": (8,)}[inputs.outcome]
+    shape = {"levels": (8, 3), "intervals": (8, 3), "mask": x.shape, "yes-no": (8,)}[
+        inputs.outcome
+    ]
     assert found.shape == shape
     assert ((found >= 0) & (found <= 1)).all()
     if inputs.outcome == "levels":

@@ -263,3 +263,18 @@ def test_what_a_site_keeps_goes_in_and_out_of_the_trainer_as_in_one_process(tmp_
 
     assert bundle.to_bytes(found.tensors) == bundle.to_bytes(expected.tensors)
     assert bundle.to_bytes(found.kept) == bundle.to_bytes(expected.kept)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="there is a GPU")
+def test_a_gpu_that_the_policy_names_and_is_not_there_fails_the_task_and_the_log_says_why(
+    tmp_path,
+):
+    site, facts = prepared(tmp_path)
+    room = Workroom(site, "a", newton(), facts, "none", "cuda")
+
+    with pytest.raises(TrainingFailed, match="it reported MissingExtra"):
+        room.compute(STATISTICS, Store(tmp_path / "models"))
+    room.close()
+
+    assert "torch sees no GPU here" in (site / "trainer.log").read_text()

@@ -81,7 +81,7 @@ def test_a_coded_study_is_explained_in_words():
         (
             '[target.ill]\ntype = "boolean"',
             '[target.ill]\ntype = "time-to-event"\ncode = ["Patient:death"]\nhorizon = 365',
-            "target.ill.type: 'time-to-event' can be written down, but no recipe",
+            "hazard or transformer, or cox or km with plan.strategy 'sums'",
         ),
         (
             '[target.ill]\ntype = "boolean"',

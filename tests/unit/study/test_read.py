@@ -155,8 +155,12 @@ def test_a_fault_is_told_with_its_key(text, fault):
             "sites.minimum: more than the 1 names",
         ),
         (
-            IMAGES + '\n[features.age]\ntype = "boolean"\n',
+            IMAGES + '\n[features.other]\ntype = "image"\nsize = [4, 4]\n',
             "features: image 'image' cannot be joined by others yet",
+        ),
+        (
+            IMAGES + '\n[features.age]\ntype = "boolean"\n',
+            "recipe.name: 'cnn' reads images, not images with a table",
         ),
     ],
 )
