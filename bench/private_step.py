@@ -29,7 +29,8 @@ import numpy as np
 
 from bench import environments
 from bench.workloads import Workload, w1
-from modelward.learn.dp import DpTerms, Patients, noised_step
+from modelward.learn.dp import DpTerms, noised_step
+from modelward.learn.patients import Patients
 from modelward.privacy.noise import Secret
 from modelward.recipes import cnn_torch
 from modelward.recipes.catalogue import recipe

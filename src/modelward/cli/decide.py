@@ -70,7 +70,24 @@ def show(folder: Folder, study: Study) -> None:
 
     agreement = approvals_of(folder).proposal(study)
     _require_recipe(folder, agreement)
+    fits = _fits(folder, agreement)
+    if fits:
+        typer.echo(f"{fits}\n")
     typer.echo(explain_agreement(agreement, site_name(folder)))
+
+
+def _fits(folder: Path, agreement: "Agreement") -> str:
+    """Return whether a private study would fit this site's budget; "" for any other."""
+    from modelward.gate.policy_file import read_policy
+    from modelward.ledger import archive
+    from modelward.ledger.log import KEY
+    from modelward.ledger.verify import read_key
+    from modelward.site.outlook import outlook
+
+    place = folder / "ledger"
+    begun = (place / KEY).exists()
+    entries = archive.read(place, read_key(place / KEY)).entries() if begun else []
+    return outlook(entries, folder, agreement.study, read_policy(folder / "policy.toml"))
 
 
 def approve(

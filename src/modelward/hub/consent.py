@@ -127,6 +127,20 @@ class Consent:
         found = [self.agreement(study) for study in studies]
         return sorted(found, key=lambda each: (each.study.id, each.study.study.version))
 
+    def awaits_another(self, envelope: Envelope) -> bool:
+        """Return whether a decision follows one of its site that has not come yet.
+
+        A party that was killed gets again what it had in hand, behind what was sent later.
+        """
+        made = Decision.read(envelope.body)
+        with self._registry.reading() as connection:
+            here = connection.execute(
+                sa.select(sa.func.count())
+                .select_from(_decisions)
+                .where(_decisions.c.study == made.study, _decisions.c.site == made.site)
+            ).scalar_one()
+        return made.number > here + 1
+
     def take(self, envelope: Envelope, raw: bytes) -> Decision:
         """Remember the decision that a site's message brings; the same again is no change.
 

@@ -147,10 +147,13 @@ def require_reserved(book: Book, reservation: str, event: Event) -> Booking:
                 why="what leaves was reserved before it was computed, at the same noise",
                 remedy="reserve more, if the budget allows, or release fewer steps",
             )
+    closed = book.booking(reservation) is not None
     raise BudgetExceeded(
         f"no reservation {reservation!r} is open",
         why="privacy is reserved before data are touched, never booked afterwards",
-        remedy="reserve the study's events first",
+        remedy="agree on a new version of the study: what was left of this one was given back"
+        if closed
+        else "reserve the study's events first",
     )
 
 

@@ -26,6 +26,7 @@ from modelward.core.columns import inputs
 from modelward.core.study import DifferentialPrivacy, Study
 from modelward.learn import dp
 from modelward.learn.invented import invented
+from modelward.learn.patients import Patients
 from modelward.privacy.accounting import epsilon, epsilon_rdp
 from modelward.privacy.noise import Secret
 from modelward.privacy.plan import PrivacyPlan, plan_of
@@ -171,7 +172,7 @@ def _seconds_a_unit(
     y = (np.arange(TIMED) % 2).astype(np.int8)
     flat = initial(study, frozen(study, _no_sums(study))).parameters.copy()
     model = recipe(study.recipe).row_gradients(flat, x, y, shape, 0.0)
-    patients = dp.Patients(np.arange(TIMED))
+    patients = Patients(np.arange(TIMED))
     asked = dp.DpTerms(
         steps=1,
         sampling=1.0,

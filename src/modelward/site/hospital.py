@@ -56,7 +56,8 @@ from modelward.site.looking import Looking
 from modelward.site.masking import Masking
 from modelward.site.reviews import Reviews
 from modelward.site.sent import Sent
-from modelward.site.spending import Booked, Spending, require_unit
+from modelward.site.spending import Booked, Spending
+from modelward.site.unit import require_unit
 from modelward.study.answers import answer_to
 from modelward.study.own import residual_schema
 

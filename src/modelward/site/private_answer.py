@@ -26,6 +26,7 @@ from modelward.core.tensors import FlatF32
 from modelward.evaluate.binned import place
 from modelward.learn import dp
 from modelward.learn.examples import Examples
+from modelward.learn.patients import Patients
 from modelward.learn.sgd import LocalTerms, learning_rate
 from modelward.privacy.accounting import Event
 from modelward.privacy.mechanism import noised, sensitivity, to_whole
@@ -114,7 +115,7 @@ def update(
     terms, plan = study.privacy.dp, study.plan
     if terms is None:
         raise AssertionError("only studies under differential privacy come here")
-    patients = dp.Patients(cohort.owners("train"))
+    patients = Patients(cohort.owners("train"))
     share = None
     if adjusts_labels(study):
         share = _noised_share(study, cohort, _needed(booked.statistics), booked.key)

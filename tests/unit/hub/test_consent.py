@@ -192,6 +192,18 @@ def test_a_decision_out_of_its_place_is_refused(consent, number):
         consent.take(*letter("approved", number=number))
 
 
+def test_a_decision_that_came_before_the_one_it_follows_waits_for_it(consent):
+    first, second = letter("approved"), letter("withdrawn", number=2)
+
+    assert consent.awaits_another(second[0])
+    assert not consent.awaits_another(first[0])
+    consent.take(*first)
+    assert not consent.awaits_another(second[0])
+    consent.take(*second)
+
+    assert [each.word for each in consent.standing(STUDY) if each.site == "a"] == ["withdrawn"]
+
+
 def test_an_old_approval_does_not_come_back_after_a_withdrawal(consent):
     start(consent)
     first = letter("approved")

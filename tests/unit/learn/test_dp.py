@@ -14,12 +14,12 @@ from modelward.errors import BadPrivacyTerms, DataError
 from modelward.learn.dp import (
     MAX_ROWS,
     DpTerms,
-    Patients,
     clipped_sum,
     noised_step,
     train,
 )
 from modelward.learn.examples import Examples
+from modelward.learn.patients import Patients
 from modelward.privacy.accounting import Event
 from modelward.privacy.mechanism import GRID_BITS, MARGIN, OUTER_MARGIN, ClippedSum
 from modelward.privacy.noise import Secret

@@ -142,12 +142,13 @@ def test_a_model_that_normalises_over_the_batch_is_refused():
         model.require_apart(np.arange(6))
 
 
-def test_a_model_that_centres_over_the_batch_is_refused():
+@pytest.mark.parametrize("start", [1.0, 0.0], ids=["at work", "before round 1"])
+def test_a_model_that_centres_over_the_batch_is_refused(start):
     def forward(named: Mapping[str, Tensor], x: Tensor) -> Tensor:
         return (x - x.mean(0)) @ named["weight"]
 
     x, y = inputs_of(TABLE, 6)
-    named = shared({"weight": np.ones(5, np.float32)})
+    named = shared({"weight": np.full(5, start, np.float32)})
     model = TorchRowGradients(forward, named, TableBatches(x), y, YesNo())
 
     with pytest.raises(BadPrivacyTerms, match="without the other rows") as caught:

@@ -45,7 +45,8 @@ class Arrivals:
         clock: The time.
 
     Attributes:
-        on_message: Is given every message that is not an answer; it may refuse by raising.
+        on_message: Is given every message that is not an answer, and returns whether its time
+            has come; it may refuse by raising.
         is_over: Whether the round of an answer has been committed.
     """
 
@@ -62,7 +63,7 @@ class Arrivals:
         self._places = asyncio.Semaphore(AT_ONCE)
         self._in_order = asyncio.Lock()
         self._work: set[asyncio.Task[None]] = set()
-        self.on_message: Callable[[bytes, Envelope], None] = self._unexpected
+        self.on_message: Callable[[bytes, Envelope], bool] = self._unexpected
         self.is_over: Callable[[Envelope], bool] = lambda _: False
 
     async def serve(self) -> None:
@@ -112,9 +113,10 @@ class Arrivals:
         async with self._in_order:
             again = book.repeats(raw, envelope)
             if envelope.kind != "answer":
-                await asyncio.to_thread(self.on_message, raw, envelope)
-                await asyncio.to_thread(book.keep, envelope.study, raw)
-                return True
+                due = await asyncio.to_thread(self.on_message, raw, envelope)
+                if due:
+                    await asyncio.to_thread(book.keep, envelope.study, raw)
+                return due
             task, entry = answer_of(envelope)
             kept = book.put(envelope.study, raw)
         on_disk = [asyncio.to_thread(kept)]
@@ -158,5 +160,6 @@ class Arrivals:
         check_attached(attached, entry.sha256)
         await asyncio.to_thread(durable.write_whole, path, attached)
 
-    def _unexpected(self, _: bytes, envelope: Envelope) -> None:
+    def _unexpected(self, _: bytes, envelope: Envelope) -> bool:
         self._journal("message-ignored", kind=envelope.kind, site=envelope.sender)
+        return True

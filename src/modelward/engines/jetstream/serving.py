@@ -185,8 +185,12 @@ class Studies:
         stopped = set() if self._witnessing is None else self._witnessing.stopped()
         return self._sites(agreement) - stopped
 
-    def _decision(self, raw: bytes, envelope: Envelope) -> None:
+    def _decision(self, raw: bytes, envelope: Envelope) -> bool:
         """Take in mail of a witness, or what a site's people decided; in a wire's thread.
+
+        Returns:
+            False for a decision that came before the one it follows, as after a kill: it
+            comes again.
 
         Raises:
             MessageRefused: If it is no mail, or no decision that can count.
@@ -194,14 +198,17 @@ class Studies:
         """
         if envelope.kind == "witness" and self._witnessing is not None:
             self._witnessing.hear(envelope)
-            return
+            return True
         if envelope.kind == "readiness":
             agreement = self.consent.agreement(envelope.study)
             statements.take(self._folder.path, agreement, envelope, self._key(envelope.sender))
             self._journal("readiness", site=envelope.sender, study=envelope.study)
-            return
+            return True
+        if self.consent.awaits_another(envelope):
+            return False
         made = self.consent.take(envelope, raw)
         self._journal("decision", site=made.site, study=made.study, word=made.word)
+        return True
 
     def _is_over(self, envelope: Envelope) -> bool:
         """Return whether the round that an answer belongs to has been committed."""
