@@ -35,7 +35,7 @@ def until(true: Callable[[], object]) -> None:
 
 
 def test_the_record_of_what_was_carried_is_taken_up_when_it_can_be_written(tmp_path):
-    made, noted = Federation(tmp_path, ["north"], study()), Noted()
+    made, noted = Federation(tmp_path, ["north", "south"], study()), Noted()
     record = made.hub.path / FILE
     record.mkdir()
 

@@ -1,7 +1,7 @@
 """`[report]`: what each site tells of its test units when a study has ended, for the report.
 
 Under differential privacy it tells noised counts, behind masks it adds to sums; what then is
-not told at all is in docs/decisions/0045-reports-of-sums-and-noise.md.
+not told at all, and why, is in docs/statistics.md.
 """
 
 from typing import Literal, Self

@@ -5,7 +5,7 @@
     both               counts of all sites together, with the noise of each
 
 A figure that does not exist is not made up: every one that is missing has its reason in words
-(docs/decisions/0045-reports-of-sums-and-noise.md).
+(docs/statistics.md).
 """
 
 from collections.abc import Mapping, Sequence
