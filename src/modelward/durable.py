@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import get_ident
+from typing import BinaryIO
 
 from modelward.errors import StorageError
 
@@ -194,6 +195,16 @@ def make_folder(path: Path, *, mode: int = 0o777) -> None:
         probe.unlink()
     except OSError as error:
         raise cannot_write(path, error) from error
+
+
+def open_log(path: Path) -> BinaryIO:
+    """Open a log of a site's own for appending; its owner alone can read it, links are none.
+
+    Raises:
+        OSError: If it cannot be opened, or if a link lies there.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o600), "ab")
 
 
 def sync_folder(path: Path) -> None:

@@ -116,3 +116,17 @@ def test_a_file_that_is_written_once_is_never_replaced(tmp_path):
     assert not durable.write_once(path, b"second")
     assert path.read_bytes() == b"first"
     assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_a_log_is_its_owners_alone_and_no_link_is_written_through(tmp_path):
+    with durable.open_log(tmp_path / "trainer.log") as log:
+        log.write(b"row 17: creatinine 99\n")
+    with durable.open_log(tmp_path / "trainer.log") as log:
+        log.write(b"again\n")
+    (tmp_path / "elsewhere").write_bytes(b"")
+    (tmp_path / "link.log").symlink_to(tmp_path / "elsewhere")
+
+    assert (tmp_path / "trainer.log").read_bytes() == b"row 17: creatinine 99\nagain\n"
+    assert (tmp_path / "trainer.log").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(OSError, match="link"):
+        durable.open_log(tmp_path / "link.log")

@@ -6,6 +6,7 @@ mapped, not read: forked workers share the pages of one model.
 """
 
 import mmap
+import re
 from collections.abc import Iterable
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -18,6 +19,8 @@ from modelward.artifact import bundle, card
 from modelward.core.artifact import Artifact, Card
 from modelward.core.tensors import Schema, Tensors
 from modelward.errors import BadArtifact, StorageError
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Store:
@@ -65,7 +68,17 @@ class Store:
         durable.write_new(files, kept=kept)
 
     def path(self, digest: str) -> Path:
-        """Return where the bundle `digest` lies, or would lie."""
+        """Return where the bundle `digest` lies, or would lie.
+
+        Raises:
+            BadArtifact: If it is no SHA-256: a name from elsewhere is no path of ours.
+        """
+        if not _DIGEST.fullmatch(digest):
+            raise BadArtifact(
+                f"{digest[:70]!r} is not the SHA-256 of an artifact",
+                why="artifacts lie under their hash, and under no other name",
+                remedy="have it sent again by whoever named it",
+            )
         return self.folder / f"{digest}.safetensors"
 
     def tensors(self, digest: str, schema: Schema | None = None) -> dict[str, NDArray[Any]]:

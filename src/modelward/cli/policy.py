@@ -23,7 +23,7 @@ def show(folder: Folder, *, as_json: Json = False) -> None:
     """Print every bound that holds here, those of policy.toml and the standard ones."""
     from modelward.gate.policy_file import as_toml, read_policy
 
-    policy = read_policy(folder / "policy.toml")
+    policy = read_policy(_there(folder) / "policy.toml")
     if as_json:
         typer.echo(json.dumps({**policy.describe(), "sha256": policy.sha256}))
         return
@@ -36,7 +36,7 @@ def check(folder: Folder) -> None:
     """Say whether policy.toml can be used as written; every fault at once."""
     from modelward.gate.policy_file import read_policy
 
-    policy = read_policy(folder / "policy.toml")
+    policy = read_policy(_there(folder) / "policy.toml")
     typer.echo(f"policy.toml is understood to the last key: sha256 {policy.sha256}")
     if not (folder / "policy.toml").exists():
         typer.echo("there is no such file, so the standard bounds hold")
@@ -54,7 +54,7 @@ def explain(folder: Folder, study: Asked, *, as_json: Json = False) -> None:
     from modelward.gate.terms import clauses
     from modelward.site.snapshot import read_facts
 
-    asked = _study(folder, study)
+    asked = _study(_there(folder), study)
     facts = read_facts(folder, asked.sha256)
     found = clauses(
         asked, read_policy(folder / "policy.toml"), None if facts is None else facts.units
@@ -74,6 +74,23 @@ def explain(folder: Folder, study: Asked, *, as_json: Json = False) -> None:
         typer.echo("rules about values are asked of every artifact again (docs/gate.md)")
     if not passes:
         raise typer.Exit(4)
+
+
+def _there(folder: Path) -> Path:
+    """Return `folder` if it is one: a mistyped path is no site with the standard bounds.
+
+    Raises:
+        GateRefused: If there is no such folder.
+    """
+    from modelward.errors import GateRefused
+
+    if not folder.is_dir():
+        raise GateRefused(
+            f"{folder} is no folder of a site",
+            why="standard bounds hold for a site without a policy.toml, and this is no site",
+            remedy="check the path, or make the site: modelward site init",
+        )
+    return folder
 
 
 def _study(folder: Path, asked: str) -> "Study":

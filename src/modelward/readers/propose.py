@@ -5,6 +5,7 @@ study's names. What cannot is a commented line, never a guess. The file is a beg
 readiness check decides.
 """
 
+import gzip
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -150,12 +151,19 @@ def _kind_of_folder(path: Path) -> Kind:
         return "omop"
     if (path / "data").is_dir() or any(name.endswith(".parquet") for name in names):
         return "meds"
-    if any(path.rglob("*.ndjson*")) or any(path.rglob("*.json*")):
+    if any(path.rglob("*.ndjson*")) or any(map(_is_fhir, path.rglob("*.json*"))):
         return "fhir"
     pictures = kind_of_pictures(path)
     if pictures is None:
         raise unreadable(str(path), "is no folder of OMOP, FHIR, MEDS, DICOM or NIfTI")
     return pictures
+
+
+def _is_fhir(path: Path) -> bool:
+    """Return whether a JSON file, gzipped or not, begins as a resource does."""
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    with opened(path, "rb") as stream:
+        return b'"resourceType"' in stream.read(1 << 16)
 
 
 def _text(text: str) -> str:

@@ -118,6 +118,8 @@ def judge(
     found += [Finding(*each) for each in (*look_swapped(rows.raw, study), *rows.told)]
     found += [Finding(*each) for each in doubts(dict(rows.raw), study, told_of)]
     found += [Finding("note", "cohort", note) for note in (*notes, *told)]
+    unmet = sorted(set(accepted) - {f.key for f in found if f.level == "warning"})
+    found += [Finding("note", "accept", f"no warning is about {name!r}") for name in unmet]
     order = {"error": 0, "warning": 1, "note": 2}
     ranked = sorted(dict.fromkeys(found), key=lambda f: order[f.level])
     return Readiness(study.id, len(y), tuple(ranked), frozenset(accepted))

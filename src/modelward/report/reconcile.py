@@ -93,7 +93,7 @@ def words(found: Reconciled) -> str:
             f"releases    {found.releases:,}, {found.released_bytes:,} bytes: each is one entry"
             " of the ledger, by hash and length",
             f"refusals    {found.refusals:,}: each is one entry, and carried nothing",
-            f"control     {control or 'none'}: of fixed forms, and no entries",
+            f"control     {control or 'none'}: of fixed forms, without an artifact",
             *(f"duplicate   {each}" for each in found.duplicates),
             *(f"DIFFERENCE  {each}" for each in found.differences),
             _verdict(found),

@@ -29,6 +29,9 @@ from modelward.ledger.log import Ledger
 from modelward.site.keys import signing_key
 from modelward.study.agreement import Agreement, from_body
 
+MOST_PROPOSALS = 1000
+"""Proposals that a site keeps: a hub that goes on proposing does not fill its disk."""
+
 
 class Approvals:
     """The proposals and decisions in a site's folder.
@@ -55,10 +58,10 @@ class Approvals:
         if self._site not in agreement.roster:
             raise _refuse(f"{self._site} is not on its roster")
         durable.make_folder(self._proposals)
-        durable.write_whole(
-            self._proposals / f"{agreement.study.sha256}.json",
-            canonical_bytes(agreement.body()),
-        )
+        path = self._proposals / f"{agreement.study.sha256}.json"
+        if not path.exists() and sum(1 for _ in self._proposals.iterdir()) >= MOST_PROPOSALS:
+            raise _refuse(f"{MOST_PROPOSALS:,} others are kept already")
+        durable.write_whole(path, canonical_bytes(agreement.body()))
         return agreement
 
     def proposals(self) -> list[Agreement]:

@@ -9,7 +9,6 @@ reasons, and the hub is told that it was refused and no more.
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from modelward.artifact.decision import Decision
 from modelward.artifact.envelope import Envelope
 from modelward.artifact.store import Store
 from modelward.core.artifact import Artifact
-from modelward.core.canonical import Json
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Finding, Refusal, Release
@@ -41,6 +39,7 @@ from modelward.site.hospital import Hospital, now
 from modelward.site.inspecting import Inspector, IsolatedInspector
 from modelward.site.isolated import IsolatedTrainer
 from modelward.site.mailbag import Mailbag
+from modelward.site.noting import Noting
 from modelward.site.policy_record import note_policy
 from modelward.site.snapshot import CohortFacts
 from modelward.site.telling import tell
@@ -97,7 +96,7 @@ class Gatekeeper:
         self._record = DecisionRecord(self._hospital.ledger)
         self._entrance = Entrance(folder / "intake", self._hospital.ledger)
         self.mailbag = Mailbag(self._hospital.circle)
-        self._refused: set[tuple[str, str]] = set()
+        self._noting = Noting(self._hospital.ledger, clock)
         self.by_majority = False
         self.approvals = Approvals(folder, name, policy.approvers)
         self._giving_back = GivingBack(self._hospital.spending, self.approvals)
@@ -227,12 +226,7 @@ class Gatekeeper:
             study: The study that it claims to belong to; "" if it cannot be read.
             error: Why.
         """
-        if (study, error.what) not in self._refused:
-            self._refused.add((study, error.what))
-            said: dict[str, Json] = {"finding": error.what[:400]}
-            if study:
-                said["study"] = study
-            self._hospital.ledger.append(kinds.fields("message", **said))
+        self._noting.message(study, error)
 
     def settle(self) -> list[Decision]:
         """Record decisions that were made since the last call; return them for the hub.
@@ -284,17 +278,6 @@ class Gatekeeper:
         )
 
     def _refuse(self, task: Task, findings: tuple[Finding, ...]) -> Refusal:
-        """Record a refusal, once; it is no decision about the task: another day may differ."""
-        reason = (task.id, findings[0].says)
-        if reason not in self._refused:
-            self._refused.add(reason)
-            self._hospital.ledger.append(
-                kinds.fields(
-                    "intake",
-                    study=task.study,
-                    round=max(task.round_no, 0),
-                    asked=task.id,
-                    findings=[asdict(finding) for finding in findings],
-                )
-            )
+        """Record a refusal, once (noting.py); it is no decision about the task."""
+        self._noting.task(task, findings)
         return Refusal(self.name, task.id)

@@ -131,7 +131,7 @@ class IsolatedTrainer:
         """Run the extractor over all wishes, as a process of its own."""
         package = Path(__file__).resolve().parents[2]
         with (
-            (self._folder / "extractor.log").open("ab") as log,
+            durable.open_log(self._folder / "extractor.log") as log,
             suppress(subprocess.TimeoutExpired),
         ):
             subprocess.run(  # noqa: S603 - our interpreter, and arguments of our own

@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Timer
 from typing import Any, BinaryIO
 
+from modelward import durable
 from modelward.site.isolation import admit, start
 
 LONGEST_REPLY = 4096
@@ -106,7 +107,7 @@ def child(view: View, log: Path, module: str = "modelward.site.trainer") -> Line
     Raises:
         OSError: If the kernel refuses a step.
     """
-    with log.open("ab") as stream:
+    with durable.open_log(log) as stream:
         process = start(["-m", module, json.dumps(view)], stream.fileno())
     try:
         if view["namespaces"]:

@@ -78,3 +78,11 @@ def test_a_bundle_that_a_crash_left_torn_is_written_again(tmp_path):
 
     assert store.artifact(digest, "b" * 64).card == entry
     assert store.path(digest).stat().st_size == length
+
+
+@pytest.mark.parametrize(
+    "name", ["../../site", "a/b", "", "AB" * 32, "ab" * 31, "ab" * 32 + "\n"]
+)
+def test_a_name_that_is_no_hash_is_no_path(tmp_path, name):
+    with pytest.raises(BadArtifact, match="is not the SHA-256 of an artifact"):
+        Store(tmp_path).path(name)

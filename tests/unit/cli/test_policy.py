@@ -46,6 +46,14 @@ def test_check_names_every_fault(site):
     assert "did you mean 'allowed_recipes'?" in found.exception.what
 
 
+@pytest.mark.parametrize("verb", ["show", "check"])
+def test_a_folder_that_is_not_there_has_no_policy(tmp_path, verb):
+    found = policy(verb, tmp_path / "sit")
+
+    assert isinstance(found.exception, GateRefused)
+    assert "is no folder of a site" in found.exception.what
+
+
 def test_explain_says_for_every_rule_whether_and_why(site):
     with (site / "policy.toml").open("a") as file:
         file.write('[privacy]\nlanes = ["dp", "exact"]\n')

@@ -22,6 +22,7 @@ from modelward.core.verdict import Answer, Refusal, Release
 from modelward.errors import DataError, MessageRefused, TrainingFailed
 from modelward.gate.policy import Isolation
 from modelward.ledger.verify import verify
+from modelward.site import approvals
 from modelward.site.direct import DirectTrainer
 from modelward.site.gatekeeper import Gatekeeper
 from modelward.site.hospital import Hospital
@@ -311,6 +312,16 @@ def test_a_proposal_that_does_not_name_the_site_is_refused_and_noted(ward):
     with pytest.raises(MessageRefused, match="not on its roster"):
         ward.propose()
     assert ward.last()["kind"] == "message"
+
+
+def test_a_hub_that_goes_on_proposing_fills_no_disk(ward, monkeypatch):
+    monkeypatch.setattr(approvals, "MOST_PROPOSALS", 2)
+    for name in ("a", "b"):
+        (ward.folder / "proposals").mkdir(exist_ok=True)
+        (ward.folder / "proposals" / f"{name}.json").write_bytes(b"{}")
+
+    with pytest.raises(MessageRefused, match="2 others are kept already"):
+        ward.propose()
 
 
 @pytest.mark.slow

@@ -198,6 +198,11 @@ def _looks(x: Pixels, ids: Sequence[str]) -> Iterator[Told]:
         yield ("warning", "images", says, "is `grey` of the study right for this scanner?")
     elif blank:
         yield ("note", "images", f"{blank} of {len(x)} images are of one shade", "")
+    turned = tensors.negatives(x)
+    if turned:
+        says = f"{turned} of {len(x)} images look like negatives of the others"
+        remedy = "does their header name the right photometric interpretation? see preview"
+        yield ("warning", "images", says, remedy)
     if copied - blank > 0:
         says = f"{copied} of {len(x)} images equal one of another patient"
         yield ("warning", "patient", says, "was an image filed under two ids?")

@@ -34,6 +34,12 @@ Values = NDArray[np.float64]
 LUMINANCE = np.array([0.299, 0.587, 0.114])
 """Weights of red, green and blue (ITU-R BT.601)."""
 
+GREYS = frozenset({"MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"})
+"""Photometric interpretations of one sample a pixel."""
+
+COLOURS = ("RGB", "YBR")
+"""How those of three samples begin."""
+
 TABLED = 1 << 16
 """Most different stored values that go through a table."""
 
@@ -64,6 +70,16 @@ def grey_of(dataset: "Dataset", number: int, limits: Limits | None) -> Grey:
         raise Unusable("the lookup tables are damaged") from None
 
 
+def _meant(dataset: "Dataset") -> None:
+    """Raise Unusable if the header does not say what stored values mean."""
+    said = str(dataset.get("PhotometricInterpretation") or "")
+    samples = int(dataset.get("SamplesPerPixel") or 1)
+    if said not in GREYS and not said.startswith(COLOURS):
+        raise Unusable("its photometric interpretation is none that is known")
+    if (said in GREYS) != (samples == 1):
+        raise Unusable("its photometric interpretation contradicts its samples a pixel")
+
+
 def extent(dataset: "Dataset", number: int) -> Limits:
     """Return the smallest and largest modality value of a frame, padding left out.
 
@@ -88,6 +104,7 @@ def decoded(dataset: "Dataset", number: int) -> NDArray[Any]:
         name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
     ):
         raise Unusable("its pixels are missing, or cut off")
+    _meant(dataset)
     try:
         with quiet(), unheard():
             index = number if int(dataset.get("NumberOfFrames") or 1) > 1 else None

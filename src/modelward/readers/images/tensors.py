@@ -79,6 +79,36 @@ def blank(x: Pixels) -> int:
     return sum(int(picture.max() - picture.min() <= 1) for picture in middle)
 
 
+COARSE = 16
+"""Pixels a side at which pictures are compared with their mean."""
+
+ALIKE = 0.3
+"""Correlation with the mean picture that makes one alike; minus that, a negative."""
+
+ENOUGH = 20
+"""Pictures below which a mean says nothing."""
+
+
+def negatives(x: Pixels) -> int:
+    """Return how many tensors look like negatives of the others; 0 where they are not alike.
+
+    A header that names the wrong photometric interpretation leaves no other trace. Pictures
+    of one view resemble their mean; a negative resembles it the other way round.
+    """
+    if len(x) < ENOUGH:
+        return 0
+    step = max(1, max(x.shape[-2:]) // COARSE)
+    middle = x[:, x.shape[1] // 2] if x.ndim > 3 else x  # noqa: PLR2004 - a volume's middle slice
+    flat = middle[:, ::step, ::step].reshape(len(x), -1).astype(np.float64)
+    flat -= flat.mean(axis=1, keepdims=True)
+    size = np.sqrt(np.square(flat).sum(axis=1))
+    flat = flat[size > 0] / size[size > 0, None]
+    if len(flat) < ENOUGH:
+        return 0
+    found = flat @ flat.mean(axis=0) / max(float(np.linalg.norm(flat.mean(axis=0))), 1e-12)
+    return int(np.count_nonzero(found < -ALIKE)) if np.median(found) > ALIKE else 0
+
+
 def _unnamed(shape: tuple[int, ...]) -> Pixels:
     """Return an array of zeros in a file that is gone when the array is."""
     if 0 in shape:
