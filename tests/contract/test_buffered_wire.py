@@ -19,6 +19,7 @@ from modelward.engines.jetstream.loopback import federate
 from modelward.engines.jetstream.serving import Manner
 from modelward.engines.jetstream.site_node import SiteNode
 from modelward.hub.registry import Registry
+from modelward.hub.reported import counted
 from modelward.hub.round import RoundRecord
 from modelward.hub.transcript import of_round, rebuild, replay
 from modelward.ledger.verify import verify
@@ -33,10 +34,10 @@ from tests.wire import LIMITS, STUDY_FILE, Federation, now
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 
-def buffered(rounds: int) -> Any:
+def buffered(rounds: int, more: str = "") -> Any:
     text = STUDY_FILE.replace("ROUNDS", f'{rounds}\nstrategy = "fedbuff"')
     text = text.replace("EXTRA", "").replace('\n[stop]\nmetric = "loss"\n', "")
-    return parse(text + "\n[plan.buffer]\nsize = 2\n")
+    return parse(f"{text}\n[plan.buffer]\nsize = 2\n{more}")
 
 
 class Held(DirectTrainer):
@@ -116,7 +117,7 @@ def test_a_slow_site_holds_nobody_up_and_its_answer_is_used_when_it_comes(tmp_pa
 
 @pytest.mark.parametrize("at", [6, pytest.param(15, marks=pytest.mark.exhaustive)])
 def test_a_hub_that_is_killed_goes_on_with_the_open_questions(tmp_path, at):
-    study, events = buffered(8), []
+    study, events = buffered(8, "[report]\n"), []
 
     def seen(_: str, progress: Any) -> None:
         events.append(progress)
@@ -127,7 +128,8 @@ def test_a_hub_that_is_killed_goes_on_with_the_open_questions(tmp_path, at):
 
     registry = Registry(tmp_path / "hub")
     transcripts = [of_round(registry, study, number) for number in range(9)]
-    assert [each.round_no for each in registry.history(study)] == list(range(1, 9))
+    assert [each.round_no for each in registry.past(study).history] == list(range(1, 9))
+    assert sorted(counted(registry, study)) == NAMES
     registry.close()
     check_replays(tmp_path, study, transcripts, tmp_path / "everything")
     inputs = [(i.site, each.asked_in(i.site)) for each in transcripts[1:] for i in each.inputs]

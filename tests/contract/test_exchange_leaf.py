@@ -10,13 +10,17 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from modelward.cli.app import app
+from modelward.cli.exchange_leaf import carrier, leaf_of
 from modelward.engines.jetstream import folders
 from modelward.engines.jetstream.boxes import Boxes
 from modelward.engines.jetstream.journal import silent
 from modelward.engines.jetstream.leaf import Leaf, LeafBoxes, RunningLeaf, prepare
 from modelward.engines.jetstream.line import Line
 from modelward.engines.jetstream.loopback import free_port
+from modelward.errors import EngineFailed
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.pulling import pull
 from modelward.exchange.reading import sync
@@ -108,6 +112,18 @@ def test_a_chain_of_two_leafs_carries_what_was_published_while_the_link_was_down
     assert theirs.read_bytes() == ours
 
 
+def test_what_is_offered_before_the_leaf_has_ever_run_waits_in_the_folder(tmp_path):
+    made = Federation(tmp_path, ["north"])
+    network = digits([[0, 1, 2, 3]], ["north"], tmp_path)
+    network.dial = lambda name: carrier(made.sites[name], free_port())
+
+    with network.open("north") as here:
+        train(here, load("mlp-16"), seed=1)
+        offer_model(here)
+
+        assert here.deliver() == 1
+
+
 def test_a_leaf_reaches_nothing_but_what_its_site_reaches(tmp_path):
     chain = Chain(tmp_path)
     with chain.made.server(), chain.run(chain.inner), chain.run(chain.edge):
@@ -176,3 +192,20 @@ def test_an_artifact_goes_over_two_leafs_byte_by_byte(tmp_path):
         south.close()
 
     assert (tmp_path / "got").read_bytes() == content.read_bytes()
+
+
+def test_a_leaf_is_told_where_the_hub_listens_and_runs_once(tmp_path):
+    chain = Chain(tmp_path)
+    north = str(chain.made.sites["north"])
+    command = CliRunner()
+
+    wrong = command.invoke(app, ["exchange", "leaf", north, "--above", "nonsense"])
+    assert wrong.exit_code == 2
+    assert "not HOST:PORT" in wrong.output
+
+    mine = leaf_of(Path(north), "127.0.0.1:9", free_port())
+    prepare(mine, now())
+    with RunningLeaf(mine):
+        again = command.invoke(app, ["exchange", "leaf", north, "--above", "127.0.0.1:9"])
+    assert isinstance(again.exception, EngineFailed)
+    assert "runs already" in again.exception.what

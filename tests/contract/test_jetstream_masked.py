@@ -1,7 +1,7 @@
 """Sums behind masks over a real server: the bits of the open study, whoever drops out when."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from modelward.engines.inprocess import InProcess
 from modelward.engines.jetstream.task_message import body_of, task_of
 from modelward.errors import MessageRefused
 from modelward.hub.registry import Registry
+from modelward.hub.reported import EVERYBODY, Counted, counted
 from modelward.hub.run import Hub, Outcome
 from modelward.ledger.archive import read
 from modelward.ledger.log import KEY
@@ -29,7 +30,7 @@ SITES = ["centre", "east", "north", "south", "west"]
 
 PLAN = STUDY_FILE.replace("ROUNDS", "2").replace("EXTRA", "quorum = 4")
 OPEN = parse(PLAN)
-MASKED = parse(PLAN + '\n[privacy]\naggregation = "secagg"\n[sites]\nminimum = 3\n')
+MASKED = parse(PLAN + '\n[privacy]\naggregation = "secagg"\n[sites]\nminimum = 3\n[report]\n')
 
 engine = pytest.mark.engine
 slow = pytest.mark.slow
@@ -79,6 +80,12 @@ def over_wire(folder: Path, drops: Mapping[str, str]) -> tuple[Outcome, Federati
         return Hub(Dropping(wire, drops), registry, keys).run(MASKED), made
 
 
+def sum_at(folder: Path) -> Counted:
+    """Return what a hub was told for the report."""
+    with closing(Registry(folder)) as registry:
+        return counted(registry, MASKED)[EVERYBODY]
+
+
 def same(one: Outcome, other: Outcome) -> None:
     """Hold two runs against each other, bit for bit."""
     assert one.sha256 == other.sha256
@@ -92,6 +99,11 @@ def test_over_the_wire_behind_masks_as_in_one_process_and_as_in_the_open(tmp_pat
     wired, made = over_wire(tmp_path / "wire", {})
 
     same(wired, in_process(tmp_path / "masked", MASKED, {}))
+    reported = [sum_at(folder) for folder in (made.hub.path, tmp_path / "masked" / "hub")]
+    assert reported[0].sites == tuple(SITES)
+    assert reported[0].units == reported[1].units
+    for name in ("counts.federated", "verdicts", "differences"):
+        assert (reported[0].tensors[name] == reported[1].tensors[name]).all(), name
     same(wired, in_process(tmp_path / "open", OPEN, {}))
     for name, folder in made.sites.items():
         ledger = read(folder / "ledger", read_key(folder / "ledger" / KEY))

@@ -12,8 +12,8 @@ from modelward.engines.jetstream import folders
 from modelward.engines.jetstream.hub_node import HubNode
 from modelward.engines.jetstream.journal import silent
 from modelward.joining import certificates
-from modelward.joining.hub_folder import Member
 from modelward.joining.keys import tls_key
+from modelward.joining.members import Member
 from modelward.joining.site_folder import SiteFolder
 from tests.wire import LIMITS, Federation, now, study
 
@@ -46,7 +46,7 @@ def test_a_running_node_is_given_its_next_certificate_and_a_removed_one_is_not(
     (site.path / "tls.pem").write_text(pem)
     known = made.hub.member("north")
     assert known is not None
-    made.hub._remember(Member(site="north", key=known.key, certificate=pem))
+    made.hub._known.put(Member(site="north", key=known.key, certificate=pem))
     node = HubNode(made.hub, silent, limits=LIMITS)
     hub = threading.Thread(target=node.serve, args=(now,))
     hub.start()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from modelward.cli.passphrase import NewPassphrase, Passphrase
+
 if TYPE_CHECKING:
     from modelward.artifact.decision import Word
     from modelward.site.approvals import Approvals
@@ -17,9 +19,6 @@ Study = Annotated[str, typer.Argument(help="A study's name, or the start of its 
 Person = Annotated[str, typer.Option("--as", help="Who decides, as policy.toml spells it.")]
 Key = Annotated[Path, typer.Option(help="That person's key file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
-Passphrase = Annotated[
-    str, typer.Option(prompt=True, hide_input=True, help="Asked for if absent.")
-]
 
 POLICY_CHANGED = (
     "policy.toml was changed since the node was started: stop it and start it again, and the"
@@ -119,9 +118,7 @@ def person(
     name: Annotated[str, typer.Argument(help="Who will decide, such as 'Dr Ada Byron'.")],
     *,
     key: Annotated[Path, typer.Option(help="File to write the person's key to.")],
-    passphrase: Annotated[
-        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)
-    ],
+    passphrase: NewPassphrase,
 ) -> None:
     """Make a person's key, and print what the site's policy needs to know of it."""
     from modelward.artifact.card import fingerprint

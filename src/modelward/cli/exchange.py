@@ -32,7 +32,8 @@ def init(
     name: Annotated[str, typer.Option(help="Name to go by: lower case, no spaces.")],
     question: Annotated[Path, typer.Option(help="The question file that all agreed on.")],
     carrier: Annotated[
-        str, typer.Option(help="A folder that all can reach, 'jetstream', or 'leaf'.")
+        str,
+        typer.Option(help="A folder that all can reach, 'jetstream', or 'leaf[:PORT]'."),
     ] = "jetstream",
     shared: Annotated[
         Path | None, typer.Option(help="The shared set that the question names.")
@@ -46,12 +47,7 @@ def init(
 
     asked = from_json(read(question))
     spoken = institution.prepare(folder, name, asked, now())
-    named: dict[str, dict[str, str | int]] = {
-        "jetstream": {},
-        "leaf": {"leaf": exchange_leaf.PORT},
-    }
-    where = named.get(carrier, {"folder": str(Path(carrier).resolve())})
-    write_whole(folder / "exchange" / CARRIER, canonical_bytes(where))
+    write_whole(folder / "exchange" / CARRIER, canonical_bytes(_wire(carrier)))
     if shared is not None:
         write_whole(folder / "exchange" / "shared.safetensors", read(shared))
     typer.echo(f"send to the others      {folder / 'exchange' / 'introduction.json'}")
@@ -271,6 +267,16 @@ def leave(folder: Folder, by: By, reason: Reason, *, as_json: Json = False) -> N
 
 exchange_use.add_to(app)
 app.command()(exchange_leaf.leaf)
+
+
+def _wire(carrier: str) -> dict[str, str | int]:
+    """Return what the carrier's file holds."""
+    kind, _, port = carrier.partition(":")
+    if carrier == "jetstream":
+        return {}
+    if kind == "leaf" and (not port or port.isdigit()):
+        return {"leaf": int(port or exchange_leaf.PORT)}
+    return {"folder": str(Path(carrier).resolve())}
 
 
 def _known(labels: tuple[str, ...], units: tuple[int, ...]) -> str:

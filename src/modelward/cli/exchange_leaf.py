@@ -22,16 +22,35 @@ def leaf(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = PORT,
 ) -> None:
     """Run the leaf server until Ctrl-C; offers are published there while the link is down."""
-    from threading import Event
-
     from modelward.engines.jetstream.leaf import RunningLeaf, prepare
+    from modelward.engines.jetstream.server import running
+    from modelward.errors import EngineFailed
 
+    host, _, behind = above.rpartition(":")
+    if not host or not behind.isdigit():
+        raise typer.BadParameter(f"{above!r} is not HOST:PORT", param_hint="--above")
     made = leaf_of(folder, above, port)
+    if there := running(made.folder):
+        raise EngineFailed(
+            f"the leaf of {made.site} runs already, as process {there}",
+            why="two servers would write over each other's streams",
+            remedy=f"use that one, or end it first: Ctrl-C, or kill {there}",
+        )
     prepare(made, now())
     with RunningLeaf(made):
         typer.echo(f"leaf of {made.site} on {made.inner.url}, for the hub at {above}")
         typer.echo("Ctrl-C ends it; what was published stays on disk")
-        Event().wait()
+        _until_told()
+
+
+def _until_told() -> None:
+    """Wait for SIGTERM, as service managers send it; Ctrl-C raises by itself."""
+    import signal
+    from threading import Event
+
+    over = Event()
+    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    over.wait()
 
 
 def leaf_of(site: Path, above: str, port: int) -> "Leaf":

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from modelward.cli.decide import Folder, Json, Key, Passphrase, Person, site_name
+from modelward.cli.decide import Folder, Json, Key, Person, site_name
+from modelward.cli.passphrase import Passphrase
 
 if TYPE_CHECKING:
     from modelward.artifact.review import Ruling

@@ -179,6 +179,7 @@ def up(
 @app.command()
 def status(folder: Folder, *, as_json: Json = False) -> None:
     """Say who is a member, who is there, and which studies are served."""
+    from modelward.engines.jetstream.presence import WRONG, WRONG_S
     from modelward.engines.jetstream.state import hub_state
     from modelward.joining.hub_folder import HubFolder
 
@@ -193,6 +194,10 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
             f"certificate until {member['certificate_until']}"
             + (f", protocol {member['protocol']}" if member["protocol"] else "")
         )
+        if abs(member["clock_skew_s"] or 0.0) > WRONG_S:
+            typer.echo(
+                f"    its clock is {member['clock_skew_s']:+.1f} s from this one: {WRONG}"
+            )
     for study in state["studies"]:
         decided = ", ".join(f"{site} {word}" for site, word in study["decisions"].items())
         typer.echo(f"  study {study['id']}: round {study['rounds']}, {study['state']}")

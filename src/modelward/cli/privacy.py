@@ -52,13 +52,17 @@ def budget(folder: SiteFolder, *, as_json: Json = False) -> None:
 
 
 def _statement(found: "Statement") -> str:
-    head = f"{'study':<14}{'patients':>9}{'spent':>8}{'reserved':>10}{'left':>8}  no bound"
+    named = max([0, *(len(each.name) + 2 for each in found.accounts if each.name)])
+    head = (
+        f"{'study':<14}{'name' if named else '':<{named}}{'patients':>9}{'spent':>8}"
+        f"{'reserved':>10}{'left':>8}  no bound"
+    )
     rows = [
-        f"{each.study[:12]:<14}{each.patients:>9,}{_three(each.standing)}  {_named(each.name)}"
+        f"{each.study[:12]:<14}{each.name:<{named}}{each.patients:>9,}{_three(each.standing)}  "
         + (", ".join(f"{n:,} {kind}" for kind, n in each.unbounded.items()) or "-")
         for each in found.accounts
     ]
-    whole = f"{'all studies':<14}{'':>9}{_three(found.whole)}"
+    whole = f"{'all studies':<14}{'':<{named}}{'':>9}{_three(found.whole)}"
     bars = [
         f"{each.study[:12]:<14}{_bar(each.standing, found.ceiling_study)}"
         for each in found.accounts
@@ -81,10 +85,6 @@ def _statement(found: "Statement") -> str:
             "Releases without a bound (exact sums) are listed and never added.",
         ]
     )
-
-
-def _named(name: str) -> str:
-    return f"{name[:24]}: " if name else ""
 
 
 def _missing(spent: float) -> list[str]:

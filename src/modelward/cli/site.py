@@ -96,7 +96,7 @@ def restored(folder: Folder) -> None:
 def status(folder: Folder, *, as_json: Json = False) -> None:
     """Say whether the site is connected, and until when its certificate is good."""
     from modelward.cli.decide import POLICY_CHANGED
-    from modelward.engines.jetstream.presence import WRONG_S
+    from modelward.engines.jetstream.presence import WRONG, WRONG_S
     from modelward.engines.jetstream.state import site_state
     from modelward.joining.site_folder import SiteFolder
 
@@ -114,7 +114,7 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
     if state["clock_skew_s"] is not None:
         typer.echo(f"  the hub's clock is {state['clock_skew_s']:+.1f} s from this one")
         if abs(state["clock_skew_s"]) > WRONG_S:
-            typer.echo("  set whichever is wrong: messages are refused from five minutes on")
+            typer.echo(f"  {WRONG}")
     alarms.warn(state["alarms"], "site", folder)
 
 

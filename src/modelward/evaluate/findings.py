@@ -18,6 +18,7 @@ from modelward.evaluate.beyond import Beyond
 from modelward.evaluate.bound_cost import BoundCost
 from modelward.evaluate.choice import Choice
 from modelward.evaluate.compare import Comparison, compare
+from modelward.evaluate.heard import Heard
 from modelward.evaluate.intervals import DRAWS, generator
 from modelward.evaluate.judged import Evaluation, Judged
 from modelward.evaluate.predictions import Predictions, require_pairs, union
@@ -39,7 +40,8 @@ class Findings:
         format: Name and version of this layout.
         record: The facts of the run.
         models: `federated` first, then `pooled` if there is one, variants, local models.
-        verdicts: One per site, in the order of the record.
+        verdicts: One per site, in the order of the record; none where no verdict is shown.
+        heard: What is known of them then; None, and no part of the file, otherwise.
         choices: What each site should use, where several models were held to its validation
             units; empty where none were, and then no part of the file.
         beyond: Grades or masks of every model; empty where the outcome is yes or no, and then
@@ -57,6 +59,7 @@ class Findings:
     models: tuple[ModelFindings, ...]
     verdicts: tuple[Verdict, ...]
     against: dict[str, Comparison]
+    heard: Heard | None = None
     choices: tuple[Choice, ...] = ()
     beyond: tuple[Beyond, ...] = ()
     evaluation: Evaluation | None = None
@@ -112,6 +115,8 @@ _LAYOUT = TypeAdapter(Findings)
 def _plain(findings: Findings) -> dict[str, Any]:
     """Return the findings as JSON has them."""
     plain: dict[str, Any] = _LAYOUT.dump_python(findings, mode="json")
+    if findings.heard is None:
+        del plain["heard"]
     if not findings.choices:
         del plain["choices"]
     if not findings.beyond:

@@ -130,7 +130,8 @@ def spreads(scores: Sequence[GroupScores]) -> tuple[Spread, ...]:
         told = [
             s
             for s in scores
-            if (s.group, s.site) == (group, EVERYWHERE) and s.units is not None
+            if (s.group, s.site) == (group, EVERYWHERE)
+            and None not in {s.units, s.sensitivity.value, s.false_alarms.value}
         ]
         if len(told) < 2:  # noqa: PLR2004 - a difference has two ends
             continue
@@ -162,8 +163,8 @@ def _compared(
     one, rest = pair
     by_metric: dict[GapMetric, tuple[Estimate, float] | None] = {
         "auc": _ranked(one, rest),
-        "sensitivity": _rates(*(_share(each, threshold, sick=True) for each in pair)),
-        "false alarms": _rates(*(_share(each, threshold, sick=False) for each in pair)),
+        "sensitivity": compared_rates(*(_share(each, threshold, sick=True) for each in pair)),
+        "false alarms": compared_rates(*(_share(each, threshold, sick=False) for each in pair)),
         "calibration": _calibrated(one, rest),
     }
     return [
@@ -203,7 +204,10 @@ def _share(each: Predictions, threshold: float, *, sick: bool) -> tuple[int, int
     return int((chosen >= threshold).sum()), chosen.size
 
 
-def _rates(one: tuple[int, int], rest: tuple[int, int]) -> tuple[Estimate, float] | None:
+def compared_rates(
+    one: tuple[int, int], rest: tuple[int, int]
+) -> tuple[Estimate, float] | None:
+    """Return the difference of two shares, hits of so many, with Newcombe's interval and p."""
     (hits, n), (others, m) = one, rest
     if not n or not m:
         return None

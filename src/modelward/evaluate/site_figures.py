@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from modelward.aggregate.fixed_point import to_grid
 from modelward.core.reporting import Reporting
 from modelward.core.study import Study
 from modelward.errors import BadArtifact
@@ -35,7 +36,15 @@ from modelward.evaluate.verdict import (
     worded,
     words,
 )
-from modelward.study.report_answer import ABSENT, CODES, MODELS, NAMES, PARTS, SCORED
+from modelward.study.report_answer import (
+    ABSENT,
+    CODES,
+    MODELS,
+    NAMES,
+    PARTS,
+    SCORED,
+    one_by_one,
+)
 
 METRICS: tuple[Metric, ...] = ("auc", "brier")
 WORDS: tuple[Word, ...] = get_args(Word)
@@ -83,6 +92,9 @@ def encode(
         local: Its own model on the same units, in the same order.
         study: What was agreed to be told, and with what margin it is judged.
         alike: Whether all its training units have, or do not have, the outcome.
+
+    Returns:
+        Of study/report_answer.py's form, without groups; not under differential privacy.
     """
     terms = study.report or Reporting()
     compared, weakness = weighed(federated, local, generator(SEED, site))
@@ -95,6 +107,10 @@ def encode(
         constant=share is not None,
         word=decide(compared),
     )
+    word = WORDS.index(held_to(made, margin_of(study)).word)
+    counts = histogram(federated, terms.bins).astype(np.float64)
+    if not one_by_one(study):
+        return {"counts.federated": counts, **_to_be_summed(compared, word, terms.decimals)}
     flat = [
         value
         for one in (federated, local)
@@ -105,17 +121,28 @@ def encode(
     flat += [*_three(compared.difference), ABSENT if share is None else share]
     flat += [
         float(METRICS.index(compared.metric)),
-        float(WORDS.index(held_to(made, margin_of(study)).word)),
+        float(word),
         float(WEAKNESSES.index(weakness)),
         float(ALIKE.index(alike)),
     ]
     figures = np.array(flat)
     outside = ~(np.abs(figures) < -ABSENT)
     return {
-        "counts.federated": histogram(federated, terms.bins).astype(np.float64),
+        "counts.federated": counts,
         "counts.local": histogram(local, terms.bins).astype(np.float64),
         "figures": np.where(outside, ABSENT, on_grid(figures, terms.decimals)),
     }
+
+
+def _to_be_summed(compared: Comparison, word: int, decimals: int) -> dict[str, NDArray[Any]]:
+    """Return a verdict and its difference in a form of which sums over sites are of use."""
+    verdicts, differences = np.zeros(len(WORDS)), np.zeros((len(METRICS), 2))
+    verdicts[word] = 1.0
+    value = compared.difference.value
+    if value is not None:
+        rounded = to_grid(on_grid(np.array([value]), decimals))
+        differences[METRICS.index(compared.metric)] = rounded[0], 1.0
+    return {"verdicts": verdicts, "differences": differences}
 
 
 def on_grid(values: Floats, decimals: int) -> Floats:

@@ -28,8 +28,11 @@ from modelward.gate.leaks import Look
 from modelward.gate.offer import Offer, Rule
 from modelward.privacy.disclosure.differencing import Told
 from modelward.privacy.disclosure.grouping import grouped, small_cells
+from modelward.privacy.disclosure.levels import shown_levels
 from modelward.study import counted
 from modelward.study.report_answer import MODELS
+from modelward.study.report_cells import GROUPS, by_side, each_group
+from modelward.study.report_groups import RATED
 
 TABLE = "counts"
 """Name, or first part of the name, of a tensor that counts units by outcome and bin."""
@@ -55,6 +58,7 @@ def coarser(
     if study.privacy.dp is not None:
         return tensors
     tensors = counted.coarser(study, kind, tensors, minimum, missing)
+    tensors = _levels(study, kind, tensors, minimum)
     made = {
         name: found.astype(values.dtype)
         for name, values in tensors.items()
@@ -129,6 +133,25 @@ def differs(told: Told, apart: int) -> Finding:
         " whose figures have left: their difference would be about those few",
         remedy="wait until more persons have come, or ask about the earlier cohort again",
     )
+
+
+def _levels(study: Study, kind: TaskKind, tensors: Tensors, minimum: int) -> Tensors:
+    """Return rows of groups without levels, and without rates, that tell of a few persons."""
+    if kind != "report" or GROUPS not in tensors:
+        return tensors
+    rows, counts = tensors[GROUPS].copy(), tensors["counts.federated"]
+    sides, totals = by_side(rows), rows[:, :2]
+    if not all(_whole(each) for each in (counts, totals, sides)):
+        return tensors
+    halves = counts.reshape(2, 2, -1).sum(axis=2).reshape(-1).astype(np.int64)
+    outcomes = counts.sum(axis=1).astype(np.int64)
+    for _, places in each_group(study, tensors):
+        told, rated = totals[places].astype(np.int64), sides[places].astype(np.int64)
+        shown = shown_levels(outcomes, told, minimum)
+        both = shown_levels(halves, np.where(shown[:, None], rated, 0), minimum, none_too=True)
+        rows[places][~shown] = 0.0
+        rows[places, RATED][~both] = 0.0
+    return {**tensors, GROUPS: rows}
 
 
 def _wrong(table: Counted, minimum: int) -> str:

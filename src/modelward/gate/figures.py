@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelward.aggregate.fixed_point import to_grid
 from modelward.core.study import Study
 from modelward.core.verdict import Finding
 from modelward.study.report_answer import ABSENT, CODES, NAMED, NAMES
+from modelward.study.report_groups import is_row
 
 NOT_SIGNED = ("auc", "brier", "share")
 """Figures that lie from 0 to 1."""
@@ -25,21 +27,15 @@ def misfits(
     """Return what speaks against the figures of a report; nothing of another `kind`."""
     if kind != "report" or study.report is None:
         return ()
-    told = tensors["figures"]
-    figures, codes = told[:NAMED], told[NAMED:]
-    shown = figures[figures != ABSENT]
-    shares = np.array([any(one in name for one in NOT_SIGNED) for name in NAMES[:NAMED]])
-    rates = figures[shares & (figures != ABSENT)]
-    wrong = {
-        f"are not rounded to {study.report.decimals} decimals": (
-            shown != np.round(shown, study.report.decimals)
-        ).any(),
-        "lie outside of what such a figure can be": not (np.abs(shown) < -ABSENT).all()
-        or not ((rates >= 0) & (rates <= 1)).all(),
-        "have codes of no kind": not (
-            (codes == np.rint(codes)) & (codes >= 0) & (codes < list(CODES.values()))
-        ).all(),
-    }
+    wrong: dict[str, bool] = {}
+    if "figures" in tensors:
+        wrong = _of_a_site(tensors["figures"], study.report.decimals)
+    elif "verdicts" in tensors:
+        wrong = _to_be_summed(tensors, study.report.decimals)
+    if "groups" in tensors:
+        decimals = study.report.decimals
+        strange = not all(is_row(row, decimals) for row in tensors["groups"])
+        wrong[f"in groups are more than figures with {decimals} decimals give"] = strange
     return tuple(
         Finding(
             rule="figures",
@@ -49,3 +45,33 @@ def misfits(
         for said, found in wrong.items()
         if found
     )
+
+
+def _of_a_site(told: NDArray[Any], decimals: int) -> dict[str, bool]:
+    """Return what can be wrong with figures that the hub sees, and whether it is."""
+    figures, codes = told[:NAMED], told[NAMED:]
+    shown = figures[figures != ABSENT]
+    shares = np.array([any(one in name for one in NOT_SIGNED) for name in NAMES[:NAMED]])
+    rates = figures[shares & (figures != ABSENT)]
+    return {
+        f"are not rounded to {decimals} decimals": bool(
+            (shown != np.round(shown, decimals)).any()
+        ),
+        "lie outside of what such a figure can be": not (np.abs(shown) < -ABSENT).all()
+        or not ((rates >= 0) & (rates <= 1)).all(),
+        "have codes of no kind": not (
+            (codes == np.rint(codes)) & (codes >= 0) & (codes < list(CODES.values()))
+        ).all(),
+    }
+
+
+def _to_be_summed(tensors: Mapping[str, NDArray[Any]], decimals: int) -> dict[str, bool]:
+    """Return what can be wrong with a verdict and differences behind masks."""
+    words, (gaps, there) = tensors["verdicts"], tensors["differences"].T
+    rounded = to_grid(np.round(gaps, decimals))
+    return {
+        f"are not rounded to {decimals} decimals": bool((gaps != rounded).any()),
+        "lie outside of what such a figure can be": not (np.abs(gaps) <= there).all(),
+        "have codes of no kind": not np.isin([*words, *there], (0.0, 1.0)).all()
+        or words.sum() > 1,
+    }

@@ -10,7 +10,8 @@ from modelward.core.study import Study
 from modelward.errors import RunMismatch
 from modelward.evaluate.analysed import Analysed, RunPart, SitePart, analysed
 from modelward.evaluate.record import LedgerFacts, facts_of
-from modelward.hub.registry import AnswerRow, Registry
+from modelward.hub.registry import Registry
+from modelward.hub.standing import AnswerRow
 
 Ledgers = Callable[[str], LedgerFacts | None]
 """Where a site's ledger lies, by its name."""
@@ -43,10 +44,10 @@ def found(
             why="figures are told once a study has stopped",
             remedy="look how far it is: modelward study status --hub HUB",
         )
-    state, answers = registry.state(study), registry.answers(study)
-    digest = registry.model_of(study, state.best)
+    past, answers = registry.past(study), registry.answers(study)
+    digest = registry.model_of(study, past.best)
     run = RunPart(
-        rounds=len(state.history),
+        rounds=len(past.history),
         seconds=round(registry.seconds(study), 3),
         reason=reason,
         model_sha256=digest,
@@ -55,7 +56,7 @@ def found(
         notes=tuple(notes),
     )
     parts = [_part(site, answers, ledgers(site)) for site in registry.roster(study)]
-    last = state.history[-1]
+    last = past.history[-1]
     model = registry.model(study, digest)
     return analysed(
         model,

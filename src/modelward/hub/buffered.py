@@ -27,8 +27,8 @@ from modelward.core.verdict import Answer, Release
 from modelward.errors import QuorumNotMet
 from modelward.gate.uplink import plain_update
 from modelward.hub.averaging import ROUNDS
-from modelward.hub.registry import AnswerRow
 from modelward.hub.round import Arrays, RoundRecord
+from modelward.hub.standing import AnswerRow
 from modelward.study.answers import answer_to
 
 Order = Callable[[Mapping[str, Task]], Sequence[str]]

@@ -10,8 +10,8 @@ from modelward.core.task import Task
 from modelward.core.verdict import Release
 from modelward.errors import QuorumNotMet
 from modelward.hub import round as rounds
-from modelward.hub.registry import AnswerRow
 from modelward.hub.round import RoundRecord
+from modelward.hub.standing import AnswerRow
 
 
 def need(study: Study, answers: Sequence[AnswerRow], task: Task, sites: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ what was collected is strategy.py's.
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ class Collector(Protocol):
         ...
 
 
+@runtime_checkable
 class Summed(Protocol):
     """What takes the sum of a round that was made behind masks."""
 

@@ -222,10 +222,11 @@ class Consent:
                 why=f"the study needs {terms.sites.minimum}",
                 remedy="ask the others; each decides with: modelward site approve",
             )
+        as_seen = (_proposals.c.study == study) & (_proposals.c.state == now)
         with self._registry.writing() as connection:
-            connection.execute(
-                sa.update(_proposals).where(_proposals.c.study == study).values(state=to)
-            )
+            done = connection.execute(sa.update(_proposals).where(as_seen).values(state=to))
+        if not done.rowcount:
+            self.set_going(study, to)  # somebody else was faster: decide anew
 
     def _remember(self, made: Decision, raw: bytes) -> None:
         with self._registry.writing() as connection:

@@ -37,20 +37,20 @@ def export_kept(
             why="a model is exported once its study has stopped",
             remedy="finish it first: modelward study run RUN, or modelward hub up HUB",
         )
-    state = registry.state(study)
-    digest = registry.model_of(study, state.best)
+    past = registry.past(study)
+    digest = registry.model_of(study, past.best)
     model = registry.model(study, digest)
     chunks = list(bundle.encode(model.tensors, model.schema))
     entry = Card(
         kind="model",
         study=study.sha256,
-        round_no=state.best,
+        round_no=past.best,
         task=study.sha256,
         site="hub",
         schema=canonical_hash(model.schema.describe()),
         sha256=digest,
         nbytes=measure(chunks)[1],
-        patients=state.history[state.best - 1].patients,
+        patients=past.history[past.best - 1].patients,
     )
     files: dict[Path, list[bytes | memoryview]] = {
         out: chunks,

@@ -2,7 +2,8 @@
 
 The same `Findings` as of a simulation, with what exists here. The federated model on all test
 units comes from the sites' counts in bins, each site's figures and its verdict as the site told
-them. Pooled is not computed, since no machine has all records; a site's own model is known at
+them; where sites are noised or summed behind masks, found_together.py says what there is.
+Pooled is not computed, since no machine has all records; a site's own model is known at
 home only, since it stays there.
 """
 
@@ -14,23 +15,32 @@ import numpy as np
 from modelward.core.study import Study
 from modelward.errors import RunMismatch, StudyFileError
 from modelward.evaluate import binned
-from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.by_group import by_group
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.intervals import SEED
-from modelward.evaluate.judged import Evaluation, Rules, evaluate
+from modelward.evaluate.judged import USUAL, Evaluation, Rules, evaluate
 from modelward.evaluate.record import NO_PRIVACY, Record, SiteFacts
-from modelward.evaluate.scores import ModelFindings, Scores, judge
-from modelward.evaluate.site_figures import SiteFigures, expanded
+from modelward.evaluate.scores import ModelFindings, judge
+from modelward.evaluate.site_figures import SiteFigures, decode, expanded
 from modelward.evaluate.verdict import Verdict
 from modelward.hub.followed import paths_of, threshold_of
-from modelward.hub.registry import AnswerRow, Registry
-from modelward.hub.reported import reported
-from modelward.hub.round import State
+from modelward.hub.found_together import AT_HALF, UNTOLD, together, unknown
+from modelward.hub.registry import Registry
+from modelward.hub.reported import Counted, counted
 from modelward.hub.run_facts import Ended, run_facts, study_facts
+from modelward.hub.standing import AnswerRow, Past
+from modelward.study.explain import privacy_terms
 from modelward.study.groups import hub_sees
+from modelward.study.report_answer import one_by_one, told_groups
 
-UNTOLD = "its gate released no figures"
 STAYS = "its model stays there"
+VERSIONS = "Versions are those of the hub."
+IN_GROUPS = (
+    "Figures in groups were computed in each hospital and rounded; together, AUC is the mean of"
+    " theirs, weighted by their test units. A hospital's gate left out a level in which either"
+    " outcome is smaller than its minimum, rates where a side of one half is, and others where"
+    " that would have given them back: a level may be without some of its hospitals."
+)
 
 
 def findings(registry: Registry, study: Study, alarms: Sequence[str] = ()) -> Findings:
@@ -46,50 +56,102 @@ def findings(registry: Registry, study: Study, alarms: Sequence[str] = ()) -> Fi
         RunMismatch: If it is not finished there, or no site told of its test units.
     """
     told = _told(registry, study)
+    shown = _one_by_one if one_by_one(study) else _together
     answers = registry.answers(study)
-    state = registry.state(study)
+    past = registry.past(study)
     ended = Ended(
         str(registry.finished(study)),
-        state.best,
+        past.best,
         registry.seconds(study),
-        registry.model_of(study, state.best),
+        registry.model_of(study, past.best),
     )
     roster = registry.roster(study)
     gave = {row.site for row in answers if row.decision == "released"}
     asked = [site for site in roster if site in gave]
+    heard_from = {site for each in told.values() for site in each.sites}
+    silent = [f"{site}: no figures; {UNTOLD}." for site in asked if site not in heard_from]
+    away = [f"{site}: took no part." for site in roster if site not in asked]
     record = Record(
         study=study_facts(study),
         sites=tuple(_site(site, answers) for site in asked),
-        run=run_facts(study, ended, {"federated": state.history}, 1),
+        run=run_facts(study, ended, {"federated": past.history}, 1),
         simulated_sites=False,
         in_one_process=False,
-        notes=tuple(_notes(study, told, asked, roster)),
+        notes=(VERSIONS, *silent, *away),
         alarms=tuple(alarms),
-        privacy=f"{NO_PRIVACY} {hub_sees(study, len(roster))}",
+        privacy=_privacy(study, len(roster)),
     )
+    return shown(study, told, record, past)
+
+
+def _one_by_one(
+    study: Study, counts: Mapping[str, Counted], record: Record, past: Past
+) -> Findings:
+    """Return findings of sites that tell figures of their own."""
+    told = {site: decode(site, each.tensors, study) for site, each in counts.items()}
+    asked = [site.name for site in record.sites]
     verdicts = tuple(told[site].verdict for site in asked if site in told)
+    evaluation = _evaluated(study, told, verdicts, past)
+    groups = {
+        site: counts[site].tensors["groups"]
+        for site in asked
+        if site in counts and told_groups(study)
+    }
+    apart = by_group(told_groups(study), groups)
+    if groups:
+        evaluation = replace(evaluation, threshold=USUAL, rule=AT_HALF)
     return Findings(
-        record=record,
+        record=replace(record, notes=(*_notes(study, told), *record.notes)),
         models=(_federated(asked, told), *(_local(s, told[s]) for s in asked if s in told)),
         verdicts=verdicts,
         against={},
-        evaluation=_evaluated(study, told, verdicts, state),
+        evaluation=replace(
+            evaluation, groups=apart.groups, gaps=apart.gaps, spreads=apart.spreads
+        ),
     )
 
 
+def _together(
+    study: Study, counts: Mapping[str, Counted], record: Record, past: Past
+) -> Findings:
+    """Return findings of sites that are noised, or summed behind masks."""
+    asked = [site.name for site in record.sites]
+    chosen = threshold_of(study, past.history, past.best)
+    found = together(study, counts, asked, chosen)
+    return Findings(
+        record=replace(record, notes=(*found.notes, *record.notes)),
+        models=(found.federated,),
+        verdicts=(),
+        against={},
+        heard=found.heard,
+        evaluation=replace(found.evaluation, paths=paths_of(past.history)),
+    )
+
+
+def _privacy(study: Study, sites: int) -> str:
+    """Return what was done for privacy, in a paragraph or two."""
+    if study.privacy.dp is None:
+        return f"{NO_PRIVACY} {hub_sees(study, sites)}"
+    spent = (
+        "What each site has spent is in its own ledger (modelward site budget); test units are"
+        " charged for this report alone, at the same epsilon."
+    )
+    return f"{privacy_terms(study)} {spent}\n{hub_sees(study, sites)}"
+
+
 def _evaluated(
-    study: Study, told: Mapping[str, SiteFigures], verdicts: Sequence[Verdict], state: State
+    study: Study, told: Mapping[str, SiteFigures], verdicts: Sequence[Verdict], past: Past
 ) -> Evaluation:
     """Return the decision curve from counts in bins, and each site's way through the rounds."""
-    threshold, rule = threshold_of(study, state.history, state.best)
+    threshold, rule = threshold_of(study, past.history, past.best)
     counted = {verdict.site: expanded(told[verdict.site].counts) for verdict in verdicts}
     margin = study.evaluation.margin if study.evaluation is not None else None
     rules = Rules(threshold=threshold, rule=rule, margin=margin, seed=SEED)
     found = evaluate({"federated": counted}, verdicts, rules)
-    return replace(found, paths=paths_of(state.history))
+    return replace(found, paths=paths_of(past.history))
 
 
-def _told(registry: Registry, study: Study) -> dict[str, SiteFigures]:
+def _told(registry: Registry, study: Study) -> dict[str, Counted]:
     if study.report is None:
         raise StudyFileError(
             f"{study.id} has not agreed that sites tell of their test units",
@@ -104,7 +166,7 @@ def _told(registry: Registry, study: Study) -> dict[str, SiteFigures]:
             why="figures are told once a study has stopped",
             remedy="look how far it is: modelward study status --hub HUB",
         )
-    found = reported(registry, study)
+    found = counted(registry, study)
     if not found:
         raise RunMismatch(
             f"no site has told of its test units for {study.id}",
@@ -133,23 +195,6 @@ def _local(site: str, told: SiteFigures) -> ModelFindings:
     )
 
 
-def unknown(site: str, why: str) -> Scores:
-    """Return scores that nobody here knows."""
-    nothing = Estimate(None, None, why)
-    return Scores(
-        site=site,
-        units=None,
-        positives=None,
-        auc=nothing,
-        accuracy=nothing,
-        sensitivity=nothing,
-        specificity=nothing,
-        brier=nothing,
-        slope=nothing,
-        intercept=nothing,
-    )
-
-
 def _site(site: str, answers: Sequence[AnswerRow]) -> SiteFacts:
     own = [answer for answer in answers if answer.site == site]
     released = [answer for answer in own if answer.decision == "released"]
@@ -163,19 +208,15 @@ def _site(site: str, answers: Sequence[AnswerRow]) -> SiteFacts:
     )
 
 
-def _notes(
-    study: Study,
-    told: Mapping[str, SiteFigures],
-    asked: Sequence[str],
-    roster: Sequence[str],
-) -> list[str]:
-    """Return how figures came about, and who told none, in sentences."""
+def _notes(study: Study, told: Mapping[str, SiteFigures]) -> list[str]:
+    """Return how figures came about, in sentences."""
     if study.report is None:
         return []
     bins, decimals = study.report.bins, study.report.decimals
     auc = binned.auc(np.sum([each.counts for each in told.values()], axis=0))
     far = 0.0 if auc is None else auc.high - auc.value
-    notes = [
+    grouped = told_groups(study)
+    return [
         f"Figures of all hospitals together come from counts of test units by outcome and"
         f" predicted probability in {bins} bins, which each hospital's gate made coarser until"
         f" no cell was smaller than its own minimum. Bins alone can move the AUC by"
@@ -184,7 +225,5 @@ def _notes(
         f" from all digits and told with {decimals} decimals; accuracy, sensitivity and"
         " specificity come from the counts, in which a side of 0.5 with too few units is joined"
         " to the other.",
-        "Versions are those of the hub.",
+        *([IN_GROUPS] if grouped else []),
     ]
-    notes += [f"{site}: no figures; {UNTOLD}." for site in asked if site not in told]
-    return notes + [f"{site}: took no part." for site in roster if site not in asked]

@@ -24,13 +24,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from modelward.core.canonical import canonical_bytes, parse_strict
 from modelward.core.ports import Engine
 from modelward.core.study import Study
-from modelward.core.task import MASK_PHASES, MaskPhase, Task
+from modelward.core.task import LOOKS_AT, MASK_PHASES, MaskPhase, Task
 from modelward.core.verdict import Answer, Release
 from modelward.errors import MaskingFailed, QuorumNotMet
 from modelward.hub.accept import objection
 from modelward.hub.collectors import Summed
-from modelward.hub.registry import AnswerRow, Registry
+from modelward.hub.registry import Registry
+from modelward.hub.reported import patience_s
 from modelward.hub.round import enough
+from modelward.hub.standing import AnswerRow
 from modelward.privacy.masks import exchange, hub
 from modelward.privacy.masks.grid import Words
 from modelward.privacy.masks.journal import FileJournal
@@ -89,7 +91,7 @@ class Exchanges:
 
         There is one sum over the roster, or one for each group of it (study/groups.py). If too
         few sites of a group have validation units, or every gate refuses, nothing is added
-        for `evaluate`, as where answers are open.
+        for `evaluate`, as where answers are open; for `report` also where sites are silent.
 
         Returns:
             A row for each site that is in a sum, with all bytes that it sent and the hash
@@ -133,7 +135,8 @@ class Exchanges:
             before = each.journal.kept(KEYS)
             due |= set(each.session.names if before is None else _closed(before)["in"])
         task = question.exchange(KEYS, None)
-        return list(self._engine.ask(task, sorted(due), deadline_s=study.plan.deadline_s))
+        deadline = patience_s(study, question)
+        return list(self._engine.ask(task, sorted(due), deadline_s=deadline))
 
     def _sum(
         self, study: Study, question: Task, group: "_Round", first: list[Answer]
@@ -153,7 +156,7 @@ class Exchanges:
                     bundles.append(told)
             except MaskingFailed as error:
                 silent = set(state.due) - set(heard.out)
-                if question.kind == "evaluate" and not silent:
+                if question.kind == "report" or (question.kind == "evaluate" and not silent):
                     return None, _rows(question, heard, ())
                 raise _too_few(error, heard.out, silent) from error
         total = hub.finish(state)
@@ -226,7 +229,7 @@ class Exchanges:
         if len(state.session.names) < len(self._keys):
             return
         silent = set(self._keys) - here - set(heard.out)
-        summed = state.phase > MASK_PHASES.index(WORDS) or question.kind == "evaluate"
+        summed = state.phase > MASK_PHASES.index(WORDS) or question.kind in LOOKS_AT
         if not summed and not enough(study, len(here), len(silent)):
             raise MaskingFailed(
                 f"{len(here)} of {len(self._keys)} sites answered in round {question.round_no}",

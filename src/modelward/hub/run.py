@@ -29,13 +29,13 @@ from modelward.hub.buffered import (
     questions,
     waiting,
 )
-from modelward.hub.by_steps import UpdatesBySteps
 from modelward.hub.closing import need, record_of, row_of
-from modelward.hub.collectors import Collector, RobustUpdates, Sums, Updates
+from modelward.hub.collectors import Collector, Summed, Sums
 from modelward.hub.masked import Exchanges
-from modelward.hub.registry import AnswerRow, Combined, Registry
+from modelward.hub.registry import Combined, Registry
 from modelward.hub.reported import Reported, patience_s, report_task
 from modelward.hub.round import RoundRecord, State
+from modelward.hub.standing import AnswerRow
 from modelward.hub.strategy import Strategy, asked, strategy, told
 from modelward.hub.validated import validated
 from modelward.study.model import Model, initial
@@ -237,7 +237,8 @@ class Hub:
         """Ask every site how the kept model does on its test units, and keep what it tells."""
         task = report_task(self._registry, study)
         into = Reported(self._registry, study)
-        self._registry.note_answers(study, self._collect(study, task, into))
+        answers = self._collect(study, task, into)
+        self._registry.note_answers(study, into.rows(task, answers))
 
     def _collect(
         self, study: Study, task: Task, into: Collector, sites: Sequence[str] = ()
@@ -245,7 +246,7 @@ class Hub:
         """Return what `sites` (all if empty) answered, with releases or their sum in `into`."""
         if study.privacy.aggregation is None:
             return self._collect_open(study, task, into, sites or sorted(self._keys))
-        assert isinstance(into, Updates | UpdatesBySteps | RobustUpdates | Sums)  # noqa: S101
+        assert isinstance(into, Summed)  # noqa: S101
         everybody = len(self._keys)
         self._watch(Progress(task.kind, task.round_no, 0, everybody))
 

@@ -37,7 +37,8 @@ from modelward.evaluate.contribution import (
     shares,
 )
 from modelward.gate.uplink import plain_update
-from modelward.hub.registry import AnswerRow, Registry
+from modelward.hub.registry import Registry
+from modelward.hub.standing import AnswerRow
 from modelward.hub.strategy import strategy
 from modelward.hub.transcript import of_round, rebuild
 from modelward.ledger.log import ENTRIES

@@ -28,7 +28,8 @@ from modelward.core.tensors import Schema, Tensors
 from modelward.core.verdict import Release
 from modelward.hub.buffered import questions
 from modelward.hub.collectors import Sums
-from modelward.hub.registry import AnswerRow, Registry
+from modelward.hub.registry import Registry
+from modelward.hub.standing import AnswerRow
 from modelward.hub.strategy import strategy, told
 from modelward.study.answers import answer_to
 from modelward.study.model import Model, initial, model_schema
@@ -78,7 +79,7 @@ def of_round(registry: Registry, study: Study, round_no: int) -> Transcript:
 
 def _of_buffer(registry: Registry, study: Study, round_no: int) -> list[AnswerRow]:
     """Return the answers that a buffer was made of, by site; some are to earlier questions."""
-    history = registry.history(study)[:round_no]
+    history = registry.past(study).history[:round_no]
     before, went_in = history[:-1], history[-1].released
     model_of = partial(registry.model_of, study)
     due = {site: t.id for site, t in questions(study, before, went_in, model_of).items()}

@@ -106,7 +106,9 @@ def check(
             f"the certificate of {name!r} starts at {start:%Y-%m-%d %H:%M} UTC, and the clock "
             f"here says {now:%Y-%m-%d %H:%M}",
             why="a certificate that is not yet valid means that one of two clocks is wrong",
-            remedy="set this machine's clock (timedatectl), then start again",
+            remedy="hold both machines' clocks against a time server (timedatectl). If this "
+            "one is wrong, set it and do this again; if the hub's was, it runs: modelward hub "
+            f"renew HUB {name}, and sends the file",
         )
     if now > end:
         raise NotAdmitted(

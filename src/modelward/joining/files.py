@@ -8,13 +8,11 @@ a reader must reject. Neither file is secret.
 """
 
 import re
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, Self
+from typing import Literal, Protocol
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -23,81 +21,30 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 )
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from modelward.core.canonical import canonical_bytes, parse_strict
-from modelward.core.faults import from_validation, lines
 from modelward.core.terms import Name
-from modelward.errors import BadArtifact, NotAdmitted
+from modelward.errors import NotAdmitted
 from modelward.joining import certificates
 from modelward.joining.keys import TlsKey, spoken
+from modelward.joining.signed_file import (
+    ADDRESS,
+    Address,
+    KeyHex,
+    Pem,
+    SignatureHex,
+    SignedFile,
+    Stamp,
+    refuse,
+    sealed,
+)
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 RESERVED = frozenset({"hub", "hub-admin", "sys"})
 """Names that mean somebody else on the wire."""
 
-KeyHex = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-SignatureHex = Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")]
-ADDRESS = r"^(tls|wss)://[A-Za-z0-9.:\[\]-]+:[0-9]{1,5}$"
-Address = Annotated[str, Field(pattern=ADDRESS)]
-Stamp = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
-Pem = Annotated[str, Field(pattern=r"^-----BEGIN [A-Z ]+-----\n", max_length=8192)]
 
-
-class _File(BaseModel):
-    """Strict, frozen, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-    @classmethod
-    def read(cls, raw: bytes, *, file: str) -> Self:
-        """Parse the bytes of a joining file; signatures are `opened_by`'s business.
-
-        Raises:
-            NotAdmitted: With every fault of the file, not only the first.
-        """
-        try:
-            fields = parse_strict(raw, what="joining file")
-            _require_kind(fields, cls.__name__.lower(), file)
-            found = cls.model_validate(fields)
-        except BadArtifact as error:
-            raise _refuse(f"{file}: {error.what}") from error
-        except ValidationError as error:
-            raise _refuse(lines(file, from_validation(error, cls))) from error
-        if found.to_bytes() != raw.rstrip(b"\n"):
-            raise _refuse(f"{file} is not in canonical form (RFC 8785)")
-        return found
-
-    def to_bytes(self) -> bytes:
-        """Return the canonical JSON."""
-        return canonical_bytes(self.model_dump(mode="json"))
-
-    def opened_by(self, key: Ed25519PublicKey) -> None:
-        """Raise NotAdmitted unless the file was signed, as it stands, with `key`."""
-        fields = self.model_dump(mode="json")
-        try:
-            key.verify(bytes.fromhex(fields["signature"]), _signed(fields))
-        except InvalidSignature as error:
-            raise _refuse("the signature of the file does not match its content") from error
-
-
-def _require_kind(fields: object, wanted: str, file: str) -> None:
-    """Raise NotAdmitted if a file says that it is the other of the two."""
-    said = fields.get("format") if isinstance(fields, dict) else None
-    kind = str(said).removeprefix("modelward-").partition("/")[0]
-    if kind != wanted and kind in _FROM:
-        raise NotAdmitted(
-            f"{file} is a {kind}, and a {wanted} is needed here",
-            why=f"a {wanted} comes from {_FROM[wanted]}",
-            remedy=f"take the file that {_FROM[wanted]} made for this",
-        )
-
-
-_FROM = {"request": "the site", "membership": "the hub"}
-
-
-class Request(_File):
+class Request(SignedFile):
     """A site asks to be admitted.
 
     Attributes:
@@ -134,15 +81,15 @@ class Request(_File):
             asked = x509.load_pem_x509_csr(self.csr.encode())
             valid = asked.is_signature_valid
         except ValueError as error:
-            raise _refuse(f"csr is not a certificate request: {error}") from error
+            raise refuse(f"csr is not a certificate request: {error}") from error
         public = asked.public_key()
         if not valid or not isinstance(public, ec.EllipticCurvePublicKey):
-            raise _refuse("csr is not signed with a P-256 key")
+            raise refuse("csr is not signed with a P-256 key")
         if not isinstance(public.curve, ec.SECP256R1):
-            raise _refuse("csr is for another curve than P-256")
+            raise refuse("csr is for another curve than P-256")
         named = [str(each.value) for each in asked.subject]
         if named != [self.site]:
-            raise _refuse(f"csr is for {', '.join(named)[:80]}, not for {self.site!r}")
+            raise refuse(f"csr is for {', '.join(named)[:80]}, not for {self.site!r}")
         return public
 
     @property
@@ -151,7 +98,7 @@ class Request(_File):
         return spoken(self.signing, self.tls)
 
 
-class Membership(_File):
+class Membership(SignedFile):
     """The hub admits a site.
 
     Attributes:
@@ -223,7 +170,7 @@ def request(
         "key": signing.public_key().public_bytes_raw().hex(),
         "made": stamp(now),
     }
-    return Request.read(_sealed(fields, signing), file="request")
+    return Request.read(sealed(fields, signing), file="request")
 
 
 class Admitted(Protocol):
@@ -260,13 +207,13 @@ def admission(
         "site_key": asked.key,
         "issued": stamp(now),
     }
-    return Membership.read(_sealed(fields, key), file="membership")
+    return Membership.read(sealed(fields, key), file="membership")
 
 
 def check_request(asked: Request) -> None:
     """Raise NotAdmitted unless the request proves what it says and its name can be used."""
     if asked.site in RESERVED:
-        raise _refuse(f"{asked.site!r} is not a name for a site")
+        raise refuse(f"{asked.site!r} is not a name for a site")
     asked.opened_by(asked.signing)
     asked.tls  # noqa: B018 - reading it checks the certificate request
 
@@ -293,20 +240,3 @@ def read_hub_key(source: str) -> Ed25519PublicKey:
 def stamp(moment: datetime) -> str:
     """Return `moment` as the files spell times."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _sealed(fields: Mapping[str, Any], key: Ed25519PrivateKey) -> bytes:
-    return canonical_bytes({**fields, "signature": key.sign(_signed(fields)).hex()})
-
-
-def _signed(fields: Mapping[str, Any]) -> bytes:
-    unsigned = {name: value for name, value in fields.items() if name != "signature"}
-    return f"{fields['format']}\n".encode() + canonical_bytes(unsigned)
-
-
-def _refuse(found: str) -> NotAdmitted:
-    return NotAdmitted(
-        found,
-        why="a joining file counts as its maker signed it, or not at all",
-        remedy="ask for the file again by another channel, and compare fingerprints by voice",
-    )

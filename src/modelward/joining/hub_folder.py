@@ -4,7 +4,7 @@
     ca.key ca.pem      its authority; sites pin the certificate
     hub.key            its signing key
     tls/               keys and certificates of server, hub and hub-admin
-    members/NAME.json  who was admitted, one file a site; removed ones stay, marked
+    members/           who was admitted (members.py)
     studies/           what `hub up` serves, one canonical JSON a study
 
 The wire's configuration is made from these files (engines/jetstream/configuration.py).
@@ -12,8 +12,8 @@ The wire's configuration is made from these files (engines/jetstream/configurati
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -22,46 +22,17 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PrivateKey,
-    Ed25519PublicKey,
 )
 
 from modelward import durable
-from modelward.core.canonical import Json, canonical_bytes
 from modelward.errors import NotAdmitted, StorageError
 from modelward.joining import certificates, files
 from modelward.joining.files import Membership, Request, require_address
 from modelward.joining.keys import TlsKey, signing_key, spki, spoken, tls_key
+from modelward.joining.members import Member, Members
 
 OWN = ("server", "hub", "hub-admin")
 """Who has a certificate besides the sites."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """An admitted site.
-
-    Attributes:
-        site: Its name.
-        key: Its Ed25519 public key, raw, hex.
-        certificate: The last certificate it was given, PEM.
-        removed: Whether it was removed; then it has no access of any kind.
-    """
-
-    site: str
-    key: str
-    certificate: str
-    removed: bool = False
-
-    @property
-    def signing(self) -> Ed25519PublicKey:
-        """Its signing key."""
-        return Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.key))
-
-    @property
-    def spoken(self) -> str:
-        """Its fingerprint, as its request showed it."""
-        held = certificates.from_pem(self.certificate)
-        return spoken(self.signing, certificates.public_of(held))
 
 
 class HubFolder:
@@ -87,6 +58,7 @@ class HubFolder:
         external: bool = False,
     ) -> None:
         self.path, self.url, self.listen = path, url, listen
+        self._known = Members(path / "members")
         self.websocket, self.external = websocket, external
         self.leaf: str | None = None
         self.leafs: Mapping[str, str] = {}
@@ -197,11 +169,11 @@ class HubFolder:
             ):
                 continue
             key = tls_key(self.path / "tls" / f"{who}.key")
-            name, use = (host, "server") if who == "server" else (who, "client")
+            serves = who == "server"
             made = certificates.issue(
                 key.public_key(),
-                name,
-                "server" if use == "server" else "client",
+                host if serves else who,
+                "server" if serves else "client",
                 by=self._authority(),
                 now=now,
             )
@@ -217,6 +189,10 @@ class HubFolder:
                 removed, or if the name is taken by another key.
         """
         files.check_request(asked)
+        with self._known.alone():
+            return self._admitted(asked, now)
+
+    def _admitted(self, asked: Request, now: datetime) -> Membership:
         known = self.member(asked.site)
         if known is not None and known.removed:
             raise NotAdmitted(
@@ -234,7 +210,7 @@ class HubFolder:
             asked.tls, asked.site, "client", by=self._authority(), now=now
         )
         pem = certificates.to_pem(made)
-        self._remember(Member(site=asked.site, key=asked.key, certificate=pem))
+        self._known.put(Member(site=asked.site, key=asked.key, certificate=pem))
         ca = certificates.to_pem(self.ca)
         return files.admission(
             asked, hub=self.url, certificate=pem, ca=ca, key=self.key, now=now
@@ -243,17 +219,13 @@ class HubFolder:
     def renew(self, site: str, now: datetime) -> str | None:
         """Return a new certificate for a member whose last one is due, as PEM, else None."""
         member = self.member(site)
-        if member is None or member.removed:
+        if member is None or not certificates.due(
+            certificates.from_pem(member.certificate), now
+        ):
             return None
-        old = certificates.from_pem(member.certificate)
-        if not certificates.due(old, now):
-            return None
-        made = certificates.issue(
-            certificates.public_of(old), site, "client", by=self._authority(), now=now
-        )
-        pem = certificates.to_pem(made)
-        self._remember(Member(site=site, key=member.key, certificate=pem))
-        return pem
+        with self._known.alone():
+            member = self.member(site)  # it may have been removed meanwhile
+            return None if member is None or member.removed else self._reissued(member, now)
 
     def readmit(self, site: str, now: datetime) -> Membership:
         """Give a member that was away for longer than its certificate a new one.
@@ -263,8 +235,14 @@ class HubFolder:
         Raises:
             NotAdmitted: If there is no such member, or it was removed.
         """
-        member = self.member(site)
-        if member is None or member.removed:
+        with self._known.alone():
+            member = self.member(site)
+            if member is not None and not member.removed:
+                pem = self._reissued(member, now)
+                ca = certificates.to_pem(self.ca)
+                return files.admission(
+                    member, hub=self.url, certificate=pem, ca=ca, key=self.key, now=now
+                )
             raise NotAdmitted(
                 f"{site} is {'not a member' if member is None else 'removed from this hub'}",
                 why="a certificate is renewed for a member, and for the keys it joined with",
@@ -272,14 +250,14 @@ class HubFolder:
                 if member is None
                 else "admit it under another name, with new keys",
             )
+
+    def _reissued(self, member: Member, now: datetime) -> str:
+        """Return a new certificate for the keys of a member, remembered, as PEM."""
         held = certificates.public_of(certificates.from_pem(member.certificate))
-        made = certificates.issue(held, site, "client", by=self._authority(), now=now)
+        made = certificates.issue(held, member.site, "client", by=self._authority(), now=now)
         pem = certificates.to_pem(made)
-        self._remember(replace(member, certificate=pem))
-        ca = certificates.to_pem(self.ca)
-        return files.admission(
-            member, hub=self.url, certificate=pem, ca=ca, key=self.key, now=now
-        )
+        self._known.put(replace(member, certificate=pem))
+        return pem
 
     def remove(self, site: str) -> None:
         """Mark a site as removed; the wire shuts it out when its configuration is applied.
@@ -287,27 +265,24 @@ class HubFolder:
         Raises:
             NotAdmitted: If there is no such site.
         """
-        member = self.member(site)
-        if member is None:
-            raise NotAdmitted(
-                f"{site} is not a member",
-                why="only an admitted site can be removed",
-                remedy=f"members are: {', '.join(m.site for m in self.members()) or 'none'}",
-            )
-        self._remember(
-            Member(site=site, key=member.key, certificate=member.certificate, removed=True)
-        )
+        with self._known.alone():
+            member = self.member(site)
+            if member is None:
+                listed = ", ".join(each.site for each in self.members()) or "none"
+                raise NotAdmitted(
+                    f"{site} is not a member",
+                    why="only an admitted site can be removed",
+                    remedy=f"members are: {listed}",
+                )
+            self._known.put(replace(member, removed=True))
 
     def member(self, site: str) -> Member | None:
         """Return who goes by the name `site`, removed or not."""
-        path = self.path / "members" / f"{site}.json"
-        if not path.exists():
-            return None
-        return Member(**json.loads(path.read_bytes()))
+        return self._known.get(site)
 
     def members(self) -> list[Member]:
         """Return the sites that have access, by name."""
-        return [member for member in self._all() if not member.removed]
+        return [member for member in self._known.all() if not member.removed]
 
     def pins(self) -> list[str]:
         """Return the SHA-256 of every TLS key that may connect, hex, sorted."""
@@ -320,20 +295,6 @@ class HubFolder:
 
     def _serving(self) -> tuple[str, str, str | None, bool]:
         return self.url, self.listen, self.websocket, self.external
-
-    def _all(self) -> Iterator[Member]:
-        for path in sorted((self.path / "members").glob("*.json")):
-            yield Member(**json.loads(path.read_bytes()))
-
-    def _remember(self, member: Member) -> None:
-        fields: dict[str, Json] = {
-            "site": member.site,
-            "key": member.key,
-            "certificate": member.certificate,
-            "removed": member.removed,
-        }
-        path = self.path / "members" / f"{member.site}.json"
-        durable.write_whole(path, canonical_bytes(fields))
 
     def _authority(self) -> tuple[x509.Certificate, TlsKey]:
         return self.ca, tls_key(self.path / "ca.key")

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from modelward.core import toml_text
 from modelward.core.faults import Fault, from_validation, lines
 from modelward.errors import NotAdmitted
-from modelward.joining.files import Address
+from modelward.joining.signed_file import Address
 
 Proxy = Annotated[
     str, Field(pattern=r"^https?://([^@/\s]+@)?[A-Za-z0-9.\[\]:-]+:[0-9]{1,5}/?$")

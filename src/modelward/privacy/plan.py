@@ -6,9 +6,10 @@ Computed from the signed study alone, before anything starts, and the same at ev
                  where labels are adjusted; one noised sum of everybody
     training     rounds * steps, on training units: noised sums over Poisson samples
     metrics      rounds, on validation units: noised counts of everybody
+    report       once, on test units: noised counts of everybody
 
-A patient is either in training or in validation (readers/cohort.py), never in both, so each
-of the two groups may cost the study's epsilon. Statistics get a share of it, training what
+A patient is in training, in validation or in the test (readers/cohort.py), never in two, so
+each of the groups may cost the study's epsilon. Statistics get a share of it, training what
 that leaves: noise is the least multiple of 1/1000 with which both together keep within.
 
 Nothing here depends on a site's data, not even on how many units it has.
@@ -29,13 +30,14 @@ from modelward.privacy.accounting import Event, noise_for
 STATISTICS_SHARE = 0.1
 """Share of epsilon that the statistics may cost alone."""
 
-Group = Literal["train", "validation"]
+Group = Literal["train", "validation", "test"]
 """Patients who are charged alike."""
 
 GROUP: Mapping[TaskKind, Group] = {
     "statistics": "train",
     "train": "train",
     "evaluate": "validation",
+    "report": "test",
 }
 """Whose data the answer to a task is computed from."""
 
@@ -48,12 +50,14 @@ class PrivacyPlan:
         statistics: Once; None where nothing is summed but public numbers of units.
         training: Of one round.
         metrics: Of one round; None where no metric is watched.
+        report: Once; None where no report is asked for.
         rounds: At most.
     """
 
     statistics: Event | None
     training: Event
     metrics: Event | None
+    report: Event | None
     rounds: int
 
     def of(self, kind: TaskKind) -> Event | None:
@@ -62,6 +66,7 @@ class PrivacyPlan:
             "statistics": self.statistics,
             "train": self.training,
             "evaluate": self.metrics,
+            "report": self.report,
         }
         return events[kind]
 
@@ -71,6 +76,8 @@ class PrivacyPlan:
         each = (*once, _times(self.training, self.rounds))
         if group == "train":
             return each
+        if group == "test":
+            return () if self.report is None else (self.report,)
         return () if self.metrics is None else (_times(self.metrics, self.rounds),)
 
 
@@ -96,6 +103,7 @@ def plan_of(study: Study) -> PrivacyPlan:
             rounds=study.plan.rounds,
             statistics=bool(summed_columns(study)) or adjusts_labels(study),
             metrics=study.stop.metric is not None,
+            report=study.report is not None,
         )
     )
 
@@ -128,12 +136,13 @@ class _Terms:
     rounds: int
     statistics: bool
     metrics: bool
+    report: bool
 
 
 @lru_cache(maxsize=64)
 def _plan(terms: _Terms) -> PrivacyPlan:
     once: tuple[Event, ...] = ()
-    metrics = None
+    metrics, report = None, None
     if terms.statistics:
         share = STATISTICS_SHARE * terms.epsilon
         once = (Event(1.0, noise_for(share, terms.delta, sampling=1.0, steps=1), 1),)
@@ -147,10 +156,13 @@ def _plan(terms: _Terms) -> PrivacyPlan:
     if terms.metrics:
         shown = noise_for(terms.epsilon, terms.delta, sampling=1.0, steps=terms.rounds)
         metrics = Event(1.0, shown, 1)
+    if terms.report:
+        report = Event(1.0, noise_for(terms.epsilon, terms.delta, sampling=1.0, steps=1), 1)
     return PrivacyPlan(
         statistics=once[0] if once else None,
         training=Event(terms.sampling, noise, terms.steps),
         metrics=metrics,
+        report=report,
         rounds=terms.rounds,
     )
 

@@ -82,14 +82,14 @@ def at_home(findings: Findings) -> str:
 
 def worth_it(findings: Findings) -> str:
     """Say what the verdicts are, all hospitals in one sentence."""
-    heard = Counter[Word](verdict.word for verdict in findings.verdicts)
-    total = spelled(len(findings.verdicts))
+    heard = _heard(findings)
+    if findings.heard is not None and not heard:
+        return findings.heard.why
+    total = spelled(heard.total())
     better, keep = heard["federated better"], heard["keep your local model"]
-    parts = []
-    if better:
-        parts.append(f"the federated model is better for {spelled(better)} of {total}")
-    if keep:
-        parts.append(f"{spelled(keep)} of {total} should keep the local model")
+    for_better = f"the federated model is better for {spelled(better)} of {total}"
+    for_local = f"{spelled(keep)} of {total} should keep the local model"
+    parts = [said for said, number in ((for_better, better), (for_local, keep)) if number]
     if not parts:
         parts.append(f"no difference was shown for any of the {total}")
     elif heard["no difference shown"]:
@@ -105,3 +105,10 @@ def worth_it(findings: Findings) -> str:
         "Against the model that each hospital could train alone, on its own test"
         f" {findings.record.study.unit}s, {'; '.join(parts)}."
     )
+
+
+def _heard(findings: Findings) -> Counter[Word]:
+    """Return hospitals by verdict, as far as verdicts are known."""
+    if findings.heard is not None:
+        return Counter[Word](findings.heard.words)
+    return Counter[Word](verdict.word for verdict in findings.verdicts)

@@ -107,12 +107,16 @@ def hide_training(site: SiteFacts, min_cell: int) -> SiteFacts:
 
 
 def hide_model(model: ModelFindings, min_cell: int) -> ModelFindings:
-    """Return one model's findings without small counts and what follows from them."""
+    """Return one model's findings without small counts and what follows from them.
+
+    Totals would give hidden counts back, but not where sites were summed and none is known.
+    """
     by_site = tuple(hide_scores(scores, min_cell) for scores in model.by_site)
     overall = hide_scores(model.overall, min_cell)
-    if any(scores.positives is None for scores in by_site):
+    summed = all(one.units is one.accuracy.value is None for one in model.by_site)
+    if not summed and any(scores.positives is None for scores in by_site):
         overall = replace(overall, positives=None)
-    if any(scores.units is None for scores in by_site):
+    if not summed and any(scores.units is None for scores in by_site):
         overall = replace(overall, units=None)
     return replace(
         model,

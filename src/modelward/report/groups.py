@@ -25,7 +25,9 @@ def groups(findings: Findings) -> tuple[Block, ...]:
     by_site = [one for one in found.groups if one.site != EVERYWHERE]
     blocks: list[Block] = [
         Words(_worst(found)),
-        Listing(tuple((f"{g.group}: {g.level}.", _says(g)) for g in found.gaps if g.kept))
+        Words("Differences between groups were not tested.")
+        if not found.gaps
+        else Listing(tuple((f"{g.group}: {g.level}.", _says(g)) for g in found.gaps if g.kept))
         if any(gap.kept for gap in found.gaps)
         else Words(
             f"None of {len(found.gaps)} differences between groups is more than chance, asked"

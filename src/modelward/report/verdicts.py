@@ -3,11 +3,12 @@
 from modelward.evaluate.choice import MARGIN
 from modelward.evaluate.compare import Metric
 from modelward.evaluate.findings import Findings
+from modelward.evaluate.heard import Heard
 from modelward.evaluate.multiplicity import ALPHA
-from modelward.evaluate.verdict import Verdict
+from modelward.evaluate.verdict import NAMES, Verdict
 from modelward.report import plots
 from modelward.report.blocks import Block, Figure, Listing, Words
-from modelward.report.numbers import minus
+from modelward.report.numbers import counted, minus, signed
 from modelward.report.tables import verdict_table
 
 AXES: dict[Metric, str] = {
@@ -19,6 +20,8 @@ AXES: dict[Metric, str] = {
 
 def verdicts(findings: Findings, min_cell: int) -> tuple[Block, ...]:
     """Return the forest plot, its table, and each verdict in a sentence."""
+    if findings.heard is not None:
+        return together(findings.heard)
     drawn = tuple(
         plots.forest(rows, axis)
         for metric, axis in AXES.items()
@@ -49,6 +52,23 @@ def _rule(findings: Findings) -> str:
     if margin is None:
         return f"{better}."
     return f"{better}; federated is no worse where all of it is above {minus(f'-{margin:g}')}."
+
+
+def together(heard: Heard) -> tuple[Block, ...]:
+    """Return how many hospitals have which verdict, where none is shown by itself."""
+    counts = tuple(
+        ("", f"{word}: {counted(number, 'hospital')}") for word, number in heard.words.items()
+    )
+    means = tuple(
+        (
+            "",
+            f"{NAMES[metric]}, federated minus local, mean over"
+            f" {counted(mean.hospitals, 'hospital')}: {signed(mean.value, 3)}",
+        )
+        for metric, mean in heard.differences.items()
+    )
+    listed = (Listing((*counts, *means)),) if counts else ()
+    return (*listed, Words(heard.why))
 
 
 def choices(findings: Findings) -> tuple[Block, ...]:

@@ -28,8 +28,9 @@ from modelward.evaluate.subgroups import Divided
 from modelward.evaluate.verdict import Verdict
 from modelward.hub import shares as statements
 from modelward.hub.followed import paths_of, threshold_of
-from modelward.hub.registry import AnswerRow, Registry
+from modelward.hub.registry import Registry
 from modelward.hub.run import Outcome
+from modelward.hub.standing import AnswerRow
 from modelward.readers.cohort import FOLDS, Cohort
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.own_models import own_models

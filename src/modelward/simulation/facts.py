@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from modelward.core.study import Study
 from modelward.evaluate.ledgers import ledger_facts
 from modelward.evaluate.record import Published, Record, RunFacts, SiteFacts
-from modelward.hub.registry import AnswerRow
 from modelward.hub.run import Outcome
 from modelward.hub.run_facts import Ended, run_facts, study_facts
+from modelward.hub.standing import AnswerRow
 from modelward.hub.switchboard import alarms_at
 from modelward.readers.cohort import Cohort
 from modelward.simulation.background import Background

@@ -138,6 +138,11 @@ def _other_events(found: PrivacyPlan, unit: str) -> list[str]:
             f"metrics    noise {found.metrics.noise:g}, {found.rounds} times, on validation "
             f"{unit}s: an epsilon of their own"
         )
+    if found.report is not None:
+        said.append(
+            f"report     noise {found.report.noise:g}, once, on test {unit}s: an epsilon of "
+            "their own"
+        )
     return said
 
 

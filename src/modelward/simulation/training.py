@@ -18,8 +18,9 @@ from modelward.core.verdict import Answer
 from modelward.engines.inprocess import InProcess
 from modelward.engines.jetstream.loopback import WireFigures, federate
 from modelward.errors import EngineFailed
-from modelward.hub.registry import AnswerRow, Registry
+from modelward.hub.registry import Registry
 from modelward.hub.run import Hub, Outcome, Progress
+from modelward.hub.standing import AnswerRow
 from modelward.hub.switchboard import Switchboard
 from modelward.ledger.note import VerifierKey
 from modelward.simulation.folder import RunFolder

@@ -13,12 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelward.core.columns import columns, inputs
+from modelward.core.reporting import Reporting
 from modelward.core.study import Study
 from modelward.core.tensors import Tensors
 from modelward.evaluate import binned
 from modelward.evaluate.better import better
+from modelward.evaluate.by_group import site_row
 from modelward.evaluate.predictions import Predictions
 from modelward.evaluate.site_figures import Alike, encode
+from modelward.evaluate.subgroups import part
 from modelward.learn import boosting, newton, sgd
 from modelward.learn.newton import l2_of
 from modelward.learn.steps import NO_PULL
@@ -27,9 +30,10 @@ from modelward.recipes.catalogue import recipe
 from modelward.site.folds import answerable, examples
 from modelward.site.own_round import with_own_layers
 from modelward.study.answers import SCORE_BINS
+from modelward.study.judging import members
 from modelward.study.model import Model, initial
 from modelward.study.outcome import chances
-from modelward.study.report_answer import report_schema
+from modelward.study.report_answer import report_schema, told_groups
 from modelward.study.scaling import from_sums, local_sums
 
 UNBOUNDED = 64.0
@@ -134,13 +138,27 @@ def told(model: Model, cohort: Cohort, site: str) -> Tensors:
     if study.report is None or not cohort.count("test"):
         return {spec.name: np.zeros(spec.shape) for spec in report_schema(study)}
     federated = predicted(replace(model, parameters=with_own_layers(model)), cohort)
+    groups = _in_groups(study, cohort, federated)
     fitted = fit(study, cohort, site)
     if fitted.model is not None:
-        return encode(site, federated, predicted(fitted.model, cohort), study)
+        return {**groups, **encode(site, federated, predicted(fitted.model, cohort), study)}
     _, labels = cohort.fold("train")
     share = float(labels.mean()) if len(labels) else 0.5
     constant = replace(federated, probability=np.full(len(federated), share))
-    return encode(site, federated, constant, study, alike_of(labels))
+    return {**groups, **encode(site, federated, constant, study, alike_of(labels))}
+
+
+def _in_groups(study: Study, cohort: Cohort, federated: Predictions) -> Tensors:
+    """Return a row for every level of the groups that are told."""
+    x, _ = cohort.fold("test")
+    decimals = (study.report or Reporting()).decimals
+    rows = [
+        site_row(part(federated, level == at), decimals)
+        for grouping in told_groups(study)
+        for level in [members(study, grouping, x)]
+        for at in range(len(grouping.levels))
+    ]
+    return {"groups": np.stack(rows)} if rows else {}
 
 
 def predicted(model: Model, cohort: Cohort) -> Predictions:

@@ -109,7 +109,7 @@ def _privately(
 ) -> Computed:
     """Return the result of `task` as private_answer.py draws it; of nobody if not booked."""
     booked, site = paid
-    units = cohort.count("validation" if task.kind == "evaluate" else "train")
+    units = cohort.count(LOOKS_AT.get(task.kind, "train"))
     if booked is None or not units:
         return nobody(study, task)
     if task.kind == "readiness":
@@ -121,6 +121,10 @@ def _privately(
         held_back = examples(cohort, "validation", model)
         found = private_answer.counts(task, model, held_back, cohort, booked)
         return Computed(_on_grid({"counts": found}), units)
+    if task.kind == "report":
+        test = examples(cohort, "test", model)
+        told = private_answer.report(task, model, test, cohort, booked)
+        return Computed(_on_grid(told), units)
     training = examples(cohort, "train", model)
     run = partial(private_answer.update, task, model, training, (cohort, booked))
     terms = own_round.terms_of(study, task.round_no, site)

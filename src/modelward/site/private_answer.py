@@ -3,6 +3,7 @@
     statistics   sums over patients of [known, t, t^2] per column, and of positives; noised
     train        DP-SGD (learn/dp.py)
     evaluate     patients per outcome and bin of predicted probability; noised
+    report       the same of test units, and in every level of the groups that are told
     readiness    patients per outcome, and per bin of every column; noised
 
 A patient counts once, whatever the number of rows: rows are averaged first. The number of
@@ -13,7 +14,7 @@ The noised share of positives is part of the statistics, so it is drawn with the
 with them. It is not sent: training draws the same bytes again, which tells nothing new.
 """
 
-from math import ceil, log
+from math import ceil, log, sqrt
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from modelward.core.columns import Column, inputs, summed_columns
 from modelward.core.study import Study
-from modelward.core.task import Task
+from modelward.core.task import LOOKS_AT, Task
 from modelward.core.tensors import FlatF32
 from modelward.evaluate.binned import place
 from modelward.learn import dp
@@ -38,8 +39,10 @@ from modelward.site.own_round import with_own_layers
 from modelward.site.spending import Booked
 from modelward.study import readiness
 from modelward.study.answers import score_bins
+from modelward.study.judging import members
 from modelward.study.model import Model
 from modelward.study.outcome import chances
+from modelward.study.report_answer import report_bins, told_groups
 from modelward.study.scaling import contributions
 
 BITS = 20
@@ -150,17 +153,57 @@ def counts(
 
     A patient with several units has a share in the bin of each, and counts one in all.
     """
-    study, event, bins = model.study, _needed(booked.event), score_bins(model.study)
+    study, bins = model.study, score_bins(model.study)
     p = chances(study, with_own_layers(model), held_back.x)
     _, y = cohort.fold("validation")
-    _, whose, rows = np.unique(
-        cohort.owners("validation"), return_inverse=True, return_counts=True
-    )
-    shares = np.floor(2.0**BITS / rows[whose])  # of one patient at most 2^BITS in all
     cells = place(p, bins) + bins * y.astype(np.int64)
-    whole = np.bincount(cells, weights=shares, minlength=2 * bins).astype(np.float64)
-    stream = Secret(booked.key, ("evaluate", task.round_no, task.id)).stream("noise")
-    return noised(whole.reshape(2, bins), 2.0**BITS, event.noise, stream) * 2.0**-BITS
+    return _noised_counts(task, [cells], 2 * bins, cohort, booked).reshape(2, bins)
+
+
+def report(
+    task: Task, model: Model, test: Examples, cohort: Cohort, booked: Booked
+) -> dict[str, NDArray[np.float64]]:
+    """Return patients per outcome and bin on the test units, and in groups; noised.
+
+    A patient adds to the table of everybody and to one level of each group, so the noise is
+    that of a vector of length sqrt(1 + groups).
+    """
+    study, bins = model.study, report_bins(model.study)
+    x, y = cohort.fold("test")
+    cells = place(chances(study, with_own_layers(model), test.x), bins)
+    cells += bins * y.astype(np.int64)
+    tables, first = [cells], 1
+    for grouping in told_groups(study):
+        level = members(study, grouping, x)
+        tables.append(np.where(level < 0, -1, 2 * bins * (first + level) + cells))
+        first += len(grouping.levels)
+    found = _noised_counts(task, tables, first * 2 * bins, cohort, booked)
+    told = found.reshape(first, 2, bins)
+    return {"counts.federated": told[0], **({"counts.groups": told[1:]} if first > 1 else {})}
+
+
+def _noised_counts(
+    task: Task, tables: list[NDArray[np.int64]], size: int, cohort: Cohort, booked: Booked
+) -> NDArray[np.float64]:
+    """Return patients per cell of tables, noised, [size].
+
+    Args:
+        task: What is asked; part of the name of the noise.
+        tables: Cell of each unit in each table, below 0 for none; tables share no cell.
+        size: Cells of all tables.
+        cohort: Whose units; a patient with several counts one in all in each table.
+        booked: What was booked.
+    """
+    event, fold = _needed(booked.event), LOOKS_AT[task.kind]
+    _, whose, rows = np.unique(cohort.owners(fold), return_inverse=True, return_counts=True)
+    shares = np.floor(2.0**BITS / rows[whose])  # of one patient at most 2^BITS in a table
+    whole = np.zeros(size)
+    for cells in tables:
+        counted = cells >= 0
+        whole += np.bincount(cells[counted], weights=shares[counted], minlength=size)
+    stream = Secret(booked.key, (task.kind, task.round_no, task.id)).stream("noise")
+    reach = float(ceil(2**BITS * sqrt(len(tables))))
+    return noised(whole, reach, event.noise, stream) * 2.0**-BITS
 
 
 def _noised_sums(study: Study, cohort: Cohort, event: Event, key: bytes) -> NDArray[np.float64]:

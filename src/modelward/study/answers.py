@@ -15,14 +15,11 @@ from modelward.recipes.catalogue import summing
 from modelward.study import readiness
 from modelward.study.model import parameter_schema
 from modelward.study.own import update_schema
-from modelward.study.report_answer import report_schema
+from modelward.study.report_answer import NOISED_BINS, report_schema
 from modelward.study.scaling import sums_schema
 
 SCORE_BINS = 256
 """Equal bins of predicted probability in which validation scores are counted."""
-
-NOISED_BINS = 16
-"""As many under differential privacy, where every bin carries noise of its own."""
 
 
 def score_bins(study: Study) -> int:

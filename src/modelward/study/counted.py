@@ -10,7 +10,7 @@ from modelward.core.study import Study
 from modelward.core.task import TaskKind
 from modelward.core.tensors import Tensors
 from modelward.recipes.catalogue import summing
-from modelward.study import scaling_cells
+from modelward.study import report_cells, scaling_cells
 
 NOTHING = Reading((), frozenset())
 """Of an answer that nobody has said how to read."""
@@ -28,8 +28,7 @@ def reading(study: Study, kind: TaskKind, answer: Tensors, units: int) -> Readin
     if kind == "evaluate":
         return Reading((Counted("counts", answer["counts"], units),), frozenset({"counts"}))
     if kind == "report":
-        tables = (Counted(n, v, units) for n, v in answer.items() if n != "figures")
-        return Reading(tuple(tables), frozenset(answer))
+        return report_cells.reading(study, answer, units)
     if kind == "statistics":
         return scaling_cells.reading(summed_columns(study), answer, units)
     if kind == "newton":

@@ -192,16 +192,18 @@ def _report_faults(study: Study) -> list[Fault]:
     """Return why no site can tell of its test units, where the study asks for a report."""
     if study.report is None:
         return []
+    asks = study.evaluation is not None and study.evaluation.groups
     reasons = {
-        "figures about test units carry no noise: leave it out, and each site writes its own "
-        "report (modelward site report)": study.privacy.dp is not None,
-        "masks hide each site's figures: leave it out, and each site writes its own report "
-        "(modelward site report)": study.privacy.aggregation is not None,
-        "'sums' has a report of its own: leave it out": study.plan.strategy == "sums",
-        "a report needs units held back: set plan.test": study.plan.test == 0
+        ("report", "'sums' has a report of its own: leave it out"): study.plan.strategy
+        == "sums",
+        ("report", "a report needs units held back: set plan.test"): study.plan.test == 0
         and study.image is None,
+        (
+            "report.groups",
+            "they are named in [evaluation] groups, which is absent",
+        ): study.report.groups is not None and not asks,
     }
-    return [Fault("report", says) for says, wrong in reasons.items() if wrong]
+    return [Fault(key, says) for (key, says), wrong in reasons.items() if wrong]
 
 
 def _robust_faults(study: Study, robust: Robust) -> list[Fault]:

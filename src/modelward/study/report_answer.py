@@ -1,21 +1,40 @@
 """The form of what a site tells of its test units when a study has ended.
 
-    counts.federated  [2, bins]  test units by outcome and bin of predicted probability
+    counts.federated  [2, bins]          test units by outcome and bin of predicted probability
+    groups            [levels, 11]       a row of sums of every level of every group, one group
+                                         after the other (report_groups.py), where `[report]
+                                         groups` asks for it
+
+and, where figures of one site may be told,
+
     counts.local      [2, bins]  the same for the model that the site trained alone
     figures           [32]       figures of both, their difference, and codes; see `NAMES`
 
-All float64. Figures are rounded to the decimals that the study states, and are `ABSENT` where
-there is none. Site, gate and hub derive this from the signed study; what the figures mean is
+or, behind masks and without noise, what is of use as a sum over sites:
+
+    verdicts          [5]        1 at the site's verdict, 0 elsewhere
+    differences       [2, 2]     in AUC and in Brier score: the difference, and 1 if there is
+
+All float64. Under differential privacy counts carry noise and nothing else is told; groups are
+then counts as well, `counts.groups` [levels, 2, bins]. Figures
+are rounded to the decimals that the study states, and are `ABSENT` where there is none. Site,
+gate and hub derive this from the signed study; what the figures mean is
 evaluate/site_figures.py's business.
 """
 
 from collections.abc import Mapping
 
+from modelward.core.reporting import Reporting
 from modelward.core.study import Study
 from modelward.core.tensors import Schema, TensorSpec
+from modelward.study.judging import Grouping, groupings
+from modelward.study.report_groups import COLUMNS
 
 ABSENT = -64.0
 """Stands for a figure that does not exist; every other one lies above it, and below 64."""
+
+NOISED_BINS = 16
+"""Bins under differential privacy, where every bin carries noise of its own."""
 
 MODELS = ("federated", "local")
 SCORED = ("auc", "brier", "slope", "intercept")
@@ -36,12 +55,52 @@ NAMED = len(NAMES) - len(CODES)
 """Figures; the places after them are codes."""
 
 
+def one_by_one(study: Study) -> bool:
+    """Return whether sites tell figures of their own, and are not noised or summed."""
+    return study.privacy.dp is None and study.privacy.aggregation is None
+
+
+def alone_too(study: Study) -> bool:
+    """Return whether each site trains a model alone for its report.
+
+    Not under differential privacy: such a model is made without noise, so a figure of it on
+    test units would tell of training units beyond any bound.
+    """
+    return study.privacy.dp is None
+
+
+def report_bins(study: Study) -> int:
+    """Return the number of bins in which test units are counted."""
+    bins = (study.report or Reporting()).bins
+    return bins if study.privacy.dp is None else min(bins, NOISED_BINS)
+
+
+def told_groups(study: Study) -> tuple[Grouping, ...]:
+    """Return the groups in which test units are counted; none where nobody asked."""
+    if study.report is None or study.report.groups is None:
+        return ()
+    return groupings(study)
+
+
 def report_schema(study: Study) -> Schema:
     """Return the tensors that are told; none where the study asks for no report."""
     if study.report is None:
         return Schema.of()
-    counts = (TensorSpec(f"counts.{m}", "F64", (2, study.report.bins)) for m in MODELS)
-    return Schema.of(*counts, TensorSpec("figures", "F64", (len(NAMES),)))
+    shape = (2, report_bins(study))
+    specs = [TensorSpec("counts.federated", "F64", shape)]
+    levels = sum(len(each.levels) for each in told_groups(study))
+    if levels:
+        rows = ("groups", (levels, len(COLUMNS)))
+        noised = ("counts.groups", (levels, *shape))
+        name, shaped = rows if alone_too(study) else noised
+        specs.append(TensorSpec(name, "F64", shaped))
+    if one_by_one(study):
+        specs.append(TensorSpec("counts.local", "F64", shape))
+        specs.append(TensorSpec("figures", "F64", (len(NAMES),)))
+    elif alone_too(study):
+        specs.append(TensorSpec("verdicts", "F64", (CODES["word"],)))
+        specs.append(TensorSpec("differences", "F64", (CODES["metric"], 2)))
+    return Schema.of(*specs)
 
 
 def report_words(study: Study) -> str:
@@ -49,11 +108,40 @@ def report_words(study: Study) -> str:
     if study.report is None:
         return ""
     unit, terms = study.study.unit, study.report
-    return (
+    counted = f"how many there are by outcome and predicted probability in {report_bins(study)}"
+    cells = "(no cell smaller than the site's own minimum)"
+    names = ", ".join(each.name for each in told_groups(study))
+    level = (
+        "counts"
+        if not alone_too(study)
+        else (
+            f"how many by outcome, AUC and calibration with {terms.decimals} decimals and "
+            "error, and how many get a yes at one half"
+        )
+    )
+    groups = f" In groups ({names}), of the federated model: {level}." if names else ""
+    alone = (
         f"When the study has ended: each site trains a model of its own on its own training "
-        f"{unit}s, which stays there, and tells of its test {unit}s, for the report: how many "
-        f"there are by outcome and predicted probability in {terms.bins} bins, for the "
-        "federated and for its own model (no cell smaller than the site's own minimum); and "
-        f"{NAMED} figures with {terms.decimals} decimals (AUC, Brier score and calibration of "
-        "both models, their difference, each with its interval) with the verdict in a word."
+        f"{unit}s, which stays there, and tells of its test {unit}s, for the report: {counted} "
+        "bins, for the "
+    )
+    if one_by_one(study):
+        return (
+            f"{alone}federated and for its own model {cells}; and "
+            f"{NAMED} figures with {terms.decimals} decimals (AUC, Brier score and calibration "
+            "of both models, their difference, each with its interval) with the verdict in a "
+            f"word.{groups}"
+        )
+    if alone_too(study):
+        return (
+            f"{alone}federated model {cells}; its verdict in a word; and the difference "
+            f"between both models with {terms.decimals} decimals. All of it behind masks: the "
+            "hub sees sums, how many sites have which verdict, and nothing of one site."
+            + groups
+        )
+    return (
+        f"When the study has ended: each site tells of its test {unit}s, for the report: "
+        f"{counted} bins, for the federated model, noised and charged to its budget. No model "
+        "is trained alone, and no verdict is told: nothing that depends on such a model is "
+        "within the bound." + groups
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modelward.evaluate.gaps import Gap, Spread, _rates, gaps, spreads
+from modelward.evaluate.gaps import Gap, Spread, compared_rates, gaps, spreads
 from modelward.evaluate.predictions import Predictions
 from modelward.evaluate.subgroups import Divided, group_scores
 
@@ -60,7 +60,7 @@ def test_two_levels_are_one_question_three_are_three():
 
 def test_newcombe_is_that_of_his_table():
     # Newcombe 1998, table II, case (a): 56/70 - 48/80, method 10: 0.0524 to 0.3339
-    made = _rates((56, 70), (48, 80))
+    made = compared_rates((56, 70), (48, 80))
     assert made is not None
     interval = made[0].interval
     assert interval is not None

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
+from typing_extensions import override
 
 from modelward.artifact.decision import MESSAGE, Decision, Word
 from modelward.artifact.envelope import Envelope, seal
@@ -272,3 +273,21 @@ def test_a_study_is_proposed_to_the_sites_it_names_or_to_all():
     assert roster_of(named, keys) == {"a": keys["a"], "b": keys["b"]}
     with pytest.raises(NotApproved, match="not admitted: b"):
         roster_of(named, {"a": keys["a"]})
+
+
+def test_a_study_that_is_stopped_while_it_is_being_started_stays_stopped(registry, consent):
+    class Slow(Consent):
+        """Somebody else stops the study between the look and the decision."""
+
+        @override
+        def standing(self, study: str) -> list[Standing]:
+            found = super().standing(study)
+            consent.set_going(study, "stopped")
+            return found
+
+    for site in "abc":
+        consent.take(*letter("approved", site))
+
+    with pytest.raises(NotApproved, match="is stopped and cannot be started"):
+        Slow(registry).set_going(STUDY, "started")
+    assert consent.going(STUDY) == "stopped"

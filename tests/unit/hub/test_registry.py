@@ -10,8 +10,9 @@ import pytest
 
 from modelward.core.study import Study
 from modelward.errors import RunMismatch, StorageError
-from modelward.hub.registry import AnswerRow, Registry
+from modelward.hub.registry import Registry
 from modelward.hub.round import RoundRecord, State, advance
+from modelward.hub.standing import AnswerRow
 from modelward.study.model import Model, initial
 from modelward.study.scaling import Scaling
 from tests.disks import largest_file
@@ -209,3 +210,24 @@ def test_the_database_is_written_ahead_and_to_the_disk(registry, tmp_path):
     found.close()
     with registry._engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+
+
+def test_how_far_a_study_is_can_be_told_without_its_models(registry):
+    state = begin(registry)
+    assert registry.begun(STUDY)
+    assert (registry.past(STUDY).history, registry.past(STUDY).best) == ((), 0)
+    for loss in (0.5, 0.4):
+        state = one_round(registry, state, loss)
+    for stored in registry.store.folder.iterdir():
+        stored.unlink()
+
+    past = registry.past(STUDY)
+    assert past.history == state.history
+    assert (past.best, registry.rounds(STUDY), registry.best(STUDY)) == (2, 2, 2)
+
+
+def test_a_study_has_not_begun_before_it_has_a_model(registry):
+    registry.register(STUDY, ["a", "b"])
+
+    assert not registry.begun(STUDY)
+    assert registry.start(STUDY) is None

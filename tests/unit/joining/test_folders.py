@@ -1,6 +1,7 @@
 """A site joins a hub through two files, and what does not fit is refused."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelward.core.canonical import canonical_bytes
-from modelward.errors import NotAdmitted
+from modelward.errors import NotAdmitted, StorageError
 from modelward.joining.files import Membership, Request
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.site_folder import SiteFolder
@@ -249,3 +250,29 @@ def test_a_site_that_has_not_joined_is_told_so_and_not_of_a_missing_file(tmp_pat
 
     with pytest.raises(NotAdmitted, match="has not joined a hub"):
         SiteFolder(tmp_path).check(MORNING)
+
+
+def test_a_renewal_never_brings_back_a_site_that_is_being_removed(tmp_path):
+    hub = hub_in(tmp_path / "hub")
+    names = [f"s{number:02}" for number in range(30)]
+    for name in names:
+        hub.admit(asked_by(tmp_path / name, name), MORNING)
+    with ThreadPoolExecutor(2) as hands:
+        for name in names:  # the node renews while somebody removes
+            renewing, removing = (
+                hands.submit(hub.renew, name, LATER),
+                hands.submit(hub.remove, name),
+            )
+            renewing.result()
+            removing.result()
+
+    assert hub.members() == []
+
+
+def test_a_damaged_member_is_told_with_its_file(joined):
+    hub, _, _ = joined
+    (hub.path / "members" / "north.json").write_text('{"site": "nor')
+
+    with pytest.raises(StorageError, match=r"members/north\.json cannot be read") as caught:
+        hub.members()
+    assert "backup" in caught.value.remedy

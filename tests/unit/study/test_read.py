@@ -261,11 +261,8 @@ def test_the_json_schema_names_every_table_and_refuses_others():
         (TABLE + "\n[report]\nbins = 21\n", "bins must be even"),
         (TABLE + "\n[report]\ndecimals = 6\n", "decimals"),
         (TABLE.replace("test = 0.25", "test = 0.0") + "\n[report]\n", "needs units held back"),
-        (AVERAGED + "\n[privacy.dp]\nepsilon = 3.0\n[report]\n", "carry no noise"),
-        (
-            TABLE + '\n[privacy]\naggregation = "secagg"\n[sites]\nminimum = 3\n[report]\n',
-            "masks hide",
-        ),
+        (TABLE + "\n[report]\ngroups = true\n", "named in .evaluation. groups"),
+        (TABLE + "\n[report]\ngroups = false\n", "groups"),
     ],
 )
 def test_a_report_that_cannot_be_told_is_refused_with_the_reason(text, why):
@@ -279,6 +276,7 @@ def test_a_report_is_agreed_on_with_the_study_and_leaves_no_trace_where_it_is_ab
     assert (agreed.report.bins, agreed.report.decimals) == (100, 3)  # type: ignore[union-attr]
     assert agreed.sha256 != parse(TABLE).sha256
     assert "report" not in parse(TABLE).model_dump(mode="json")
+    assert agreed.model_dump(mode="json")["report"] == {"bins": 100, "decimals": 3}
 
 
 @given(st.text(max_size=200))

@@ -7,24 +7,23 @@ It is what makes repetition harmless. A message that was sent is sent again with
 bytes; one that was received is known again, and a replay under its sequence is refused; one
 that comes late and was not seen is new
 (artifact/envelope.py has the rule). A line that a crash cut short was never acknowledged
-and is dropped. Messages are small; artifacts are elsewhere.
+and is dropped. Messages are small; artifacts are elsewhere. What is remembered of a study's
+messages while the process lives is remembered.py's.
 """
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from operator import itemgetter
 from pathlib import Path
-from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from modelward.artifact.envelope import Envelope, Kind, digest, repeats, seal, unseal
-from modelward.core.canonical import Json, canonical_hash, parse_strict
+from modelward.artifact.envelope import Envelope, Kind, repeats, seal, unseal
+from modelward.core.canonical import Json, canonical_hash
 from modelward.durable import make_folder, write_whole
+from modelward.engines.jetstream.remembered import REMEMBERED, Read, Remembered, index, load
 from modelward.errors import MessageRefused, StorageError
 from modelward.ledger.appendfile import AppendFile
 
@@ -36,36 +35,6 @@ VALID = timedelta(days=14)
 
 MAIL: Kind = "witness"
 """Kind of mail between witnesses (ledger/mail.py)."""
-
-_Words = tuple[str, int, str]
-"""Kind, round, and SHA-256 of the body."""
-
-
-REMEMBERED = 64
-"""Sequences of one sender whose messages are known again; older ones are replays."""
-
-
-@dataclass(slots=True)
-class _Study:
-    """What is known of one study's messages.
-
-    Attributes:
-        file: Where they lie.
-        lost: Whether the disk did not take something that is remembered here.
-        seen: Sender -> sequence -> digest.
-        last: What we said last: its kind, round and hash of the body, and the message.
-        proposed: Largest sequence of a proposal.
-        answers: (task id, site) -> round, and the last message that answers it, by sequence.
-        artifacts: (site, hash of a released artifact) -> its last round.
-    """
-
-    file: AppendFile
-    lost: bool = False
-    seen: dict[str, dict[int, str]] = field(default_factory=dict)
-    last: tuple["_Words", bytes] | None = None
-    proposed: int = 0
-    answers: dict[tuple[str, str], tuple[int, int, bytes]] = field(default_factory=dict)
-    artifacts: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 class Book:
@@ -81,7 +50,7 @@ class Book:
         make_folder(folder)
         self._folder, self._party, self._key = folder, party, key
         self.public = key.public_key()
-        self._studies: dict[str, _Study] = {}
+        self._studies: dict[str, Remembered] = {}
         self._least = _least(folder)
         self._lock = threading.RLock()
 
@@ -167,20 +136,20 @@ class Book:
         """
         with self._lock:
             book = self._of(study)
-            new = [each for each in map(_Read.of, messages) if not each.is_in(book)]
+            new = [each for each in map(Read.of, messages) if not each.is_in(book)]
             if new:
                 with self._whole(study, book):
                     book.file.write(b"".join(each.raw + b"\n" for each in new))
             for each in new:
-                _index(book, each, self._party)
+                index(book, each, self._party)
         return partial(self._sync, study, book)
 
-    def _sync(self, study: str, book: _Study) -> None:
+    def _sync(self, study: str, book: Remembered) -> None:
         with self._whole(study, book):
             book.file.sync()
 
     @contextmanager
-    def _whole(self, study: str, book: _Study) -> Iterator[None]:
+    def _whole(self, study: str, book: Remembered) -> Iterator[None]:
         """Forget what is remembered of a study whose file took something back."""
         if book.lost:
             raise StorageError(
@@ -244,10 +213,10 @@ class Book:
                 book.file.close()
             self._studies.clear()
 
-    def _of(self, study: str) -> _Study:
+    def _of(self, study: str) -> Remembered:
         if study not in self._studies:
             try:
-                book = _Study(AppendFile(self._folder / f"{study}.jsonl"))
+                book = Remembered(AppendFile(self._folder / f"{study}.jsonl"))
             except OSError as error:
                 raise StorageError(
                     f"{self._folder} cannot be written: {error.strerror}",
@@ -255,7 +224,7 @@ class Book:
                     remedy="check that the folder exists, is writable and has space",
                 ) from error
             self._studies[study] = book
-            _load(book, self._party)
+            load(book, self._party)
         return self._studies[study]
 
     def _valid(self, raw: bytes, now: datetime) -> bool:
@@ -308,52 +277,3 @@ def _least(folder: Path) -> int:
             remedy="say again that the folder was restored: modelward hub restored HUB, "
             "or modelward site restored SITE",
         ) from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A message, its fields, and what it is remembered by."""
-
-    raw: bytes
-    said: Mapping[str, Any]
-    digest: str
-
-    @classmethod
-    def of(cls, raw: bytes) -> Self:
-        return cls(raw, parse_strict(raw, what="message"), digest(raw))
-
-    def is_in(self, book: _Study) -> bool:
-        seen = book.seen.get(self.said["sender"], {})
-        return seen.get(self.said["sequence"]) == self.digest
-
-
-def _load(book: _Study, party: str) -> None:
-    whole = 0
-    for line in book.file.lines():
-        if not line.endswith(b"\n"):
-            break
-        _index(book, _Read.of(line[:-1]), party)
-        whole += len(line)
-    if whole < book.file.size:
-        book.file.cut(whole)
-
-
-def _index(book: _Study, read: _Read, party: str) -> None:
-    """Remember a message of our own file; its signature was checked when it came."""
-    said = read.said
-    seen = book.seen.setdefault(said["sender"], {})
-    seen[said["sequence"]] = read.digest
-    if len(seen) > REMEMBERED:
-        del seen[min(seen)]
-    task = said["body"].get("task")
-    if said["sender"] == party:
-        words = (said["kind"], said["round"], canonical_hash(said["body"]))
-        book.last = (words, read.raw)
-    if said["kind"] == "proposal":
-        book.proposed = max(book.proposed, said["sequence"])
-    if said["kind"] == "answer" and isinstance(task, str):
-        answer = said["round"], said["sequence"], read.raw
-        known = book.answers.get((task, said["sender"]), answer)
-        book.answers[task, said["sender"]] = max(known, answer, key=itemgetter(1))
-        if said["body"]["card"] is not None:
-            book.artifacts[said["sender"], said["body"]["card"]["sha256"]] = said["round"]

@@ -106,12 +106,27 @@ class JetStream:
         self.arrivals = Arrivals(
             self._line, self._received, self._questions, journal, self.clock
         )
-        self._serving: list[Future[None]] = [self._call(self.presence.announce(self._line))]
+        self._ended: BaseException | None = None
+        self._serving: list[Future[None]] = []
+        self._serve(self.presence.announce(self._line))
 
     def open(self) -> Self:
         """Take in what sites send from now on; call it when `arrivals` is told whom to tell."""
-        self._serving.append(self._call(self.arrivals.serve()))
+        self._serve(self.arrivals.serve())
         return self
+
+    def require_serving(self) -> None:
+        """Return if the hub still hears its sites and is heard by them.
+
+        Raises:
+            EngineFailed: If not, for a reason that is a fault of ours.
+        """
+        if self._ended is not None:
+            raise EngineFailed(
+                f"the hub does not hear its sites any more: {self._ended!r}",
+                why="what serves them ended, and nobody would be told of a round that waits",
+                remedy="start it again: modelward hub up HUB; rounds and answers are kept",
+            )
 
     @property
     def traffic(self) -> Traffic:
@@ -217,6 +232,17 @@ class JetStream:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _serve(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have something served for as long as the wire is open."""
+        serving = self._call(work)
+        self._serving.append(serving)
+        serving.add_done_callback(self._note_end)
+
+    def _note_end(self, serving: "Future[None]") -> None:
+        """Remember what ended before it was told to."""
+        if not serving.cancelled():
+            self._ended = serving.exception()
 
     def _call(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
         return asyncio.run_coroutine_threadsafe(work, self._loop)

@@ -7,10 +7,13 @@ certificate is in its last third gets a new one over the wire.
 """
 
 import asyncio
+import fcntl
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -24,9 +27,12 @@ from modelward.engines.jetstream.server import NatsServer
 from modelward.engines.jetstream.serving import Manner, Studies
 from modelward.engines.jetstream.streams import provision, withdraw
 from modelward.engines.jetstream.witnessing import Witnessing
-from modelward.errors import EngineFailed
+from modelward.errors import ModelwardError, StorageError
 from modelward.hub.registry import Registry
 from modelward.joining.hub_folder import HubFolder
+
+LOCK = "serving.lock"
+"""Held by the process that serves a folder."""
 
 LOOK_S = 1.0
 """How often members and studies are looked at."""
@@ -68,7 +74,7 @@ class HubNode:
             ModelwardError: If the hub cannot start, or, with `until_done`, if a study
                 cannot go on.
         """
-        with self._up(now) as studies:
+        with self.alone(), self._up(now) as studies:
             self.journal("serving", url=self.folder.url, sites=len(self.keys))
             pause_s = LOOK_S / 10 if until_done else LOOK_S
             while not self._stopped.wait(pause_s):
@@ -80,6 +86,22 @@ class HubNode:
                     studies.finish(pause_s)
                     return
         self.journal("stopped")
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Serve this folder alone, for the length of a block.
+
+        Raises:
+            StorageError: If another process does; then nothing of it has been touched.
+        """
+        descriptor = os.open(
+            self.folder.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
+        try:
+            _lock(descriptor, self.folder.path)
+            yield
+        finally:
+            os.close(descriptor)
 
     @contextmanager
     def _up(self, now: Callable[[], datetime]) -> Iterator[Studies]:
@@ -135,7 +157,7 @@ class HubNode:
         while not self._stopped.wait(LOOK_S):
             try:
                 self._keep_once(engine, now())
-            except EngineFailed as error:
+            except ModelwardError as error:  # it may be better the next time: a full disk
                 self.journal("members-not-in-force", said=error.what[:200])
 
     def _keep_once(self, engine: JetStream, now: datetime) -> None:
@@ -168,3 +190,15 @@ class HubNode:
         for site in gone:
             self.keys.pop(site, None)
         self.keys.update({member.site: member.signing for member in members})
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise StorageError(
+            f"the hub in {folder} is up already",
+            why="a second one would take the first one's server away, and a site that is "
+            "removed could not be shut out",
+            remedy="see how it is: modelward hub status HUB; stop it before you start another",
+        ) from error

@@ -11,6 +11,7 @@ from nats.aio.client import Client, Srv
 from modelward.engines.jetstream.transport import Stream
 from modelward.engines.jetstream.way import Way
 from modelward.engines.jetstream.websocket import WebSocket
+from modelward.errors import EngineFailed
 
 CONNECT_S = 10.0
 """Longest that one attempt may take."""
@@ -37,9 +38,20 @@ class Identity:
     way: Way = field(default_factory=Way)
 
     def tls(self) -> ssl.SSLContext:
-        """Return TLS 1.3 with the own certificate, trusting the hub's authority alone."""
+        """Return TLS 1.3 with the own certificate, trusting the hub's authority alone.
+
+        Raises:
+            EngineFailed: If a file of the certificates is not there.
+        """
         terms = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         terms.minimum_version = ssl.TLSVersion.TLSv1_3
+        for path in (self.ca, self.certificate, self.key):
+            if not path.exists():
+                raise EngineFailed(
+                    f"{path} is not there, so {self.name} has no line to {self.url}",
+                    why="both ends of a line show certificates",
+                    remedy="join the hub; with an own leaf, run it: modelward exchange leaf",
+                )
         terms.load_verify_locations(cafile=self.ca)
         terms.load_cert_chain(self.certificate, self.key)
         return terms

@@ -118,10 +118,16 @@ class Line:
         self._returns.remove(call)
 
     async def say(self, subject: str, payload: bytes, *, reply: str = "") -> None:
-        """Publish once, without acknowledgement."""
+        """Publish once, without acknowledgement; it is lost if the line does not take it.
+
+        Who says something this way says it again: a sign of life, or a request for more.
+        """
         await self._up.wait()
         self.sent += len(payload)
-        await self._client.publish(subject, payload, reply=reply)
+        try:
+            await self._client.publish(subject, payload, reply=reply)
+        except (NatsError, OSError) as error:
+            await self._note(error)
 
     async def ask(
         self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None

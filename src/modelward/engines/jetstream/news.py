@@ -44,16 +44,23 @@ class Telling:
 
     Attributes:
         news: Returns what the hub is to know; each thing is told once, until a restart.
+        early: Whether our clock is so far ahead that the hub refuses what we sign. Then
+            nothing is told, and what was told before is told again when it is right.
     """
 
     def __init__(self, replies: Replies, desk: Desk, journal: Journal) -> None:
         self._replies, self._desk, self._journal = replies, desk, journal
         self._told: set[str] = set()
         self.news: Callable[[], Iterable[News]] = tuple
+        self.early: Callable[[], bool] = lambda: False
 
     async def serve(self, line: Line) -> None:
         """Send the site's news, looking for more every second."""
         while True:
+            if self.early():
+                self._told.clear()
+                await asyncio.sleep(LOOK_S)
+                continue
             try:
                 for each in await self._desk.do(self.news):
                     await self._tell(line, each)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from nats.aio.msg import Msg
 
+from modelward.artifact.envelope import SKEW
 from modelward.engines.jetstream.journal import Journal
 from modelward.engines.jetstream.line import Line
 
@@ -33,6 +34,9 @@ SILENT_S = 3 * EVERY_S
 
 WRONG_S = 60.0
 """Difference of clocks that is reported; from five minutes on, messages are refused."""
+
+WRONG = "set whichever is wrong: messages are refused from five minutes on"
+"""What is said of it."""
 
 
 def now() -> datetime:
@@ -71,6 +75,7 @@ class Presence:
         self._health, self._journal, self._clock = health, journal, clock
         self._heard: dict[str, float] = {}
         self._there: set[str] = set()
+        self._written = True
         self.skew_s: dict[str, float] = {}
         self.protocol = PROTOCOL
         self.protocols: dict[str, int] = {}
@@ -81,6 +86,10 @@ class Presence:
         """Return who gave a sign of life within the last seconds, by name."""
         late = time.monotonic() - SILENT_S
         return sorted(name for name, heard in self._heard.items() if heard >= late)
+
+    def early(self, party: str) -> bool:
+        """Return whether what we sign now is from the future for `party`, which refuses it."""
+        return self.skew_s.get(party, 0.0) < -SKEW.total_seconds()
 
     async def announce(self, line: Line) -> None:
         """Give signs of life and listen to the others', until cancelled."""
@@ -116,7 +125,7 @@ class Presence:
         self._there = there
 
     def write_health(self, *, connected: bool) -> None:
-        """Write the health file: whole, but not synced."""
+        """Write the health file: whole, but not synced; an old one tells a monitor enough."""
         if self._health is None:
             return
         state = {
@@ -131,8 +140,15 @@ class Presence:
             "policy": self.policy,
         }
         part = self._health.with_name(f".{self._health.name}.part")
-        part.write_text(json.dumps(state) + "\n")
-        part.replace(self._health)
+        try:
+            part.write_text(json.dumps(state) + "\n")
+            part.replace(self._health)
+        except OSError as error:
+            if self._written:  # a full disk is told once; signs of life go on without the file
+                self._journal("health-not-written", said=str(error.strerror))
+            self._written = False
+        else:
+            self._written = True
 
     def _hear(self, message: Msg) -> None:
         name = message.subject.rpartition(".")[2]

@@ -9,7 +9,7 @@ report/reconcile.py does, later.
 
 import asyncio
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,7 @@ from modelward.engines.jetstream.line import Line, Rejected
 from modelward.engines.jetstream.parcel import unpack
 from modelward.engines.jetstream.pull import pull
 from modelward.engines.jetstream.streams import CARRIED
+from modelward.errors import ModelwardError
 from modelward.ledger.appendfile import AppendFile
 from modelward.report.carried import FILE, Carried
 
@@ -30,6 +31,9 @@ BATCH = 64
 
 DRAIN_S = 5.0
 """How long the end of a run waits for copies; what is left comes when the hub is up again."""
+
+AGAIN_S = 5.0
+"""Wait before something that met a full disk, say, is tried again."""
 
 LONGEST = 128 * 1024
 """Longest message whose text is kept; a longer one is kept as length and hash."""
@@ -70,22 +74,30 @@ class Recorder:
         self._thread.join(DRAIN_S)
 
     def _run(self) -> None:
-        self._work = self._loop.create_task(self._keep())
+        self._work = self._loop.create_task(self._keep_on())
         with suppress(asyncio.CancelledError):
             self._loop.run_until_complete(self._work)
         self._loop.close()
 
+    async def _keep_on(self) -> None:
+        """Keep the record; what stands in the way is tried again: copies wait meanwhile."""
+        while True:
+            try:
+                await self._keep()
+            except (ModelwardError, OSError) as error:
+                self._journal("record-waits", said=str(error)[:200])
+            await asyncio.sleep(AGAIN_S)
+
     async def _keep(self) -> None:
         self._line = line = await Line.dial(self._identity, self._journal)
-        file = AppendFile(self._path)
-        _repair(file)
         try:
-            async for message in pull(line, CARRIED, "hub", batch=BATCH):
-                found = line_of(message)
-                await asyncio.to_thread(file.append, found.text().encode())
-                await message.ack()
+            with closing(AppendFile(self._path)) as file:
+                _repair(file)
+                async for message in pull(line, CARRIED, "hub", batch=BATCH):
+                    found = line_of(message)
+                    await asyncio.to_thread(file.append, found.text().encode())
+                    await message.ack()
         finally:
-            file.close()
             await line.close()
 
     async def _drained(self) -> None:

@@ -123,7 +123,12 @@ class Studies:
             self._witnessing.finish(pause_s)
 
     def look(self) -> None:
-        """Send proposals and mail that sites do not have, and run what is to be run."""
+        """Send proposals and mail that sites do not have, and run what is to be run.
+
+        Raises:
+            EngineFailed: If the wire does not serve any more.
+        """
+        self._engine.require_serving()
         if self._witnessing is not None:
             self._witnessing.look()
         for agreement in self.consent.agreements():
@@ -216,16 +221,26 @@ class Studies:
             study = self.consent.agreement(envelope.study).study
             if self._registry.finished(study) is not None:
                 return True
-            if self._registry.start(study) is None:
+            if not self._registry.begun(study):
                 return False
             if study.plan.buffer is not None and envelope.round_no:
                 return False  # an earlier question can be open until the study is finished
-            over = envelope.round_no <= self._registry.rounds(study)
-            if over and study.report is not None and self._registry.best(study):
-                asked = report_task(self._registry, study).id
-                return envelope.body.get("task") != asked
-            return over
+            if envelope.round_no > self._registry.rounds(study):
+                return False
+            return not self._may_be_told(study, envelope)
         return False
+
+    def _may_be_told(self, study: Study, envelope: Envelope) -> bool:
+        """Return whether an answer may be what its site tells for the report of `study`.
+
+        Exchanges of a masked sum are known by what the hub has told in them, and not before.
+        """
+        if study.report is None or not self._registry.best(study):
+            return False
+        asked = report_task(self._registry, study)
+        if study.privacy.aggregation is not None:
+            return envelope.round_no == asked.round_no
+        return envelope.body.get("task") == asked.id
 
     def _run_unless_running(self, agreement: Agreement) -> None:
         study = agreement.study.sha256

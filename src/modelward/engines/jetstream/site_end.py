@@ -119,6 +119,7 @@ class SiteEnd:
         self.may_answer: Callable[[], bool] = lambda: True
         self._replies = Replies(site.name, self._book, self._desk, journal, now)
         self.telling = Telling(self._replies, self._desk, journal)
+        self.telling.early = lambda: self.presence.early("hub")
 
     def run(self) -> None:
         """Serve until `stop` is called. Blocks; a task in hand comes again another time.

@@ -21,6 +21,12 @@ from modelward.joining.site_folder import SiteFolder
 from modelward.ledger.alarm import Alarm, read_alarms
 from modelward.site.approvals import Approvals
 
+CUT_OFF = (
+    "running, and cannot reach the hub: if other sites can, ask its operator whether this one"
+    " is still a member"
+)
+"""What is said of a site without a line; a hub does not talk to one that it has removed."""
+
 
 def hub_state(hub: HubFolder, now: datetime) -> dict[str, Any]:
     """Return members, who is there, and how far each proposed study is."""
@@ -69,7 +75,7 @@ def site_state(site: SiteFolder, now: datetime) -> dict[str, Any]:
     health = _health(site.path, now)
     says = "not running: modelward site up"
     if health:
-        says = "connected" if health["connected"] else "running, and cannot reach the hub"
+        says = "connected" if health["connected"] else CUT_OFF
     if health and health["connected"] and "hub" not in health["present"]:
         says = "connected to the server, and the hub is silent"
     return {

@@ -1,7 +1,7 @@
 """Streams, buckets and consumers, made by hub-admin; sites hold no such right.
 
     TASKS   fl.task.*      work queue, one durable consumer a site: a task waits until the
-                           site has acknowledged it, for days if need be
+                           site has acknowledged it, for days if need be, or has expired
     ANS     fl.ans.*.*     work queue, one consumer `hub`; of two messages with one digest
                            the first stays
     OBJ_hub, OBJ_up-S      artifacts in transit, purged when they have arrived
@@ -18,6 +18,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
 from modelward.core.canonical import Json, canonical_bytes
+from modelward.engines.jetstream.book import VALID
 from modelward.engines.jetstream.configuration import Limits
 from modelward.engines.jetstream.leafs import of_hub
 from modelward.engines.jetstream.line import Line, Rejected
@@ -54,7 +55,9 @@ async def provision(
     # First of all: what is stored before there is a place for its copy is not copied.
     await _stream(line, CARRIED, ["carried.>"], **letters)
     await _consumer(line, CARRIED, "hub", "carried.>")
-    await _stream(line, "TASKS", ["fl.task.*"], **letters)
+    # What nobody fetched until it expired would be refused; it must not fill the stream.
+    oldest = int(VALID.total_seconds() * _NS)
+    await _stream(line, "TASKS", ["fl.task.*"], **letters, max_age=oldest)
     await _stream(
         line,
         "ANS",

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from modelward.artifact.envelope import Envelope, Kind, seal, unseal
-from modelward.engines.jetstream.book import REMEMBERED, VALID, Book, restored
+from modelward.engines.jetstream.book import VALID, Book, restored
+from modelward.engines.jetstream.remembered import REMEMBERED
 from modelward.errors import MessageRefused, StorageError
 from tests.disks import largest_file
 from tests.letters import HUB, MODEL, MORNING, STRANGER, STUDY, letter

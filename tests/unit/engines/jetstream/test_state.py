@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modelward.engines.jetstream.journal import silent
 from modelward.engines.jetstream.presence import Presence
-from modelward.engines.jetstream.state import policy_changed, policy_digest, site_state
+from modelward.engines.jetstream.state import CUT_OFF, policy_changed, policy_digest, site_state
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.site_folder import SiteFolder
 
@@ -36,7 +36,7 @@ def test_a_site_that_still_dials_says_that_it_runs_and_cannot_reach_the_hub(tmp_
 
     asyncio.run(dial())
 
-    assert site_state(site, NOON)["says"] == "running, and cannot reach the hub"
+    assert site_state(site, NOON)["says"] == CUT_OFF
 
 
 def test_a_policy_that_was_changed_under_a_running_node_is_told(tmp_path):

@@ -1,0 +1,82 @@
+"""Where a person's passphrase comes from: a question, a file, or the environment.
+
+    (nothing)                     asked for, without showing it
+    --passphrase @FILE            the first line of FILE; /dev/fd/N is a descriptor that is open
+    --passphrase @-               the first line of standard input
+    MODELWARD_PASSPHRASE          in the environment
+    --passphrase WORDS            as it stands: works, and every user of the machine can see it
+
+What stands in a command line is in the list of processes while the command runs, and often in
+the history of a shell for good, so that way is warned about.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+VARIABLE = "MODELWARD_PASSPHRASE"
+
+HELP = (
+    f"Asked for if absent; @FILE reads the first line of a file, @- of stdin; or {VARIABLE}."
+    " Other users of this machine can see what stands here as it is."
+)
+
+SEEN = (
+    "warning: a passphrase on the command line can be seen by every user of this machine, and"
+    " stays in the history of the shell: be asked for it, or give --passphrase @FILE"
+)
+
+
+def given(context: typer.Context, parameter: typer.CallbackParam, value: str) -> str:
+    """Return the passphrase that a value stands for.
+
+    Raises:
+        BadParameter: If the file cannot be read, or its first line is empty.
+    """
+    name = parameter.name or "passphrase"
+    source = context.get_parameter_source(name)
+    if source is None or source.name != "COMMANDLINE":
+        return value
+    if not value.startswith("@"):
+        typer.echo(SEEN, err=True)
+        return value
+    try:
+        found = _first_line(value[1:])
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"{value[1:]} cannot be read: {_why(error)}") from error
+    if not found:
+        raise typer.BadParameter(f"the first line of {value[1:]} is empty")
+    return found
+
+
+def _why(error: OSError | UnicodeDecodeError) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else "it is no text"
+
+
+def _first_line(source: str) -> str:
+    """Return a line without its end; the rest of a stream is left for others."""
+    if source == "-":
+        return sys.stdin.readline().rstrip("\r\n")
+    with Path(source).open("rb") as stream:
+        return stream.readline().decode().rstrip("\r\n")
+
+
+Passphrase = Annotated[
+    str,
+    typer.Option(prompt=True, hide_input=True, envvar=VARIABLE, callback=given, help=HELP),
+]
+
+NewPassphrase = Annotated[
+    str,
+    typer.Option(
+        prompt=True,
+        hide_input=True,
+        confirmation_prompt=True,
+        envvar=VARIABLE,
+        callback=given,
+        help=HELP,
+    ),
+]
+"""Asked for twice, when a key is made."""

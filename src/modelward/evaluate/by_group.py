@@ -1,0 +1,188 @@
+"""Groups of test units between institutions, from the rows that sites tell of each level.
+
+A row is study/report_groups.py's. AUC of several hospitals together is the mean of theirs,
+each weighted by what it knows: it compares patients of one hospital with each other, and not
+those of two. Standard errors add as those of independent patients do. Groups are not crossed:
+a unit is in one level of each group, and what it is in the others is not known here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import sqrt
+
+import numpy as np
+
+from modelward.evaluate.discrimination import placements, standard_error
+from modelward.evaluate.estimate import Estimate, Interval, Z, proportion
+from modelward.evaluate.gaps import Gap, GapMetric, Spread, compared_rates, spreads
+from modelward.evaluate.multiplicity import ALPHA, holm, two_sided
+from modelward.evaluate.predictions import Floats, Predictions
+from modelward.evaluate.subgroups import EVERYWHERE, FEWEST, GroupScores, beyond
+from modelward.study.judging import Grouping
+from modelward.study.report_groups import Level, Row, level_of, row_of
+
+WITHIN = "DeLong, within hospitals"
+NORMAL = "normal, by unit"
+NO_RATES = "a side of one half is too small at each hospital"
+NO_AUC = "no AUC exists at any hospital"
+HIDDEN = f"not shown: a cell of fewer than {FEWEST}, or beside one"
+
+Found = tuple[Estimate, float]
+"""A difference and its p value."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByGroup:
+    """What is known of one model in groups.
+
+    Attributes:
+        groups: Scores of every level.
+        gaps: Levels against the rest, adjusted over all of them.
+        spreads: Widest differences of every group.
+    """
+
+    groups: tuple[GroupScores, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    spreads: tuple[Spread, ...] = ()
+
+
+def site_row(found: Predictions, decimals: int) -> Row:
+    """Return what a site has to tell of one level, before its gate looks at it.
+
+    Args:
+        found: The federated model on the level's test units; may be nobody.
+        decimals: To which figures are rounded.
+    """
+    if not len(found):
+        return row_of(Level(0, 0, None, (0.0, 0.0), None), decimals)
+    yes, auc = found.probability >= 0.5, None  # noqa: PLR2004 - as everywhere between sites
+    if found.smaller_class > 1:
+        placed = placements(found)
+        error, _ = standard_error(placed.v10, placed.v01)
+        auc = (placed.auc, error) if error else None  # a perfect ranking tells no error
+    value, doubt = beyond(found) if len(found) > 1 else (0.0, 0.0)
+    rates = (
+        found.negatives,
+        found.positives,
+        int(yes[~found.outcome].sum()),
+        int(yes[found.outcome].sum()),
+    )
+    return row_of(Level(found.negatives, found.positives, auc, (value, doubt), rates), decimals)
+
+
+def by_group(
+    groupings: Sequence[Grouping], told: Mapping[str, Floats], *, together: bool = False
+) -> ByGroup:
+    """Return a model in groups.
+
+    Args:
+        groupings: The groups.
+        told: Site -> rows of the levels of all groups, one group after the other.
+        together: Whether `told` has one entry for all sites, of which none is shown.
+    """
+    if not groupings or not told:
+        return ByGroup()
+    everywhere = np.sum(list(told.values()), axis=0)
+    shown = {EVERYWHERE: everywhere, **({} if together else told)}
+    scores: list[GroupScores] = []
+    found: list[tuple[Gap, float]] = []
+    first = 0
+    for grouping in groupings:
+        places = range(first, first + len(grouping.levels))
+        scores += [
+            _scores(grouping.name, grouping.levels[place - first], site, rows[place])
+            for site, rows in shown.items()
+            for place in places
+        ]
+        found += _gaps(grouping, everywhere[places.start : places.stop])
+        first += len(grouping.levels)
+    adjusted = holm({str(n): p for n, (_, p) in enumerate(found)})
+    gaps = tuple(
+        replace(gap, adjusted=adjusted[str(n)], kept=adjusted[str(n)] < ALPHA)
+        for n, (gap, _) in enumerate(found)
+    )
+    return ByGroup(tuple(scores), gaps, spreads(scores))
+
+
+def _scores(group: str, level: str, site: str, row: Row) -> GroupScores:
+    said = level_of(row)
+    nothing = Estimate(None, None, HIDDEN)
+    if said is None:
+        return GroupScores(
+            group=group,
+            level=level,
+            site=site,
+            units=None,
+            positives=None,
+            auc=nothing,
+            sensitivity=nothing,
+            false_alarms=nothing,
+            beyond=nothing,
+        )
+    negatives, positives, alarms, hits = said.rates or (0, 0, 0, 0)
+    return GroupScores(
+        group=group,
+        level=level,
+        site=site,
+        units=said.units,
+        positives=said.positives,
+        auc=Estimate(None, None, NO_AUC) if said.auc is None else _with(*said.auc, WITHIN),
+        sensitivity=proportion(hits, positives, empty=NO_RATES),
+        false_alarms=proportion(alarms, negatives, empty=NO_RATES),
+        beyond=_with(*said.beyond, NORMAL),
+    )
+
+
+def _gaps(grouping: Grouping, rows: Floats) -> list[tuple[Gap, float]]:
+    """Return each shown level against the others; of two, the second against the first."""
+    told = [n for n, row in enumerate(rows) if level_of(row) is not None]
+    pair = len(told) == 2  # noqa: PLR2004 - then the second comparison is the first, turned
+    found = []
+    for level in told[-1:] if pair else told:
+        others = [n for n in told if n != level]
+        if not others:
+            continue
+        one, rest = level_of(rows[level]), level_of(rows[others].sum(axis=0))
+        words = grouping.levels[others[0]] if len(others) == 1 else "all others"
+        for metric, each in _compared(one, rest).items():
+            gap = Gap(
+                group=grouping.name,
+                level=grouping.levels[level],
+                others=words,
+                metric=metric,
+                difference=each[0],
+                adjusted=1.0,
+                kept=False,
+            )
+            found.append((gap, each[1]))
+    return found
+
+
+def _compared(one: Level | None, rest: Level | None) -> dict[GapMetric, Found]:
+    """Return the comparisons that both sides have figures for."""
+    found: dict[GapMetric, Found] = {}
+    if one is None or rest is None:
+        return found
+    if one.auc is not None and rest.auc is not None:
+        found["auc"] = _difference(one.auc, rest.auc, WITHIN)
+    if one.rates is not None and rest.rates is not None:
+        places: tuple[tuple[GapMetric, int, int], ...] = (
+            ("sensitivity", 3, 1),
+            ("false alarms", 2, 0),
+        )
+        for metric, hits, of in places:
+            pairs = [(each[hits], each[of]) for each in (one.rates, rest.rates)]
+            rated = compared_rates(pairs[0], pairs[1])
+            if rated is not None:
+                found[metric] = rated
+    found["calibration"] = _difference(one.beyond, rest.beyond, NORMAL)
+    return found
+
+
+def _difference(one: tuple[float, float], rest: tuple[float, float], method: str) -> Found:
+    value, error = one[0] - rest[0], sqrt(one[1] ** 2 + rest[1] ** 2)
+    return _with(value, error, method), two_sided(value, error)
+
+
+def _with(value: float, error: float, method: str) -> Estimate:
+    return Estimate(value, Interval(value - Z * error, value + Z * error, method))

@@ -1,0 +1,108 @@
+"""Groups from rows are those of units at one site, and means of sites over several."""
+
+import numpy as np
+import pytest
+
+from modelward.evaluate.by_group import by_group, site_row
+from modelward.evaluate.predictions import Predictions
+from modelward.evaluate.subgroups import EVERYWHERE, Divided, GroupScores, group_scores, part
+from modelward.study.judging import Grouping
+from modelward.study.report_groups import is_row
+
+SEX = Grouping("sex", ("women", "men"))
+
+
+def site(seed: int, number: int, help_women: float = 1.5) -> tuple[Predictions, np.ndarray]:
+    rng = np.random.default_rng([11, seed])
+    level, outcome = rng.integers(0, 2, number), rng.random(number) < 0.4
+    pull = np.where(level == 0, help_women, 0.8)
+    p = 1 / (1 + np.exp(-(pull * (2 * outcome - 1) + rng.normal(0, 1.2, number))))
+    return Predictions.of(outcome, p), level
+
+
+def rows(found: Predictions, level: np.ndarray) -> np.ndarray:
+    return np.stack([site_row(part(found, level == at), 4) for at in (0, 1)])
+
+
+def of(groups: tuple[GroupScores, ...], site: str, level: str) -> GroupScores:
+    return next(one for one in groups if (one.site, one.level) == (site, level))
+
+
+def test_one_site_has_the_figures_of_its_units_to_four_decimals():
+    found, level = site(1, 400)
+    exact = group_scores(
+        Divided(name="sex", levels=SEX.levels, members={"a": level}), [("a", found)], 0.5
+    )
+    made = by_group([SEX], {"a": rows(found, level)})
+
+    assert all(is_row(row, 4) for row in rows(found, level))
+    for name in SEX.levels:
+        here, there = of(made.groups, "a", name), of(exact, "a", name)
+        assert (here.units, here.positives) == (there.units, there.positives)
+        assert here.sensitivity == there.sensitivity
+        assert here.false_alarms == there.false_alarms
+        for figure in ("auc", "beyond"):
+            one, other = getattr(here, figure), getattr(there, figure)
+            assert one.value == pytest.approx(other.value, abs=6e-5)
+            assert one.interval.low == pytest.approx(other.interval.low, abs=0.01)
+
+
+def test_several_sites_together_are_their_weighted_mean_and_their_summed_counts():
+    sites = {name: site(seed, n) for seed, (name, n) in enumerate([("a", 300), ("b", 700)])}
+    told = {name: rows(*each) for name, each in sites.items()}
+    apart, summed = (
+        by_group([SEX], told),
+        by_group([SEX], {"all": told["a"] + told["b"]}, together=True),
+    )
+
+    assert [g for g in apart.groups if g.site == EVERYWHERE] == list(summed.groups)
+    assert apart.gaps == summed.gaps
+    women = [of(apart.groups, name, "women") for name in ("a", "b")]
+    everywhere = of(apart.groups, EVERYWHERE, "women")
+    assert everywhere.units == sum(one.units or 0 for one in women)
+    parts = [
+        (o.positives or 0) * ((o.units or 0) - (o.positives or 0)) / (o.units or 1)
+        for o in women
+    ]
+    mean = np.average([one.auc.value or 0 for one in women], weights=parts)
+    assert everywhere.auc.value == pytest.approx(mean)
+
+
+def test_a_difference_that_is_there_is_kept_and_chance_is_not():
+    found, level = site(3, 3000)
+    kept = {gap.metric: gap.kept for gap in by_group([SEX], {"a": rows(found, level)}).gaps}
+    assert kept["auc"]
+
+    even, level = site(4, 3000, help_women=0.8)
+    assert not any(gap.kept for gap in by_group([SEX], {"a": rows(even, level)}).gaps)
+
+
+def test_a_level_of_which_nothing_is_told_is_not_shown_and_compared_with_nobody():
+    found, level = site(5, 300)
+    told = rows(found, level)
+    told[1] = 0
+
+    made = by_group([SEX], {"a": told})
+    assert of(made.groups, EVERYWHERE, "men").units is None
+    assert made.gaps == ()
+    assert made.spreads == ()
+
+
+def test_few_or_perfectly_ranked_units_have_no_auc_and_are_counted_all_the_same():
+    perfect = Predictions.of([0] * 20 + [1] * 20, np.repeat([0.2, 0.8], 20))
+    made = by_group(
+        [SEX],
+        {
+            "a": np.stack(
+                [
+                    site_row(perfect, 3),
+                    site_row(part(perfect, perfect.outcome & ~perfect.outcome), 3),
+                ]
+            )
+        },
+    )
+
+    women = of(made.groups, "a", "women")
+    assert women.units == 40
+    assert women.auc.value is None
+    assert women.sensitivity.value == 1.0
