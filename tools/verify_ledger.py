@@ -454,8 +454,9 @@ def main() -> int:
             said = check(asked.ledger, key, held, witnesses, need)
         print(said)
     except (ValueError, OverflowError, OSError, MemoryError) as error:
-        named = isinstance(error, OSError) and error.filename  # not "[Errno 2]" for a regulator
-        said = f"{error.filename} cannot be read: {error.strerror}" if named else error
+        said: object = error
+        if isinstance(error, OSError) and error.filename:
+            said = f"{error.filename} cannot be read: {error.strerror}"
         print(f"DOES NOT HOLD: {said}")
         return 1
     return 0
