@@ -454,10 +454,10 @@ def main() -> int:
             said = check(asked.ledger, key, held, witnesses, need)
         print(said)
     except (ValueError, OverflowError, OSError, MemoryError) as error:
-        said: object = error
+        why = str(error)
         if isinstance(error, OSError) and error.filename:
-            said = f"{error.filename} cannot be read: {error.strerror}"
-        print(f"DOES NOT HOLD: {said}")
+            why = f"{error.filename} cannot be read: {error.strerror}"
+        print(f"DOES NOT HOLD: {why}")
         return 1
     return 0
 
