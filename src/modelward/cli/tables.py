@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from statistics import median
+from textwrap import fill
 from typing import Any
 
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
+from modelward.simulation.data_check import errors
 from modelward.simulation.simulate import Result
 
 
@@ -92,12 +94,20 @@ def summary(result: Result) -> str:
             "",
             *(f"{verdict.site:<14}{verdict.word}" for verdict in found.verdicts),
             "",
+            *_at_a_site(record.notes),
             f"ledgers  {entries} entries, {state}; check one yourself:",
             f"         modelward ledger verify {first}",
             f"model    sha256 {result.outcome.sha256}",
             f"report   {result.report}",
         ]
     )
+
+
+def _at_a_site(notes: Sequence[str]) -> list[str]:
+    """Return what a real site would have been refused for; nothing if all is well."""
+    told = [fill(each, 80, subsequent_indent="    ") for each in errors(notes)]
+    last = "A site with such data is NOT READY and takes part in nothing."
+    return [*told, last, ""] if told else []
 
 
 def _local(found: Findings, metric: str) -> dict[str, float | None]:

@@ -17,6 +17,13 @@ MOST = 100
 
 _LONGEST = 120
 
+SHAPES = {
+    "tuple_type": "input should be a list in [ ]",
+    "model_type": "input should be a table",
+    "dict_type": "input should be a table",
+}
+"""What Pydantic calls arrays and objects, as TOML calls it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -66,13 +73,38 @@ def _fault(entry: Any, model: type[BaseModel]) -> Fault:  # noqa: ANN401 - pydan
         valid = _fields_at(model, path[:-1])
         return Fault(_dotted(path, model), f"there is no such key; {nearest(path[-1], valid)}")
     if kind == "missing":
+        if path[-1].isdecimal() and len(path) > 1:  # of a list that is to have so many entries
+            found = len(entry.get("input", ()))
+            return Fault(_dotted(path[:-1], model), f"has {entries(found)}, and needs more")
         return Fault(_dotted(path, model), "is missing")
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         return _type_fault(_dotted(path, model), entry["ctx"], _tags_at(model, path))
-    said = entry["msg"].removeprefix("Value error, ")
+    counted = _of_length(kind, entry.get("ctx", {}))
+    if counted is not None:
+        return Fault(_dotted(path, model), counted)
+    said = SHAPES.get(kind) or entry["msg"].removeprefix("Value error, ")
     given = entry.get("input")
     shown = f" (found {_short(given)})" if isinstance(given, str | int | float | bool) else ""
     return Fault(_dotted(path, model), said[0].lower() + said[1:] + shown)
+
+
+def _of_length(kind: str, found: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with the number of entries of a list or table; None if nothing."""
+    if kind == "too_long":
+        actual = found.get("actual_length") or found["max_length"] + 1
+        return f"has {entries(actual)}, and may have {found['max_length']} at most"
+    if kind == "too_short":
+        return f"has {entries(found['actual_length'])}, and needs {found['min_length']} or more"
+    return None
+
+
+def entries(number: int) -> str:
+    """Return how many entries there are, in words.
+
+    >>> entries(1)
+    '1 entry'
+    """
+    return f"{number} entr{'y' if number == 1 else 'ies'}"
 
 
 def _short(given: object) -> str:

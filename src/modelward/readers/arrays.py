@@ -27,6 +27,7 @@ from modelward.core.sequences import SequenceFeature, packed
 from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers import modalities, values
+from modelward.readers.assemble import too_many_empty, too_many_missing
 from modelward.readers.cohort import Cohort, assign_folds, number_owners, torn
 from modelward.readers.opt_out import OptOut, nobody_named
 
@@ -79,6 +80,8 @@ def read_arrays(path: Path, study: Study, opt_out: OptOut | None = None) -> Coho
     faults += [] if faults else torn("folds", owner, folds)
     if faults:
         raise _refuse(path, faults)
+    if not study.cohort.complete:
+        _require_known(path, x, study)
     given = None if folds is None else folds.astype(np.int8)
     drawn = assign_folds(ids, given, study.plan)
     out = np.zeros(len(ids), bool)
@@ -95,6 +98,24 @@ def read_arrays(path: Path, study: Study, opt_out: OptOut | None = None) -> Coho
         amount=None if told.amount is None else told.amount[~out],
         masks=None if told.masks is None else told.masks[~out],
     )
+
+
+def _require_known(path: Path, x: NDArray[Any], study: Study) -> None:
+    """Return unless more is missing in a feature, or more sequences are empty, than allowed.
+
+    Raises:
+        DataError: If so.
+    """
+    shape = inputs(study)
+    faults = [] if shape.kind != "sequence" else too_many_empty(x, study)
+    if shape.kind == "image-and-table":
+        faults = too_many_missing(x[:, : shape.columns], study)
+    if faults:
+        raise DataError(
+            lines(str(path), list(dict.fromkeys(faults))),
+            why="a study says how much may be missing in a feature (`max_missing`)",
+            remedy="write what is known into the archive, or ask for a higher `max_missing`",
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

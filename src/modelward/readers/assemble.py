@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from modelward.core.columns import columns
+from modelward.core.columns import columns, inputs
 from modelward.core.faults import Fault
 from modelward.core.sequences import Packed
 from modelward.core.study import Study
@@ -145,10 +145,17 @@ def _eventful(course: Packed) -> Mask:
 
 def too_few_events(rows: Rows, kept: Mask, study: Study) -> list[Fault]:
     """Return the fault of sequences of which more are empty than the study allows."""
-    if study.sequence is None or rows.course is None or not kept.any():
+    if rows.course is None:
+        return []
+    return too_many_empty(rows.course[kept], study)
+
+
+def too_many_empty(course: Packed, study: Study) -> list[Fault]:
+    """Return the fault of sequences of which more are empty than the study allows."""
+    if study.sequence is None or not len(course):
         return []
     name, feature = study.sequence
-    share = 1 - float(_eventful(rows.course[kept]).mean())
+    share = 1 - float(_eventful(course).mean())
     if share <= feature.max_missing:
         return []
     says = (
@@ -158,7 +165,13 @@ def too_few_events(rows: Rows, kept: Mask, study: Study) -> list[Fault]:
 
 
 def too_many_missing(x: NDArray[np.float64], study: Study) -> list[Fault]:
-    """Return the features of which more is missing than the study allows."""
+    """Return the features of which more is missing than the study allows.
+
+    Beside images, a unit without any value has no row, which is as good as one without an
+    image; it is not counted.
+    """
+    if inputs(study).kind == "image-and-table":
+        x = x[~np.isnan(x).all(axis=1)]
     if not len(x):
         return []
     shares = np.isnan(x).mean(axis=0)

@@ -7,8 +7,9 @@ the site looks at it (fhir_view.py). Every coding of a resource counts. Names, a
 narrative are never looked at. Records entered in error, or said not to be so, are left out.
 
 A file is NDJSON (`.ndjson`, one resource a line) or JSON (`.json`, a Bundle or a resource),
-either may be gzipped. References to a patient are `Patient/ID`, an absolute address ending
-so, or `urn:uuid:ID`; a resource that refers to no patient is counted and told.
+either may be gzipped. References to a patient are `Patient/ID`, with or without a version, an
+absolute address ending so, or `urn:uuid:ID`; a resource that refers to no patient is counted
+and told. A resource of a bundle that has no id yet has the one of its `fullUrl`.
 
 FHIR is at hl7.org/fhir: R4 4.0.1, R5 5.0.0; effective and onset times as in section 2.1.28.
 """
@@ -40,6 +41,7 @@ from modelward.readers.fhir_parts import (
 )
 from modelward.readers.fhir_view import View, read_view
 from modelward.readers.record import (
+    PATH,
     Event,
     Person,
     add_events,
@@ -59,7 +61,7 @@ CODED: dict[str, tuple[str, ...]] = {
     "MedicationStatement": ("medicationCodeableConcept", "medication"),
     "Immunization": ("vaccineCode",),
     "AllergyIntolerance": ("code",),
-    "Encounter": ("type", "reasonCode"),
+    "Encounter": ("type", "reasonCode", "reason"),
 }
 """Resource -> where its codes are; R4 and R5 names."""
 
@@ -77,7 +79,7 @@ def load(
     """
     found = files(path)
     if not found:
-        raise unreadable(str(path), "there is no .json or .ndjson file")
+        raise unreadable(str(path), "there is no .json or .ndjson file", PATH)
     reader = _Reader(wanted, dataset.values.get("sex", {}), _seen_by(dataset))
     events = (event for file in found for event in reader.events(file))
     add_events(connection, chain(events, reader.late()))

@@ -50,6 +50,7 @@ def _unbundled(whole: Any) -> Iterator[Resource]:  # noqa: ANN401 - parsed JSON
         for entry in whole.get("entry", ()):
             resource = entry.get("resource")
             if isinstance(resource, dict):
-                yield resource
+                named = str(entry.get("fullUrl", "")).removeprefix("urn:uuid:")
+                yield resource if "id" in resource else {**resource, "id": named}
     elif isinstance(whole, dict):
         yield whole

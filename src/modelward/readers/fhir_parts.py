@@ -15,9 +15,10 @@ Resource = Mapping[str, Any]
 TIMES = (
     "effectiveDateTime", "effectivePeriod", "effectiveInstant", "onsetDateTime", "onsetPeriod",
     "performedDateTime", "performedPeriod", "occurrenceDateTime", "occurrencePeriod",
-    "authoredOn", "period", "recordedDate", "dateAsserted", "issued",
+    "occurenceDateTime", "occurencePeriod", "authoredOn", "actualPeriod", "period",
+    "recordedDate", "dateAsserted", "issued",
 )  # fmt: skip
-"""Where a resource says when, best first."""
+"""Where a resource says when, best first; R5 spells that of a MedicationAdministration so."""
 
 VOID = frozenset({"entered-in-error", "cancelled", "not-done", "refuted", "unknown-status"})
 """Statuses of what did not happen."""
@@ -31,11 +32,14 @@ def codings(concept: Any) -> Iterator[str]:  # noqa: ANN401 - parsed JSON
         return
     if not isinstance(concept, dict):
         return
-    for coding in concept.get("concept", concept).get("coding", ()):
+    if isinstance(concept.get("value"), list):  # R5: the reason of an Encounter
+        yield from codings(concept["value"])
+    inner = concept.get("concept", concept)
+    for coding in inner.get("coding", ()):
         if "code" in coding:
             yield _coding(coding)
-    if "text" in concept:
-        yield str(concept["text"])
+    if "text" in inner:
+        yield str(inner["text"])
 
 
 def _coding(coding: Resource) -> str:
@@ -82,7 +86,7 @@ def patient_of(resource: Resource) -> str | None:
         return None
     if reference.startswith("urn:uuid:"):
         return reference.removeprefix("urn:uuid:")
-    kind, _, name = reference.rpartition("/")
+    kind, _, name = reference.partition("/_history/")[0].rpartition("/")
     return name if kind.endswith("Patient") and name else None
 
 
@@ -124,6 +128,8 @@ def birth_of(text: Any) -> date | None:  # noqa: ANN401 - parsed JSON
 def status_of(resource: Resource) -> set[str]:
     """Return what the resource says of itself, in every field that may void it."""
     said = {str(resource.get("status"))}
+    if resource.get("doNotPerform") is True:
+        said.add("not-done")
     for key in ("verificationStatus",):
         for coding in (resource.get(key) or {}).get("coding", ()):
             said.add(str(coding.get("code")))

@@ -12,7 +12,14 @@ import duckdb
 import numpy as np
 
 from modelward.readers.dataset import Dataset
-from modelward.readers.record import Person, add_patients, quoted, sex_of, unreadable
+from modelward.readers.record import (
+    PATH,
+    Person,
+    add_patients,
+    quoted,
+    sex_of,
+    unreadable,
+)
 from modelward.readers.wanted import VOCABULARIES, Wanted
 
 NEEDED = {"subject_id", "time", "code", "numeric_value"}
@@ -32,7 +39,8 @@ def load(
         found = {row[0] for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()}
         absent = sorted(NEEDED - found)
         if absent:
-            raise unreadable(str(path), f"no column {', '.join(absent)}; MEDS has it")
+            says = f"no column {', '.join(absent)}; MEDS has it"
+            raise unreadable(str(path), says, "name the folder of a MEDS dataset as `path`")
         torn = _load(connection, source, found, dataset, wanted)
     except duckdb.Error as error:
         raise unreadable(str(path), str(error).splitlines()[0]) from error
@@ -44,7 +52,7 @@ def load(
 def _shards(path: Path) -> Path:
     folder = path / "data" if (path / "data").is_dir() else path
     if not any(folder.rglob("*.parquet")):
-        raise unreadable(str(path), "there is no .parquet file")
+        raise unreadable(str(path), "there is no .parquet file", PATH)
     return folder / "**" / "*.parquet"
 
 

@@ -23,6 +23,7 @@ from modelward.readers import omop_store
 from modelward.readers.dataset import Dataset
 from modelward.readers.omop_store import Store
 from modelward.readers.record import (
+    PATH,
     Event,
     Person,
     add_events,
@@ -75,7 +76,7 @@ def load(
     store = _open(path, dataset)
     try:
         if "person" not in store.tables:
-            raise unreadable(store.what, "there is no table PERSON")
+            raise unreadable(store.what, "there is no table PERSON", omop_store.ELSEWHERE)
         meanings = _meanings(store, wanted)
         events = (
             event
@@ -86,7 +87,7 @@ def load(
         add_events(connection, events)
         add_patients(connection, _people(store, dataset.values.get("sex", {})))
     except omop_store.FAILED as error:
-        raise unreadable(store.what, str(error).splitlines()[0]) from error
+        raise omop_store.refused(store.what, error) from error
     finally:
         store.close()
     if "concept" in store.tables:
@@ -99,12 +100,13 @@ def _open(path: Path, dataset: Dataset) -> Store:
     if source.url_env is not None:
         url = os.environ.get(source.url_env)
         if not url:
-            raise unreadable(source.url_env, "this environment variable is not set")
+            says = "this environment variable is not set"
+            raise unreadable(source.url_env, says, omop_store.ADDRESS.format(source.url_env))
         return omop_store.open_postgres(url, source.database_schema)
     if path.is_dir():
         return omop_store.open_folder(path)
     if not path.is_file():
-        raise unreadable(str(path), "there is no such file or folder")
+        raise unreadable(str(path), "there is no such file or folder", PATH)
     with path.open("rb") as stream:
         if stream.read(15) == b"SQLite format 3":
             return omop_store.open_sqlite(path)

@@ -15,8 +15,8 @@ from urllib.parse import unquote, urlsplit
 
 import duckdb
 
-from modelward.errors import MissingExtra
-from modelward.readers.record import column, quoted, unreadable
+from modelward.errors import DataError, MissingExtra
+from modelward.readers.record import AGAIN, PATH, column, quoted, unreadable
 
 Rows = Iterator[tuple[Any, ...]]
 
@@ -27,7 +27,25 @@ NAMES = frozenset({"vocabulary_id", "domain_id", "concept_class_id", "relationsh
 """Columns that end in _id and hold words."""
 
 FAILED = (duckdb.Error, sqlite3.Error, OSError)
-"""What the stores raise when they cannot answer."""
+"""What stores in files raise when they cannot answer; PostgreSQL's errors are caught here."""
+
+ELSEWHERE = (
+    "name the schema of the CDM under `database_schema`, correct `path`, or give the account "
+    "SELECT on the tables"
+)
+ADDRESS = "export {}=postgresql://USER:PASSWORD@HOST:5432/DATABASE where this is run"
+UNANSWERED = "check host, port, database and password in the address, and the way to the server"
+
+REMEDIES = {
+    "permission denied": "give the account SELECT on the tables of the CDM, and on its schema",
+    "locked": "close the program that writes to it, or name a copy of it as `path`",
+    "conflicting lock": "close the program that writes to it, or name a copy of it as `path`",
+    "column": "is it CDM 5.4? rename the column at the source, or make a view that has it",
+    "does not exist": ELSEWHERE,
+    "no such table": ELSEWHERE,
+    "timed out": "ask again when the server is free; nothing was kept",
+}
+"""Words in a store's error -> what helps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +81,9 @@ def open_folder(path: Path) -> Store:
         try:
             found[name] = _view(connection, name, file, ending)
         except duckdb.Error as error:
-            raise unreadable(str(file), str(error).splitlines()[0]) from error
+            raise refused(str(file), error) from error
     if not found:
-        raise unreadable(str(path), "there is no .csv or .parquet file")
+        raise unreadable(str(path), "there is no .csv or .parquet file", PATH)
     return Store(str(path), found, _from(connection.execute), connection.close)
 
 
@@ -85,7 +103,7 @@ def open_duckdb(path: Path, schema: str) -> Store:
             for name in names
         }
     except duckdb.Error as error:
-        raise unreadable(str(path), str(error).splitlines()[0]) from error
+        raise refused(str(path), error) from error
     return Store(str(path), tables, _from(connection.execute), connection.close)
 
 
@@ -107,7 +125,7 @@ def open_sqlite(path: Path) -> Store:
             for name in names
         }
     except sqlite3.Error as error:
-        raise unreadable(str(path), str(error)) from error
+        raise refused(str(path), error) from error
     return Store(str(path), tables, _from(connection.execute), connection.close)
 
 
@@ -152,18 +170,41 @@ def open_postgres(url: str, schema: str) -> Store:
         for table, name in cursor.fetchall():
             tables.setdefault(table, set()).add(name)
     except (driver.Error, OSError) as error:
-        raise unreadable(what, f"does not answer: {error}") from error
+        raise unreadable(what, f"does not answer: {_said(error)}", UNANSWERED) from error
 
-    def execute(query: str) -> Any:  # noqa: ANN401 - a cursor of the driver
+    def select(query: str) -> Rows:
         running = connection.cursor()
-        running.execute(query)
-        return running
+        try:
+            running.execute(query)
+            while chunk := running.fetchmany(CHUNK):
+                yield from chunk
+        except (driver.Error, OSError) as error:
+            raise refused(what, error) from error
 
     def close() -> None:
         with suppress(driver.Error, OSError):
             connection.close()
 
-    return Store(what, {k: frozenset(v) for k, v in tables.items()}, _from(execute), close)
+    return Store(what, {k: frozenset(v) for k, v in tables.items()}, select, close)
+
+
+def refused(what: str, error: Exception) -> DataError:
+    """Return the error for a store that raised `error`, with what helps against it.
+
+    Args:
+        what: File, folder or server.
+        error: Of DuckDB, SQLite, or PostgreSQL, whose errors are tables with the message as M.
+    """
+    says = _said(error)
+    heard = says.lower()
+    helps = next((remedy for word, remedy in REMEDIES.items() if word in heard), AGAIN)
+    return unreadable(what, says, helps)
+
+
+def _said(error: Exception) -> str:
+    told = error.args[0] if error.args else ""
+    says = str(told.get("M", error) if isinstance(told, dict) else error)
+    return says.partition("\n")[0] or type(error).__name__
 
 
 def _view(

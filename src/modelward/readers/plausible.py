@@ -22,21 +22,26 @@ CROWDED = 0.02
 """Share of the range within which all values may not lie, at its lower end."""
 
 GIVEAWAY = 0.995
-"""Area under the curve of one feature alone from which it is taken for the answer itself."""
+"""Area under the curve, or correlation with a measured outcome, of one feature alone from which
+it is taken for the answer itself."""
 
 FEW = 20
 """Values below which a distribution says nothing."""
 
 
 def column_findings(
-    column: Column, x: NDArray[np.float64], y: NDArray[np.float64]
+    column: Column,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    measured: NDArray[np.float64] | None = None,
 ) -> Iterator[Told]:
     """Yield what one column of the cohort gives away.
 
     Args:
         column: Of the study.
         x: Its values, NaN where missing.
-        y: Outcomes.
+        y: Outcomes, yes or no.
+        measured: Outcomes that are measured; None where they are yes or no.
     """
     known = ~np.isnan(x)
     seen, outcome = x[known], y[known]
@@ -56,12 +61,26 @@ def column_findings(
         return
     if column.level is None and (column.low, column.high) != (0.0, 1.0):
         yield from _crowded(column, seen)
+    if measured is not None:
+        yield from _in_step(column, seen, measured[known])
+        return
     area = auc(seen, outcome)
     if max(area, 1 - area) >= GIVEAWAY:
         says = (
             f"alone tells the outcome apart almost perfectly (area {max(area, 1 - area):.3f})"
         )
         yield ("error", column.feature, says, "it may be recorded after the outcome: check it")
+
+
+def _in_step(
+    column: Column, seen: NDArray[np.float64], measured: NDArray[np.float64]
+) -> Iterator[Told]:
+    if measured.min() == measured.max():
+        return
+    together = abs(float(np.corrcoef(seen, measured)[0, 1]))
+    if together >= GIVEAWAY:
+        says = f"alone tells the outcome almost perfectly (correlation {together:.3f})"
+        yield ("warning", column.feature, says, "is it the outcome itself, in other words?")
 
 
 def _crowded(column: Column, seen: NDArray[np.float64]) -> Iterator[Told]:

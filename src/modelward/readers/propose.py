@@ -20,6 +20,8 @@ from modelward.readers.propose_table import encoding_of, mark_lines, sounds_like
 from modelward.readers.record import unreadable
 from modelward.readers.text_columns import headings
 
+GIVEN = "give the folder, file or database that holds the data (docs/data.md lists the kinds)"
+
 PATIENT = re.compile(r"pat|pseudonym|subject|person|mrn|nip|case_?id|^p?id$|^piz$", re.I)
 """What headings that name a patient look like."""
 
@@ -41,9 +43,9 @@ def kind_of(path: Path) -> Kind:
         "db": "omop", "dcm": "dicom",
     }  # fmt: skip
     if not path.exists():
-        raise unreadable(str(path), "there is no such file or folder")
+        raise unreadable(str(path), "there is no such file or folder", GIVEN)
     if not path.is_file() or ending not in kinds:
-        raise unreadable(str(path), "is no store that can be read")
+        raise unreadable(str(path), "is no store that can be read", GIVEN)
     return kinds[ending]
 
 
@@ -155,7 +157,7 @@ def _kind_of_folder(path: Path) -> Kind:
         return "fhir"
     pictures = kind_of_pictures(path)
     if pictures is None:
-        raise unreadable(str(path), "is no folder of OMOP, FHIR, MEDS, DICOM or NIfTI")
+        raise unreadable(str(path), "is no folder of OMOP, FHIR, MEDS, DICOM or NIfTI", GIVEN)
     return pictures
 
 

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from modelward.core.columns import columns
 from modelward.core.faults import Fault
+from modelward.core.features import NumberTarget
 from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers.advice import advice
 from modelward.readers.assemble import Rows, kept_rows, too_few_events, too_many_missing
-from modelward.readers.cells import distinct
+from modelward.readers.copies import copies
 from modelward.readers.doubtful import doubts
 from modelward.readers.plausible import column_findings, look_swapped
 
@@ -94,7 +95,7 @@ def judge(
         accepted: Keys whose warnings somebody has accepted.
     """
     kept, told = kept_rows(rows, study)
-    x, y = (rows.x, rows.y) if kept.all() else (rows.x[kept], rows.y[kept])
+    x, y, amount = _chosen(rows, kept)
     found = [
         Finding("error", f.key, f.says, advice(f.key, f.says)) for f in dict.fromkeys(faults)
     ]
@@ -107,13 +108,17 @@ def judge(
                   for f in too_few_events(rows, kept, study)]  # fmt: skip
     if rows.indexed is not None and len(rows.indexed) and not rows.indexed.any():
         found.append(_no_index(study))
-    found += _counts(y, study, unread=study.target_name in broken)
+    measured = amount if isinstance(study.outcome, NumberTarget) else None
+    found += _too_few(len(y), study, unread=study.target_name in broken)
+    found += _outcomes(y, measured, study, unread=study.target_name in broken)
     if len(y):
         for place, column in enumerate(columns(study)):
             if column.feature not in broken:
-                found += [Finding(*each) for each in column_findings(column, x[:, place], y)]
+                told_by = column_findings(column, x[:, place], y, measured)
+                found += [Finding(*each) for each in told_by]
         if not faults and not missing:  # rows of which half could not be read look alike
-            found += [Finding(*each) for each in _copies(x, y)]
+            told_all = [*x.T, y] if amount is None else [*x.T, y, amount]
+            found += [Finding(*each) for each in copies(told_all)]
     told_of = {f.key for f in found if f.level == "error"}
     found += [Finding(*each) for each in (*look_swapped(rows.raw, study), *rows.told)]
     found += [Finding(*each) for each in doubts(dict(rows.raw), study, told_of)]
@@ -144,58 +149,53 @@ def _no_index(study: Study) -> Finding:
     return Finding("error", "cohort.index", says, "map this site's code to it under [codes]")
 
 
-def _counts(y: NDArray[np.float64], study: Study, *, unread: bool) -> list[Finding]:
-    if unread:  # nobody has an outcome that was not read
+def _chosen(
+    rows: Rows, kept: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return x, y and amount of those who take part."""
+    if kept.all():
+        return rows.x, rows.y, rows.amount
+    return rows.x[kept], rows.y[kept], None if rows.amount is None else rows.amount[kept]
+
+
+def _too_few(units: int, study: Study, *, unread: bool) -> list[Finding]:
+    train, floor = round(units * (1 - study.plan.test - study.plan.validation)), study.study
+    if unread or train >= floor.min_patients:  # nobody has an outcome that was not read
         return []
-    floor, name = study.study.min_patients, study.target_name
-    found = []
-    train = round(len(y) * (1 - study.plan.test - study.plan.validation))
-    if train < floor:
-        says = f"about {train} units would be trained on, the study asks for {floor}"
-        found.append(Finding("error", "cohort", says, "widen what is extracted, or sit out"))
+    says = f"about {train} units would be trained on, the study asks for {floor.min_patients}"
+    return [Finding("error", "cohort", says, "widen what is extracted, or sit out")]
+
+
+def _outcomes(
+    y: NDArray[np.float64],
+    measured: NDArray[np.float64] | None,
+    study: Study,
+    *,
+    unread: bool,
+) -> list[Finding]:
+    """Return what outcomes give away that are all, or nearly all, the same."""
+    name = study.target_name
+    if unread or not len(y):
+        return []
+    if measured is not None:
+        if measured.min() < measured.max():
+            return []
+        says = f"all {len(y)} outcomes are equal"
+        return [Finding("error", name, says, "check the target's code, column or unit")]
     positive = int(np.count_nonzero(y == 1))
     rarer = min(positive, len(y) - positive)
-    if len(y) and rarer == 0:
+    if rarer == 0:
         says = f"all {len(y)} outcomes are {'yes' if positive else 'no'}"
-        found.append(
-            Finding("error", name, says, "check the target's code, column or value map")
-        )
-    elif 0 < rarer < RARE:
+        remedy = "check the target's code, column or value map"
+        return [Finding("error", name, says, remedy)]
+    if rarer < RARE:
         says = f"only {rarer} of {len(y)} units have the rarer outcome"
-        found.append(Finding("warning", name, says, "accept it, if it is so"))
-    return found
+        return [Finding("warning", name, says, "accept it, if it is so")]
+    return []
 
 
 RARE = 10
 """Fewer outcomes of one kind than this are worth a warning."""
-
-COPIED = 0.2
-"""Share of rows that may equal an earlier one in every feature and the outcome."""
-
-
-def _copies(
-    x: NDArray[np.float64], y: NDArray[np.float64]
-) -> list[tuple[Level, str, str, str]]:
-    if x.shape[1] < 3:  # noqa: PLR2004 - few coarse columns repeat by themselves
-        return []
-    copies = len(x) - distinct(_prints(x, y))
-    if copies <= COPIED * len(x):
-        return []
-    says = f"{copies} of {len(x)} units equal another one in every feature"
-    return [("warning", "patient", says, "was the export appended to itself under new ids?")]
-
-
-def _prints(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.uint64]:
-    """Return 64 bits for every unit, the same for the same values.
-
-    Mixed as by splitmix64 (Steele et al. 2014), so different units meet by chance only.
-    """
-    found = np.zeros(len(y), np.uint64)
-    for column in (*x.T, y):
-        bits = np.where(np.isnan(column), -1e308, column + 0.0).view(np.uint64)
-        found = (found ^ bits) * np.uint64(0x9E3779B97F4A7C15)
-        found ^= found >> np.uint64(29)
-    return found
 
 
 def _split(line: str) -> tuple[str, str]:

@@ -134,12 +134,19 @@ def column(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def unreadable(what: str, says: str) -> DataError:
+AGAIN = "write it again from its source, or correct dataset.toml"
+"""What to do with a file that is damaged, or is not what it is taken for."""
+
+PATH = "correct `path` in dataset.toml; it is relative to that file"
+"""What to do where nothing is found."""
+
+
+def unreadable(what: str, says: str, remedy: str = AGAIN) -> DataError:
     """Return the error for a store, or a part of one, that cannot be read."""
     return DataError(
         f"{what}: {says}",
         why="a store that is read in part gives other answers than the whole",
-        remedy="write it again from its source, or correct dataset.toml",
+        remedy=remedy,
     )
 
 

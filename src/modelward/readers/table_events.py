@@ -19,6 +19,8 @@ from modelward.readers.record import Person, add_patients, column, quoted, sex_o
 from modelward.readers.text_columns import as_text, open_relation, require
 from modelward.readers.wanted import Wanted
 
+EVENTS = "name the columns under [events]: code, time, and where there are any value and unit"
+
 
 def load(
     connection: duckdb.DuckDBPyConnection, path: Path, dataset: Dataset, wanted: Wanted
@@ -30,7 +32,7 @@ def load(
     """
     events = dataset.events
     if events is None:
-        raise unreadable(str(path), "dataset.toml has no [events]")
+        raise unreadable(str(path), "dataset.toml has no [events]", EVENTS)
     try:
         _events(connection, path, dataset, events, wanted)
         if dataset.patients is not None:

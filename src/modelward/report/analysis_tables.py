@@ -44,11 +44,20 @@ def coefficient_table(found: Analysed, ratio: str | None) -> Table:
 
 def figure_table(found: Analysed) -> Table:
     """Return the figures of fit."""
-    rows = [
-        cells(name, p_value(value) if name.startswith("p of") else number(value))
-        for name, value in found.figures.items()
-    ]
+    rows = [cells(name, _told(name, value)) for name, value in found.figures.items()]
     return Table("Figures of fit", ("figure", "value"), tuple(rows))
+
+
+COUNTS = ("units", "events", "days of follow-up", "degrees of freedom")
+"""Figures that are whole numbers, whatever their size."""
+
+
+def _told(name: str, value: float | None) -> str:
+    if name.startswith("p of"):
+        return p_value(value)
+    if name in COUNTS and value is not None and value == round(value):
+        return f"{value:,.0f}"
+    return number(value)
 
 
 def hazard_table(found: Analysed) -> Table:

@@ -87,7 +87,7 @@ def stacked(table: Table, rows: list[list[str]]) -> list[str]:
         group = row[0] or group
         lines.append(", ".join([group, *row[1:named]]))
         titles = zip(table.head[named:], row[named:], strict=True)
-        values = "; ".join(f"{title} {value}" for title, value in titles)
+        values = "; ".join(f"{title} {value}" for title, value in titles if value)
         lines += wrap(
             values,
             WIDTH,

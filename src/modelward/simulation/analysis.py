@@ -21,6 +21,7 @@ from modelward.hub.registry import Registry
 from modelward.hub.run import Outcome
 from modelward.readers.cohort import Cohort
 from modelward.report.analysis import write
+from modelward.simulation import data_check
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.simulate import Simulation, cohorts_of, prepare, stored_study
 from modelward.simulation.stage import Stage
@@ -77,7 +78,8 @@ def report_on(
     folder: RunFolder, study: Study, trained: Trained, cohorts: Mapping[str, Cohort]
 ) -> AnalysedRun:
     """Write the report of a study whose rounds are done."""
-    notes = [f"{site}: {note}" for site, cohort in cohorts.items() for note in cohort.notes]
+    notes = list(data_check.kept(folder))
+    notes += [f"{site}: {note}" for site, cohort in cohorts.items() for note in cohort.notes]
     with closing(Registry(folder.hub)) as registry:
         told = found(
             registry,

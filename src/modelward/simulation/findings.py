@@ -11,6 +11,7 @@ from modelward.evaluate.findings import Findings, find
 from modelward.evaluate.intervals import SEED
 from modelward.hub.run import Outcome
 from modelward.readers.cohort import Cohort
+from modelward.simulation import data_check
 from modelward.simulation.background import Background
 from modelward.simulation.beyond import beyond
 from modelward.simulation.evaluation import Means, bound_cost_of, evaluation
@@ -41,7 +42,8 @@ def assemble(
     models = models_of(means.folder, outcomes, compared, cohorts)
     judged = judged_models(models)
     facts = record(means.folder, models, outcomes, means.answers, background)
-    said = (*facts.notes, *notes(cohorts, means.answers, compared, models.tested))
+    told = notes(cohorts, means.answers, compared, models.tested)
+    said = (*facts.notes, *data_check.kept(means.folder), *told)
     terms = models.study.evaluation
     margin = terms.margin if terms is not None else None
     found = find(judged, replace(facts, notes=said), seed=SEED, margin=margin)

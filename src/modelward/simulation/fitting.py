@@ -4,26 +4,36 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from modelward.core.columns import inputs
+from modelward.core.faults import Fault
 from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers.arrays import read_arrays
+from modelward.readers.assemble import assemble
 from modelward.readers.cohort import Cohort
 from modelward.readers.dataset import Dataset, Source
-from modelward.readers.table import read_table
+from modelward.readers.readiness import judge
+from modelward.readers.table import table_rows
+from modelward.readers.text_columns import refuse
+from modelward.simulation.data_check import sentences
 from modelward.simulation.dealing import Special
 
 
-def check_data(path: Path, study: Study, special: Special) -> None:
+def check_data(path: Path, study: Study, special: Special) -> tuple[str, ...]:
     """Raise DataError, with every fault and original line numbers, unless the data fit.
 
     Args:
         path: One file with all units.
         study: What they have to fit.
         special: Columns that are not features.
+
+    Returns:
+        What the data check has to say of data that can be read (data_check.py).
     """
+    said: tuple[str, ...] = ()
     if inputs(study).kind != "table":
         whole = read_arrays(path, study)
     else:
+        faults: list[Fault] = []
         source = Source(
             kind="table",
             path=str(path),
@@ -31,9 +41,11 @@ def check_data(path: Path, study: Study, special: Special) -> None:
             split=special.split,
             missing=special.missing,
         )
-        whole = read_table(path, Dataset(dataset=source), study)
+        rows = table_rows(path, Dataset(dataset=source), study, faults, None)
+        whole = assemble(rows, study, faults, lambda found: refuse(path, found))
+        said = sentences(judge(rows, study, ()).findings)
     if study.plan.strategy == "sums":
-        return
+        return said
     _, labels = whole.fold("train")
     if len(set(labels.tolist())) < 2:  # noqa: PLR2004 - an outcome has two classes
         raise DataError(
@@ -47,6 +59,7 @@ def check_data(path: Path, study: Study, special: Special) -> None:
             why="a report on training data would mislead",
             remedy="hold some back: [plan] test = 0.2, or a split column",
         )
+    return said
 
 
 def check_sites(study: Study, cohorts: Mapping[str, Cohort]) -> None:

@@ -2,6 +2,7 @@
 
 run.json        what is run here: study, variants, hash of the data, how rows were dealt to
                 which sites; written once their data are in place
+data-check.json what the data check says of the data, if anything (data_check.py)
 sites/NAME/     one folder per site, as site/hospital.py describes
 hub/            the hub's registry and models
 baselines/      pooled and local models

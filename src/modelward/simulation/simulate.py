@@ -25,6 +25,7 @@ from modelward.readers.cohort import Cohort
 from modelward.readers.open import open_cohort
 from modelward.recipes import backbone
 from modelward.report.page import write
+from modelward.simulation import data_check
 from modelward.simulation.background import Background
 from modelward.simulation.comparisons import compare
 from modelward.simulation.dealing import Dealing, Special, deal
@@ -159,8 +160,10 @@ def _place(request: Simulation, folder: RunFolder) -> list[str]:
     if request.data.is_dir():
         names = own_sites(request.data)
         link_sites(request.data, names, folder.sites)
+        data_check.keep(folder, data_check.of_sites(folder, names, request.study))
         return names
-    check_data(request.data, request.study, request.special)
+    said = check_data(request.data, request.study, request.special)
+    data_check.keep(folder, said)
     rows = deal(request.data, request.study, request.dealing, request.special)
     write_sites(request.data, rows, folder.sites, request.special)
     return list(rows)

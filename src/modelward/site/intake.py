@@ -177,8 +177,9 @@ def model_objections(
     moved = float(
         np.linalg.norm(np.subtract(_asked_at(model), _asked_at(reference), dtype="f8"))
     )
-    bound = rounds * largest_step(study, model.parameters.size) * SLACK
-    if not moved <= bound:  # NaN fails too
+    step = largest_step(study, model.parameters.size) * SLACK
+    bound = rounds * step if rounds else 0.0  # none of an unbounded step is still none
+    if not moved <= bound or moved == inf:  # NaN fails too
         found.append(
             _finding(
                 "step", f"it moved by {moved:.4g} in {rounds} rounds, {bound:.4g} is allowed"

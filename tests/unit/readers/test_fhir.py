@@ -99,6 +99,56 @@ def test_any_coding_of_a_concept_counts_and_codes_of_a_hierarchy_cover(tmp_path)
     ]
 
 
+def test_what_release_five_calls_otherwise_is_found(tmp_path):
+    subject = {"reference": "Patient/a/_history/3"}
+    drug = {"coding": [{"system": "http://www.whocc.no/atc", "code": "A10BA02"}]}
+    diabetes = {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10", "code": "E11.9"}]}
+    given = {
+        "resourceType": "MedicationAdministration",
+        "medication": {"concept": drug},
+        "subject": subject,
+        "occurenceDateTime": "2024-02-03",
+    }
+    stay = {
+        "resourceType": "Encounter",
+        "reason": [{"value": [{"concept": diabetes}]}],
+        "subject": subject,
+        "actualPeriod": {"start": "2024-02-01T08:00:00Z"},
+    }
+
+    found, notes = events(tmp_path, given, stay)
+
+    assert [row[:3] for row in found] == [
+        ("a", datetime(2024, 2, 3), "ATC:A10"),  # noqa: DTZ001
+        ("a", datetime(2024, 2, 1, 8), "ICD-10:E11"),  # noqa: DTZ001
+    ]
+    assert notes == ()
+
+
+def test_what_is_not_to_be_given_was_not_given(tmp_path):
+    drug = {"coding": [{"system": "http://www.whocc.no/atc", "code": "A10BA02"}]}
+    asked = {"resourceType": "MedicationRequest", "medicationCodeableConcept": drug,
+             "subject": {"reference": "Patient/a"}, "doNotPerform": True}  # fmt: skip
+
+    assert events(tmp_path, asked)[0] == []
+
+
+def test_a_patient_of_a_bundle_without_an_id_has_that_of_its_address(tmp_path):
+    person = {"resourceType": "Patient", "gender": "female", "birthDate": "1950-02-01"}
+    seen = observation(subject={"reference": "urn:uuid:p7"})
+    entries = [{"fullUrl": "urn:uuid:p7", "resource": person}, {"resource": seen}]
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    (tmp_path / "bundle.json").write_text(json.dumps(bundle))
+
+    with open_record() as connection:
+        load(connection, tmp_path, DATASET, WANTED)
+        people = connection.execute("SELECT patient, sex FROM patients").fetchall()
+        seen_of = connection.execute("SELECT patient FROM events").fetchall()
+
+    assert people == [("p7", "female")]
+    assert seen_of == [("p7",)]
+
+
 def test_what_did_not_happen_is_left_out_and_counted(tmp_path):
     wrong = observation(status="entered-in-error")
     refuted = {

@@ -26,6 +26,7 @@ size = [4, 4]
 type = "number"
 unit = "a"
 range = [18, 110]
+max_missing = 0.4
 [features.stage]
 type = "category"
 levels = ["one", "two", "three"]
@@ -110,6 +111,15 @@ def test_columns_are_scaled_and_pixels_are_left(tmp_path):
     assert scaled[0, 0] == pytest.approx(1.0)  # 50 of 50 and 40: one standard deviation up
     assert scaled[1, :3].tolist() == pytest.approx([0, 0, 0])
     assert (scaled[:, 3:] == x[:, 3:]).all()
+
+
+def test_more_missing_than_the_study_allows_is_refused_and_no_row_is_not_counted(tmp_path):
+    nan = np.nan
+    assert read(tmp_path, age=np.array([50.0, nan, 40, nan])).columns.shape == (4, 3)
+    with pytest.raises(DataError, match="age: 67% missing or out of range, the"):
+        read(tmp_path, age=np.array([50.0, nan, nan, nan]))
+    island = {"age": np.full(4, nan), "stage": np.full(4, nan)}
+    assert read(tmp_path, **island).columns.shape == (4, 3)  # nobody has a row
 
 
 def test_images_and_a_table_need_a_network_that_reads_both():

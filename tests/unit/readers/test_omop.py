@@ -134,22 +134,61 @@ def test_a_real_postgresql_server_gives_what_files_give(
 ):
     connection = connect(server)
     fill(connection.cursor().execute, "%s")
+    connection.cursor().execute("CREATE ROLE guest LOGIN")
     connection.commit()
     connection.close()
     monkeypatch.setenv("CDM_URL", f"postgresql://cdm@127.0.0.1:{server}/postgres")
 
     assert same(cohort(tmp_path, 'url_env = "CDM_URL"'), expected)
     store = omop_store.open_postgres(f"postgresql://cdm@127.0.0.1:{server}/postgres", "")
-    with pytest.raises(Exception, match="read-only"):
+    with pytest.raises(DataError, match="in a read-only transaction"):
         next(store.select("DELETE FROM person RETURNING person_id"))
+    store.close()
+
+    monkeypatch.setenv("CDM_URL", f"postgresql://guest@127.0.0.1:{server}/postgres")
+    with pytest.raises(DataError, match="there is no table PERSON") as caught:
+        cohort(tmp_path, 'url_env = "CDM_URL"')
+    assert "give the account SELECT" in caught.value.remedy
+    store = omop_store.open_postgres(f"postgresql://guest@127.0.0.1:{server}/postgres", "")
+    with pytest.raises(DataError, match="permission denied for table person") as caught:
+        next(store.select("SELECT person_id FROM person"))
+    assert "give the account SELECT" in caught.value.remedy
     store.close()
 
 
 def test_an_address_that_is_not_set_is_told(tmp_path, monkeypatch):
     monkeypatch.delenv("CDM_URL", raising=False)
 
-    with pytest.raises(DataError, match="CDM_URL: this environment variable is not set"):
+    with pytest.raises(
+        DataError, match="CDM_URL: this environment variable is not set"
+    ) as told:
         cohort(tmp_path, 'url_env = "CDM_URL"')
+    assert "export CDM_URL=postgresql://" in told.value.remedy
+
+
+def test_a_database_without_a_column_is_told_which_and_what_helps(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "cdm.db")) as connection:
+        connection.execute("CREATE TABLE person (person_id INTEGER)")
+        connection.execute("CREATE TABLE measurement (measurement_id INTEGER)")
+        connection.commit()
+
+    with pytest.raises(DataError, match="no such column") as told:
+        cohort(tmp_path, 'path = "cdm.db"')
+    assert told.value.remedy.startswith("is it CDM 5.4?")
+
+
+@pytest.mark.parametrize(
+    ("error", "helps"),
+    [
+        (sqlite3.OperationalError("database is locked"), "close the program that writes to it"),
+        (duckdb.IOException("IO Error: Conflicting lock is held"), "close the program"),
+        (sqlite3.DatabaseError("file is not a database"), "write it again from its source"),
+        (OSError("timed out"), "ask again when the server is free"),
+        (sqlite3.OperationalError(""), "write it again"),
+    ],
+)
+def test_what_helps_depends_on_what_the_store_says(error, helps):
+    assert omop_store.refused("cdm.db", error).remedy.startswith(helps)
 
 
 @pytest.mark.slow

@@ -172,6 +172,7 @@ def test_an_archive_of_sequences_is_read_as_it_is(tmp_path):
         ({"times": np.array([[-7.0, 0, 0, 0, 0]])}, "some leave the window"),
         ({"values": np.array([[np.nan, 0, 0, 0, 0]])}, "must be finite"),
         ({"values": np.zeros((1, 4))}, r"\[1, 4\], not \[n, 5\]"),
+        ({"codes": np.zeros((1, 5), int)}, "100% have no event in the window"),
     ],
 )
 def test_an_archive_of_another_form_is_refused(tmp_path, change, says):

@@ -29,6 +29,8 @@ def test_a_table_too_wide_is_told_row_by_row():
         "Ann",
         f"    One a; Two {long}",
     ]
+    half = Table("Wide", ("Who", "One", "Two"), (cells("Ann", long + long, ""),))
+    assert "Two" not in table_text(half)  # a title without a value says nothing
 
 
 def test_intervals_stay_in_brackets_and_other_small_print_gets_some():

@@ -24,9 +24,12 @@ from modelward.site.intake import (
 from modelward.study.model import Model, initial
 from modelward.study.read import parse
 from modelward.study.scaling import Scaling
+from tests.analyses import numbers, study_of
 from tests.sites import FEDAVG, fedavg, newton
 
 A, B = "aa" * 32, "bb" * 32
+
+MEASURED = 'type = "number"\nunit = "d"\nrange = [0, 100]'
 
 
 def task(study: Study, round_no: int, kind: TaskKind, model: str | None = A) -> Task:
@@ -312,3 +315,37 @@ def test_the_model_of_a_report_may_be_one_that_was_passed_on_the_way_and_no_othe
     assert model_objections(asked, model(study, moved=step), seen, there) == ()
     far = model_objections(asked, model(study, moved=-step), seen, there)
     assert rules(far) == ["step"]
+
+
+@pytest.mark.parametrize(
+    ("target", "recipe"),
+    [
+        ('type = "boolean"', 'name = "glm"'),
+        (MEASURED, 'name = "glm"\noptions = { family = "linear" }'),
+        (MEASURED, 'name = "glm"\noptions = { family = "poisson" }'),
+        (MEASURED, 'name = "describe"'),
+        ('type = "boolean"', 'name = "combat"'),
+        ('type = "time-to-event"\nhorizon = 900', 'name = "cox"'),
+        ('type = "time-to-event"\nhorizon = 900', 'name = "km"\noptions = { width = 91 }'),
+    ],
+)
+def test_the_first_question_of_every_statistical_recipe_is_let_in(target, recipe):
+    complete = "[cohort]\ncomplete = true\n"
+    study = study_of(numbers("a", "b"), target, recipe, complete)
+    fill = np.zeros(2)
+    start = initial(study, Scaling(center=fill, spread=np.ones(2), fill=fill))
+
+    assert model_objections(task(study, 1, "sums"), start, Seen(), None) == ()
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_coefficients_that_are_no_numbers_are_refused_also_where_steps_have_no_bound(wrong):
+    study = study_of(
+        numbers("a", "b"), MEASURED, 'name = "glm"\noptions = { family = "linear" }'
+    )
+    fill = np.zeros(2)
+    start = initial(study, Scaling(center=fill, spread=np.ones(2), fill=fill))
+    seen = Seen().after(task(study, 1, "sums"))
+    bad = replace(start, parameters=np.full_like(start.parameters, wrong))
+
+    assert rules(model_objections(task(study, 2, "sums", B), bad, seen, start)) == ["step"]

@@ -63,6 +63,22 @@ def changed(old: str, new: str, text: str = TABLE) -> str:
             "features.age.range.1: input should be a finite number",
         ),
         (
+            changed("range = [0, 110]", "range = [0, 1, 110]"),
+            "features.age.range: has 3 entries, and may have 2 at most",
+        ),
+        (
+            changed("range = [0, 110]", "range = [0]"),
+            "features.age.range: has 1 entry, and needs more",
+        ),
+        (
+            changed("range = [0, 110]", "range = '0-110'"),
+            "features.age.range: input should be a list in [ ] (found '0-110')",
+        ),
+        (
+            changed('levels = ["medical", "surgical", "other"]', 'levels = ["medical"]'),
+            "features.ward.levels: has 1 entry, and needs 2 or more",
+        ),
+        (
             changed('"surgical", "other"', '"other", "other"'),
             "features.ward: levels must differ from each other",
         ),
@@ -75,7 +91,7 @@ def changed(old: str, new: str, text: str = TABLE) -> str:
         ),
         (
             TABLE + "\n[target.dead]\ntype = 'boolean'\n",
-            "target: dictionary should have at most 1 item",
+            "target: has 2 entries, and may have 1 at most",
         ),
         (TABLE + "\n[stop]\npatience = 2\n", "stop: target and patience need a metric"),
         (TABLE + "\n[privacy]\nclip = 100.0\n", "privacy.clip: input should be less than"),
