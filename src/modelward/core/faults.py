@@ -24,6 +24,15 @@ SHAPES = {
 }
 """What Pydantic calls arrays and objects, as TOML calls it."""
 
+MEMBERS = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "tuple[int, ...]": "a list of whole numbers",
+}
+"""Types that a value may have one of, as Pydantic names them in the path of an error."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -44,8 +53,9 @@ class Fault:
 
 def from_validation(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
     """Return the faults of a Pydantic error, with the nearest valid key for unknown ones."""
-    found = [_fault(entry, model) for entry in islice(error.errors(include_url=False), MOST)]
-    left = error.error_count() - len(found)
+    told = [*islice(error.errors(include_url=False), MOST)]
+    found = [_fault(entry, model) for entry in _united(told)]
+    left = error.error_count() - len(told)
     return [*found, Fault("", f"and {left:,} more")] if left else found
 
 
@@ -63,6 +73,32 @@ def nearest(word: str, valid: Iterable[str]) -> str:
     if close:
         return f"did you mean {close[0]!r}?"
     return f"valid here: {', '.join(choices)}"
+
+
+def _united(told: Sequence[Any]) -> list[Any]:
+    """Return errors with those of one value, one for each type that it is not, as one.
+
+    A list is not too short besides, where entries of it are wrong: Pydantic drops these first.
+    """
+    inner = {entry["loc"][:n] for entry in told for n in range(len(entry["loc"]))}
+    groups: dict[tuple[Any, ...], list[Any]] = {}
+    for entry in told:
+        loc = entry["loc"]
+        if entry["type"] == "too_short" and loc in inner:
+            continue
+        place = next((n for n, step in enumerate(loc) if n and step in MEMBERS), None)
+        alone = (*loc, len(groups))  # two errors of one key are not one
+        groups.setdefault(alone if place is None else loc[:place], []).append(entry)
+    return [each for loc, group in groups.items() for each in _as_one(loc, group)]
+
+
+def _as_one(loc: tuple[Any, ...], group: Sequence[Any]) -> Sequence[Any]:
+    tried = list(dict.fromkeys(entry["loc"][len(loc)] for entry in group if len(group) > 1))
+    if len(tried) < 2:  # noqa: PLR2004 - of one type only: no union
+        return group
+    *some, last = [MEMBERS[each] for each in tried]
+    says = f"input should be {', '.join(some)} or {last}"
+    return [{"type": "union", "loc": loc, "msg": says, "input": group[0].get("input")}]
 
 
 def _fault(entry: Any, model: type[BaseModel]) -> Fault:  # noqa: ANN401 - pydantic's ErrorDetails

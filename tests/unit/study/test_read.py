@@ -67,6 +67,11 @@ def changed(old: str, new: str, text: str = TABLE) -> str:
             "features.age.range: has 3 entries, and may have 2 at most",
         ),
         (
+            changed("l2 = 1.0", "l2 = ['a', 'b']"),
+            "recipe.options.l2: input should be true or false, a whole number, a number, text "
+            "or a list of whole numbers",
+        ),
+        (
             changed("range = [0, 110]", "range = [0]"),
             "features.age.range: has 1 entry, and needs more",
         ),
