@@ -49,7 +49,8 @@ def sentences(found: Iterable[Finding], site: str = "") -> tuple[str, ...]:
 def of_sites(folder: RunFolder, names: Iterable[str], study: Study) -> tuple[str, ...]:
     """Return what there is to say of sites that brought their own data, which can be read.
 
-    Images are not looked at a second time: what is left out of them is told by the reader.
+    Images are not looked at a second time: what is left out of them is told by the reader. A
+    run has no day that is today, so that it gives the same again: events to come are not told.
     """
     if inputs(study).kind not in {"table", "sequence"}:
         return ()
@@ -61,13 +62,15 @@ def of_sites(folder: RunFolder, names: Iterable[str], study: Study) -> tuple[str
 
 
 def keep(folder: RunFolder, said: tuple[str, ...]) -> None:
-    """Write what was said into the folder of the run, if anything was.
+    """Write what was said into the folder of the run; what an earlier try said is gone.
 
     Raises:
         StorageError: If it cannot be written.
     """
     if said:
         durable.write_whole(_file(folder.path), canonical_bytes(list(said)))
+    else:
+        _file(folder.path).unlink(missing_ok=True)
 
 
 def kept(folder: RunFolder) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from modelward.simulation.analysis import run as run_sums
-from modelward.simulation.data_check import ERROR, WARNING, kept
+from modelward.simulation.data_check import ERROR, WARNING, keep, kept, of_sites
 from modelward.simulation.dealing import Dealing, Special
 from modelward.simulation.fitting import check_data
 from modelward.simulation.folder import RunFolder
@@ -52,6 +52,26 @@ def test_an_answer_among_the_questions_is_said_as_the_error_it_is_at_a_site(tmp_
     [told] = said(table(tmp_path / "data.csv", "leak"))
 
     assert told.startswith(f"{ERROR}smoker: alone tells the outcome apart almost perfectly")
+
+
+def test_what_an_earlier_try_said_is_forgotten(tmp_path):
+    keep(RunFolder(tmp_path), (f"{ERROR}age: old.",))
+    keep(RunFolder(tmp_path), ())
+
+    assert kept(RunFolder(tmp_path)) == ()
+
+
+def test_sites_that_bring_their_own_data_are_named(tmp_path):
+    sites = RunFolder(tmp_path).sites
+    for name, change in (("east", ""), ("west", "leak")):
+        (sites / name).mkdir(parents=True)
+        table(sites / name / "data.csv", change)
+        text = '[dataset]\nkind = "table"\npath = "data.csv"\n'
+        (sites / name / "dataset.toml").write_text(text)
+
+    [told] = of_sites(RunFolder(tmp_path), ["east", "west"], parse(TABLE))
+
+    assert told.startswith(f"{ERROR}west, smoker: alone tells the outcome apart")
 
 
 def test_the_report_repeats_it_also_when_it_is_written_again(tmp_path):
