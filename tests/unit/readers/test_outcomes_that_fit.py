@@ -77,7 +77,7 @@ def test_a_feature_that_is_the_measured_outcome_in_other_units_is_told():
 def test_few_coarse_columns_repeat_by_themselves():
     age, stage = DRAW.integers(50, 80, 300), DRAW.integers(0, 3, 300)
     coarse = [age.astype(float), (stage == 1) * 1.0, (stage == 2) * 1.0, (stage > 0) * 1.0]
-    outcome = (DRAW.random(300) < 0.3) * 1.0
+    outcome = (DRAW.random(300) < 0.3).astype(np.float64)
     equal = len(coarse[0]) - len(np.unique(np.array([*coarse, outcome]).T, axis=0))
 
     assert equal > 0.2 * 300  # the rule without chance told of these
