@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelward.engines.jetstream import journal, objects
-from modelward.engines.jetstream.objects import Pieces
 from modelward.engines.jetstream.parcel import check_attached, pack, unpack
+from modelward.engines.jetstream.pieces import Pieces
 from modelward.errors import MessageRefused
 
 
