@@ -16,6 +16,9 @@ from modelward import durable
 from modelward.errors import ModelwardError, StorageError
 from modelward.hub.consent import Going
 
+REST_S = 60.0
+"""How long a study that could not go on rests, if nobody decides anything meanwhile."""
+
 LEAST_FREE = 1 << 20
 """A disk with less than this, in bytes, is full: not even the reason can be written there."""
 

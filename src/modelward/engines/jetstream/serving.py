@@ -24,7 +24,7 @@ from modelward.engines.jetstream import resting
 from modelward.engines.jetstream.clockwork import Clockwork
 from modelward.engines.jetstream.hub_end import JetStream
 from modelward.engines.jetstream.journal import Journal
-from modelward.engines.jetstream.resting import Rest
+from modelward.engines.jetstream.resting import REST_S, Rest
 from modelward.engines.jetstream.witnessing import Witnessing
 from modelward.errors import ModelwardError, StorageError
 from modelward.hub import statements
@@ -39,9 +39,6 @@ from modelward.study.agreement import Agreement
 
 AT_ONCE = 4
 """Studies that run at the same time."""
-
-REST_S = 60.0
-"""How long a study that could not go on rests, if nobody decides anything meanwhile."""
 
 Watch = Callable[[Study, Progress], None]
 
