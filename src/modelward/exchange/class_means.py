@@ -1,4 +1,4 @@
-"""Are class means what a prototype says they are? Own examples and means in, two numbers out.
+"""Are class means what a prototype says they are? Own examples and means in, and numbers out.
 
 A mean of a class is a statistic, so whoever has the examples can compute it again: what is
 offered as a mean may differ from it by the noise that its maker adds, and by no more. A mean
@@ -7,9 +7,11 @@ that looks for copies.
 
     fewest    persons behind the mean of any class that is told
     astray    how far a mean is from the own one, in what noise reaches once in a million
+    beside    what is left of means when the own ones are taken away, to be asked for likeness
 
-The bound on a weighted sum of squared normal draws is lemma 1 of Laurent and Massart 2000
-(Ann. Statist. 28, 1302): P(sum a z^2 >= sum a + 2 |a| sqrt(t) + 2 max(a) t) <= exp(-t).
+Noise is drawn for every value by itself, so each is measured in its own standard deviation. The
+bound on a sum of n squared normal draws is lemma 1 of Laurent and Massart 2000 (Ann. Statist.
+28, 1302): P(sum z^2 >= n + 2 sqrt(n t) + 2 t) <= exp(-t).
 """
 
 import numpy as np
@@ -21,7 +23,7 @@ RARE = 14.0
 """exp(-14) is about one in a million."""
 
 ROUNDING = 1e-9
-"""Squared part of a value that may be lost where means become float32."""
+"""Squared part of a value that may be lost where means become float32, and of no variance."""
 
 
 def persons_of(own: Examples, classes: int) -> list[int]:
@@ -61,12 +63,28 @@ def astray(means: Floats, own: Examples) -> float | None:
     return max(found, default=None)
 
 
+def beside(means: Floats, own: Examples) -> Floats:
+    """Return what told means are beside the own ones; honest means leave their noise alone.
+
+    Noise is no more like an own record than like any other, so likeness refuses by chance as
+    seldom as it says. A mean over two records, inside the reach of noise where a class is
+    wide, is like both.
+
+    Args:
+        means: [classes, width]; a class of zeros is not told.
+        own: Whose means they are said to be.
+    """
+    flat = own.x.reshape(len(own.x), -1).astype(np.float64)
+    left = means.astype(np.float64)
+    for cls in range(len(means)):
+        if np.any(means[cls] != 0) and np.any(own.y == cls):
+            left[cls] -= flat[own.y == cls].mean(axis=0)
+    return left
+
+
 def _apart(mean: Floats, rows: Floats) -> float:
-    variance, centre = rows.var(axis=0), rows.mean(axis=0)
-    reach = (
-        variance.sum()
-        + 2 * float(np.sqrt(np.square(variance).sum() * RARE))
-        + 2 * float(variance.max()) * RARE
-    )
-    room = ROUNDING * (1 + np.square(centre).sum())
-    return float(np.square(mean - centre).sum() / (reach + room))
+    centre = rows.mean(axis=0)
+    room = ROUNDING * (1 + np.square(centre))
+    told = np.square(mean - centre) / (rows.var(axis=0) + room)
+    moving = np.count_nonzero(rows.var(axis=0) > room)
+    return float(told.sum() / (moving + 2 * (moving * RARE) ** 0.5 + 2 * RARE))

@@ -6,7 +6,7 @@ The tests are those of answers to studies (privacy/leakage/), asked of the five 
     inversion    own examples that the change of a first layer gives away: against the start
                  that the seed names, or the base of an adapter, both of which others have
     traps        units of an adapter's foreign base that fire for one own example alone
-    likeness     rows like an own example, prototypes among them
+    likeness     rows like an own example; of prototypes, what they are beside the own mean
     means        of prototypes: whether they are means of own classes, and of how many persons
     membership   whether the loss tells trained examples from held-out ones, for all and per
                  class. Predictions and weak labels are asked through a student that they
@@ -95,7 +95,7 @@ class Looker:
             recovered=_recovered(before, after, rows),
             traps=0 if foreign is None else inversion.traps(*foreign, rows),
             units=0 if foreign is None else len(foreign[1]),
-            likeness=self._likeness(tensors),
+            likeness=self._likeness(subject),
             membership=self._told(subject),
             fewest=class_means.fewest(tensors["means"], self._own) if means else None,
             astray=class_means.astray(tensors["means"], self._own) if means else None,
@@ -113,10 +113,14 @@ class Looker:
     def _whitened(self) -> Whitened:
         return Whitened(self._rows(self._own.x), self._rows(self._own.valid_x))
 
-    def _likeness(self, tensors: Tensors) -> Likeness | None:
+    def _likeness(self, subject: Subject) -> Likeness | None:
         if self._rows(self._own.x).shape[1] < inversion.FEWEST_DIMENSIONS:
             return None
-        floats = {name: values for name, values in tensors.items() if values.dtype.kind == "f"}
+        floats = {
+            k: values for k, values in subject.tensors.items() if values.dtype.kind == "f"
+        }
+        if subject.kind == "prototypes":  # a mean over five is like each of them by nature
+            floats["means"] = class_means.beside(floats["means"], self._own)
         return self._whitened.likeness(floats, self._similarity)
 
     def _told(self, subject: Subject) -> tuple[Membership, ...]:

@@ -226,6 +226,7 @@ class Looking:
         ran = ["copies"]
         ran += ["inversion"] if subject.has_layer else []
         ran += ["likeness"] if found.likeness is not None else []
+        ran += ["means"] if found.astray is not None else []
         ran += ["membership"] if found.membership else []
         return {
             "tests": " ".join(ran),

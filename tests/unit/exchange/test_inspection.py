@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from modelward.exchange.card import Made
+from modelward.exchange.class_means import persons_of
+from modelward.exchange.content import prototypes
 from modelward.exchange.examples import Examples
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.inspection import Looker, Subject
@@ -108,3 +110,22 @@ def test_a_prototype_of_one_patient_is_a_copy(looker, own):
     assert looker.look(honest).copies.passages == 0
     found = looker.look(subject("prototypes", "linear", {"means": lying, "spread": spread}))
     assert found.copies.passages >= 3
+
+
+def test_honest_means_over_five_pass_whatever_their_noise():
+    draw = np.random.default_rng(8)
+    y = np.arange(60) // 30
+    y[25:30] = 2  # five of a third class
+    own = Examples(images(draw, 60), y, images(draw, 60), y)
+    looker = Looker(ASKED.model_copy(update={"labels": ("no", "one", "few")}), own, None, 0.999)
+
+    for key in range(100):
+        noise = np.random.default_rng(key).standard_normal((3, 144))
+        made = prototypes(own.x, own.y, persons_of(own, 3), least=5, noise=noise)
+        found = looker.look(subject("prototypes", "linear", dict(made)))
+
+        assert (found.fewest, found.copies.rows) == (5, 0)
+        assert found.astray is not None
+        assert found.astray * 5 <= 1
+        assert found.likeness is not None
+        assert found.likeness.own <= found.likeness.threshold
