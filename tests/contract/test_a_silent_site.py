@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from modelward.artifact.store import Store
-from modelward.core.tensors import Schema
 from modelward.engines.jetstream.hub_node import HubNode
 from modelward.engines.jetstream.serving import Manner
 from modelward.hub.round import RoundRecord
-from modelward.hub.transcript import Transcript, from_body, rebuild, replay
+from modelward.hub.transcript import Transcript, from_body
+from tests.replays import check_replays, everything
 from tests.wire import LIMITS, Federation, now, study
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -91,19 +91,12 @@ def test_the_rounds_go_on_without_a_silent_site_and_use_it_again(story):
 
 def test_every_round_is_what_an_undisturbed_one_over_its_roster_would_be(story, tmp_path):
     made, rounds, _ = story
-    everything = Store(tmp_path)
-    for site in made.sites.values():
-        for source in (site / "outbox").glob("*.safetensors"):
-            (everything.folder / source.name).write_bytes(source.read_bytes())
-
     transcripts = told(made.sites["north"])
 
     assert len(transcripts) >= len(rounds)
-    for transcript in transcripts:
-        assert replay(transcript, STUDY, everything) == transcript.output
-        model, memory = rebuild(transcript, STUDY, everything)
-        everything.put(model.tensors, model.schema)
-        if memory:
-            everything.put(memory, Schema.from_tensors(memory))
+    known = Store(tmp_path)
+    for site in made.sites.values():
+        everything(site, known.folder)
+    check_replays(transcripts, STUDY, known)
     for record, transcript in zip(rounds, transcripts[1:], strict=False):
         assert tuple(each.site for each in transcript.inputs) == record.released

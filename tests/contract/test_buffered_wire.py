@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from modelward.artifact.store import Store
-from modelward.core.tensors import Schema
 from modelward.engines.jetstream.hub_node import HubNode
 from modelward.engines.jetstream.journal import silent
 from modelward.engines.jetstream.loopback import federate
@@ -21,14 +19,14 @@ from modelward.engines.jetstream.site_node import SiteNode
 from modelward.hub.registry import Registry
 from modelward.hub.reported import counted
 from modelward.hub.round import RoundRecord
-from modelward.hub.transcript import of_round, rebuild, replay
+from modelward.hub.transcript import of_round
 from modelward.ledger.verify import verify
 from modelward.site.direct import DirectTrainer
 from modelward.site.transcripts import recall
 from modelward.study.read import parse
-from modelward.study.transcript import Transcript
 from tests.contract.test_a_silent_site import told, until
 from tests.faults.test_wire_kills import NAMES, pid_of, sites
+from tests.replays import check_replays, everything
 from tests.wire import LIMITS, STUDY_FILE, Federation, now
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -70,18 +68,6 @@ def held(folder: Path, go: threading.Event) -> Iterator[None]:
         serving.join()
 
 
-def check_replays(folder: Path, study: Any, transcripts: list[Transcript], at: Path) -> None:
-    everything = Store(at)
-    for source in folder.glob("*/outbox/*.safetensors"):
-        (everything.folder / source.name).write_bytes(source.read_bytes())
-    for transcript in transcripts:
-        assert replay(transcript, study, everything) == transcript.output
-        model, memory = rebuild(transcript, study, everything)
-        everything.put(model.tensors, model.schema)
-        if memory:
-            everything.put(memory, Schema.from_tensors(memory))
-
-
 def test_a_slow_site_holds_nobody_up_and_its_answer_is_used_when_it_comes(tmp_path):
     study, go = buffered(200), threading.Event()
     made = Federation(tmp_path / "wire", NAMES, study)
@@ -112,12 +98,19 @@ def test_a_slow_site_holds_nobody_up_and_its_answer_is_used_when_it_comes(tmp_pa
     found = recall(made.sites["west"] / "intake" / study.sha256)
     assert found is not None
     assert found.fault is None
-    check_replays(tmp_path / "wire", study, transcripts, tmp_path / "everything")
+    check_replays(transcripts, study, everything(tmp_path / "wire", tmp_path / "everything"))
 
 
-@pytest.mark.parametrize("at", [6, pytest.param(15, marks=pytest.mark.exhaustive)])
-def test_a_hub_that_is_killed_goes_on_with_the_open_questions(tmp_path, at):
-    study, events = buffered(8, "[report]\n"), []
+@pytest.mark.parametrize(
+    ("rounds", "at"),
+    [
+        (3, 5),
+        pytest.param(8, 6, marks=pytest.mark.exhaustive),
+        pytest.param(8, 15, marks=pytest.mark.exhaustive),
+    ],
+)
+def test_a_hub_that_is_killed_goes_on_with_the_open_questions(tmp_path, rounds, at):
+    study, events = buffered(rounds, "[report]\n"), []
 
     def seen(_: str, progress: Any) -> None:
         events.append(progress)
@@ -127,12 +120,13 @@ def test_a_hub_that_is_killed_goes_on_with_the_open_questions(tmp_path, at):
     federate(tmp_path / "hub", sites(tmp_path), [study], seen)
 
     registry = Registry(tmp_path / "hub")
-    transcripts = [of_round(registry, study, number) for number in range(9)]
-    assert [each.round_no for each in registry.past(study).history] == list(range(1, 9))
+    transcripts = [of_round(registry, study, number) for number in range(rounds + 1)]
+    finished = [each.round_no for each in registry.past(study).history]
+    assert finished == list(range(1, rounds + 1))
     assert sorted(counted(registry, study)) == NAMES
     registry.close()
-    check_replays(tmp_path, study, transcripts, tmp_path / "everything")
+    check_replays(transcripts, study, everything(tmp_path, tmp_path / "everything"))
     inputs = [(i.site, each.asked_in(i.site)) for each in transcripts[1:] for i in each.inputs]
-    assert len(set(inputs)) == len(inputs) == 16
+    assert len(set(inputs)) == len(inputs) == 2 * rounds
     for name in NAMES:
         verify(tmp_path / name / "ledger")

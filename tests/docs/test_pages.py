@@ -60,6 +60,16 @@ def test_every_decision_is_listed_under_its_title():
         assert f"| [{path.name[:4]}]({path.name}) | {title} |" in index
 
 
+def test_every_file_of_recipes_stands_once_under_its_idea():
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    table = page.partition("## Recipes, by idea")[2].partition("\n## ")[0]
+    rows = "\n".join(line for line in table.splitlines() if line.startswith("|"))
+    files = {path.name for path in (ROOT / "src/modelward/recipes").glob("*.py")}
+    beside = {name.replace(".py", "_torch.py") for name in files} | {"__init__.py"}
+
+    assert sorted(re.findall(r"`(\w+\.py)`", rows)) == sorted(files - beside)
+
+
 def test_the_layers_drawn_are_those_that_are_checked():
     page = (ROOT / "docs/architecture.md").read_text("utf-8")
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))

@@ -175,5 +175,5 @@ def _untold(divided: Divided, site: str, level: int, fewest: int) -> Loss:
         positives=None,
         bounded=None,
         free=None,
-        difference=hidden(divided, site, level, fewest).auc,
+        difference=hidden(fewest),
     )

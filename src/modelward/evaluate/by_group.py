@@ -17,7 +17,7 @@ from modelward.evaluate.estimate import Estimate, Interval, Z, proportion
 from modelward.evaluate.gaps import Gap, GapMetric, Spread, compared_rates, spreads
 from modelward.evaluate.multiplicity import ALPHA, holm, two_sided
 from modelward.evaluate.predictions import Floats, Predictions
-from modelward.evaluate.subgroups import EVERYWHERE, FEWEST, GroupScores, beyond
+from modelward.evaluate.subgroups import EVERYWHERE, FEWEST, GroupScores, beyond, untold
 from modelward.study.judging import Grouping
 from modelward.study.report_groups import Level, Row, level_of, row_of
 
@@ -25,7 +25,6 @@ WITHIN = "DeLong, within hospitals"
 NORMAL = "normal, by unit"
 NO_RATES = "a side of one half is too small at each hospital"
 NO_AUC = "no AUC exists at any hospital"
-HIDDEN = f"not shown: a cell of fewer than {FEWEST}, or beside one"
 
 Found = tuple[Estimate, float]
 """A difference and its p value."""
@@ -106,19 +105,8 @@ def by_group(
 
 def _scores(group: str, level: str, site: str, row: Row) -> GroupScores:
     said = level_of(row)
-    nothing = Estimate(None, None, HIDDEN)
     if said is None:
-        return GroupScores(
-            group=group,
-            level=level,
-            site=site,
-            units=None,
-            positives=None,
-            auc=nothing,
-            sensitivity=nothing,
-            false_alarms=nothing,
-            beyond=nothing,
-        )
+        return untold(group, level, site, FEWEST)
     negatives, positives, alarms, hits = said.rates or (0, 0, 0, 0)
     return GroupScores(
         group=group,

@@ -23,7 +23,8 @@ from modelward.evaluate.compare import HIGHER_IS_BETTER, Comparison, Metric
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.intervals import DRAWS
 from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.verdict import NAMES, compared_by
+from modelward.evaluate.verdict import NAMES
+from modelward.evaluate.weakness import compared_by
 
 MARGIN = 0.05
 """Loss against the local model that would still be accepted for a common model."""

@@ -24,7 +24,8 @@ from modelward.evaluate.judged import Evaluation, Judged
 from modelward.evaluate.predictions import Predictions, require_pairs, union
 from modelward.evaluate.record import Record, SiteFacts
 from modelward.evaluate.scores import ModelFindings, judge
-from modelward.evaluate.verdict import Verdict, held_to, no_model_alone, verdict
+from modelward.evaluate.verdict import Verdict, held_to, verdict
+from modelward.evaluate.weakness import no_model_alone
 
 Format = Literal["modelward-findings/1"]
 

@@ -23,19 +23,8 @@ from modelward.evaluate.estimate import Estimate, Interval
 from modelward.evaluate.intervals import DRAWS, SEED, generator
 from modelward.evaluate.predictions import Floats, Predictions
 from modelward.evaluate.scores import Scores, score
-from modelward.evaluate.verdict import (
-    Verdict,
-    Weakness,
-    Word,
-    decide,
-    held_to,
-    no_model_alone,
-    share_of,
-    told,
-    weighed,
-    worded,
-    words,
-)
+from modelward.evaluate.verdict import Verdict, Word, decide, held_to, told, worded
+from modelward.evaluate.weakness import Weakness, no_model_alone, share_of, weighed, words
 from modelward.study.report_answer import (
     ABSENT,
     CODES,

@@ -97,7 +97,7 @@ def group_scores(
     found = [
         _of(divided, EVERYWHERE, level, part(everyone, whole == level), threshold)
         if visible[-1, level]
-        else hidden(divided, EVERYWHERE, level, fewest)
+        else untold(divided.name, divided.levels[level], EVERYWHERE, fewest)
         for level in range(len(divided.levels))
     ]
     for place, (site, one) in enumerate(by_site):
@@ -107,7 +107,7 @@ def group_scores(
             found.append(
                 _of(divided, site, level, here, threshold)
                 if told
-                else hidden(divided, site, level, fewest)
+                else untold(divided.name, divided.levels[level], site, fewest)
             )
     return tuple(found)
 
@@ -133,12 +133,17 @@ def beyond(predictions: Predictions) -> tuple[float, float]:
     return float(gap.mean()), float(gap.std(ddof=1)) / sqrt(gap.size)
 
 
-def hidden(divided: Divided, site: str, level: int, fewest: int) -> GroupScores:
-    """Return a level of which nothing is told."""
-    nothing = Estimate(None, None, f"not shown: a cell of fewer than {fewest}, or beside one")
+def hidden(fewest: int) -> Estimate:
+    """Return the figure of a level of which nothing is told."""
+    return Estimate(None, None, f"not shown: a cell of fewer than {fewest}, or beside one")
+
+
+def untold(group: str, level: str, site: str, fewest: int) -> GroupScores:
+    """Return the scores of a level of which nothing is told."""
+    nothing = hidden(fewest)
     return GroupScores(
-        group=divided.name,
-        level=divided.levels[level],
+        group=group,
+        level=level,
         site=site,
         units=None,
         positives=None,

@@ -2,9 +2,7 @@
 
 The question is the hospital's own: on *my* test units, is the federated model better than
 the one I could have trained alone? The primary metric is AUC. Where AUC cannot carry a
-verdict (one outcome is absent or rare among the test units, or the local model gives
-everyone the same probability because its training units all have the same outcome), the
-Brier score does, and a reason says so.
+verdict, the Brier score does, and a reason says so (weakness.py).
 
 A verdict needs the whole 95 % interval on one side of zero. Where the study signed a margin
 ([evaluation] margin), an interval that holds zero is told apart further: "no worse than local"
@@ -19,10 +17,11 @@ from typing import Literal
 import numpy as np
 
 from modelward.errors import DataError
-from modelward.evaluate.compare import HIGHER_IS_BETTER, Comparison, Metric, compare
+from modelward.evaluate.compare import HIGHER_IS_BETTER, Comparison, Metric
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.intervals import DRAWS
 from modelward.evaluate.predictions import Predictions
+from modelward.evaluate.weakness import compared_by, share_of
 
 Word = Literal[
     "federated better",
@@ -32,15 +31,6 @@ Word = Literal[
     "keep your local model",
 ]
 """What a site is told; without a signed margin the first, the second, or the last."""
-
-Weakness = Literal["", "one-outcome", "constant", "few-of-a-class", "few-units"]
-"""Why AUC does not carry a verdict; "" if it does."""
-
-FEWEST_PER_CLASS = 10
-"""AUC carries a verdict only with this many test units of either outcome."""
-
-FEWEST_UNITS = 10
-"""With fewer test units than this, no interval is trusted and no difference is claimed."""
 
 HIDDEN_BY_TWO_DIGITS = 0.005
 """An end of an interval closer to zero than this would be printed as zero."""
@@ -109,85 +99,6 @@ def verdict(
         constant=share_of(local) is not None,
         word=decide(compared),
     )
-
-
-def compared_by(
-    model: Predictions, local: Predictions, unit: str, rng: np.random.Generator, draws: int
-) -> tuple[Comparison, str]:
-    """Return a model against the local one on the metric that can carry a verdict, and why.
-
-    The reason is "" where that is AUC. With too few units the interval is withheld.
-    """
-    compared, weakness = weighed(model, local, rng, draws)
-    reason = words(weakness, unit, model.positives, model.negatives, share_of(local))
-    if weakness == "few-units":
-        compared = replace(compared, difference=replace(compared.difference, note=reason))
-    return compared, reason
-
-
-def weighed(
-    model: Predictions, local: Predictions, rng: np.random.Generator, draws: int = DRAWS
-) -> tuple[Comparison, Weakness]:
-    """Return a model against the local one on the metric that can carry a verdict.
-
-    With too few units the interval is withheld.
-    """
-    weakness = why_not_auc(model, local)
-    compared = compare("brier" if weakness else "auc", model, local, rng, draws)
-    if len(model) < FEWEST_UNITS:
-        withheld = replace(compared.difference, interval=None)
-        return replace(compared, difference=withheld), "few-units"
-    return compared, weakness
-
-
-def why_not_auc(federated: Predictions, local: Predictions) -> Weakness:
-    """Return why AUC cannot carry the verdict; "" if it can."""
-    if federated.smaller_class == 0:
-        return "one-outcome"
-    if share_of(local) is not None:
-        return "constant"
-    return "few-of-a-class" if federated.smaller_class < FEWEST_PER_CLASS else ""
-
-
-def share_of(local: Predictions) -> float | None:
-    """Return the one probability that a model gives everybody; None if it tells them apart."""
-    return float(local.probability[0]) if np.ptp(local.probability) == 0 else None
-
-
-def words(
-    weakness: Weakness, unit: str, positives: int, negatives: int, share: float | None
-) -> str:
-    """Return a weakness in a sentence; "" for none.
-
-    Args:
-        weakness: Why AUC does not carry a verdict.
-        unit: Who is counted, such as "patient".
-        positives: Test units whose outcome happened.
-        negatives: Test units whose outcome did not.
-        share: What the local model gives everybody, if it is a constant.
-    """
-    if not weakness:
-        return ""
-    if weakness == "few-units":
-        return f"Fewer than {FEWEST_UNITS} test {unit}s are too few for any verdict."
-    if weakness == "one-outcome":
-        which = "have" if positives else "do not have"
-        return f"All of its test {unit}s {which} the outcome, so no AUC exists."
-    if weakness == "constant":
-        return (
-            f"On its own it could only give every {unit} the same probability"
-            f" ({share or 0.0:.2f}), which ranks nobody, so AUC compares nothing."
-        )
-    which = "have" if positives < negatives else "do not have"
-    return (
-        f"Fewer than {FEWEST_PER_CLASS} of its test {unit}s {which} the outcome,"
-        " too few for AUC to carry a verdict."
-    )
-
-
-def no_model_alone(unit: str, which: str) -> str:
-    """Return why a site has no model of its own; `which`: "have" or "do not have"."""
-    return f"All of its training {unit}s {which} the outcome, so it cannot fit a model alone."
 
 
 def told(

@@ -19,18 +19,19 @@ Training varies images by shifts of up to `shift` pixels each way, edges repeate
 itself is cnn_torch.py's business, so that naming this recipe does not import torch.
 """
 
-from typing import Annotated, Any, Literal, Self
+# mypy: disable-error-code="explicit-override"
+# typing.override is in Python 3.12.
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import Annotated, ClassVar, Literal, Self
+
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from modelward.core.columns import Inputs
-from modelward.core.tensors import FlatF32, Schema, TensorSpec
+from modelward.core.tensors import TensorSpec
 from modelward.errors import DataError
-from modelward.recipes.dense import dense, network_start
-from modelward.recipes.recipe import Descent, Labels, LocalModel, Offset, RowGradients
-from modelward.recipes.torch_present import require_torch
+from modelward.recipes.convolution import require_groups
+from modelward.recipes.dense import dense, hidden_layers
+from modelward.recipes.in_torch import InTorch
 
 KERNEL = 3
 """Height and width of every convolution."""
@@ -64,22 +65,21 @@ class Options(BaseModel):
 
     @model_validator(mode="after")
     def _groups_divide_channels(self) -> Self:
-        odd = [width for width in self.channels if width % self.groups]
-        if self.norm == "group" and odd:
-            raise ValueError(f"groups = {self.groups} must divide channels, not {odd[0]}")
+        if self.norm == "group":
+            require_groups(self.groups, self.channels)
         return self
 
 
-class Cnn:
+class Cnn(InTorch):
     """The recipe `cnn`, version 1."""
 
-    name = "cnn"
-    version = 1
+    name: ClassVar[str] = "cnn"
+    trained_in: ClassVar[str] = "cnn_torch"
 
     def __init__(self, options: Options) -> None:
         self.options = options
 
-    def schema(self, inputs: Inputs) -> Schema:
+    def specs(self, inputs: Inputs) -> list[TensorSpec]:
         """Return `conv1.weight` [out, 3, 3, in], `conv1.bias`, `norm1.gain`, ... `logit.bias`.
 
         Raises:
@@ -96,12 +96,12 @@ class Cnn:
                 specs.append(TensorSpec(f"norm{place}.bias", "F32", (width,)))
             depth = width
         widths = (self._seen(inputs), *self.options.hidden, inputs.levels)
-        return Schema.of(*specs, *dense(self.layers, widths))
+        return [*specs, *dense(self.layers, widths)]
 
     @property
     def layers(self) -> tuple[str, ...]:
         """Names of the layers after the convolutions, up to the logit."""
-        return (*(f"hidden{i + 1}" for i in range(len(self.options.hidden))), "logit")
+        return hidden_layers(len(self.options.hidden))
 
     def _seen(self, inputs: Inputs) -> int:
         """Return how many values the first layer after the convolutions sees."""
@@ -121,41 +121,3 @@ class Cnn:
             )
         area = sides[0] * sides[1] if self.options.pool == "flatten" else 1
         return self.options.channels[-1] * area
-
-    def initial(self, inputs: Inputs, seed: int) -> FlatF32:
-        """Return the start of starts.py for `seed`."""
-        return network_start(self.schema(inputs), seed)
-
-    def local_model(
-        self,
-        flat: FlatF32,
-        x: NDArray[Any],
-        y: Labels,
-        inputs: Inputs,
-        descent: Descent,
-    ) -> LocalModel:
-        """Return a model that trains `flat` in place; see recipe.Recipe."""
-        require_torch()
-        from modelward.recipes import cnn_torch  # noqa: PLC0415 - imports torch
-
-        tensors = self.schema(inputs).split(flat)
-        return cnn_torch.local_model(self, tensors, (x, y), inputs, descent)
-
-    def row_gradients(
-        self, flat: FlatF32, x: NDArray[Any], y: Labels, inputs: Inputs, offset: Offset
-    ) -> RowGradients:
-        """Return gradients of single examples at `flat`; see recipe.Recipe."""
-        require_torch()
-        from modelward.recipes import cnn_torch  # noqa: PLC0415 - torch only where it computes
-
-        tensors = self.schema(inputs).split(flat)
-        return cnn_torch.row_gradients(self, tensors, (x, y), inputs, offset)
-
-    def probabilities(
-        self, flat: FlatF32, x: NDArray[Any], inputs: Inputs
-    ) -> NDArray[np.float64]:
-        """Return probabilities, [n], or [n, levels]."""
-        require_torch()
-        from modelward.recipes import cnn_torch  # noqa: PLC0415 - imports torch
-
-        return cnn_torch.probabilities(self, self.schema(inputs).split(flat), x, inputs)

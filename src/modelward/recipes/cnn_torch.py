@@ -12,11 +12,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from modelward.core.columns import Inputs
+from modelward.core.tensors import FlatF32
 from modelward.recipes.cnn import Cnn
 from modelward.recipes.layer_gradients import LayerRowGradients
 from modelward.recipes.layers import PLAIN, Layers
-from modelward.recipes.network_torch import NetworkModel
-from modelward.recipes.recipe import Descent, Labels, Offset, Pixels
+from modelward.recipes.network_torch import Examples, NetworkModel
+from modelward.recipes.recipe import Descent, Offset, Pixels
 from modelward.recipes.torch_cpu import AutogradModel, Forward, predict, shared, single_thread
 
 
@@ -78,38 +79,31 @@ def forward(recipe: Cnn, layers: Layers = PLAIN) -> Forward:
 
 
 def local_model(
-    recipe: Cnn,
-    tensors: Mapping[str, NDArray[np.float32]],
-    examples: tuple[NDArray[Any], Labels],
-    inputs: Inputs,
-    descent: Descent,
+    recipe: Cnn, flat: FlatF32, examples: Examples, inputs: Inputs, descent: Descent
 ) -> AutogradModel | NetworkModel:
-    """Return a model that trains `tensors`, views of a flat vector, in place."""
+    """Return a model that trains `flat`, in place, on `examples`."""
     single_thread()
     images, y = examples
+    tensors = shared(recipe.schema(inputs).split(flat))
     batches = ImageBatches(images, inputs.intensity, recipe.options.shift)
     if inputs.outcome == "levels":
-        how = (inputs, descent)
-        return NetworkModel(forward(recipe), shared(tensors), batches, y, how)
-    return AutogradModel(forward(recipe), shared(tensors), batches, y, descent)
+        return NetworkModel(forward(recipe), tensors, batches, y, (inputs, descent))
+    return AutogradModel(forward(recipe), tensors, batches, y, descent)
 
 
 def row_gradients(
-    recipe: Cnn,
-    tensors: Mapping[str, NDArray[np.float32]],
-    examples: tuple[NDArray[Any], Labels],
-    inputs: Inputs,
-    offset: Offset,
+    recipe: Cnn, flat: FlatF32, examples: Examples, inputs: Inputs, offset: Offset
 ) -> LayerRowGradients:
-    """Return gradients of single images at `tensors`, views of a flat vector."""
+    """Return gradients of single images at `flat`."""
     images, y = examples
+    tensors = shared(recipe.schema(inputs).split(flat))
     batches = ImageBatches(images, inputs.intensity, recipe.options.shift)
-    return LayerRowGradients(partial(forward, recipe), shared(tensors), batches, y, offset)
+    return LayerRowGradients(partial(forward, recipe), tensors, batches, y, offset)
 
 
 def probabilities(
-    recipe: Cnn, tensors: Mapping[str, NDArray[np.float32]], x: NDArray[Any], inputs: Inputs
+    recipe: Cnn, flat: FlatF32, x: NDArray[Any], inputs: Inputs
 ) -> NDArray[np.float64]:
-    """Return probabilities of the images `x`, [n]."""
-    batches = ImageBatches(x, inputs.intensity)
-    return predict(forward(recipe), shared(tensors), batches, len(x))
+    """Return probabilities of the images `x`, [n], or [n, levels]."""
+    tensors = shared(recipe.schema(inputs).split(flat))
+    return predict(forward(recipe), tensors, ImageBatches(x, inputs.intensity), len(x))

@@ -16,3 +16,14 @@ def convolution(
 def norm(name: str, channels: int) -> list[TensorSpec]:
     """Return gain and bias of a normalisation, [channels] each."""
     return [TensorSpec(f"{name}.{part}", "F32", (channels,)) for part in ("gain", "bias")]
+
+
+def require_groups(groups: int, channels: Sequence[int]) -> None:
+    """Check that GroupNorm can divide each of `channels` into `groups`.
+
+    Raises:
+        ValueError: If one is no multiple of `groups`; what an options' validator raises.
+    """
+    odd = [width for width in channels if width % groups]
+    if odd:
+        raise ValueError(f"groups = {groups} must divide channels, not {odd[0]}")

@@ -18,6 +18,11 @@ AT_ONCE = 1 << 16
 """Values drawn at once; they are float64 until they are stored."""
 
 
+def hidden_layers(number: int) -> tuple[str, ...]:
+    """Return `hidden1` ... `logit`: the names of `number` hidden layers and the last one."""
+    return (*(f"hidden{n + 1}" for n in range(number)), "logit")
+
+
 def dense(layers: Sequence[str], widths: Sequence[int]) -> list[TensorSpec]:
     """Return weight [out, in] and bias [out] of every layer.
 

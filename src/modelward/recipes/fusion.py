@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from modelward.core.columns import Inputs
 from modelward.core.tensors import TensorSpec
 from modelward.errors import DataError
-from modelward.recipes.convolution import convolution, norm
+from modelward.recipes.convolution import convolution, norm, require_groups
 from modelward.recipes.dense import dense
 from modelward.recipes.network import Network
 
@@ -48,9 +48,7 @@ class Options(BaseModel):
 
     @model_validator(mode="after")
     def _groups_divide_channels(self) -> Self:
-        odd = [width for width in self.channels if width % self.groups]
-        if odd:
-            raise ValueError(f"groups = {self.groups} must divide channels, not {odd[0]}")
+        require_groups(self.groups, self.channels)
         return self
 
 

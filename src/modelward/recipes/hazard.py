@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from modelward.core.columns import Inputs
 from modelward.core.tensors import TensorSpec
 from modelward.errors import DataError
-from modelward.recipes.dense import dense
+from modelward.recipes.dense import dense, hidden_layers
 from modelward.recipes.network import Network
 
 Width = Annotated[int, Field(ge=1, le=65536)]
@@ -47,7 +47,7 @@ class Hazard(Network):
     @property
     def layers(self) -> tuple[str, ...]:
         """Names of the layers, from the inputs to the hazards."""
-        return (*(f"hidden{n + 1}" for n in range(len(self.options.hidden))), "logit")
+        return hidden_layers(len(self.options.hidden))
 
     def specs(self, inputs: Inputs) -> list[TensorSpec]:
         """Return `hidden1.weight` [units, columns], ... `logit.bias` [intervals].

@@ -3,17 +3,17 @@
 Training is mlp_torch.py's business, so that naming this recipe does not import torch.
 """
 
-from typing import Annotated, Any
+# mypy: disable-error-code="explicit-override"
+# typing.override is in Python 3.12.
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import Annotated, ClassVar
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelward.core.columns import Inputs
-from modelward.core.tensors import FlatF32, Schema
-from modelward.recipes.dense import dense, network_start
-from modelward.recipes.recipe import Descent, Labels, LocalModel, Offset, RowGradients
-from modelward.recipes.torch_present import require_torch
+from modelward.core.tensors import TensorSpec
+from modelward.recipes.dense import dense, hidden_layers
+from modelward.recipes.in_torch import InTorch
 
 Width = Annotated[int, Field(ge=1, le=65536)]
 
@@ -28,62 +28,20 @@ class Options(BaseModel):
     )
 
 
-class Mlp:
+class Mlp(InTorch):
     """The recipe `mlp`, version 1."""
 
-    name = "mlp"
-    version = 1
+    name: ClassVar[str] = "mlp"
+    trained_in: ClassVar[str] = "mlp_torch"
 
     def __init__(self, options: Options) -> None:
         self.options = options
 
-    def schema(self, inputs: Inputs) -> Schema:
-        """Return `hidden1.weight` [units, columns], ... `logit.bias` [1], in name order."""
-        return Schema.of(
-            *dense(self.layers, (*inputs.shape, *self.options.hidden, inputs.levels))
-        )
-
     @property
     def layers(self) -> tuple[str, ...]:
         """Names of the layers, from the inputs to the logit."""
-        return (*(f"hidden{i + 1}" for i in range(len(self.options.hidden))), "logit")
+        return hidden_layers(len(self.options.hidden))
 
-    def initial(self, inputs: Inputs, seed: int) -> FlatF32:
-        """Return the start of starts.py for `seed`."""
-        return network_start(self.schema(inputs), seed)
-
-    def local_model(
-        self,
-        flat: FlatF32,
-        x: NDArray[Any],
-        y: Labels,
-        inputs: Inputs,
-        descent: Descent,
-    ) -> LocalModel:
-        """Return a model that trains `flat` in place; see recipe.Recipe."""
-        require_torch()
-        from modelward.recipes import mlp_torch  # noqa: PLC0415 - imports torch
-
-        tensors = self.schema(inputs).split(flat)
-        if inputs.outcome == "levels":
-            return mlp_torch.level_model(self.layers, tensors, (x, y), inputs, descent)
-        return mlp_torch.MlpModel(self.layers, tensors, x, y, descent)
-
-    def row_gradients(
-        self, flat: FlatF32, x: NDArray[Any], y: Labels, inputs: Inputs, offset: Offset
-    ) -> RowGradients:
-        """Return gradients of single examples at `flat`; see recipe.Recipe."""
-        require_torch()
-        from modelward.recipes import mlp_torch  # noqa: PLC0415 - torch only where it computes
-
-        tensors = self.schema(inputs).split(flat)
-        return mlp_torch.row_gradients(self.layers, tensors, x, y, offset)
-
-    def probabilities(
-        self, flat: FlatF32, x: NDArray[Any], inputs: Inputs
-    ) -> NDArray[np.float64]:
-        """Return probabilities, [n], or [n, levels]."""
-        require_torch()
-        from modelward.recipes import mlp_torch  # noqa: PLC0415 - imports torch
-
-        return mlp_torch.probabilities(self.layers, self.schema(inputs).split(flat), x)
+    def specs(self, inputs: Inputs) -> list[TensorSpec]:
+        """Return `hidden1.weight` [units, columns], ... `logit.bias` [levels, or 1]."""
+        return dense(self.layers, (*inputs.shape, *self.options.hidden, inputs.levels))

@@ -23,10 +23,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from modelward.core.columns import Inputs
+from modelward.core.tensors import FlatF32
 from modelward.recipes.layer_gradients import LayerRowGradients
 from modelward.recipes.layers import PLAIN, Layers
 from modelward.recipes.logit import slope
-from modelward.recipes.network_torch import NetworkModel
+from modelward.recipes.mlp import Mlp
+from modelward.recipes.network_torch import Examples, NetworkModel
 from modelward.recipes.recipe import Descent, Labels, Offset, single
 from modelward.recipes.torch_cpu import Forward, TableBatches, predict, shared, single_thread
 
@@ -43,36 +45,34 @@ def forward(layers: Sequence[str], computed: Layers = PLAIN) -> Forward:
     return logits
 
 
-def level_model(
-    layers: Sequence[str],
-    tensors: Mapping[str, NDArray[np.float32]],
-    examples: tuple[NDArray[Any], Labels],
-    inputs: Inputs,
-    descent: Descent,
-) -> NetworkModel:
-    """Return a model of several levels, which trains `tensors` in place by autograd."""
+def local_model(
+    recipe: Mlp, flat: FlatF32, examples: Examples, inputs: Inputs, descent: Descent
+) -> "MlpModel | NetworkModel":
+    """Return a model that trains `flat` in place; of several levels, by autograd."""
     x, y = examples
-    batches, how = TableBatches(x), (inputs, descent)
-    return NetworkModel(forward(layers), shared(tensors), batches, y, how)
-
-
-def probabilities(
-    layers: Sequence[str], tensors: Mapping[str, NDArray[np.float32]], x: NDArray[Any]
-) -> NDArray[np.float64]:
-    """Return probabilities of the rows of `x`, [n]."""
-    return predict(forward(layers), shared(tensors), TableBatches(x), len(x))
+    tensors = recipe.schema(inputs).split(flat)
+    if inputs.outcome == "levels":
+        how = (inputs, descent)
+        return NetworkModel(forward(recipe.layers), shared(tensors), TableBatches(x), y, how)
+    return MlpModel(recipe.layers, tensors, x, y, descent)
 
 
 def row_gradients(
-    layers: Sequence[str],
-    tensors: Mapping[str, NDArray[np.float32]],
-    x: NDArray[Any],
-    y: Labels,
-    offset: Offset,
+    recipe: Mlp, flat: FlatF32, examples: Examples, inputs: Inputs, offset: Offset
 ) -> LayerRowGradients:
-    """Return gradients of single rows at `tensors`, views of a flat vector."""
-    batches = TableBatches(x)
-    return LayerRowGradients(partial(forward, layers), shared(tensors), batches, y, offset)
+    """Return gradients of single rows at `flat`."""
+    x, y = examples
+    tensors = shared(recipe.schema(inputs).split(flat))
+    made = partial(forward, recipe.layers)
+    return LayerRowGradients(made, tensors, TableBatches(x), y, offset)
+
+
+def probabilities(
+    recipe: Mlp, flat: FlatF32, x: NDArray[Any], inputs: Inputs
+) -> NDArray[np.float64]:
+    """Return probabilities of the rows of `x`, [n], or [n, levels]."""
+    tensors = shared(recipe.schema(inputs).split(flat))
+    return predict(forward(recipe.layers), tensors, TableBatches(x), len(x))
 
 
 class MlpModel:

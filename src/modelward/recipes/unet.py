@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from modelward.core.columns import Inputs
 from modelward.core.tensors import TensorSpec
 from modelward.errors import DataError
-from modelward.recipes.convolution import convolution, norm
+from modelward.recipes.convolution import convolution, norm, require_groups
 from modelward.recipes.network import Network
 
 Width = Annotated[int, Field(ge=1, le=1024)]
@@ -43,9 +43,7 @@ class Options(BaseModel):
 
     @model_validator(mode="after")
     def _groups_divide_channels(self) -> Self:
-        odd = [width for width in self.channels if width % self.groups]
-        if odd:
-            raise ValueError(f"groups = {self.groups} must divide channels, not {odd[0]}")
+        require_groups(self.groups, self.channels)
         return self
 
 

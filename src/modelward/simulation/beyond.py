@@ -1,6 +1,7 @@
 """Grades, masks and lifetimes of a finished simulation: every model on every test unit."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,13 +10,18 @@ from modelward.core.columns import inputs
 from modelward.core.features import CategoryTarget
 from modelward.core.study import Study
 from modelward.evaluate import grading, lifetimes, overlap
-from modelward.evaluate.beyond import Beyond, named
+from modelward.evaluate.beyond import Beyond, Measured, named
 from modelward.readers.cohort import Cohort
 from modelward.site.predict import whole_outputs
 from modelward.study.intervals import ends_of
 from modelward.study.model import Model
 
 Floats = NDArray[np.float64]
+Said = Mapping[str, Floats]
+"""Site -> what a model says of each of its test units, [n, ...]."""
+
+Groups = dict[str, Callable[[np.random.Generator], Measured]]
+"""Everybody ("") and each site, to the figures on it, which wait for their resamples."""
 
 
 def beyond(
@@ -32,68 +38,36 @@ def beyond(
     kind = inputs(study).outcome
     if kind == "yes-no":
         return ()
-    of = {"levels": _graded, "mask": _drawn, "intervals": _timed}[kind]
+    groups_of = {"levels": _graded, "mask": _drawn, "intervals": _timed}[kind]
     found: list[Beyond] = []
     for name, model in models.items():
         said = {site: whole_outputs(model, c.fold("test")[0]) for site, c in cohorts.items()}
-        found += of(study, name, said, cohorts, seed)
+        for place, (site, measure) in enumerate(groups_of(study, said, cohorts).items()):
+            measured = measure(np.random.default_rng([seed, 2, place]))
+            found += named(measured, model=name, site=site)
     return tuple(found)
 
 
-def _graded(
-    study: Study,
-    model: str,
-    said: Mapping[str, Floats],
-    cohorts: Mapping[str, Cohort],
-    seed: int,
-) -> list[Beyond]:
+def _graded(study: Study, said: Said, cohorts: Mapping[str, Cohort]) -> Groups:
     assert isinstance(study.outcome, CategoryTarget)  # noqa: S101 - inputs says so
     levels, parts = study.outcome.levels, {}
     for site, cohort in cohorts.items():
         truth = np.asarray(cohort.amounts("test"), np.int64)
         parts[site] = grading.Graded(truth, said[site], np.zeros(len(truth), np.int64))
     groups = {"": grading.joined(list(parts.values())), **parts}
-    return [
-        one
-        for place, (site, part) in enumerate(groups.items())
-        for one in named(
-            grading.measure(part, levels, np.random.default_rng([seed, 2, place])),
-            model=model,
-            site=site,
-        )
-    ]
+    return {site: partial(grading.measure, part, levels) for site, part in groups.items()}
 
 
-def _timed(
-    study: Study,
-    model: str,
-    said: Mapping[str, Floats],
-    cohorts: Mapping[str, Cohort],
-    seed: int,
-) -> list[Beyond]:
+def _timed(study: Study, said: Said, cohorts: Mapping[str, Cohort]) -> Groups:
     ends, parts = ends_of(study), {}
     for site, cohort in cohorts.items():
         days, (_, event) = np.asarray(cohort.amounts("test")), cohort.fold("test")
         parts[site] = lifetimes.Lives(days, event, said[site], np.zeros(len(days), np.int64))
     groups = {"": lifetimes.joined(list(parts.values())), **parts}
-    return [
-        one
-        for place, (site, part) in enumerate(groups.items())
-        for one in named(
-            lifetimes.measure(part, ends, np.random.default_rng([seed, 2, place])),
-            model=model,
-            site=site,
-        )
-    ]
+    return {site: partial(lifetimes.measure, part, ends) for site, part in groups.items()}
 
 
-def _drawn(
-    study: Study,
-    model: str,
-    said: Mapping[str, Floats],
-    cohorts: Mapping[str, Cohort],
-    seed: int,
-) -> list[Beyond]:
+def _drawn(study: Study, said: Said, cohorts: Mapping[str, Cohort]) -> Groups:
     del study
     drawn = {
         site: c.masks[c.chosen("test")] for site, c in cohorts.items() if c.masks is not None
@@ -102,12 +76,4 @@ def _drawn(
     everyone = (np.concatenate(list(drawn.values())), np.concatenate(list(said.values())))
     groups = {"": (*everyone, whose.tolist())}
     groups |= {site: (part, said[site], [0] * len(part)) for site, part in drawn.items()}
-    return [
-        one
-        for place, (site, (masks, p, sites)) in enumerate(groups.items())
-        for one in named(
-            overlap.measure(masks, p, sites, np.random.default_rng([seed, 2, place])),
-            model=model,
-            site=site,
-        )
-    ]
+    return {site: partial(overlap.measure, *part) for site, part in groups.items()}

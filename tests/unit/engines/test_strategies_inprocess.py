@@ -30,6 +30,7 @@ GROWN = (
     .replace("l2 = 1.0", "trees = 3, depth = 2, bins = 8")
     .replace("rounds = 3", "rounds = 7")
 )
+ONE_TREE = GROWN.replace("trees = 3", "trees = 1").replace("rounds = 7", "rounds = 3")
 
 STRATEGIES = {
     "scaffold": chosen("scaffold"),
@@ -111,8 +112,12 @@ def test_a_study_that_was_stopped_goes_on_to_the_same_model(name, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
-    [chosen("scaffold", STEPS), STRATEGIES["ditto"], GROWN],
-    ids=["scaffold", "ditto", "boosting"],
+    [
+        pytest.param(chosen("scaffold", STEPS), id="scaffold"),
+        pytest.param(ONE_TREE, id="one-tree"),
+        pytest.param(STRATEGIES["ditto"], id="ditto", marks=pytest.mark.exhaustive),
+        pytest.param(GROWN, id="boosting", marks=pytest.mark.exhaustive),
+    ],
 )
 def test_masks_change_no_bit(text, tmp_path):
     opened = Place(tmp_path / "open").run(text)
@@ -123,7 +128,11 @@ def test_masks_change_no_bit(text, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["scaffold", "fednova", "head", "boosting"])
+@pytest.mark.parametrize(
+    "name",
+    ["scaffold", "boosting"]
+    + [pytest.param(name, marks=pytest.mark.exhaustive) for name in ("fednova", "head")],
+)
 def test_a_round_can_be_replayed_from_its_transcript(name, tmp_path):
     place = Place(tmp_path)
     study = table_study(STRATEGIES[name])

@@ -6,17 +6,16 @@ from typing import Any
 
 import pytest
 
-from modelward.artifact.store import Store
 from modelward.core.study import Study
 from modelward.core.task import Task
-from modelward.core.tensors import Schema
 from modelward.errors import EngineFailed, QuorumNotMet
 from modelward.hub.buffered import open_rounds, waiting
 from modelward.hub.registry import Registry
 from modelward.hub.round import RoundRecord
 from modelward.hub.run import Hub, Outcome
-from modelward.hub.transcript import from_body, of_round, rebuild, replay
+from modelward.hub.transcript import from_body, of_round, replay
 from tests.hospital import Planned, Wards
+from tests.replays import check_replays, everything, follow
 from tests.studies import AVERAGED, table_study
 
 PLAIN = AVERAGED.replace('\n[stop]\nmetric = "loss"\n', "").replace("rounds = 3", "rounds = 5")
@@ -95,9 +94,7 @@ def test_a_crash_in_any_round_changes_no_bit(done, tmp_path, crash):
 
 def test_every_round_can_be_done_again_from_its_transcript(done, tmp_path):
     folder, outcome = done
-    everything = Store(tmp_path)
-    for source in folder.glob("sites/*/outbox/*.safetensors"):
-        (everything.folder / source.name).write_bytes(source.read_bytes())
+    known = everything(folder, tmp_path)
     registry = Registry(folder / "hub")
     said = [of_round(registry, STUDY, number) for number in range(6)]
     registry.close()
@@ -105,11 +102,7 @@ def test_every_round_can_be_done_again_from_its_transcript(done, tmp_path):
     for transcript in said:
         body = transcript.body()
         assert from_body(STUDY.sha256, transcript.round_no, body) == transcript
-        assert replay(transcript, STUDY, everything) == transcript.output
-        model, memory = rebuild(transcript, STUDY, everything)
-        everything.put(model.tensors, model.schema)
-        if memory:
-            everything.put(memory, Schema.from_tensors(memory))
+    check_replays(said, STUDY, known)
     assert said[-1].output == outcome.sha256
     assert said[4].asked_in("west") == 1
     assert said[4].asked_in("north") == 4
@@ -118,24 +111,19 @@ def test_every_round_can_be_done_again_from_its_transcript(done, tmp_path):
 
 def test_a_hub_that_says_an_answer_was_newer_than_it_is_is_found(done, tmp_path):
     folder, _ = done
-    everything = Store(tmp_path)
-    for source in folder.glob("*/*/outbox/*.safetensors"):
-        (everything.folder / source.name).write_bytes(source.read_bytes())
+    known = everything(folder, tmp_path)
     registry = Registry(folder / "hub")
     said = [of_round(registry, STUDY, number) for number in range(5)]
     registry.close()
     for transcript in said[:4]:
-        model, memory = rebuild(transcript, STUDY, everything)
-        everything.put(model.tensors, model.schema)
-        if memory:
-            everything.put(memory, Schema.from_tensors(memory))
+        follow(transcript, STUDY, known)
     body: Any = said[4].body()
 
     del next(each for each in body["inputs"] if each["site"] == "west")["asked_in"]
 
     lie = from_body(STUDY.sha256, 4, body)
-    assert replay(said[4], STUDY, everything) == said[4].output
-    assert replay(lie, STUDY, everything) != said[4].output
+    assert replay(said[4], STUDY, known) == said[4].output
+    assert replay(lie, STUDY, known) != said[4].output
 
 
 def test_the_hub_keeps_the_models_that_sites_still_work_on(tmp_path):

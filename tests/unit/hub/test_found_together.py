@@ -26,9 +26,9 @@ GROUPS = '\n[report]\ngroups = true\n\n[evaluation]\ngroups = ["smoker", "age:[1
 MASKS = '\n[privacy]\naggregation = "secagg"\n\n[sites]\nminimum = 3\n'
 OPEN = table_study(AVERAGED + GROUPS)
 MASKED = table_study(AVERAGED + GROUPS + MASKS)
-NOISED = table_study(PRIVATE.replace("epsilon = 3.0", "epsilon = 8.0") + GROUPS)
+NOISED = table_study(PRIVATE + GROUPS)
 BOTH = table_study(
-    PRIVATE.replace("epsilon = 3.0", "epsilon = 8.0").replace(
+    PRIVATE.replace(
         "[privacy.dp]",
         '[sites]\nminimum = 3\n\n[privacy]\naggregation = "secagg"\n\n[privacy.dp]',
     )
@@ -181,7 +181,7 @@ def test_under_noise_figures_hold_its_chance_and_no_verdict_is_made_up(noised, t
     assert "Whether a hospital would do better with a model of its own is not told" in said
     assert "noised at each hospital with a standard deviation of" in said
     assert "Differences between groups were not tested." in said
-    assert "epsilon = 8" in said
+    assert "epsilon = 3" in said
 
 
 @pytest.mark.slow

@@ -9,15 +9,15 @@ from modelward.artifact.envelope import Envelope, seal, unseal
 from modelward.artifact.store import Store
 from modelward.core.study import ServerOptimiser, Study
 from modelward.core.task import Task
-from modelward.core.tensors import Schema
 from modelward.core.verdict import Answer
 from modelward.errors import MessageRefused, StorageError
 from modelward.hub.registry import Registry
 from modelward.hub.run import Hub
-from modelward.hub.transcript import Transcript, from_body, of_round, rebuild, replay
+from modelward.hub.transcript import Transcript, from_body, of_round, replay
 from modelward.site.hospital import Hospital
 from modelward.site.keys import signing_key
 from tests.letters import HUB, MORNING, NOON
+from tests.replays import check_replays, everything
 from tests.sites import clock, fedavg, make_site, newton
 
 
@@ -56,21 +56,13 @@ def run(request, tmp_path_factory):
     for hospital in hospitals.values():
         hospital.close()
     registry.close()
-    everything = Store(folder / "everything")
-    for source in folder.glob("*/outbox/*.safetensors"):
-        (everything.folder / source.name).write_bytes(source.read_bytes())
-    return study, transcripts, everything, outcome
+    return study, transcripts, everything(folder, folder / "everything"), outcome
 
 
 def test_every_round_replays_to_the_hash_that_the_hub_committed(run):
-    study, transcripts, everything, outcome = run
+    study, transcripts, known, outcome = run
 
-    for transcript in transcripts:
-        assert replay(transcript, study, everything) == transcript.output
-        for_next, memory = rebuild(transcript, study, everything)
-        everything.put(for_next.tensors, for_next.schema)
-        if memory:
-            everything.put(memory, Schema.from_tensors(memory))
+    check_replays(transcripts, study, known)
 
     assert transcripts[outcome.kept_round].output == outcome.sha256
     assert len(transcripts) > 3
@@ -80,7 +72,7 @@ def test_every_round_replays_to_the_hash_that_the_hub_committed(run):
 
 @pytest.mark.parametrize("lie", ["one site less", "another weight", "a swap", "another model"])
 def test_a_hub_that_did_otherwise_is_found(run, lie):
-    study, transcripts, everything, _ = run
+    study, transcripts, known, _ = run
     told = transcripts[1]
     first, second, *rest = told.inputs
     if lie == "one site less":
@@ -96,26 +88,26 @@ def test_a_hub_that_did_otherwise_is_found(run, lie):
         pytest.skip("sums are not weighted; what a site weighs is not used")
 
     try:
-        assert replay(told, study, everything) != told.output
+        assert replay(told, study, known) != told.output
     except MessageRefused as error:
         assert "memory" in error.what  # noqa: PT017 - adam: its memory gives the lie away
 
 
 def test_an_artifact_that_is_not_there_stops_the_replay(run):
-    study, transcripts, everything, _ = run
+    study, transcripts, known, _ = run
     missing = replace(transcripts[1].inputs[0], sha256="00" * 32)
 
     with pytest.raises(StorageError):
-        replay(replace(transcripts[1], inputs=(missing,)), study, everything)
+        replay(replace(transcripts[1], inputs=(missing,)), study, known)
 
 
 def test_a_transcript_of_another_study_or_of_nothing_is_refused(run):
-    study, transcripts, everything, _ = run
+    study, transcripts, known, _ = run
 
     with pytest.raises(MessageRefused, match="another study"):
-        replay(replace(transcripts[1], study="00" * 32), study, everything)
+        replay(replace(transcripts[1], study="00" * 32), study, known)
     with pytest.raises(MessageRefused, match="nothing"):
-        replay(replace(transcripts[1], inputs=()), study, everything)
+        replay(replace(transcripts[1], inputs=()), study, known)
 
 
 def test_a_transcript_travels_in_a_message_of_the_hub(run):

@@ -190,7 +190,7 @@ def test_neighbours_are_merged_until_both_outcomes_are_many_or_none():
     assert tree_sums.merged(np.zeros(3, int), np.zeros(3, int), 10) is not None
 
 
-@settings(max_examples=12)
+@settings(max_examples=5)
 @given(st.integers(0, 10**6), st.integers(30, 200), st.integers(2, 12))
 def test_no_cell_that_a_site_shows_is_small_and_a_gate_lets_it_pass(seed, number, least):
     study = study_of(f"{OPTIONS}, min_cell = {least}")
