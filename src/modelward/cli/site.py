@@ -107,6 +107,8 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
     typer.echo(f"site {state['site']} of {state['hub']}")
     typer.echo(f"  {state['says']}")
     typer.echo(f"  certificate until {state['certificate_until']}")
+    if state["refused_by_hub"]:
+        typer.echo(f"  {state['refused_by_hub']}")
     if state["undecided"]:
         typer.echo(f"  waiting for a decision: {', '.join(state['undecided'])}")
     if state["policy_changed"]:
