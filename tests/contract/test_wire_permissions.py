@@ -78,6 +78,7 @@ CELLS = [
     ("$JS.API.STREAM.MSG.GET.ANS", b'{"seq":1}', set()),
     ("$JS.API.STREAM.MSG.GET.OBJ_up-north", b'{"seq":1}', set()),
     ("$JS.API.STREAM.MSG.DELETE.ANS", b'{"seq":99}', set()),
+    ("$JS.API.STREAM.MSG.DELETE.TASKS", b'{"seq":99}', {"hub"}),
     ("$JS.API.STREAM.SNAPSHOT.ANS", b"{}", set()),
     ("$JS.API.INFO", b"", set()),
     ("$SYS.REQ.SERVER.PING", b"", set()),

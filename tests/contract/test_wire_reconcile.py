@@ -16,8 +16,8 @@ from modelward.core.task import Task
 from modelward.engines.jetstream import folders, objects
 from modelward.engines.jetstream.journal import silent
 from modelward.engines.jetstream.line import Line
-from modelward.engines.jetstream.objects import Pieces
 from modelward.engines.jetstream.parcel import pack
+from modelward.engines.jetstream.pieces import Pieces
 from modelward.engines.jetstream.recorder import Recorder
 from modelward.errors import LedgerBroken
 from modelward.hub.registry import Registry

@@ -109,7 +109,7 @@ def test_labels_that_are_all_equal_teach_nothing(tmp_path, label):
 def test_a_table_of_headings_only_is_refused(tmp_path):
     prepare(tmp_path, lines=[])
 
-    check_error(simulate(tmp_path), errors.DataError, "all 0 training labels")
+    check_error(simulate(tmp_path), errors.DataError, "nobody is left to train on")
     check_clean(tmp_path)
 
 
@@ -122,6 +122,16 @@ def test_too_many_sites_below_the_minimum_are_named(tmp_path):
     check_clean(tmp_path)
     (tmp_path / "study.toml").write_text(TABLE)
     assert simulate(tmp_path).returncode == 0, "what the error advises must work"
+
+
+def test_fewer_sites_than_the_study_asks_for_are_told_to_be_more(tmp_path):
+    prepare(tmp_path, TABLE + "\n[sites]\nminimum = 4\n")
+
+    found = simulate(tmp_path)
+
+    check_error(
+        found, errors.DataError, "3 of 3 sites have 10", "to more sites, or lower [sites]"
+    )
 
 
 def test_one_site_below_the_minimum_sits_out_and_is_named_in_the_report(tmp_path):
@@ -140,7 +150,7 @@ def test_one_site_below_the_minimum_sits_out_and_is_named_in_the_report(tmp_path
 def test_a_patient_in_two_rows_is_refused(tmp_path):
     prepare(tmp_path, lines=[*rows(240), rows(240)[0]])
 
-    check_error(simulate(tmp_path), errors.DataError, "patient: 1 rows repeat a patient")
+    check_error(simulate(tmp_path), errors.DataError, "patient: 1 row repeats a patient")
     check_clean(tmp_path)
 
 

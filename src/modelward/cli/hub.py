@@ -178,8 +178,8 @@ def up(
 
 @app.command()
 def status(folder: Folder, *, as_json: Json = False) -> None:
-    """Say who is a member, who is there, and which studies are served."""
-    from modelward.engines.jetstream.presence import WRONG, WRONG_S
+    """Say who is a member, who is there, which studies are served, and why one rests."""
+    from modelward.engines.jetstream.presence import RESTORED, WRONG, WRONG_S
     from modelward.engines.jetstream.state import hub_state
     from modelward.joining.hub_folder import HubFolder
 
@@ -198,9 +198,18 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
             typer.echo(
                 f"    its clock is {member['clock_skew_s']:+.1f} s from this one: {WRONG}"
             )
+        if member["replays"]:
+            typer.echo("    its messages are refused as replays; there: modelward site status")
+    for site in state["refused_by"]:
+        typer.echo(f"  {site} {RESTORED.format(node='hub', folder=folder)}")
     for study in state["studies"]:
         decided = ", ".join(f"{site} {word}" for site, word in study["decisions"].items())
-        typer.echo(f"  study {study['id']}: round {study['rounds']}, {study['state']}")
+        typer.echo(
+            f"  study {study['id']} version {study['version']} ({study['study'][:12]}…): "
+            f"round {study['rounds']}, {study['state']}"
+        )
+        if study["why"] is not None:
+            typer.echo(f"    {study['why']}")
         typer.echo(f"    {decided}")
     alarms.warn(state["alarms"], "hub", folder)
 

@@ -53,6 +53,9 @@ def predict(
     data: Annotated[Path, typer.Option(help="CSV, Parquet or .npz with new units.")],
     out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("predictions.csv"),
     patient: Annotated[str | None, typer.Option(help="Column that names the unit.")] = None,
+    missing: Annotated[
+        str | None, typer.Option(help="Texts that mean missing, with commas between.")
+    ] = None,
     hub_key: Annotated[
         str | None,
         typer.Option(help="The hub's public key, or membership.json; checks its signature."),
@@ -60,10 +63,17 @@ def predict(
 ) -> None:
     """Predict new units with an exported model."""
     from modelward.joining.files import read_hub_key
+    from modelward.simulation.dealing import Special
     from modelward.site.predict import open_model, predict_file
 
     model = open_model(file, hub_key=None if hub_key is None else read_hub_key(hub_key))
-    rows, filled = predict_file(model, data, out, patient=patient)
+    rows, filled = predict_file(
+        model,
+        data,
+        out,
+        patient=patient,
+        missing=Special.of(patient=patient, split=None, missing=missing).missing,
+    )
     signed = "signed by that hub" if hub_key else "signature not checked (--hub-key)"
     typer.echo(f"{rows:,} predictions in {out}; {signed}")
     if filled:

@@ -88,6 +88,7 @@ def status(
             {
                 "study": each,
                 "id": consent.agreement(each).study.id,
+                "version": consent.agreement(each).study.study.version,
                 "state": consent.going(each),
                 "finished": registry.finished(consent.agreement(each).study),
                 "roster": consent.agreement(each).fingerprint,
@@ -102,7 +103,8 @@ def status(
         return
     for row in found:
         done = "" if row["finished"] is None else f", finished: {row['finished']}"
-        typer.echo(f"{row['id']}  {str(row['study'])[:12]}…  {row['state']}{done}")
+        named = f"{row['id']} version {row['version']}  {str(row['study'])[:12]}…"
+        typer.echo(f"{named}  {row['state']}{done}")
         for site in row["sites"]:
             by = f"  {site['person']}, {site['time']}" if site["person"] else ""
             typer.echo(f"  {site['site']:<24}{site['word'] or 'undecided'}{by}")

@@ -107,6 +107,8 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
     typer.echo(f"site {state['site']} of {state['hub']}")
     typer.echo(f"  {state['says']}")
     typer.echo(f"  certificate until {state['certificate_until']}")
+    if state["refused_by_hub"]:
+        typer.echo(f"  {state['refused_by_hub']}")
     if state["undecided"]:
         typer.echo(f"  waiting for a decision: {', '.join(state['undecided'])}")
     if state["policy_changed"]:
@@ -161,16 +163,18 @@ def terms_of(folder: Path, named: str, file: Path | None) -> "Study":
 
     Raises:
         StudyFileError: If the file cannot be used.
-        NotApproved: If no study, or more than one, fits the name.
+        NotApproved: If no study, or more than one, fits the name; a file's has to fit as well.
     """
     from modelward.core.canonical import canonical_bytes
     from modelward.errors import NotApproved
-    from modelward.study.read import from_json, parse
+    from modelward.study.read import from_json
+    from modelward.study.read import read as read_file
 
-    if file is not None:
-        return parse(file.read_text("utf-8"), file=file.name)
-    found = {}
+    given = [] if file is None else [read_file(file)]
+    found = {read.sha256: read for read in given}
     for path in [*folder.glob("proposals/*.json"), *folder.glob("studies/*.json")]:
+        if given:
+            break
         table = json.loads(path.read_bytes())
         read = from_json(canonical_bytes(table.get("terms", table)))
         found[read.sha256] = read

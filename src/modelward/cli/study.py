@@ -101,6 +101,10 @@ def simulate(
             return
         result = run_simulation(request, watch)
     typer.echo(json.dumps(as_object(result)) if as_json else summary(result))
+    if not as_json and request.counts_rows:
+        typer.echo(
+            "note     each row was counted as one patient: no column names them (--patient)"
+        )
 
 
 @app.command()

@@ -4,6 +4,7 @@ A fault names the file, the key, what is wrong with it and, for a key that does 
 the nearest one that does. study.toml and the site's own files are explained the same way.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -11,6 +12,8 @@ from itertools import islice
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+
+from modelward.core.terms import NAME
 
 MOST = 100
 """Faults told at once: nobody reads more, and a file of a million is not worth explaining."""
@@ -50,12 +53,18 @@ def lines(file: str, faults: Iterable[Fault]) -> str:
 
 
 def nearest(word: str, valid: Iterable[str]) -> str:
-    """Return ' Did you mean ...?' for the closest valid word, or the list of valid ones."""
-    choices = sorted(valid)
-    close = get_close_matches(word[:_LONGEST], choices, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    return f"valid here: {', '.join(choices)}"
+    """Return 'did you mean ...?' for the closest valid word, or the list of valid ones.
+
+    Words that differ in capitals alone are closest; other words are compared as written first.
+    """
+    choices, word = sorted(valid), word[:_LONGEST]
+    small = {choice.casefold(): choice for choice in reversed(choices)}
+    close = small.get(word.casefold())
+    for key in () if close else get_close_matches(word, choices, n=1, cutoff=0.6):
+        close = key
+    for key in () if close else get_close_matches(word.casefold(), small, n=1, cutoff=0.6):
+        close = small[key]
+    return f"did you mean {close!r}?" if close else f"valid here: {', '.join(choices)}"
 
 
 def _fault(entry: Any, model: type[BaseModel]) -> Fault:  # noqa: ANN401 - pydantic's ErrorDetails
@@ -72,7 +81,38 @@ def _fault(entry: Any, model: type[BaseModel]) -> Fault:  # noqa: ANN401 - pydan
     said = entry["msg"].removeprefix("Value error, ")
     given = entry.get("input")
     shown = f" (found {_short(given)})" if isinstance(given, str | int | float | bool) else ""
-    return Fault(_dotted(path, model), said[0].lower() + said[1:] + shown)
+    said = _in_plain_words(entry) or said[0].lower() + said[1:]
+    return Fault(_dotted(path, model), said + shown + _meant(entry))
+
+
+def _in_plain_words(entry: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    """Return what a fault means to somebody who knows TOML and no Python; empty for most."""
+    kind, context = entry["type"], entry.get("ctx", {})
+    if kind == "string_pattern_mismatch" and context.get("pattern") == NAME:
+        return "a name is a small letter, then small letters, digits, - and _, 63 in all"
+    if kind in {"tuple_type", "list_type"}:
+        return "is a list: write it in brackets, [...]"
+    if kind in {"model_type", "model_attributes_type", "dict_type"}:
+        return "is a table of keys and values, not one value"
+    if kind == "too_long" and isinstance(entry["input"], dict):
+        return f"has {len(entry['input'])} tables, and {context['max_length']} is the most"
+    return ""
+
+
+def _meant(entry: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    """Return a guess at what was meant, where one is near; empty otherwise."""
+    kind, given = entry["type"], entry.get("input")
+    if not isinstance(given, str):
+        return ""
+    if kind == "string_pattern_mismatch" and entry["ctx"]["pattern"] == NAME:
+        plain = re.sub("[^a-z0-9_-]+", "_", given.lower())
+        return f"; did you mean {plain!r}?" if re.fullmatch(NAME, plain) else ""
+    if kind == "literal_error":
+        near = nearest(given, re.findall("'([^']*)'", entry["ctx"]["expected"]))
+        return f"; {near}" if near.startswith("did") else ""
+    if kind in {"int_type", "float_type"} and re.fullmatch(r"[-+]?\d+(\.\d+)?", given):
+        return "; numbers stand without quotes"
+    return ""
 
 
 def _short(given: object) -> str:

@@ -13,7 +13,9 @@ from pydantic import (
 
 from modelward.core import units
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+NAME = r"^[a-z][a-z0-9_-]{0,62}$"
+
+Name = Annotated[str, Field(pattern=NAME)]
 """Lower-case ASCII name of a study, feature or site: starts with a letter, at most 63 long."""
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

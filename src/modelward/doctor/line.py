@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -29,10 +29,10 @@ def reach(identity: Identity, other: str, clock: Clock) -> Iterator[Check]:
         EngineFailed: If there is no connection, with what was said last.
         MissingExtra: If the server is too old.
     """
-    heard = asyncio.run(_heard(identity, other, clock))
+    told = asyncio.run(_heard(identity, other))
     by = f" through {identity.way.proxy.rpartition('@')[2]}" if identity.way.proxy else ""
     yield ok("connection", f"{identity.name} reaches {identity.url}{by}")
-    if other and heard is None:
+    if other and told is None:
         yield Check(
             other,
             "warning",
@@ -40,8 +40,22 @@ def reach(identity: Identity, other: str, clock: Clock) -> Iterator[Check]:
             "the server is up, and nobody serves studies on it",
             "ask the other side to run: modelward hub up HUB",
         )
-    elif heard is not None:
-        yield _skew(other, heard)
+    elif told is not None:
+        ahead = datetime.fromisoformat(told["time"]) - clock()
+        yield _skew(other, ahead.total_seconds())
+        yield from _replays(other, identity.name, told)
+
+
+def _replays(other: str, name: str, told: Mapping[str, Any]) -> Iterator[Check]:
+    """Say that the other side refuses what we send, if its sign of life says so."""
+    if name in told.get("replays", ()):
+        yield Check(
+            "messages",
+            "failed",
+            f"{other} refuses messages of {name} as replays: their numbers were used before",
+            "so it is after a restore that was not told: nothing that is sent here arrives",
+            "stop the node, then: modelward site restored SITE (docs/operations/upgrade.md)",
+        )
 
 
 def _skew(other: str, seconds: float) -> Check:
@@ -56,16 +70,14 @@ def _skew(other: str, seconds: float) -> Check:
     )
 
 
-async def _heard(identity: Identity, other: str, clock: Clock) -> float | None:
-    """Return how many seconds the other side's clock is ahead; None if it is not heard."""
+async def _heard(identity: Identity, other: str) -> dict[str, Any] | None:
+    """Return the other side's next sign of life; None if it is not heard."""
     line = await Line.dial(identity, silent, patience_s=0)
-    arrived: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+    arrived: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
 
     def hear(message: Msg) -> None:
-        said: dict[str, Any] = json.loads(message.data)
         if not arrived.done():
-            told = datetime.fromisoformat(said["time"])
-            arrived.set_result((told - clock()).total_seconds())
+            arrived.set_result(json.loads(message.data))
 
     try:
         if not other:

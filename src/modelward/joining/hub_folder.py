@@ -20,9 +20,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ed25519 import (
-    Ed25519PrivateKey,
-)
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from modelward import durable
 from modelward.errors import NotAdmitted, StorageError
@@ -291,14 +289,10 @@ class HubFolder:
             (self.path / "tls" / f"{who}.pem").read_text() for who in OWN if who != "server"
         ]
         holders = [certificates.public_of(certificates.from_pem(text)) for text in texts]
-        return sorted(_pin(spki(holder)) for holder in holders)
+        return sorted(sha256(spki(holder)).hexdigest() for holder in holders)
 
     def _serving(self) -> tuple[str, str, str | None, bool]:
         return self.url, self.listen, self.websocket, self.external
 
     def _authority(self) -> tuple[x509.Certificate, TlsKey]:
         return self.ca, tls_key(self.path / "ca.key")
-
-
-def _pin(der: bytes) -> str:
-    return sha256(der).hexdigest()

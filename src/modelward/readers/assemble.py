@@ -166,7 +166,7 @@ def too_many_missing(x: NDArray[np.float64], study: Study) -> list[Fault]:
         Fault(
             column.feature,
             f"{share:.0%} missing or out of range, the study allows "
-            f"{study.features[column.feature].max_missing:.0%}",  # type: ignore[union-attr]
+            f"{study.features[column.feature].max_missing:.0%} (max_missing)",  # type: ignore[union-attr]
         )
         for column, share in zip(columns(study), shares, strict=True)
         if share > study.features[column.feature].max_missing  # type: ignore[union-attr]

@@ -270,5 +270,6 @@ def _ids(
     if "" in ids:
         faults.append(Fault("patient", f"{ids.count('')} rows name no patient"))
     elif twice and once:
-        faults.append(Fault("patient", f"{twice} rows repeat a patient; one row per patient"))
+        rows = "1 row repeats" if twice == 1 else f"{twice} rows repeat"
+        faults.append(Fault("patient", f"{rows} a patient; one row per patient"))
     return ids

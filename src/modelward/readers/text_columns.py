@@ -28,6 +28,9 @@ SEPARATORS = ",;\t|"
 PARQUET = {".parquet", ".pq"}
 """How a Parquet file is named; anything else is read as CSV."""
 
+_ZIP = b"PK\x03\x04"
+"""How a zip archive begins, which an .xlsx is."""
+
 Text = NDArray[np.object_]
 """One column as read: str, or None where missing."""
 
@@ -103,7 +106,8 @@ def refuse(path: Path, faults: Sequence[Fault]) -> DataError:
     return DataError(
         lines(str(path), faults),
         why="a value that is guessed or dropped in silence changes the answer",
-        remedy="correct the file, or map headings in dataset.toml: [columns] NAME = 'HEADING'",
+        remedy="correct the file; a site can also map headings in dataset.toml: "
+        "[columns] NAME = 'HEADING'",
     )
 
 
@@ -120,6 +124,8 @@ def open_relation(
         raise refuse(path, [Fault("", "there is no such file")])
     if path.suffix.lower() in PARQUET:
         return connection.read_parquet(str(path))
+    if (no_table := _no_table(path)) is not None:
+        raise refuse(path, [no_table])
     if encoding == "windows-1252":  # DuckDB knows it by a download only
         path, encoding = as_utf_8(connection, path, encoding), "utf-8"
     separator, skip = _separator(path, encoding)
@@ -142,7 +148,29 @@ def open_relation(
 def unreadable(path: Path, error: duckdb.Error, encoding: str = "utf-8") -> DataError:
     """Return the error for a file that DuckDB cannot read, with the line where one is known."""
     fault = Fault("", f"cannot be read: {str(error).splitlines()[0]}")
-    return refuse(path, [_ragged_line(path, encoding) or fault])
+    return refuse(path, [_ragged_line(path, encoding) or _other_end(path, encoding) or fault])
+
+
+def _no_table(path: Path) -> Fault | None:
+    """Return why a file is no CSV at all; DuckDB makes a table of a workbook's bytes."""
+    with path.open("rb") as stream:
+        start = stream.read(len(_ZIP))
+    if not start:
+        return Fault("", "is empty: the first line of a table has its headings")
+    if start == _ZIP:
+        return Fault("", "is a workbook or another archive: save the sheet as CSV (UTF-8)")
+    return None
+
+
+def _other_end(path: Path, encoding: str) -> Fault | None:
+    """Return the first line that ends otherwise than the one above it, as edits by hand do."""
+    if path.suffix.lower() in PARQUET:
+        return None
+    with open_text(path, encoding) as stream:
+        first = stream.readline().endswith("\r\n")
+        other = next((n for n, row in enumerate(stream, 2) if row.endswith("\r\n") != first), 0)
+    says = "its lines end in two ways (carriage return and line feed, and line feed alone)"
+    return Fault(f"line {other}", f"{says}; save the file with one of them") if other else None
 
 
 def as_text(column: str, missing: Sequence[str]) -> str:

@@ -91,7 +91,8 @@ def worth_it(findings: Findings) -> str:
     for_local = f"{spelled(keep)} of {total} should keep the local model"
     parts = [said for said, number in ((for_better, better), (for_local, keep)) if number]
     if not parts:
-        parts.append(f"no difference was shown for any of the {total}")
+        each = "either" if total == "two" else "any"
+        parts.append(f"no difference was shown for {each} of the {total}")
     elif heard["no difference shown"]:
         parts.append(f"for {spelled(heard['no difference shown'])} no difference was shown")
     equal, open_ = heard["no worse than local"], heard["cannot tell"]

@@ -127,7 +127,8 @@ def pays(findings: Findings) -> tuple[Block, ...]:
         notes=(
             "In cases per unit: true positives minus false alarms at the odds of the threshold"
             " (Vickers and Elkin 2006). Acting on nobody has 0. 95% intervals in brackets:"
-            " stratified bootstrap.",
+            " stratified bootstrap. A threshold is left out where fewer than ten units lie"
+            " between it and the one before, or above it.",
         ),
     )
     span = useful(curves[0][1])

@@ -150,6 +150,7 @@ def egress_table(findings: Findings) -> Table:
         notes=(
             "Witnessed: entries under the last checkpoint that a majority of the ledger's"
             " witnesses (the hub and other hospitals) cosigned, and how many of them did.",
+            "A hospital has one ledger: its other studies and comparisons are in it as well.",
         ),
     )
 

@@ -35,6 +35,12 @@ def check_data(path: Path, study: Study, special: Special) -> None:
     if study.plan.strategy == "sums":
         return
     _, labels = whole.fold("train")
+    if not len(labels):
+        raise DataError(
+            f"{path}: nobody is left to train on, of whom {study.target_name!r} is known",
+            why="there is nothing to learn from",
+            remedy="look for rows below the headings, for the outcome, and at [cohort]",
+        )
     if len(set(labels.tolist())) < 2:  # noqa: PLR2004 - an outcome has two classes
         raise DataError(
             f"all {len(labels)} training labels of {study.target_name!r} are equal",
@@ -56,9 +62,12 @@ def check_sites(study: Study, cohorts: Mapping[str, Cohort]) -> None:
     if len(cohorts) - len(small) >= study.sites.minimum:
         return
     listed = ", ".join(f"{site} has {count}" for site, count in small.items())
+    remedy = "deal the rows to fewer sites, or lower min_patients in the study"
+    if len(cohorts) < study.sites.minimum:
+        remedy = "deal the rows to more sites, or lower [sites] minimum in the study"
     raise DataError(
         f"{len(cohorts) - len(small)} of {len(cohorts)} sites have {floor} training units; "
         f"below: {listed or 'none'}",
         why=f"the study needs {study.sites.minimum} sites with that many each",
-        remedy="deal the rows to fewer sites, or lower min_patients in the study",
+        remedy=remedy,
     )

@@ -75,9 +75,9 @@ class RunFolder:
             stored: dict[str, Any] = json.loads((self.path / "run.json").read_bytes())
         except (OSError, ValueError) as error:
             raise RunMismatch(
-                f"{self.path} holds no run that can go on",
-                why="a run starts with: modelward study simulate STUDY --data FILE",
-                remedy="check the path, or start the run in another folder",
+                f"{self.path} holds no run: its run.json cannot be read",
+                why="a run is a folder that modelward study simulate has written",
+                remedy="give that folder: STUDY-run, or what --out said",
             ) from error
         return stored
 

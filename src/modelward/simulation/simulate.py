@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from modelward.core.canonical import Json
+from modelward.core.columns import inputs
 from modelward.core.study import Study
 from modelward.engines.jetstream.loopback import WireFigures
 from modelward.errors import RunMismatch, StudyFileError
@@ -73,6 +74,12 @@ class Simulation:
     background: Background = field(default_factory=Background)
     wire: Wire = "inprocess"
     leave_out: bool = False
+
+    @property
+    def counts_rows(self) -> bool:
+        """Whether every row of one table is taken for a patient, since no column names them."""
+        table = inputs(self.study).kind == "table" and self.data.is_file()
+        return table and self.study.study.unit == "patient" and self.special.patient is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

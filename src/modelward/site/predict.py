@@ -6,6 +6,7 @@ hash is on the card). None of them holds code.
 """
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
 from os import PathLike
@@ -102,7 +103,11 @@ def whole_outputs(model: Model, x: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def predict(
-    model: Model, data: str | PathLike[str], *, patient: str | None = None
+    model: Model,
+    data: str | PathLike[str],
+    *,
+    patient: str | None = None,
+    missing: Sequence[str] = MISSING,
 ) -> Predicted:
     """Return one probability for every unit in `data`.
 
@@ -110,11 +115,12 @@ def predict(
         model: What to apply.
         data: CSV or Parquet with the study's features, or an archive of images or sequences.
         patient: Column that names the unit, if there is one.
+        missing: Texts that mean missing, of a table.
 
     Raises:
         DataError: If the data do not fit the study.
     """
-    named_by, ids, x = _read(model.study, Path(data), patient)
+    named_by, ids, x = _read(model.study, Path(data), patient, tuple(missing))
     filled = int(np.isnan(x).any(axis=1).sum()) if x.dtype.kind == "f" else 0
     said = whole_outputs(model, x)
     target, levels = model.study.outcome, tuple[str, ...]()
@@ -138,6 +144,7 @@ def predict_file(
     out: str | PathLike[str],
     *,
     patient: str | None = None,
+    missing: Sequence[str] = MISSING,
 ) -> tuple[int, int]:
     """Write one probability for every unit in `data` to the CSV file `out`.
 
@@ -148,6 +155,7 @@ def predict_file(
             levels also `level`, the likeliest, and the probability of each under its name; with
             intervals the probability that the event has come by DAY, under `by_DAY`.
         patient: As for `predict`.
+        missing: As for `predict`.
 
     Returns:
         Rows written, and rows in which a missing feature was filled from the model.
@@ -156,7 +164,7 @@ def predict_file(
         DataError: If the data do not fit the study.
         StorageError: If the file cannot be written.
     """
-    found = predict(model, data, patient=patient)
+    found = predict(model, data, patient=patient, missing=missing)
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     likeliest = ["level"] if found.levels and found.likeliest else []
@@ -184,9 +192,11 @@ def _likeliest(found: Predicted, row: NDArray[np.float64]) -> list[str]:
     return [found.levels[int(row.argmax())]] if found.likeliest else []
 
 
-def _read(study: Study, data: Path, patient: str | None) -> tuple[str, list[str], NDArray[Any]]:
+def _read(
+    study: Study, data: Path, patient: str | None, missing: tuple[str, ...]
+) -> tuple[str, list[str], NDArray[Any]]:
     if inputs(study).kind == "table":
-        source = Source(kind="table", path=str(data), patient=patient, missing=MISSING)
+        source = Source(kind="table", path=str(data), patient=patient, missing=missing)
         ids, x = read_features(data, Dataset(dataset=source), study)
         if patient is None:
             return "row", [str(int(row) + 1) for row in ids], x

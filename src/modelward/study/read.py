@@ -121,9 +121,10 @@ def _plan_faults(study: Study) -> list[Fault]:
     plan, faults = study.plan, []
     newton = plan.strategy == "newton"
     if newton and study.recipe.name != "logistic":
-        faults.append(
-            Fault("plan.strategy", "'newton' is exact for the recipe 'logistic' only")
-        )
+        averaged = "boosting" if study.recipe.name == "trees" else "fedavg"
+        instead = "sums" if is_analysis(study.recipe) else averaged
+        says = f"'newton' is exact for the recipe 'logistic' only: use {instead!r}"
+        faults.append(Fault("plan.strategy", says))
     if newton and study.stop.metric is not None:
         faults.append(Fault("stop.metric", "'newton' stops when the coefficients stand still"))
     if study.stop.metric is not None and plan.validation == 0 and study.image is None:

@@ -49,7 +49,7 @@ levels = ["medical", "surgical", "other"]
 type = "boolean"                  # or: above = 0, for a number
 
 [recipe]
-name = "logistic"                 # logistic, mlp or cnn
+name = "logistic"                 # the others: modelward recipes
 options = { l2 = 1.0 }
 
 [plan]

@@ -9,6 +9,8 @@ from importlib.metadata import version
 
 import pytest
 
+from modelward.cli.site import terms_of
+from modelward.errors import NotApproved, StudyFileError
 from modelward.study.read import read
 from tests.command import MODELWARD, environment, modelward
 from tests.studies import TABLE, make_site
@@ -137,3 +139,14 @@ def test_the_module_is_the_command(tmp_path):
     )  # fmt: skip
 
     assert found.stdout.strip() == version("modelward")
+
+
+def test_terms_of_a_record_are_those_that_were_named_and_a_file_that_is_gone_is_told(tmp_path):
+    file = tmp_path / "study.toml"
+    file.write_text(TABLE)
+
+    assert terms_of(tmp_path, "small", file) == read(file)
+    with pytest.raises(NotApproved, match="0 studies of"):
+        terms_of(tmp_path, "another", file)
+    with pytest.raises(StudyFileError, match="cannot be read: No such file"):
+        terms_of(tmp_path, "small", tmp_path / "absent.toml")

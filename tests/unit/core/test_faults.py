@@ -21,6 +21,13 @@ def test_the_nearest_word_is_offered_and_otherwise_all_of_them():
     assert nearest("zzz", ["seed", "rounds"]) == "valid here: rounds, seed"
 
 
+def test_capitals_do_not_hide_the_word_that_was_meant():
+    there = ["SBP", "Smoking status", "age", "Age"]
+    assert nearest("sbp", there) == "did you mean 'SBP'?"
+    assert nearest("smoking", there) == "did you mean 'Smoking status'?"
+    assert nearest("ages", there) == "did you mean 'age'?", "as written comes first"
+
+
 def test_a_type_that_does_not_exist_is_told_with_the_nearest_one():
     table = {"features": {"a": {"type": "bolean"}, "b": {}}}
     with pytest.raises(ValidationError) as caught:

@@ -80,7 +80,7 @@ FAULTS: list[tuple[str, str, Any, str, str, str, str]] = [
     ("wide", "points for thousands", every(GLUK, lambda v: "1.234,5" if v else v), "error",
      "glucose", "thousands = '.' in dataset.toml", "dataset.toml"),
     ("wide", "a patient of two sexes", rows(other_sex), "error", "patient",
-     "1 rows repeat a patient", "dataset.toml"),
+     "1 row repeats a patient", "dataset.toml"),
     ("rows", "a person of two sexes",
      lines(lambda t: [*t, re.sub("femme|homme", "autre", t[1])], "patients.csv", "utf-8"),
      "error", "patients", "more than once", "dataset.toml"),

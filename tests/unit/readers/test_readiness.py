@@ -105,7 +105,7 @@ ERRORS: list[tuple[str, str, Edit, str, str]] = [
     ("wide", "mostly missing", rows(lambda b: [swapped(r, GLUK, "" if n % 4 else r[GLUK])
                                               for n, r in enumerate(b)]),
      "glucose", "missing or out of range, the study allows 50%"),
-    ("wide", "patient twice", rows(lambda b: [*b, b[0]]), "patient", "repeat a patient"),
+    ("wide", "patient twice", rows(lambda b: [*b, b[0]]), "patient", "repeats a patient"),
     ("wide", "patient unnamed", rows(lambda b: [["", *b[0][1:]], *b[1:]]), "patient",
      "name no patient"),
     ("wide", "wrong patient key", settings('"PatNr"', '"FallNr"'), "FallNr", "no such column"),

@@ -141,7 +141,9 @@ def test_a_study_of_complete_records_leaves_the_others_out_and_counts_them(tmp_p
 def test_more_missing_than_the_study_allows_is_a_fault(tmp_path):
     lines = ["a,,1,surgical,1", "b,,0,medical,0", "c,40,1,other,0", "d,90,0,medical,1"]
 
-    assert faults(tmp_path, lines) == ["age: 50% missing or out of range, the study allows 25%"]
+    assert faults(tmp_path, lines) == [
+        "age: 50% missing or out of range, the study allows 25% (max_missing)"
+    ]
 
 
 def test_the_share_that_the_study_allows_is_allowed(tmp_path):
@@ -173,9 +175,35 @@ def test_a_missing_column_is_told_with_the_nearest_one(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("raw", "fault"),
+    [
+        (b"", "is empty: the first line of a table has its headings"),
+        (b"PK\x03\x04\x14\x00\x06\x00" * 9, "is a workbook or another archive"),
+        (
+            b"age,smoker,ward,ill\n50,1,other,1\r\n40,0,other,0\r\n",
+            "line 2: its lines end in two ways",
+        ),
+        (
+            b"age,smoker,ward,ill\r\n50,1,other,1\r\n40,0,other,0\n",
+            "line 3: its lines end in two ways",
+        ),
+    ],
+    ids=["empty", "a workbook", "a heading that was edited", "a row that was added"],
+)
+def test_a_file_that_is_no_table_is_told_in_words_of_its_own(tmp_path, raw, fault):
+    path = tmp_path / "data.csv"
+    path.write_bytes(raw)
+
+    with pytest.raises(DataError) as caught:
+        read_table(path, dataset(path), STUDY)
+
+    assert fault in caught.value.what
+
+
+@pytest.mark.parametrize(
     ("lines", "fault"),
     [
-        ([*FOUR, FOUR[0]], "patient: 1 rows repeat a patient; one row per patient"),
+        ([*FOUR, FOUR[0]], "patient: 1 row repeats a patient; one row per patient"),
         ([*FOUR, ",50,1,other,1"], "patient: 1 rows name no patient"),
     ],
 )

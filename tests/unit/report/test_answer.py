@@ -45,6 +45,7 @@ def test_without_pooling_the_second_sentence_says_so():
         ("bnnn", "the federated model is better for one of four; for three no difference was"),
         ("bbbb", "test patients, the federated model is better for four of four."),
         ("nnnn", "test patients, no difference was shown for any of the four."),
+        ("nn", "test patients, no difference was shown for either of the two."),
         ("kknn", "test patients, two of four should keep the local model; for two no"),
         ("bkkk", "better for one of four; three of four should keep the local model."),
     ],
@@ -55,7 +56,7 @@ def test_the_third_sentence_counts_the_verdicts(words, said):
         "n": "no difference shown",
         "k": "keep your local model",
     }
-    pairs = zip(FOUND.verdicts, words, strict=True)
+    pairs = zip(FOUND.verdicts, words, strict=False)
     verdicts = tuple(replace(verdict, word=letters[letter]) for verdict, letter in pairs)
 
     assert said in worth_it(replace(FOUND, verdicts=verdicts))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.simulation.dealing import LEAST, Dealing, Special, by_column, by_skew, deal
+from modelward.simulation.simulate import Simulation
 from tests.studies import IMAGES, TABLE, rows, table_study, write_csv, write_images
 
 
@@ -180,3 +181,21 @@ def test_sites_that_the_data_do_not_have_are_refused(tmp_path, dealing, said):
     with pytest.raises(DataError) as caught:
         deal(path, named("north", "oslo"), dealing, Special(patient="patient"))
     assert said in caught.value.what
+
+
+@pytest.mark.parametrize(
+    ("patient", "unit", "counted"),
+    [(None, "patient", True), ("patient", "patient", False), (None, "encounter", False)],
+)
+def test_rows_are_known_to_be_counted_as_patients_where_no_column_names_them(
+    tmp_path, patient, unit, counted
+):
+    request = Simulation(
+        study=table_study(TABLE, ('id = "small"', f'id = "small"\nunit = "{unit}"')),
+        data=write_csv(tmp_path / "d.csv", rows(9)),
+        dealing=Dealing(by="hospital"),
+        special=Special(patient=patient),
+        out=tmp_path / "run",
+    )
+
+    assert request.counts_rows is counted

@@ -43,7 +43,7 @@ def test_folders_of_an_earlier_dealing_are_not_sites(tmp_path):
 def test_a_damaged_marker_is_told(tmp_path, content):
     (tmp_path / "run.json").write_bytes(content)
 
-    with pytest.raises(RunMismatch, match="no run that can go on"):
+    with pytest.raises(RunMismatch, match=r"holds no run: its run\.json cannot be read"):
         RunFolder(tmp_path).claim(IDENTITY)
 
 

@@ -169,3 +169,14 @@ def test_what_is_no_key_is_refused_with_where_to_find_one(said):
         read_hub_key(said)
 
     assert "membership.json" in caught.value.remedy
+
+
+def test_texts_that_mean_missing_are_told_as_for_training(model_file, tmp_path):
+    write_csv(tmp_path / "new.csv", ["1,n,unknown,1,medical,0", "2,n,60,0,medical,0"])
+    out, model = tmp_path / "out.csv", open_model(model_file)
+
+    with pytest.raises(DataError, match="'unknown' is not a number"):
+        predict_file(model, tmp_path / "new.csv", out)
+    found = predict_file(model, tmp_path / "new.csv", out, missing=("", "unknown"))
+
+    assert found == (2, 1), "two rows, one of them filled"

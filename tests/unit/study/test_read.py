@@ -66,7 +66,31 @@ def changed(old: str, new: str, text: str = TABLE) -> str:
             changed('"surgical", "other"', '"other", "other"'),
             "features.ward: levels must differ from each other",
         ),
-        (changed('id = "small"', 'id = "Small Study"'), "study.id: string should match"),
+        (
+            changed('id = "small"', 'id = "Small Study"'),
+            "study.id: a name is a small letter, then small letters, digits, - and _, 63 in all"
+            " (found 'Small Study'); did you mean 'small_study'?",
+        ),
+        (
+            changed("[features.age]", "[features.AGE]"),
+            "features.AGE: a name is a small letter, then small letters, digits, - and _, "
+            "63 in all (found 'AGE'); did you mean 'age'?",
+        ),
+        (
+            changed('strategy = "newton"', 'strategy = "neuton"'),
+            "plan.strategy: input should be 'fedavg', 'newton', 'scaffold', 'fednova', "
+            "'feddyn', 'cyclic', 'fedbuff', 'sums' or 'boosting' (found 'neuton'); "
+            "did you mean 'newton'?",
+        ),
+        (
+            changed("rounds = 8", 'rounds = 8\nlr = "0.1"'),
+            "plan.lr: input should be a valid number (found '0.1'); "
+            "numbers stand without quotes",
+        ),
+        (
+            changed('levels = ["medical", "surgical", "other"]', 'levels = "medical"'),
+            "features.ward.levels: is a list: write it in brackets, [...] (found 'medical')",
+        ),
         (changed('purpose = "Tell who falls ill"', ""), "study.purpose: is missing"),
         (changed("[recipe]", "[recip]"), "recip: there is no such key; did you mean 'recipe'?"),
         (
@@ -75,7 +99,7 @@ def changed(old: str, new: str, text: str = TABLE) -> str:
         ),
         (
             TABLE + "\n[target.dead]\ntype = 'boolean'\n",
-            "target: dictionary should have at most 1 item",
+            "target: has 2 tables, and 1 is the most",
         ),
         (TABLE + "\n[stop]\npatience = 2\n", "stop: target and patience need a metric"),
         (TABLE + "\n[privacy]\nclip = 100.0\n", "privacy.clip: input should be less than"),
@@ -97,7 +121,11 @@ def test_a_fault_is_told_with_its_key(text, fault):
         (changed("[target.ill]", "[target.age]"), "target.age: the target cannot be a feature"),
         (
             changed('name = "logistic"\noptions = { l2 = 1.0 }', 'name = "mlp"'),
-            "plan.strategy: 'newton' is exact for the recipe 'logistic' only",
+            "plan.strategy: 'newton' is exact for the recipe 'logistic' only: use 'fedavg'",
+        ),
+        (
+            changed('name = "logistic"\noptions = { l2 = 1.0 }', 'name = "trees"'),
+            "plan.strategy: 'newton' is exact for the recipe 'logistic' only: use 'boosting'",
         ),
         (
             changed(

@@ -51,6 +51,7 @@ class Book:
         self._folder, self._party, self._key = folder, party, key
         self.public = key.public_key()
         self._studies: dict[str, Remembered] = {}
+        self._replayed: set[tuple[str, str]] = set()
         self._least = _least(folder)
         self._lock = threading.RLock()
 
@@ -181,10 +182,25 @@ class Book:
             book = self._of(envelope.study)
             seen = book.seen.get(envelope.sender, {})
             forgotten = min(seen) if len(seen) >= REMEMBERED else 0
-            again = repeats(raw, envelope, seen, forgotten=forgotten)
+            try:
+                again = repeats(raw, envelope, seen, forgotten=forgotten)
+            except MessageRefused:
+                self._replayed.add((envelope.sender, envelope.study))
+                raise
+            if not again:
+                self._replayed.discard((envelope.sender, envelope.study))
             if envelope.kind == "proposal" and not again:
                 _require_newest(envelope, book.proposed)
             return again
+
+    def replays(self) -> set[str]:
+        """Return whose last message in some study was refused as a replay.
+
+        What is new to us is signed by its sender, so numbers that it has used before mean
+        that it does not know of them: its folder was restored, and it did not say so.
+        """
+        with self._lock:
+            return {sender for sender, _ in self._replayed}
 
     def answer(self, study: str, task: str, site: str) -> bytes | None:
         """Return the message in which `site` answers `task`, or None."""

@@ -24,6 +24,7 @@ from modelward.engines.jetstream import objects
 from modelward.engines.jetstream.identity import Identity
 from modelward.engines.jetstream.journal import Journal, silent
 from modelward.engines.jetstream.line import Line, Rejected
+from modelward.engines.jetstream.pieces import FilePieces
 from modelward.errors import EngineFailed, MessageRefused
 
 T = TypeVar("T")
@@ -88,7 +89,7 @@ class Boxes:
 
     def put(self, digest: str, content: Path) -> None:
         """Store a file under its SHA-256 in the own box, going on after what is there."""
-        line, pieces = self._line, objects.FilePieces(content)
+        line, pieces = self._line, FilePieces(content)
         try:
             self._run(objects.put(line, f"off-{self._own}", digest, pieces))
         finally:

@@ -195,6 +195,7 @@ def _hub_rights(sites: Sequence[str]) -> Block:
         *(f"$JS.API.STREAM.PURGE.{bucket}" for bucket in buckets),
         *(f"$JS.API.STREAM.INFO.{stream}" for stream in ("TASKS", "ANS", *buckets)),
         *(f"$JS.API.CONSUMER.INFO.TASKS.{site}" for site in sites),
+        "$JS.API.STREAM.MSG.DELETE.TASKS",
     ]
     return _allow(publish, ["_INBOX_hub.>", *(f"fl.ann.{site}" for site in sites)])
 

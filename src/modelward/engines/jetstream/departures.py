@@ -24,11 +24,12 @@ from modelward.engines.jetstream import objects
 from modelward.engines.jetstream.book import Book
 from modelward.engines.jetstream.journal import Journal
 from modelward.engines.jetstream.line import Line, Rejected
-from modelward.engines.jetstream.objects import Pieces
 from modelward.engines.jetstream.parcel import INLINE, pack
+from modelward.engines.jetstream.pieces import Pieces
 from modelward.engines.jetstream.presence import now
 from modelward.engines.jetstream.questions import Question, Questions
 from modelward.engines.jetstream.task_message import body_of
+from modelward.engines.jetstream.unread import Unread
 
 STILL_S = 5.0
 """Seconds after which is looked whether the site that is written to is still a member."""
@@ -50,6 +51,7 @@ class Departures:
 
     Attributes:
         clock: The time.
+        unread: Tasks that nobody fetched; those of closed rounds are deleted.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Departures:
         self._line, self._book, self._models = line, book, models
         self._sites, self._questions, self._journal = sites, questions, journal
         self._in_order = asyncio.Lock()
+        self.unread = Unread(line, questions, journal)
         self.clock: Callable[[], datetime] = now
 
     async def ask(self, question: Question, sites: Collection[str], again: int = 0) -> None:
@@ -80,7 +83,9 @@ class Departures:
         async with self._in_order:
             message = await self._say("task", task.study, task.round_no, body)
             named = f"{digest(message)}:{again}"
-            await self._post_to(sorted(sites), pack(message, attached), named)
+            numbers = await self._post_to(sorted(sites), pack(message, attached), named)
+        self.unread.note(question, numbers)
+        await self.unread.delete_closed(task.study)
 
     async def ask_again(self, question: Question) -> None:
         """Ask sites that are missing and have lost their task, for ever."""
@@ -112,23 +117,32 @@ class Departures:
             self._book.say, kind, study=study, round_no=round_no, body=body, now=self.clock()
         )
 
-    async def _post_to(self, sites: Sequence[str], payload: bytes, named: str) -> None:
-        await asyncio.gather(*(self.post(site, payload, named) for site in sites))
+    async def _post_to(
+        self, sites: Sequence[str], payload: bytes, named: str
+    ) -> dict[str, int]:
+        """Return site -> number of its message in the stream."""
+        made = await asyncio.gather(*(self.post(site, payload, named) for site in sites))
+        return {s: number for s, number in zip(sites, made, strict=True) if number is not None}
 
-    async def post(self, site: str, payload: bytes, named: str) -> None:
-        """Repeat until the server has it, or until the site is no member any more."""
+    async def post(self, site: str, payload: bytes, named: str) -> int | None:
+        """Repeat until the server has it, or until the site is no member any more.
+
+        Returns:
+            Number of the message in the stream; None if nobody takes it.
+        """
         marked = {"Nats-Msg-Id": f"{named}:{site}"}
         while site in self._sites:
             try:
                 async with asyncio.timeout(STILL_S):
-                    await self._line.call(f"fl.task.{site}", payload, marked)
+                    stored = await self._line.call(f"fl.task.{site}", payload, marked)
             except TimeoutError:
                 continue  # nobody takes what is for a site that was removed meanwhile
             except Rejected as rejected:
                 self._journal("task-waits", site=site, said=rejected.text)
                 await asyncio.sleep(1)
             else:
-                return
+                return int(stored["seq"])
+        return None
 
     async def _waiting(self, site: str) -> bool:
         """Return whether the server holds a task for `site` that it has not acknowledged."""

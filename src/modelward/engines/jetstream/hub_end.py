@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -37,7 +36,7 @@ from modelward.engines.jetstream.book import Book
 from modelward.engines.jetstream.departures import Departures
 from modelward.engines.jetstream.identity import Identity
 from modelward.engines.jetstream.journal import Journal, silent
-from modelward.engines.jetstream.line import Line
+from modelward.engines.jetstream.line import Line, Traffic
 from modelward.engines.jetstream.presence import Presence, now
 from modelward.engines.jetstream.questions import Question, Questions
 from modelward.engines.jetstream.received import Received
@@ -47,19 +46,6 @@ T = TypeVar("T")
 
 LOOK_S = 0.5
 """How often a question is held against `may_go_on`, seconds."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Traffic:
-    """What has gone over the wire, in payload bytes.
-
-    Attributes:
-        up: From sites to the hub.
-        down: From the hub to sites.
-    """
-
-    up: int
-    down: int
 
 
 class JetStream:
@@ -94,6 +80,7 @@ class JetStream:
         self._received = Received(folder / "inbox", self._book, sites)
         self._questions = Questions()
         self.presence = Presence("hub", sites, folder / "health.json", journal)
+        self.presence.replays = self._book.replays
         self.clock: Callable[[], datetime] = now
         self.may_go_on: Callable[[str], bool] = lambda _: True
         self._loop = asyncio.new_event_loop()
@@ -204,6 +191,10 @@ class JetStream:
     def post(self, site: str, message: bytes) -> None:
         """Send a message as it is; it waits for the site if need be."""
         self._call(self.departures.post(site, message, digest(message))).result()
+
+    def over(self, study: str) -> None:
+        """Delete the tasks of a study that is over, which a site never fetched."""
+        self._call(self.departures.unread.delete_closed(study)).result()
 
     def give_certificate(self, site: str, pem: str) -> None:
         """Send a renewed certificate to its site."""

@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -34,6 +35,19 @@ RETRY_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 
 # asyncio remarks at each hang-up that TLS has no half-closed connections; nats-py asks for one.
 logging.getLogger("asyncio").addFilter(lambda record: "eof_received" not in str(record.msg))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """What has gone over the wire, in payload bytes.
+
+    Attributes:
+        up: From sites to the hub.
+        down: From the hub to sites.
+    """
+
+    up: int
+    down: int
 
 
 class Rejected(Exception):

@@ -13,7 +13,6 @@ DIRECT.GET and goes on after the last piece that came, also after a restart.
 import asyncio
 import json
 import os
-from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,10 +21,8 @@ from nats.aio.msg import Msg
 from modelward import durable
 from modelward.core.canonical import canonical_bytes
 from modelward.engines.jetstream.line import Line, Rejected
+from modelward.engines.jetstream.pieces import PIECE, FilePieces, Pieces
 from modelward.errors import BadArtifact
-
-PIECE = 960 * 1024
-"""Bytes of one piece; with its headers it must fit into `max_payload`, 1 MiB."""
 
 WINDOW = 4 * PIECE
 """Bytes asked for at once; the server's `max_pending` must hold several windows."""
@@ -36,58 +33,6 @@ MISSES = 20
 
 _WRONG_SEQUENCE = {10071, 10164}
 NUMBER, LENGTH = "Modelward-Piece", "Modelward-Length"
-
-
-class Pieces:
-    """Bytes that lie in several parts, cut into pieces without being joined.
-
-    Args:
-        parts: The content in order.
-    """
-
-    def __init__(self, parts: Iterable[bytes | memoryview]) -> None:
-        self._parts = [memoryview(part).cast("B") for part in parts]
-        self.nbytes = sum(map(len, self._parts))
-
-    def __len__(self) -> int:
-        return max(1, -(-self.nbytes // PIECE))
-
-    def piece(self, number: int) -> bytes:
-        """Return piece `number`, counted from 0."""
-        return self.between(number * PIECE, min((number + 1) * PIECE, self.nbytes))
-
-    def between(self, start: int, stop: int) -> bytes:
-        """Return the bytes from `start` up to `stop`."""
-        found, offset = [], 0
-        for part in self._parts:
-            low, high = max(start - offset, 0), min(stop - offset, len(part))
-            if low < high:
-                found.append(part[low:high])
-            offset += len(part)
-        return b"".join(found)
-
-
-class FilePieces:
-    """A file cut into pieces, read as they are needed; close it.
-
-    Args:
-        path: The file, which must not change meanwhile.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self.nbytes = os.fstat(self._fd).st_size
-
-    def __len__(self) -> int:
-        return max(1, -(-self.nbytes // PIECE))
-
-    def piece(self, number: int) -> bytes:
-        """Return piece `number`, counted from 0."""
-        return os.pread(self._fd, PIECE, number * PIECE)
-
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self._fd)
 
 
 async def put(line: Line, bucket: str, digest: str, content: Pieces | FilePieces) -> None:

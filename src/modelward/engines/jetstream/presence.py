@@ -9,7 +9,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Set
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -35,6 +35,12 @@ SILENT_S = 3 * EVERY_S
 WRONG_S = 60.0
 """Difference of clocks that is reported; from five minutes on, messages are refused."""
 
+RESTORED = (
+    "refuses messages of this {node} as replays: their numbers were used before. If this folder"
+    " was restored from a backup, stop the node and say so: modelward {node} restored {folder}"
+)
+"""What is said to a party whose messages are refused for it."""
+
 WRONG = "set whichever is wrong: messages are refused from five minutes on"
 """What is said of it."""
 
@@ -59,6 +65,8 @@ class Presence:
         protocol: What we speak.
         protocols: Name -> what it speaks.
         policy: Digest of the policy that is in force here; it is in the health file.
+        replays: Returns whose messages we refuse as replays; they are told.
+        refused_by: Who refuses ours.
         on_stranger: Is told, once, of a party whose protocol is too far from ours.
     """
 
@@ -80,6 +88,8 @@ class Presence:
         self.protocol = PROTOCOL
         self.protocols: dict[str, int] = {}
         self.policy = ""
+        self.replays: Callable[[], Set[str]] = frozenset
+        self.refused_by: set[str] = set()
         self.on_stranger: Callable[[str, int], None] = lambda *_: None
 
     def present(self) -> list[str]:
@@ -102,6 +112,7 @@ class Presence:
                 "time": self._clock().isoformat(),
                 "version": _version(),
                 "protocol": self.protocol,
+                "replays": sorted(self.replays()),
             }
             if line.connected:
                 await line.say(f"fl.ann.{self._name}", json.dumps(said).encode())
@@ -138,6 +149,8 @@ class Presence:
             "protocols": self.protocols,
             "version": _version(),
             "policy": self.policy,
+            "replays": sorted(self.replays()),
+            "refused_by": sorted(self.refused_by),
         }
         part = self._health.with_name(f".{self._health.name}.part")
         try:
@@ -157,16 +170,26 @@ class Presence:
             said = datetime.fromisoformat(told["time"])
             skew = (said - self._clock()).total_seconds()
             protocol = int(told.get("protocol", 1))
+            refused = self._name in list(told.get("replays", ()))
         except (ValueError, KeyError, TypeError):
             return  # what is not a sign of life is none
         self._heard[name] = time.monotonic()
         if abs(skew) > WRONG_S and abs(self.skew_s.get(name, 0.0)) <= WRONG_S:
             self._journal("clocks-differ", party=name, seconds=round(skew, 1))
         self.skew_s[name] = skew
+        self._note_refused(name, refused=refused)
         if abs(protocol - self.protocol) > FURTHEST and self.protocols.get(name) != protocol:
             self._journal("protocol-too-far", party=name, theirs=protocol, ours=self.protocol)
             self.on_stranger(name, protocol)
         self.protocols[name] = protocol
+
+    def _note_refused(self, name: str, *, refused: bool) -> None:
+        """Tell the journal, once, that a party refuses our messages as replays."""
+        if refused and name not in self.refused_by:
+            node = "hub" if self._name == "hub" else "site"
+            said = RESTORED.format(node=node, folder=node.upper())
+            self._journal("refused-as-replays", party=name, said=f"{name} {said}")
+        (self.refused_by.add if refused else self.refused_by.discard)(name)
 
 
 @cache

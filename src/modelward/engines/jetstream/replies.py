@@ -20,8 +20,8 @@ from modelward.engines.jetstream import objects
 from modelward.engines.jetstream.book import Book
 from modelward.engines.jetstream.journal import Journal
 from modelward.engines.jetstream.line import Line, Rejected
-from modelward.engines.jetstream.objects import Pieces
 from modelward.engines.jetstream.parcel import INLINE, pack
+from modelward.engines.jetstream.pieces import Pieces
 
 LATER_S = 5.0
 """Wait before something that met a full disk, say, is tried again."""

@@ -8,7 +8,6 @@ and the node looks every second. Several studies run at once, each in a thread o
 one that cannot go on rests, and is tried again when a site or a person decides otherwise.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,20 +17,21 @@ from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from modelward import durable
 from modelward.artifact.card import fingerprint
 from modelward.artifact.envelope import Envelope
 from modelward.core.study import Study
+from modelward.engines.jetstream import resting
 from modelward.engines.jetstream.clockwork import Clockwork
 from modelward.engines.jetstream.hub_end import JetStream
 from modelward.engines.jetstream.journal import Journal
+from modelward.engines.jetstream.resting import REST_S, Rest
 from modelward.engines.jetstream.witnessing import Witnessing
 from modelward.errors import ModelwardError, StorageError
 from modelward.hub import statements
 from modelward.hub.consent import Consent
 from modelward.hub.consenting import Consenting
+from modelward.hub.late import is_over
 from modelward.hub.registry import Registry
-from modelward.hub.reported import report_task
 from modelward.hub.run import Hub, Progress
 from modelward.hub.transcript import of_round
 from modelward.joining.hub_folder import HubFolder
@@ -39,9 +39,6 @@ from modelward.study.agreement import Agreement
 
 AT_ONCE = 4
 """Studies that run at the same time."""
-
-REST_S = 60.0
-"""How long a study that could not go on rests, if nobody decides anything meanwhile."""
 
 Watch = Callable[[Study, Progress], None]
 
@@ -59,21 +56,6 @@ class Manner:
     watch: Watch = lambda *_: None
     at_once: int = AT_ONCE
     unasked: bool = False
-
-
-@dataclass(slots=True)
-class _Rest:
-    """Why a study does not go on.
-
-    Attributes:
-        until: When it is tried again, by the monotonic clock.
-        decided: What had been decided about it then.
-        error: What stood in the way.
-    """
-
-    until: float
-    decided: object
-    error: ModelwardError
 
 
 class Studies:
@@ -103,7 +85,8 @@ class Studies:
         self.consent = Consent(registry)
         self._hands = ThreadPoolExecutor(manner.at_once, thread_name_prefix="study")
         self._running: dict[str, Future[None]] = {}
-        self._resting: dict[str, _Rest] = {}
+        self._resting: dict[str, Rest] = {}
+        self._over: set[str] = set()
         self._proposed: set[tuple[str, str, str]] = set()
         self._stopping = False
         self._witnessing: Witnessing | None = None
@@ -141,6 +124,8 @@ class Studies:
                 going = "started"
             if going == "started" and not over:
                 self._run_unless_running(agreement)
+            if going == "stopped" or over:
+                self._tidy(agreement.study.sha256)
 
     def left(self) -> list[str]:
         """Return the studies that are neither finished nor stopped, by SHA-256."""
@@ -219,28 +204,8 @@ class Studies:
         """Return whether the round that an answer belongs to has been committed."""
         with suppress(ModelwardError):
             study = self.consent.agreement(envelope.study).study
-            if self._registry.finished(study) is not None:
-                return True
-            if not self._registry.begun(study):
-                return False
-            if study.plan.buffer is not None and envelope.round_no:
-                return False  # an earlier question can be open until the study is finished
-            if envelope.round_no > self._registry.rounds(study):
-                return False
-            return not self._may_be_told(study, envelope)
+            return is_over(self._registry, study, envelope)
         return False
-
-    def _may_be_told(self, study: Study, envelope: Envelope) -> bool:
-        """Return whether an answer may be what its site tells for the report of `study`.
-
-        Exchanges of a masked sum are known by what the hub has told in them, and not before.
-        """
-        if study.report is None or not self._registry.best(study):
-            return False
-        asked = report_task(self._registry, study)
-        if study.privacy.aggregation is not None:
-            return envelope.round_no == asked.round_no
-        return envelope.body.get("task") == asked.id
 
     def _run_unless_running(self, agreement: Agreement) -> None:
         study = agreement.study.sha256
@@ -256,6 +221,15 @@ class Studies:
             running.result()  # what is not a ModelwardError is a fault of ours: stop loudly
         self._resting.pop(study, None)
         self._running[study] = self._hands.submit(self._run, agreement)
+
+    def _tidy(self, study: str) -> None:
+        """Clear away what only a study that goes on needs; once, when nothing runs of it."""
+        running = self._running.get(study)
+        if study in self._over or not (running is None or running.done()):
+            return
+        self._engine.over(study)
+        resting.forget(self._registry.folder, study)
+        self._over.add(study)
 
     def _decided(self, study: str) -> object:
         return self.consent.going(study), self.consent.standing(study)
@@ -274,17 +248,13 @@ class Studies:
                 error=type(error).__name__,
                 said=error.what[:200],
             )
-            self._resting[study.sha256] = _Rest(time.monotonic() + REST_S, decided, error)
+            self._resting[study.sha256] = Rest(time.monotonic() + REST_S, decided, error)
+            if not self._stopping and self.consent.going(study.sha256) == "started":
+                resting.note(self._registry.folder, study.sha256, error, self._engine.clock())
             return
         self._journal("study-finished", study=study.sha256, model=outcome.sha256)
-        traffic = self._engine.traffic
-        figures = {
-            "round_ms": clockwork.round_ms,
-            "bytes_up": traffic.up - before.up,
-            "bytes_down": traffic.down - before.down,
-        }
         path = self._registry.folder / "studies" / f"{study.sha256}.wire"
-        durable.write_whole(path, json.dumps(figures).encode())
+        clockwork.write(path, before, self._engine.traffic)
 
     def _hub(self, agreement: Agreement, clockwork: Clockwork) -> Hub:
         """Return a hub that asks those of the roster who are members and have approved."""
@@ -292,6 +262,8 @@ class Studies:
 
         def seen(progress: Progress) -> None:
             clockwork.see(progress)
+            if progress.finished is not None:
+                resting.forget(self._registry.folder, study.sha256)
             self._manner.watch(study, progress)
 
         engine = Consenting(

@@ -33,8 +33,8 @@ from modelward.engines.jetstream.identity import Identity
 from modelward.engines.jetstream.journal import Journal, silent
 from modelward.engines.jetstream.line import Line
 from modelward.engines.jetstream.news import LOOK_S, Telling
-from modelward.engines.jetstream.objects import Pieces
 from modelward.engines.jetstream.parcel import KIND, being_worked_on, unpack
+from modelward.engines.jetstream.pieces import Pieces
 from modelward.engines.jetstream.presence import Presence, now
 from modelward.engines.jetstream.pull import pull
 from modelward.engines.jetstream.replies import LATER_S, Desk, Replies, Saying
@@ -111,6 +111,7 @@ class SiteEnd:
         self._serving: asyncio.Task[None] | None = None
         self.presence = Presence(site.name, ["hub"], folder / "health.json", journal)
         self.presence.on_stranger = self._part
+        self.presence.replays = self._book.replays
         self._parted: EngineFailed | None = None
         self.on_message: Callable[[bytes, Envelope], None] = self._unexpected
         self.on_refused: Callable[[ModelwardError], None] = lambda _: None

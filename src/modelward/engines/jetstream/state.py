@@ -1,6 +1,8 @@
 """What a hub or site can say about itself from its folder, whether it is up or not."""
 
 import json
+import shutil
+from collections.abc import Collection
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -9,7 +11,8 @@ from typing import Any
 from cryptography import x509
 
 from modelward.core.study import Study
-from modelward.engines.jetstream.presence import SILENT_S
+from modelward.engines.jetstream import resting
+from modelward.engines.jetstream.presence import RESTORED, SILENT_S
 from modelward.engines.jetstream.server import running
 from modelward.gate.policy_file import read_policy
 from modelward.hub.consent import Consent
@@ -39,30 +42,55 @@ def hub_state(hub: HubFolder, now: datetime) -> dict[str, Any]:
             "certificate_until": _until(certificates.from_pem(member.certificate)),
             "clock_skew_s": health.get("clock_skew_s", {}).get(member.site),
             "protocol": health.get("protocols", {}).get(member.site),
+            "replays": member.site in health.get("replays", []),
         }
         for member in hub.members()
     ]
+    served = hub.external or running(hub.path / "nats") is not None
+    up = bool(health) and served
     registry = Registry(hub.path)
     try:
         consent = Consent(registry)
-        studies = [_study(registry, consent, each.study) for each in consent.agreements()]
+        studies = [
+            _study(registry, consent, each.study, up=up, present=present)
+            for each in consent.agreements()
+        ]
     finally:
         registry.close()
-    served = hub.external or running(hub.path / "nats") is not None
-    up = bool(health) and served
-    alarms = [told(each) for each in alarms_at(hub.path)]
-    return {"url": hub.url, "up": up, "members": members, "studies": studies, "alarms": alarms}
+    return {
+        "url": hub.url,
+        "up": up,
+        "members": members,
+        "refused_by": health.get("refused_by", []),
+        "studies": studies,
+        "alarms": [told(each) for each in alarms_at(hub.path)],
+    }
 
 
-def _study(registry: Registry, consent: Consent, study: Study) -> dict[str, Any]:
-    """Return how far a proposed study is, and what each site has decided."""
+def _study(
+    registry: Registry, consent: Consent, study: Study, *, up: bool, present: Collection[str]
+) -> dict[str, Any]:
+    """Return how far a proposed study is, what each site has decided, and why it rests."""
+    finished, going = registry.finished(study), consent.going(study.sha256)
     standing = consent.standing(study.sha256)
+    decisions: dict[str, str] = {each.site: each.word or "undecided" for each in standing}
+    seen = resting.Seen(
+        going=going,
+        decisions=decisions,
+        minimum=study.sites.minimum,
+        up=up,
+        present=present,
+        noted=resting.noted(registry.folder, study.sha256),
+        free=shutil.disk_usage(registry.folder).free,
+    )
     return {
         "id": study.id,
+        "version": study.study.version,
         "study": study.sha256,
         "rounds": registry.rounds(study),
-        "state": registry.finished(study) or consent.going(study.sha256),
-        "decisions": {each.site: each.word or "undecided" for each in standing},
+        "state": finished or going,
+        "why": None if finished else resting.reason(seen),
+        "decisions": decisions,
     }
 
 
@@ -86,6 +114,7 @@ def site_state(site: SiteFolder, now: datetime) -> dict[str, Any]:
         "says": says,
         "certificate_until": _until(site.certificate),
         "clock_skew_s": health.get("clock_skew_s", {}).get("hub"),
+        "refused_by_hub": refused_by_hub(site.path, now),
         "undecided": _undecided(site),
         "policy_changed": policy_changed(site.path, now),
         "alarms": [told(each) for each in read_alarms(site.path / "witness" / "alarms")],
@@ -102,6 +131,13 @@ def policy_changed(folder: Path, now: datetime) -> bool:
     """Return whether a node runs there with another policy than the file has now."""
     health = _health(folder, now)
     return bool(health.get("policy")) and health["policy"] != policy_digest(folder)
+
+
+def refused_by_hub(folder: Path, now: datetime) -> str | None:
+    """Return what to do if the hub refuses this site's messages as replays; None if not."""
+    if "hub" not in _health(folder, now).get("refused_by", []):
+        return None
+    return "the hub " + RESTORED.format(node="site", folder=folder)
 
 
 def told(alarm: Alarm) -> dict[str, Any]:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelward.engines.jetstream import journal, objects
-from modelward.engines.jetstream.objects import Pieces
+from modelward.engines.jetstream import journal
+from modelward.engines.jetstream import pieces as piecewise
 from modelward.engines.jetstream.parcel import check_attached, pack, unpack
+from modelward.engines.jetstream.pieces import Pieces
 from modelward.errors import MessageRefused
 
 
@@ -28,7 +29,7 @@ def test_only_the_named_bytes_may_travel_along():
 
 @given(parts=st.lists(st.binary(max_size=9)), size=st.integers(1, 5))
 def test_pieces_are_the_content_whatever_parts_it_lies_in(monkeypatch_module, parts, size):
-    monkeypatch_module.setattr(objects, "PIECE", size)
+    monkeypatch_module.setattr(piecewise, "PIECE", size)
     pieces = Pieces(parts)
     found = b"".join(pieces.piece(number) for number in range(len(pieces)))
 
