@@ -70,7 +70,7 @@ def test_no_groups_are_no_groups():
         ('groups = ["age:[18,"]', "there is no such feature"),
         ('groups = ["smoker:[0,1,2]"]', "bands are for numbers"),
         ('groups = ["smoker", "smoker"]', "named twice"),
-        ("groups = []", "at least 1"),
+        ("groups = []", "needs 1 or more"),
         ("margin = 0.0", "greater than 0"),
         ('threshold = "sensitivity"', "they need it"),
         ('threshold = "youden"\nat_least = 0.9', "goes with threshold"),
