@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modelward.engines.jetstream import folders
+from modelward.engines.jetstream import folders, transfer
 from modelward.engines.jetstream.boxes import Boxes
+from modelward.engines.jetstream.journal import Journal, silent
 from modelward.engines.relay import relay
 from modelward.engines.shared_folder import SharedFolder
 from modelward.exchange.families.catalogue import load
@@ -32,14 +33,16 @@ HAVE = {"north": [0, 1, 2, 3, 4, 5], "south": [3, 4, 5, 6, 7, 8], "west": [6, 7,
 FAMILIES = {"north": "linear", "south": "mlp-16", "west": "linear"}
 
 
-def on_the_wire(made: Federation, port: int | None = None) -> Callable[[str], Boxes]:
+def on_the_wire(
+    made: Federation, port: int | None = None, journal: Journal = silent
+) -> Callable[[str], Boxes]:
     """Return how an institution dials: directly, or through a proxy on `port`."""
 
     def dial(name: str) -> Boxes:
         identity = folders.site_identity(SiteFolder(made.sites[name]))
         if port is not None:
             identity = replace(identity, url=f"tls://127.0.0.1:{port}")
-        return Boxes(identity, patience_s=10)
+        return Boxes(identity, journal, patience_s=10)
 
     return dial
 
@@ -123,7 +126,14 @@ def test_a_letter_waits_for_who_is_away_though_its_sender_is_gone_and_the_server
 @pytest.mark.parametrize(
     "mebibytes", [12, pytest.param(200, marks=pytest.mark.exhaustive)], ids=str
 )
-def test_an_artifact_goes_on_where_the_link_was_cut(tmp_path, mebibytes):
+def test_an_artifact_goes_on_where_the_link_was_cut(tmp_path, mebibytes, monkeypatch):
+    monkeypatch.setattr(transfer, "EVERY_S", 0.0)
+    told: list[tuple[object, object]] = []
+
+    def note(event: str, /, **fields: object) -> None:
+        if event == "fetching":
+            told.append((fields["bytes"], fields["of"]))
+
     made = Federation(tmp_path, ["north", "south"])
     content = tmp_path / "content"
     content.write_bytes(np.random.default_rng(0).bytes(2**20) * mebibytes)
@@ -134,7 +144,7 @@ def test_an_artifact_goes_on_where_the_link_was_cut(tmp_path, mebibytes):
         proxy = stack.enter_context(Proxy(port))
         north = stack.enter_context(on_the_wire(made)("north"))
         north.put(digest, content)
-        south = stack.enter_context(on_the_wire(made, proxy.port)("south"))
+        south = stack.enter_context(on_the_wire(made, proxy.port, note)("south"))
         list(south.read("north", 0))
         proxy.delay_s = 0.002
         cutter = threading.Thread(target=cut_often, args=(proxy, tmp_path / "got.part"))
@@ -146,6 +156,8 @@ def test_an_artifact_goes_on_where_the_link_was_cut(tmp_path, mebibytes):
     assert (tmp_path / "got").read_bytes() == content.read_bytes()
     assert proxy.connections > 1, "it was never cut"
     assert received < 1.5 * content.stat().st_size, "it started over"
+    assert told == sorted(told)
+    assert told[-1] == (content.stat().st_size, content.stat().st_size)
 
 
 def cut_often(proxy: Proxy, part: Path) -> None:

@@ -70,6 +70,7 @@ class Line:
         name: Who we are on it.
         sent: Payload bytes sent so far.
         received: Payload bytes received so far.
+        journal: Is told what happens on it.
     """
 
     def __init__(self, identity: Identity, client: Client, journal: Journal) -> None:
@@ -77,7 +78,7 @@ class Line:
         self.sent = self.received = 0
         self._identity = identity
         self._client = client
-        self._journal = journal
+        self.journal = journal
         self._up = asyncio.Event()
         self._returns: list[Callable[[], None]] = []
         self._tls = identity.tls()
@@ -255,18 +256,18 @@ class Line:
         said = str(error) or type(error).__name__
         if said != self._last:
             self._last = said
-            self._journal("line-error", said=said[:200])
+            self.journal("line-error", said=said[:200])
 
     async def _lost(self) -> None:
         if self._up.is_set():
             self._up.clear()
-            self._journal("line-lost")
+            self.journal("line-lost")
         self._changed()
 
     async def _back(self) -> None:
         self._last = ""
         self._up.set()
-        self._journal("line-back")
+        self.journal("line-back")
         self._changed()
 
     def _changed(self) -> None:

@@ -22,6 +22,7 @@ from modelward import durable
 from modelward.core.canonical import canonical_bytes
 from modelward.engines.jetstream.line import Line, Rejected
 from modelward.engines.jetstream.pieces import PIECE, FilePieces, Pieces
+from modelward.engines.jetstream.transfer import Transfer
 from modelward.errors import BadArtifact
 
 WINDOW = 4 * PIECE
@@ -39,7 +40,9 @@ async def put(line: Line, bucket: str, digest: str, content: Pieces | FilePieces
     """Store `content` as the object `digest`, going on after what is there already."""
     subject = f"$O.{bucket}.C.{digest}"
     number, sequence = await _stored(line, bucket, subject)
+    transfer = Transfer(line.journal, "sending", digest)
     while number < len(content):
+        transfer.at(min(number * PIECE, content.nbytes), content.nbytes)
         headers = {
             NUMBER: str(number),
             LENGTH: str(content.nbytes),
@@ -53,6 +56,7 @@ async def put(line: Line, bucket: str, digest: str, content: Pieces | FilePieces
             number, sequence = await _stored(line, bucket, subject)
         else:
             number, sequence = number + 1, stored["seq"]
+    transfer.at(content.nbytes, content.nbytes)
 
 
 async def get(line: Line, bucket: str, digest: str, path: Path, *, most: int) -> None:
@@ -70,7 +74,7 @@ async def get(line: Line, bucket: str, digest: str, path: Path, *, most: int) ->
     Raises:
         BadArtifact: If it is larger, has another hash, or is not there.
     """
-    part = _Part(path, digest)
+    part, transfer = _Part(path, digest), Transfer(line.journal, "fetching", digest)
     try:
         fetch = _Fetch(line, bucket, digest)
         await fetch.start()
@@ -78,6 +82,7 @@ async def get(line: Line, bucket: str, digest: str, path: Path, *, most: int) ->
             while not part.complete:
                 for message in await fetch.window(part.next):
                     part.take(message, most)
+                transfer.at(*part.come)
         finally:
             await fetch.stop()
         await asyncio.to_thread(part.finish)
@@ -193,6 +198,11 @@ class _Part:
     def complete(self) -> bool:
         """Whether every byte is here."""
         return self._done == self._length
+
+    @property
+    def come(self) -> tuple[int, int]:
+        """Bytes that are here, and bytes in all (at least those that are here)."""
+        return self._done, max(self._done, self._length)
 
     def take(self, message: Msg, most: int) -> None:
         """Write the next piece; pieces that are here already are passed over."""
