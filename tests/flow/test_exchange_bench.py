@@ -52,6 +52,7 @@ def test_a_catalogue_is_read_from_a_server(tmp_path):
     assert found["most memory of the server, MiB"] > 0
 
 
+@pytest.mark.exhaustive
 def test_the_network_of_eight_finds_the_wrong_hospital(tmp_path):
     example = Path(__file__).parents[2] / "examples" / "network_of_eight.py"
 

@@ -20,6 +20,11 @@ from tests.flow.runs import BOTH, HEART, PNEUMONIA, Small, check_ledgers, litter
 
 pytestmark = pytest.mark.slow
 
+ONE_AT_LENGTH = [
+    pytest.param(HEART, id="heart"),
+    pytest.param(PNEUMONIA, id="pneumonia", marks=pytest.mark.exhaustive),
+]
+
 
 @pytest.mark.parametrize("small", BOTH, ids=lambda small: small.name)
 def test_two_workers_give_the_hash_of_one(finished, tmp_path, small):
@@ -31,6 +36,7 @@ def test_two_workers_give_the_hash_of_one(finished, tmp_path, small):
     assert check_ledgers(folder / "run") == found["ledger"]["entries"]
 
 
+@pytest.mark.exhaustive
 def test_another_seed_is_another_network(finished, tmp_path):
     folder = PNEUMONIA.prepare(tmp_path, ("rounds = 4", "rounds = 4\nseed = 1"))
 
@@ -89,7 +95,7 @@ LONG = {
 }
 
 
-@pytest.mark.parametrize("small", BOTH, ids=lambda small: small.name)
+@pytest.mark.parametrize("small", ONE_AT_LENGTH)
 def test_ctrl_c_says_how_to_go_on_and_it_goes_on_to_the_same_hash(tmp_path, small):
     whole = small.prepare(tmp_path / "whole", LONG[small.name])
     folder = small.prepare(tmp_path / "interrupted", LONG[small.name])

@@ -87,6 +87,7 @@ def test_with_several_held_out_records_let_pass_it_is_exact_too():
     assert membership.by_lot(found) == pytest.approx(hypergeom.cdf(2, 650, 250, hits + 2))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_few_held_out_records_refuse_hardly_any_honest_release():
     draw = np.random.default_rng(6)
