@@ -54,12 +54,8 @@ def astray(means: Floats, own: Examples) -> float | None:
         means: [classes, width]; a class of zeros is not told.
         own: Whose means they are said to be.
     """
-    flat = own.x.reshape(len(own.x), -1).astype(np.float64)
-    found = [
-        _apart(means[cls].astype(np.float64), flat[own.y == cls])
-        for cls in range(len(means))
-        if np.any(means[cls] != 0) and np.any(own.y == cls)
-    ]
+    told = _told(means, own)
+    found = [_apart(means[cls].astype(np.float64), rows) for cls, rows in told]
     return max(found, default=None)
 
 
@@ -74,12 +70,17 @@ def beside(means: Floats, own: Examples) -> Floats:
         means: [classes, width]; a class of zeros is not told.
         own: Whose means they are said to be.
     """
-    flat = own.x.reshape(len(own.x), -1).astype(np.float64)
     left = means.astype(np.float64)
-    for cls in range(len(means)):
-        if np.any(means[cls] != 0) and np.any(own.y == cls):
-            left[cls] -= flat[own.y == cls].mean(axis=0)
+    for cls, rows in _told(means, own):
+        left[cls] -= rows.mean(axis=0)
     return left
+
+
+def _told(means: Floats, own: Examples) -> list[tuple[int, Floats]]:
+    """Return each class that is told and has own examples, with those, [n, width]."""
+    flat = own.x.reshape(len(own.x), -1).astype(np.float64)
+    some = [cls for cls in range(len(means)) if np.any(means[cls] != 0)]
+    return [(cls, flat[own.y == cls]) for cls in some if np.any(own.y == cls)]
 
 
 def _apart(mean: Floats, rows: Floats) -> float:
