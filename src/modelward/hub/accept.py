@@ -1,4 +1,4 @@
-"""Whether a release is what was asked for. Pure.
+"""Whether a release is what was asked for, and counts.
 
 The gate has checked it at the site; the hub checks again, because it combines what it gets
 and cannot know whose gate it came through.
@@ -17,8 +17,9 @@ from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import Schema, Tensors
 from modelward.core.verdict import Release
-from modelward.errors import BadArtifact
+from modelward.errors import BadArtifact, BadUpdate
 from modelward.gate.uplink import plain_update, sent_schema
+from modelward.hub.collectors import Collector
 from modelward.study.answers import answer_to
 
 
@@ -42,6 +43,27 @@ def objection(
         return _fault(release, study, task, key, _asked(release, study, task, exchanged))
     except BadArtifact as error:
         return error.what
+
+
+def taken(
+    release: Release, study: Study, task: Task, key: Ed25519PublicKey | None, into: Collector
+) -> str:
+    """Return `released` and add the answer, or `rejected` if it is not a proper one.
+
+    Args:
+        release: What came.
+        study: The study.
+        task: What was asked.
+        key: The site's public key; None if it is not one of the study's sites.
+        into: What proper answers are added to.
+    """
+    if objection(release, study, task, key) is not None:
+        return "rejected"
+    try:
+        into.add(release)
+    except BadUpdate:
+        return "rejected"
+    return "released"
 
 
 def _fault(

@@ -18,18 +18,16 @@ from contextlib import closing
 import numpy as np
 
 from modelward.aggregate import fedbuff, server_opt
-from modelward.aggregate.fixed_point import UpdateSum
 from modelward.core.ports import Engine, Unhurried
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import FlatF32
 from modelward.core.verdict import Answer, Release
 from modelward.errors import QuorumNotMet
-from modelward.gate.uplink import plain_update
+from modelward.hub.apart import Apart
 from modelward.hub.averaging import ROUNDS
 from modelward.hub.round import Arrays, RoundRecord
 from modelward.hub.standing import AnswerRow
-from modelward.study.answers import answer_to
 
 Order = Callable[[Mapping[str, Task]], Sequence[str]]
 """Site -> its open question, to the sites in the order in which they answer."""
@@ -48,8 +46,7 @@ class Buffered:
     """
 
     def __init__(self, study: Study) -> None:
-        self._study, self._size = study, answer_to(study, "train")[1].size
-        self._sums: dict[int, UpdateSum] = {}
+        self._apart = Apart(study)
 
     def add(self, release: Release) -> None:
         """Add one update.
@@ -57,20 +54,18 @@ class Buffered:
         Raises:
             BadUpdate: If it is off the grid or out of range.
         """
-        card = release.artifact.card
-        total = self._sums.get(card.round_no) or UpdateSum(self._size)
-        total.add(plain_update(self._study, release.artifact.tensors), card.patients)
-        self._sums[card.round_no] = total
+        self._apart.add(release, release.artifact.card.round_no)
 
     @property
     def patients(self) -> int:
         """Units behind what was added."""
-        return sum(each.weight for each in self._sums.values())
+        return self._apart.patients
 
     def means(self, round_no: int) -> dict[int, tuple[FlatF32, int]]:
         """Return steps late -> mean update and patients, as seen from `round_no`."""
         return {
-            round_no - asked: (each.mean(), each.weight) for asked, each in self._sums.items()
+            round_no - asked: (each.mean(), each.weight)
+            for asked, each in self._apart.sums.items()
         }
 
 

@@ -12,11 +12,10 @@ from modelward.aggregate.fixed_point import UpdateSum
 from modelward.core.study import Study
 from modelward.core.tensors import FlatF32
 from modelward.core.verdict import Release
-from modelward.gate.uplink import plain_update
+from modelward.hub.apart import Apart
 from modelward.privacy.masks import grid, words
 from modelward.privacy.masks.grid import Words
 from modelward.privacy.plan import plan_of
-from modelward.study.answers import answer_to
 
 
 class UpdatesBySteps:
@@ -27,8 +26,7 @@ class UpdatesBySteps:
     """
 
     def __init__(self, study: Study) -> None:
-        self._study, self._size = study, answer_to(study, "train")[1].size
-        self._sums: dict[int, UpdateSum] = {}
+        self._study, self._apart = study, Apart(study)
 
     def add(self, release: Release) -> None:
         """Add one update.
@@ -36,31 +34,27 @@ class UpdatesBySteps:
         Raises:
             BadUpdate: If it is off the grid or out of range.
         """
-        patients = release.artifact.card.patients
-        flat = plain_update(self._study, release.artifact.tensors)
-        steps = steps_of(self._study, patients)
-        total = self._sums.get(steps) or UpdateSum(self._size)
-        total.add(flat, patients)
-        self._sums[steps] = total
+        self._apart.add(release, steps_of(self._study, release.artifact.card.patients))
 
     def add_totals(self, totals: Mapping[str, Words]) -> None:
         """Take sums that were made behind masks, where all sites make equally many steps."""
         total = words.added(totals)
-        self._sums = {steps_of(self._study, 1): UpdateSum.of(*grid.read_update(total))}
+        self._apart.sums = {steps_of(self._study, 1): UpdateSum.of(*grid.read_update(total))}
 
     @property
     def patients(self) -> int:
         """Units behind what was added."""
-        return sum(each.weight for each in self._sums.values())
+        return self._apart.patients
 
     def means(self) -> dict[int, tuple[FlatF32, int]]:
         """Return steps -> mean update and patients of the sites that made as many."""
-        return {steps: (each.mean(), each.weight) for steps, each in self._sums.items()}
+        sums = self._apart.sums
+        return {steps: (each.mean(), each.weight) for steps, each in sums.items()}
 
     def mean(self) -> FlatF32:
         """Return the mean over everything added."""
-        whole = UpdateSum(self._size)
-        for each in self._sums.values():
+        whole = self._apart.empty()
+        for each in self._apart.sums.values():
             whole.merge(each)
         return whole.mean()
 

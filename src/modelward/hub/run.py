@@ -18,9 +18,9 @@ from modelward.core.ports import Engine
 from modelward.core.study import Study
 from modelward.core.task import Task, TaskKind
 from modelward.core.verdict import Answer, Release
-from modelward.errors import BadUpdate, DataError
+from modelward.errors import DataError
 from modelward.hub import round as rounds
-from modelward.hub.accept import objection
+from modelward.hub.accept import taken
 from modelward.hub.buffered import (
     Order,
     fill,
@@ -293,15 +293,5 @@ class Hub:
         """Return an answer as it is remembered, with a proper release added to `into`."""
         decision = "refused"
         if isinstance(answer, Release):
-            decision = self._take(answer, study, task, into)
+            decision = taken(answer, study, task, self._keys.get(answer.site), into)
         return row_of(task, answer.site, decision, answer)
-
-    def _take(self, answer: Release, study: Study, task: Task, into: Collector) -> str:
-        """Return `released` and add the answer, or `rejected` if it is not a proper one."""
-        if objection(answer, study, task, self._keys.get(answer.site)) is not None:
-            return "rejected"
-        try:
-            into.add(answer)
-        except BadUpdate:
-            return "rejected"
-        return "released"
