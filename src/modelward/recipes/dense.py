@@ -8,11 +8,16 @@ depend on the order of layers.
 
 from collections.abc import Sequence
 from math import prod, sqrt
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from modelward.core.tensors import FlatF32, Schema, TensorSpec
 from modelward.recipes.draws import draws
+
+Width = Annotated[int, Field(ge=1, le=65536)]
+"""Units of a layer, as options give them."""
 
 AT_ONCE = 1 << 16
 """Values drawn at once; they are float64 until they are stored."""

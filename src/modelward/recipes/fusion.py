@@ -17,7 +17,7 @@ by its patients like any other: the branch then moves more slowly, never elsewhe
 # mypy: disable-error-code="explicit-override"
 # typing.override is in Python 3.12.
 
-from typing import Annotated, ClassVar, Self
+from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -25,10 +25,9 @@ from modelward.core.columns import Inputs
 from modelward.core.tensors import TensorSpec
 from modelward.errors import DataError
 from modelward.recipes.convolution import convolution, norm, require_groups
-from modelward.recipes.dense import dense
+from modelward.recipes.dense import Width, dense
 from modelward.recipes.network import Network
 
-Width = Annotated[int, Field(ge=1, le=65536)]
 FLAT = 2
 
 

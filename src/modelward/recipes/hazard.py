@@ -12,17 +12,15 @@ With no hidden layer it is a logistic regression in each interval.
 # mypy: disable-error-code="explicit-override"
 # typing.override is in Python 3.12.
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelward.core.columns import Inputs
 from modelward.core.tensors import TensorSpec
 from modelward.errors import DataError
-from modelward.recipes.dense import dense, hidden_layers
+from modelward.recipes.dense import Width, dense, hidden_layers
 from modelward.recipes.network import Network
-
-Width = Annotated[int, Field(ge=1, le=65536)]
 
 
 class Options(BaseModel):

@@ -6,16 +6,14 @@ Training is mlp_torch.py's business, so that naming this recipe does not import 
 # mypy: disable-error-code="explicit-override"
 # typing.override is in Python 3.12.
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelward.core.columns import Inputs
 from modelward.core.tensors import TensorSpec
-from modelward.recipes.dense import dense, hidden_layers
+from modelward.recipes.dense import Width, dense, hidden_layers
 from modelward.recipes.in_torch import InTorch
-
-Width = Annotated[int, Field(ge=1, le=65536)]
 
 
 class Options(BaseModel):
