@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from bench.workloads import CLIP, PLAN, Workload
-from modelward.core.features import ImageFeature, NumberFeature, Target
+from modelward.core.features import ImageFeature, NumberFeature
 from modelward.core.study import About, Privacy, Study
+from modelward.core.targets import Target
 from modelward.core.tensors import FlatF32
 from modelward.engines.inprocess import InProcess
 from modelward.hub.registry import Registry

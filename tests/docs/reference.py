@@ -16,17 +16,7 @@ from pydantic import BaseModel
 
 from modelward.cli.app import app
 from modelward.core.cohort import Cohort, Criterion, Index
-from modelward.core.features import (
-    BooleanFeature,
-    CategoryFeature,
-    CategoryTarget,
-    ImageFeature,
-    MaskTarget,
-    NumberFeature,
-    NumberTarget,
-    Target,
-    TimeToEventTarget,
-)
+from modelward.core.features import BooleanFeature, CategoryFeature, ImageFeature, NumberFeature
 from modelward.core.judging import EvaluationTerms, WithoutDp
 from modelward.core.reporting import Reporting
 from modelward.core.sequences import SequenceFeature, SequenceItem
@@ -41,6 +31,13 @@ from modelward.core.study import (
     ServerOptimiser,
     Sites,
     Stop,
+)
+from modelward.core.targets import (
+    CategoryTarget,
+    MaskTarget,
+    NumberTarget,
+    Target,
+    TimeToEventTarget,
 )
 from modelward.core.training import LocalTraining, Personal, Uplink
 from modelward.recipes.catalogue import ANALYSES, INSTALLED

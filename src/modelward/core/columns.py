@@ -8,16 +8,10 @@ a category. That is what makes sums over sites meaningful.
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from modelward.core.features import (
-    CategoryFeature,
-    CategoryTarget,
-    ImageFeature,
-    MaskTarget,
-    NumberFeature,
-    TimeToEventTarget,
-)
+from modelward.core.features import CategoryFeature, ImageFeature, NumberFeature
 from modelward.core.sequences import CHANNELS, Item, SequenceFeature, items_of
 from modelward.core.study import Study
+from modelward.core.targets import CategoryTarget, MaskTarget, TimeToEventTarget
 
 Predicted = Literal["yes-no", "levels", "mask", "intervals"]
 """What a recipe says of one example."""

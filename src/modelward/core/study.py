@@ -19,11 +19,12 @@ from pydantic import Field, model_validator
 
 from modelward.core.canonical import canonical_hash
 from modelward.core.cohort import Cohort
-from modelward.core.features import Feature, ImageFeature, Outcome
+from modelward.core.features import Feature, ImageFeature
 from modelward.core.judging import EvaluationTerms
 from modelward.core.reporting import Reporting
 from modelward.core.sequences import SequenceFeature
 from modelward.core.sharing import Sharing
+from modelward.core.targets import Outcome
 from modelward.core.terms import Count, Finite, Name, Positive
 from modelward.core.terms import Part as _Part
 from modelward.core.training import Buffer, LocalTraining, Personal, Uplink

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from modelward.core.columns import inputs
 from modelward.core.faults import Fault, lines
-from modelward.core.features import CategoryTarget, MaskTarget, Outcome, TimeToEventTarget
 from modelward.core.sequences import SequenceFeature, packed
 from modelward.core.study import Study
+from modelward.core.targets import CategoryTarget, MaskTarget, Outcome, TimeToEventTarget
 from modelward.errors import DataError
 from modelward.readers import modalities, values
 from modelward.readers.assemble import too_many_empty, too_many_missing

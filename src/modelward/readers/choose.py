@@ -16,14 +16,9 @@ from modelward.core import units
 from modelward.core.codes import AGE, DEATH, SEX
 from modelward.core.cohort import Criterion
 from modelward.core.faults import Fault
-from modelward.core.features import (
-    BooleanFeature,
-    CategoryFeature,
-    CategoryTarget,
-    NumberFeature,
-    Target,
-)
+from modelward.core.features import BooleanFeature, CategoryFeature, NumberFeature
 from modelward.core.study import Study
+from modelward.core.targets import CategoryTarget, Target
 from modelward.readers.dataset import Dataset
 from modelward.readers.record import column, listed, quoted
 from modelward.readers.values import FALSE, TRUE

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from modelward.core.columns import columns
 from modelward.core.faults import Fault, lines
-from modelward.core.features import CategoryFeature, TimeToEventTarget
+from modelward.core.features import CategoryFeature
 from modelward.core.study import Study
+from modelward.core.targets import TimeToEventTarget
 from modelward.errors import DataError
 from modelward.readers import fhir, meds, omop, table_events, values
 from modelward.readers.assemble import Rows, assemble

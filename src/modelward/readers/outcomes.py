@@ -10,14 +10,9 @@ from numpy.typing import NDArray
 
 from modelward.core.codes import DEATH
 from modelward.core.faults import Fault
-from modelward.core.features import (
-    CategoryTarget,
-    NumberFeature,
-    NumberTarget,
-    Target,
-    TimeToEventTarget,
-)
+from modelward.core.features import NumberFeature
 from modelward.core.study import Study
+from modelward.core.targets import CategoryTarget, NumberTarget, Target, TimeToEventTarget
 from modelward.readers import values
 from modelward.readers.choose import (
     PICKS,

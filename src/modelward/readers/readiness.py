@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from modelward.core.columns import columns
 from modelward.core.faults import Fault
-from modelward.core.features import NumberTarget
 from modelward.core.study import Study
+from modelward.core.targets import NumberTarget
 from modelward.errors import DataError
 from modelward.readers.advice import advice
 from modelward.readers.assemble import Rows, kept_rows, too_few_events, too_many_missing

@@ -14,16 +14,15 @@ from numpy.typing import NDArray
 from modelward.core import units
 from modelward.core.columns import Column, columns
 from modelward.core.faults import Fault
-from modelward.core.features import (
-    CategoryFeature,
+from modelward.core.features import CategoryFeature, NumberFeature
+from modelward.core.study import Study
+from modelward.core.targets import (
     CategoryTarget,
-    NumberFeature,
     NumberTarget,
     Target,
     TimeToEventTarget,
     time_of,
 )
-from modelward.core.study import Study
 from modelward.readers import values
 from modelward.readers.assemble import Rows, assemble
 from modelward.readers.cohort import Cohort

@@ -13,15 +13,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from modelward.core.features import (
-    CategoryFeature,
-    CategoryTarget,
-    NumberFeature,
-    NumberTarget,
-    TimeToEventTarget,
-    time_of,
-)
+from modelward.core.features import CategoryFeature, NumberFeature
 from modelward.core.study import Study
+from modelward.core.targets import CategoryTarget, NumberTarget, TimeToEventTarget, time_of
 from modelward.readers.cells import Ask, cells
 from modelward.readers.dataset import Dataset
 from modelward.readers.grouped import ungrouped

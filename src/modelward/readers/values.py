@@ -13,13 +13,7 @@ from numpy.typing import NDArray
 
 from modelward.core.columns import Column
 from modelward.core.faults import Fault
-from modelward.core.features import (
-    CategoryTarget,
-    MaskTarget,
-    NumberTarget,
-    Outcome,
-    Target,
-)
+from modelward.core.targets import CategoryTarget, MaskTarget, NumberTarget, Outcome, Target
 from modelward.errors import DataError
 from modelward.readers.cohort import FOLDS
 from modelward.readers.grouped import hint

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from modelward.core.counted import Counted, Reading, hidden_where, strange_flags
 from modelward.core.faults import Fault
-from modelward.core.features import TimeToEventTarget
 from modelward.core.study import Study
+from modelward.core.targets import TimeToEventTarget
 from modelward.core.tensors import Schema, Tensors, TensorSpec
 from modelward.recipes.analysis import (
     Heard,

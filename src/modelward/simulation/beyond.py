@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelward.core.columns import inputs
-from modelward.core.features import CategoryTarget
 from modelward.core.study import Study
+from modelward.core.targets import CategoryTarget
 from modelward.evaluate import grading, lifetimes, overlap
 from modelward.evaluate.beyond import Beyond, Measured, named
 from modelward.readers.cohort import Cohort

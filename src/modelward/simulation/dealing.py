@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from modelward.core.canonical import Json
 from modelward.core.faults import Fault, lines
-from modelward.core.features import CategoryTarget
 from modelward.core.study import Study
+from modelward.core.targets import CategoryTarget
 from modelward.errors import DataError
 from modelward.readers import arrays, text_columns, values
 from modelward.readers.dataset import MISSING

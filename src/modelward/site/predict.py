@@ -22,8 +22,8 @@ from modelward.artifact import bundle, card
 from modelward.artifact.store import measure
 from modelward.core.columns import inputs
 from modelward.core.faults import lines
-from modelward.core.features import CategoryTarget
 from modelward.core.study import Study
+from modelward.core.targets import CategoryTarget
 from modelward.errors import BadArtifact, DataError
 from modelward.readers.arrays import held_in, load, whole_inputs
 from modelward.readers.dataset import MISSING, Dataset, Source

@@ -19,8 +19,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from modelward import durable
 from modelward.core.canonical import Json, canonical_bytes
-from modelward.core.features import time_of
 from modelward.core.study import Study
+from modelward.core.targets import time_of
 from modelward.core.verdict import Finding
 from modelward.errors import NotApproved, StorageError
 from modelward.readers.readiness import Readiness, check

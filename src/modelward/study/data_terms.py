@@ -1,7 +1,7 @@
 """Faults of what a study asks of data: windows without an index, units of the wrong kind.
 
 Each rule looks at one feature, target or criterion; all faults are returned together.
-Faults of a single key are core/features.py's and core/cohort.py's business.
+Faults of a single key are core/features.py's, core/targets.py's and core/cohort.py's business.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,17 +10,10 @@ from modelward.core import units
 from modelward.core.codes import AGE, SEX
 from modelward.core.cohort import needs_index
 from modelward.core.faults import Fault
-from modelward.core.features import (
-    CategoryFeature,
-    Feature,
-    ImageFeature,
-    NumberFeature,
-    Target,
-    TimeToEventTarget,
-    time_of,
-)
+from modelward.core.features import CategoryFeature, Feature, ImageFeature, NumberFeature
 from modelward.core.sequences import SequenceFeature
 from modelward.core.study import Study
+from modelward.core.targets import Target, TimeToEventTarget, time_of
 
 TAKEN = "another column has this name"
 

@@ -1,7 +1,7 @@
 """A time to event as intervals: what a network is trained on, and when yes or no is known.
 
 The study names the last day of each interval, and the last one is its horizon
-(core/features.TimeToEventTarget). The yes/no question of such a study is whether the event came
+(core/targets.TimeToEventTarget). The yes/no question of such a study is whether the event came
 by then: whoever left before it without the event is in no yes/no figure, because nobody
 knows. Such a unit counts in training and in the figures of evaluate/lifetimes.py.
 """
@@ -9,8 +9,8 @@ knows. Such a unit counts in training and in the figures of evaluate/lifetimes.p
 import numpy as np
 from numpy.typing import NDArray
 
-from modelward.core.features import TimeToEventTarget
 from modelward.core.study import Study
+from modelward.core.targets import TimeToEventTarget
 
 Floats = NDArray[np.float64]
 

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelward.core.columns import inputs
-from modelward.core.features import CategoryTarget
 from modelward.core.study import Study
+from modelward.core.targets import CategoryTarget
 from modelward.core.tensors import FlatF32
 from modelward.recipes.catalogue import recipe
 

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelward.core.columns import columns
-from modelward.core.features import NumberTarget
 from modelward.core.study import Study
+from modelward.core.targets import NumberTarget
 from modelward.core.tensors import Schema, Tensors, TensorSpec
 
 COHORT = "cohort"

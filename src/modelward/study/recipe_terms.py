@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from modelward.core.columns import inputs
 from modelward.core.faults import Fault
-from modelward.core.features import CategoryTarget, TimeToEventTarget
 from modelward.core.study import Study
+from modelward.core.targets import CategoryTarget, TimeToEventTarget
 from modelward.recipes.brought import Entry
 from modelward.recipes.catalogue import INSTALLED, TIMES, entry_of, option_faults
 

@@ -5,7 +5,7 @@ import pytest
 
 from modelward.core.columns import columns
 from modelward.core.faults import Fault
-from modelward.core.features import Target
+from modelward.core.targets import Target
 from modelward.readers import values
 from tests.studies import table_study
 
