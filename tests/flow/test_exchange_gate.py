@@ -360,6 +360,23 @@ def test_class_means_with_a_bound_count_patients_and_are_booked(tmp_path):
             offer_model(here)
 
 
+def test_the_same_at_another_epsilon_is_paid_for_and_has_other_noise(tmp_path):
+    made = digits([list(range(10))], ["north"], tmp_path)
+    (tmp_path / "north" / "policy.toml").write_text(DP_ONLY)
+    with made.open("north") as here:
+        own = verbs.examples(here)
+        what: dict[str, str | int] = {"kind": "prototypes", "least": 5}
+
+        paid = [private.pay(here, own, epsilon, what, 1) for epsilon in (4.0, 2.0, 4.0)]
+
+        entries = [dict(each) for each in here.ledger]
+    words = [each.secret.stream("noise", 0).words(4).tolist() for each in paid]
+    assert words[0] == words[2], "a repetition draws the same"
+    assert not set(words[0]) & set(words[1])
+    for kind in ("reservation", "privacy"):
+        assert sum(each["kind"] == kind for each in entries) == 2
+
+
 def test_exact_figures_beside_a_bound_need_the_lane_and_are_in_the_budget(tmp_path):
     made = digits([list(range(10))], ["north"], tmp_path)
     both = DP_ONLY.replace('"dp"', '"dp", "exact"')

@@ -83,7 +83,8 @@ def pay(
         here: Whose patients.
         own: The examples.
         epsilon: What it may tell about one of them, at the policy's delta.
-        what: Names everything else that the result depends on.
+        what: Names everything else that the result depends on. What is drawn is named by the
+            event too: noise of one stream at two strengths would be solved for the sums.
         steps: Noised sums; one of them looks at everybody, several at samples.
 
     Raises:
@@ -103,7 +104,8 @@ def pay(
     sampling = 1.0 if steps == 1 else SAMPLING
     event = Event(sampling, noise_for(epsilon, delta, sampling=sampling, steps=steps), steps)
     question = here.question.sha256
-    asked = canonical_hash({**what, "question": question, "examples": own.digest})
+    drawn = {"sampling": event.sampling, "noise": event.noise, "steps": event.steps}
+    asked = canonical_hash({**what, **drawn, "question": question, "examples": own.digest})
     key = patient_key(here.site / "patients.key")
     proposal = Proposal(
         reservation=f"{question}/{what['kind']}/{asked[:16]}",
