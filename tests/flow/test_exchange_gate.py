@@ -360,6 +360,25 @@ def test_class_means_with_a_bound_count_patients_and_are_booked(tmp_path):
             offer_model(here)
 
 
+def test_one_other_image_gives_every_mean_other_noise(network):
+    with network.open("north") as here:
+        train(here, load("linear"), seed=1)
+        before = means(here, lambda *_: None).tensors["means"]
+        own, again = verbs.examples(here), means(here, lambda *_: None).tensors["means"]
+        x = own.x.copy()
+        x[int(np.argmax(own.y == 2))] += 0.5
+        np.savez(
+            here.folder / "data.npz",
+            train_x=x, train_y=own.y, valid_x=own.valid_x, valid_y=own.valid_y,
+        )  # fmt: skip
+        after = means(here, lambda *_: None).tensors["means"]
+
+    told = np.any(before != 0, axis=1)
+    assert np.array_equal(before, again), "a repetition adds nothing"
+    assert told.sum() >= 3
+    assert not np.any(np.all(before[told] == after[told], axis=1)), "the difference shows one"
+
+
 def test_the_same_at_another_epsilon_is_paid_for_and_has_other_noise(tmp_path):
     made = digits([list(range(10))], ["north"], tmp_path)
     (tmp_path / "north" / "policy.toml").write_text(DP_ONLY)

@@ -159,7 +159,8 @@ def _prototypes(here: Institution, own: Examples, _: Local, epsilon: float | Non
         paid = private.pay(here, own, epsilon, {"kind": "prototypes", "least": least}, 1)
         return private.prototypes(own, classes, paid, least), (), paid.card
     secret = here.key.sign(b"modelward prototypes").hex()
-    seed = int(canonical_hash([secret, here.question.sha256, own.y.tolist()])[:16], 16)
+    asked = here.question.sha256  # named is everything that the means depend on
+    seed = int(canonical_hash([secret, asked, own.digest, least])[:16], 16)
     noise = np.random.default_rng(seed).standard_normal((classes, own.x[0].size))
     found = prototypes(own.x, own.y, persons, least=least, noise=noise)
     return found, tuple(n for n in persons if n >= least), _NOISED
