@@ -40,7 +40,7 @@ def test_a_column_of_patients_is_not_taken_for_one_of_hospitals(tmp_path):
     assert not (tmp_path / "run" / "sites").exists()
 
 
-def test_few_rows_a_hospital_are_told_as_they_were(tmp_path):
+def test_few_rows_a_hospital_are_told_as_they_were():
     rows = {"east": range(3), "west": range(90)}
 
     with pytest.raises(
