@@ -194,9 +194,9 @@ class Hospital:
     def _answer_privately(self, task: Task, study: Study, models: Store) -> Answer:
         """Book what the task does to patients, then compute; refuse what they cannot afford."""
         facts = self.trainer.facts(study)
-        units = facts.behind(task.kind)
-        if units < self._judging.fewest(task, study):  # refused: nobody is looked at
-            return self.decide(task, lambda: nobody(study, task, units))
+        few = self._judging.too_few(task, study, facts)
+        if few is not None:  # refused: nobody is looked at
+            return self.decide(task, lambda: nobody(study, task, few))
         try:
             require_unit(study, facts)
             booked = self.spending.book(study, task, facts)
