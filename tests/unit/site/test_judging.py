@@ -94,6 +94,7 @@ def test_ninety_stays_of_six_patients_are_six_patients(tmp_path, terms):
 
         answer = hospital.answer(task, Store(site / "models"))
 
-        (entry,) = [dict(each) for each in hospital.ledger]
+        entries: list[dict[str, Any]] = [dict(each) for each in hospital.ledger]
     assert isinstance(answer, Refusal)
+    (entry,) = entries
     assert [finding["rule"] for finding in entry["findings"]] == ["min-patients"]
