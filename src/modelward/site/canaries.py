@@ -43,13 +43,13 @@ def canaries(study: Study, count: int, draw: np.random.Generator) -> Cohort:
     amount, masks = None, None
     if shape.outcome == "levels" and isinstance(outcome, CategoryTarget):
         amount = draw.integers(0, shape.levels, count).astype(np.float64)
-        y = np.isin(amount, list(outcome.counts_as_yes)).astype(np.int8)
+        y = np.asarray(np.isin(amount, list(outcome.counts_as_yes)), np.int8)
     if isinstance(outcome, TimeToEventTarget):
         days = draw.integers(1, int(outcome.horizon) + 1, count).astype(np.float64)
         amount = np.where(y == 1, days, float(outcome.horizon))
     if shape.outcome == "mask":
         masks = draw.integers(0, 2, x.shape).astype(np.uint8)
-        y = masks.reshape(count, -1).any(1).astype(np.int8)
+        y = np.asarray(masks.reshape(count, -1).any(1), np.int8)
     folds = np.full(count, FOLDS["train"], np.int8)
     return Cohort(x=x, y=y, folds=folds, amount=amount, masks=masks)
 
@@ -91,15 +91,17 @@ def likelihoods(model: Model, units: Cohort) -> Floats:
 def _of_truth(outcome: str, p: Floats, y: NDArray[np.generic]) -> Floats:
     """Return what the outputs `p` of a recipe say of the outcomes `y`; see the header."""
     rows = np.arange(len(y))
+    found: Floats
     if outcome == "levels":
-        return p[rows, y.astype(np.int64)]
-    if outcome == "mask":
-        right = np.where(y == 1, p, 1.0 - p).reshape(len(y), -1)
-        return np.exp(np.log(np.maximum(right, LEAST)).mean(1))
-    if outcome == "intervals":
+        found = p[rows, y.astype(np.int64)]
+    elif outcome == "intervals":
         event, place = y[:, 0] == 1, y[:, 1].astype(np.int64)
         come = np.concatenate([np.zeros((len(y), 1)), p], axis=1)  # by the start of each
         until = np.minimum(place + 1, p.shape[1])
-        return np.where(event, come[rows, until] - come[rows, place], 1.0 - come[rows, place])
-    found: Floats = np.where(y == 1, p, 1.0 - p)
+        found = np.where(event, come[rows, until], 1.0) - come[rows, place]
+    else:
+        found = np.where(y == 1, p, 1.0 - p)
+    if outcome == "mask":
+        each = np.log(np.maximum(found, LEAST)).reshape(len(y), -1)
+        found = np.exp(each.mean(1))
     return found
