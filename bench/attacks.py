@@ -27,6 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.wards import PATCH, SCANNERS, STUDY, Rows, Ward, dealt, poisoned, sent
+from modelward.aggregate import server_opt
 from modelward.aggregate.mean import weighted_mean
 from modelward.aggregate.robust import compared, relative_distances, robust_mean
 from modelward.core.columns import inputs
@@ -67,6 +68,7 @@ def run(ward: Ward, attack: str, rule: Robust | None) -> Ended:
     trained, shape = recipe(study.recipe), inputs(study)
     model = trained.initial(shape, study.plan.seed)
     last, far = np.zeros_like(model), np.zeros(len(ward.sites))
+    state = server_opt.init(study.plan.server, model.size)
     for number in range(1, study.plan.rounds + 1):
         rows: Rows = []
         for place, held in enumerate(ward.sites):
@@ -83,10 +85,11 @@ def run(ward: Ward, attack: str, rule: Robust | None) -> Ended:
             rows = [*sent(attack, own, honest, study.privacy.clip, last), *honest]
         if attack == "weight lie":
             weights[: ward.wrong] = [1_000_000] * ward.wrong
-        last = combined(rows, weights, rule)
-        model = model + last
+        middle = combined(rows, weights, rule)
         if rule is not None and len(rows) == len(far) and np.isfinite(np.stack(rows)).all():
-            far += relative_distances(compared(np.stack(rows), rule), last) > LIMIT
+            far += relative_distances(compared(np.stack(rows), rule), middle) > LIMIT
+        state, moved = server_opt.step(study.plan.server, state, model, middle)
+        last, model = moved - model, moved
     return Ended(model, far)
 
 

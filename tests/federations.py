@@ -118,13 +118,16 @@ def federate_updates(
     rounds: int,
     *,
     measured_on: Cohort | None = None,
-    riders: Sequence[str] = (),
+    riders: Mapping[str, float] | None = None,
 ) -> list[Round]:
     """Return rounds to be divided, measured by the fall of the loss on a cohort if given.
 
-    `riders` are sites that send updates of zeros beside the others.
+    `riders` are sites that send noise beside the others, by its length over that of the mean
+    update: zeros for 0.
     """
     ran, found = federate(study, sites, rounds), []
+    riders = riders or {}
+    draw = np.random.default_rng([11, rounds])
     for number, model in enumerate(ran.models[:-1], 1):
         task = Task(study=study.sha256, round_no=number, kind="train", model="0" * 64)
         names = tuple(sorted(sites))
@@ -132,7 +135,11 @@ def federate_updates(
             update_schema(study).join(compute(task, study, model, sites[n], n).tensors)
             for n in names
         ]
-        rows = np.stack([*updates, *(np.zeros_like(updates[0]) for _ in riders)])
+        mean = np.mean(updates, axis=0)
+        noise = draw.normal(size=(len(riders), mean.size))
+        noise *= np.linalg.norm(mean) / np.linalg.norm(noise, axis=1, keepdims=True)
+        sent = [row * share for row, share in zip(noise, riders.values(), strict=True)]
+        rows = np.stack([*updates, *sent]).astype(np.float32)
         names = (*names, *riders)
         worth = None if measured_on is None else _fall(model, rows, measured_on)
         found.append(Round(names, inner_products(rows), worth))

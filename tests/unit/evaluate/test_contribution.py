@@ -141,18 +141,67 @@ def test_a_site_that_counts_its_patients_twice_gains_nothing_by_the_measure_eith
     assert after["c"].shapley == pytest.approx(before["c"].shapley, abs=0.02 * whole)
 
 
-def test_a_free_rider_is_near_zero_by_the_measure_and_gets_no_share():
+@pytest.mark.parametrize("measured", [True, False], ids=["measured", "direction"])
+def test_a_copy_of_another_sites_patients_in_another_order_gains_nothing(measured):
     study = toy(("batch = 8\nlocal_epochs = 2", "batch = 1000\nlocal_epochs = 3"))
     honest = {name: cohort(120, seed) for seed, name in enumerate("abc")}
+    copied = {**honest, "d": shuffled(honest["c"])}
+    held = cohort(400, 50) if measured else None
 
-    rounds = federate_updates(study, honest, 6, measured_on=cohort(400, 50), riders=["rider"])
+    before, after = (
+        contributions(federate_updates(study, each, 6, measured_on=held), RNG)
+        for each in (honest, copied)
+    )
+
+    assert after["c"].same_as == ("d",)
+    shared = shares({name: each.shapley for name, each in after.items()})
+    alone = shares({name: each.shapley for name, each in before.items()})
+    assert shared["c"] == shared["d"]
+    assert shared["c"] + shared["d"] == pytest.approx(alone["c"], abs=0.03)
+
+
+def test_a_copy_that_is_trained_in_other_batches_is_not_found_and_gains():
+    study = toy(("batch = 8\nlocal_epochs = 2", "batch = 8\nlocal_epochs = 3"))
+    honest = {name: cohort(120, seed) for seed, name in enumerate("abc")}
+
+    rounds = federate_updates(
+        study, {**honest, "d": honest["c"]}, 6, measured_on=cohort(400, 50)
+    )
     added = contributions(rounds, np.random.default_rng(0))
+
+    assert added["c"].same_as == ()
+    assert added["d"].shapley > 0.1 * added["a"].shapley  # stated in docs/contribution.md
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1], ids=["zeros", "little noise"])
+def test_a_free_rider_is_near_zero_by_the_measure_and_gets_no_share(noise):
+    added = beside_a_rider(noise)
 
     rider = added["rider"]
     least = min(added[name].shapley for name in "abc")
     assert rider.high is not None
     assert rider.shapley <= rider.high < 0.1 * least
-    assert shares({name: each.shapley for name, each in added.items()})["rider"] < 0.03
+    assert shares({name: each.shapley for name, each in added.items()})["rider"] == 0.0
+
+
+def test_noise_as_long_as_an_update_is_not_told_from_nothing():
+    added = beside_a_rider(1.0)
+
+    rider = added["rider"]
+    assert rider.low is not None
+    assert rider.high is not None
+    assert rider.low < 0.0 < rider.high
+    assert rider.shapley < 0.1 * min(added[name].shapley for name in "abc")
+
+
+def beside_a_rider(noise: float) -> dict[str, contribution.Contribution]:
+    """Return what three honest sites added by the measure, and one that sends this noise."""
+    study = toy(("batch = 8\nlocal_epochs = 2", "batch = 1000\nlocal_epochs = 3"))
+    honest = {name: cohort(120, seed) for seed, name in enumerate("abc")}
+    rounds = federate_updates(
+        study, honest, 6, measured_on=cohort(400, 50), riders={"rider": noise}
+    )
+    return contributions(rounds, np.random.default_rng(0))
 
 
 def wrong(held: Cohort, share: float) -> Cohort:
@@ -161,6 +210,12 @@ def wrong(held: Cohort, share: float) -> Cohort:
     turned = np.random.default_rng(9).permutation(len(y))[: round(share * len(y))]
     y[turned] = 1 - y[turned]
     return Cohort(x=held.x, y=y, folds=held.folds)
+
+
+def shuffled(held: Cohort) -> Cohort:
+    """Return the same patients in another order."""
+    order = np.random.default_rng(5).permutation(len(held.y))
+    return Cohort(x=held.x[order], y=held.y[order], folds=held.folds[order])
 
 
 def doubled(held: Cohort) -> Cohort:
