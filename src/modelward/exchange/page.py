@@ -164,8 +164,8 @@ def _unwatched(page: Page) -> Html:
     ]
     said = element(
         "p",
-        "A patch that turns one artifact's answers is looked for by comparison with others of its"
-        " family. In these it would not be found; each is one voice of a combination:",
+        "A patch that turns one artifact's answers is looked for by comparing it with others of"
+        " its family. In these it would not be found; each is one voice of a combination:",
     )
     table = _table(("institution", "card", "why"), rows, "")
     return join(said, table) if rows else element("p", "Triggers were looked for in all.")
