@@ -147,7 +147,8 @@ def trust(
     makers, standings = found.makers, found.standings
     if as_json:
         rows = {card: {"site": makers[card], "standing": s} for card, s in standings.items()}
-        printed({"standings": rows, "disagreeing": found.disagreeing, "seen": found.seen})
+        more = {"seen": found.seen, "unwatched": found.unwatched}
+        printed({"standings": rows, "disagreeing": found.disagreeing, **more})
         return
     for card, each in standings.items():
         word = "used    " if each.used else "not used"
@@ -156,6 +157,8 @@ def trust(
         typer.echo(
             f"{name} disagrees with the other reporters, by {distance:.2f} in the middle"
         )
+    for card, why in found.unwatched.items():
+        typer.echo(f"{card[:12]}  {makers[card]:<12} a trigger in it would not be found: {why}")
     for one in found.seen:
         typer.echo(f"seen  {one.time[:16]:<16} {one.about} {one.who}: {one.says}")
 

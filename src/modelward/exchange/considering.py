@@ -104,6 +104,11 @@ def standings(here: Institution) -> dict[str, Standing]:
     return _standings(here, found, judged)
 
 
+def unwatched(here: Institution) -> dict[str, str]:
+    """Return artifacts in which a trigger would not be found here, or not any, and why."""
+    return judging.unwatched(in_hand(here)[0], examples(here))
+
+
 def disagreeing(here: Institution) -> dict[str, float]:
     """Return reporters that are far from all others about what is in hand, and how far."""
     found, _ = in_hand(here)

@@ -23,12 +23,14 @@ class Trusted:
         makers: Card -> who made it.
         disagreeing: Reporter -> how far it is from all others.
         seen: What was refused or turned away here.
+        unwatched: Card -> why a trigger in it would not be found here.
     """
 
     standings: Mapping[str, Standing]
     makers: Mapping[str, str]
     disagreeing: Mapping[str, float]
     seen: list[Seen]
+    unwatched: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +80,7 @@ def trust(
         makers=_makers(here),
         disagreeing=considering.disagreeing(here),
         seen=governing.seen(here),
+        unwatched=considering.unwatched(here),
     )
 
 
@@ -104,6 +107,7 @@ def report(here: Institution, out: Path) -> Reported:
         student=student,
         standings={card: (makers[card], s) for card, s in found.standings.items()},
         apart=considering.disagreeing(here),
+        unwatched=considering.unwatched(here),
         seen=seen,
         known=map(here),
         given=given,
