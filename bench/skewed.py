@@ -13,8 +13,8 @@ A run is looked at on validation forty times at most.
 The first candidates had about twenty passes, and the best of them were 0.07 and more below
 pooled on test, so those with forty rounds were added. Of these the choice at one dealing took
 one that was 0.05 and 0.08 below. So those with 300 and 400 rounds of one step were added, and
-the rule has three dealings. All of this after test had been seen at seeds 0 and 1; which of all is taken
-is validation's choice still.
+the rule has three dealings. All of this after test had been seen at seeds 0 and 1; which of
+all is taken is validation's choice still.
 
 Engine only: the sites' and the hub's own code, without gate and ledger.
 """
