@@ -20,9 +20,9 @@ PLACES = np.array([[-3, 0], [3, 0], [0, 9], [0, -9], [9, 9]], np.float32)
 
 
 def corners(*counts: int) -> Examples:
-    """So many examples of each class, all of a class in one place."""
+    """So many persons with an example of each class, all of a class in one place."""
     y = np.repeat(np.arange(len(counts)), counts)
-    return Examples(PLACES[y], y, PLACES[:2], np.array([0, 1]))
+    return Examples(PLACES[y], y, PLACES[:2], np.array([0, 1]), np.arange(len(y)))
 
 
 OWN = corners(20, 20, 3, 1)
