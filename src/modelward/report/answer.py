@@ -11,7 +11,7 @@ from modelward.report.numbers import between, counted, decimal, duration, signed
 
 
 def answer(findings: Findings, min_cell: int = MIN_CELL) -> tuple[Words, ...]:
-    """Return three sentences, then an alert for each ledger in doubt, then what is not gated."""
+    """Return three sentences, an alert for each ledger in doubt, and what is not gated."""
     alone = len(findings.record.sites) == 1
     worth = at_home(findings) if alone else worth_it(findings)
     sentences = (reached(findings), against_pooled(findings), worth)
@@ -36,9 +36,9 @@ def ungated(findings: Findings, min_cell: int) -> tuple[Words, ...]:
     unit, where = record.study.unit, ", ".join(record.title(name) for name in singled)
     return (
         Words(
-            f"Not for passing on: one machine held all records, so no gate hid small cells, and "
-            f"fewer than {min_cell} {unit}s with or without the outcome are counted at {where}. "
-            "Between institutions they are hidden, with what is computed from them; "
+            "Not for passing on: one machine held all records, so no gate hid small cells, and"
+            f" fewer than {min_cell} {unit}s with or without the outcome are counted at {where}"
+            ". Between institutions they are hidden, with what is computed from them; "
             "modelward study report RUN --hide-small-cells writes that version of this page."
         ),
     )
