@@ -32,7 +32,7 @@ from modelward.simulation.comparisons import compare
 from modelward.simulation.dealing import Dealing, Special, deal
 from modelward.simulation.evaluation import Means
 from modelward.simulation.findings import assemble
-from modelward.simulation.fitting import check_data, check_sites
+from modelward.simulation.fitting import check_data, check_dealt, check_sites
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.left_out import left_out_models
 from modelward.simulation.own_sites import hash_of_data, link_sites, own_sites
@@ -172,6 +172,7 @@ def _place(request: Simulation, folder: RunFolder) -> list[str]:
     said = check_data(request.data, request.study, request.special)
     data_check.keep(folder, said)
     rows = deal(request.data, request.study, request.dealing, request.special)
+    check_dealt(request.study, rows, request.dealing)
     write_sites(request.data, rows, folder.sites, request.special)
     return list(rows)
 
