@@ -30,6 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from modelward.core.columns import Inputs
 from modelward.core.tensors import FlatF32, TensorSpec
 from modelward.errors import DataError
+from modelward.recipes.convolution import positions
 from modelward.recipes.network import Network
 from modelward.recipes.torch_present import require_monai
 
@@ -51,9 +52,6 @@ Name = Literal[
 
 CLASSES = frozenset({"boolean", "category"})
 MASKS = frozenset({"mask"})
-
-VOLUME = 3
-"""Extents of a volume."""
 
 SLOPE = 0.25
 """Where a PReLU starts (He et al. 2015, arXiv:1502.01852)."""
@@ -124,8 +122,7 @@ class Monai(Network):
 
     def spatial(self, inputs: Inputs) -> int:
         """Return along how many axes there are positions: 2, or 3 for a volume in space."""
-        whole = len(inputs.shape) == VOLUME and self.options.volume == "space"
-        return VOLUME if whole else 2
+        return positions(inputs, self.options.volume)
 
     def specs(self, inputs: Inputs) -> list[TensorSpec]:
         """Return the parameters by MONAI's names, but for those that say what they are.

@@ -25,7 +25,8 @@ from modelward.core.columns import Inputs
 from modelward.core.tensors import TensorSpec
 from modelward.errors import DataError
 from modelward.recipes.cnn_torch import ImageBatches
-from modelward.recipes.monai import VOLUME, Monai, Options
+from modelward.recipes.convolution import VOLUME
+from modelward.recipes.monai import Monai, Options
 from modelward.recipes.torch_cpu import Forward
 
 BOUGHT_IN = nn.modules.batchnorm._NormBase
