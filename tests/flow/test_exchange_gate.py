@@ -17,7 +17,7 @@ from modelward.exchange.inspection import Subject
 from modelward.exchange.institution import Institution
 from modelward.exchange.looking import IsolatedInspector
 from modelward.exchange.reading import sync
-from modelward.exchange.verbs import offer_kind, offer_model, train
+from modelward.exchange.verbs import offer, offer_model, train
 from modelward.privacy.book import CARD
 from modelward.privacy.leakage.figures import Inspection
 from modelward.site.statement import statement
@@ -278,7 +278,7 @@ def test_a_model_of_one_class_is_not_offered_and_its_prototype_is(network):
         train(here, load("mlp-16"), seed=1)
         with pytest.raises(NotApproved, match="of digit 1 alone there are 10 training units"):
             offer_model(here)
-        assert offer_kind(here, "prototypes").competence.units[1] >= 10
+        assert offer(here, "prototypes").competence.units[1] >= 10
 
 
 def test_a_bound_is_booked_before_anything_is_drawn_and_holds_for_all_kinds(network):
@@ -291,8 +291,8 @@ def test_a_bound_is_booked_before_anything_is_drawn_and_holds_for_all_kinds(netw
         local = train(here, load("linear"), seed=1, epsilon=8.0)
         again = train(here, load("linear"), seed=1, epsilon=8.0)
         assert local == again, "the same question has the same answer"
-        cards = [offer_kind(here, kind) for kind in ("model", "predictions", "labels")]
-        cards.append(offer_kind(here, "prototypes", epsilon=8.0))
+        cards = [offer(here, kind) for kind in ("model", "predictions", "labels")]
+        cards.append(offer(here, "prototypes", epsilon=8.0))
 
         said = [dict(each) for each in here.ledger]
         booked = [each["kind"] for each in said if each["kind"] in {"reservation", "privacy"}]
@@ -336,7 +336,7 @@ def test_class_means_with_a_bound_count_patients_and_are_booked(tmp_path):
         whose = np.arange(len(own.y))
         valid: dict[str, Any] = {"valid_x": own.valid_x, "valid_y": own.valid_y}
         np.savez(path, train_x=own.x, train_y=own.y, train_patient=whose, **valid)
-        first = offer_kind(here, "prototypes", epsilon=8.0)
+        first = offer(here, "prototypes", epsilon=8.0)
         one = here.door.outbox.tensors(first.sha256)["means"]
         twice: dict[str, Any] = {
             "train_x": np.concatenate([own.x] * 2),
@@ -344,7 +344,7 @@ def test_class_means_with_a_bound_count_patients_and_are_booked(tmp_path):
             "train_patient": np.tile(whose, 2),
         }
         np.savez(path, **twice, **valid)
-        second = offer_kind(here, "prototypes", epsilon=8.0)
+        second = offer(here, "prototypes", epsilon=8.0)
         two = here.door.outbox.tensors(second.sha256)["means"]
 
         booked = [dict(e) for e in here.ledger if e["kind"] == "reservation"]
@@ -403,7 +403,7 @@ def test_exact_figures_beside_a_bound_need_the_lane_and_are_in_the_budget(tmp_pa
     with made.open("north") as here:
         train(here, load("linear"), seed=1)
         own = verbs.examples(here)
-        card = offer_kind(here, "prototypes", epsilon=8.0)
+        card = offer(here, "prototypes", epsilon=8.0)
         counted = private.counts(here, own, 10)
         entries = list(here.ledger)
         folder, policy = here.site, here.policy

@@ -4,6 +4,7 @@
     exchange/local.json               which of them is the local one, and how it was made
     exchange/in-use.json              what the ward uses now, and who decided so
     exchange/student.json             what became of the last strong student (weak.py)
+    exchange/left-out.json            how it does on units that it has not seen (left_out.py)
 
 `in-use.json` changes by a named person's decision and by nothing else (adopting.py).
 """
@@ -26,7 +27,7 @@ from modelward.exchange.examples import Examples
 from modelward.exchange.families import catalogue
 from modelward.exchange.families.family import Family
 from modelward.exchange.learn import Steps, labelled, learn
-from modelward.exchange.probability import log_softmax
+from modelward.exchange.probability import Labels, log_softmax
 from modelward.exchange.question import Question
 
 
@@ -125,10 +126,8 @@ def for_others(folder: Path, question: Question, own: Examples, least: int) -> L
     patient (cosine 0.93 of one digit, in our test). Its twin has never seen such classes. A
     bound for every patient covers them too.
     """
-    found = local(folder)
-    counts = np.bincount(own.y, minlength=len(question.labels))
-    small = np.flatnonzero((counts > 0) & (counts < least))
-    if not small.size or not found.trained or found.privacy:
+    found, small = local(folder), few(folder, question, own, least)
+    if not small.size:
         return found
     rows = ~np.isin(own.y, small)
     if not rows.any():
@@ -142,6 +141,18 @@ def for_others(folder: Path, question: Question, own: Examples, least: int) -> L
     lesson = labelled(own.x[rows], own.y[rows], len(question.labels))
     twin = learn(family, start, lesson, Steps(), found.seed)
     return replace(found, sha256=keep_bundle(folder, twin))
+
+
+def few(folder: Path, question: Question, own: Examples, least: int) -> Labels:
+    """Return the classes that the local model has learnt from fewer than `least` units.
+
+    Its twin has not. None where the model is offered as it is: with a bound, or made elsewhere.
+    """
+    found = local(folder)
+    if not found.trained or found.privacy:
+        return np.zeros(0, np.intp)
+    counts = np.bincount(own.y, minlength=len(question.labels))
+    return np.flatnonzero((counts > 0) & (counts < least))
 
 
 def keep_bundle(folder: Path, tensors: Tensors) -> str:
