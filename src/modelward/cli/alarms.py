@@ -68,11 +68,14 @@ def warn(alarms: Sequence[Mapping[str, Any]], party: Party, folder: Path) -> Non
 
 
 def _alarms(party: Party, folder: Path) -> tuple[Any, ...]:
+    from modelward.cli.decide import site_name
     from modelward.hub.switchboard import alarms_at
+    from modelward.joining.hub_folder import HubFolder
     from modelward.ledger.alarm import read_alarms
 
     if party == "hub":
-        return alarms_at(folder)
+        return alarms_at(HubFolder.open(folder).path)  # no other folder is free of alarms
+    site_name(folder)
     return read_alarms(folder / "witness" / "alarms")
 
 

@@ -179,9 +179,9 @@ class Hospital:
     def _answer_privately(self, task: Task, study: Study, models: Store) -> Answer:
         """Book what the task does to patients, then compute; refuse what they cannot afford."""
         facts = self.trainer.facts(study)
-        units = facts.behind(task.kind)
-        if units < self._judging.fewest(task, study):  # refused: nobody is looked at
-            return self.decide(task, lambda: nobody(study, task, units))
+        few = self._judging.too_few(task, study, facts)
+        if few is not None:  # refused: nobody is looked at
+            return self.decide(task, lambda: nobody(study, task, few))
         try:
             require_unit(study, facts)
             booked = self.spending.book(study, task, facts)
@@ -233,13 +233,22 @@ class Hospital:
             lambda: replace(
                 self._judging.offer(task, study, computed(), models), privacy=privacy
             ),
-            self._judging.rules(study, lambda: self.trainer.facts(study)),
+            self._consented(
+                task, self._judging.rules(study, lambda: self.trainer.facts(study))
+            ),
             cover=self._cover(task, study),
         )
 
     def put(self, task: Task, offer: Callable[[], Offer], rules: Rule) -> Answer:
-        """Return what the gate says of something that no round asked for (telling.py)."""
+        """Return what the gate says of something that no round asked for (telling.py).
+
+        It is told before anybody approves, so `consent` has no say in it.
+        """
         return self._through_the_door(task, lambda: self._judging.counted(offer()), rules)
+
+    def _consented(self, task: Task, rules: Rule) -> Rule:
+        """Return `rules`, and what speaks against the study by the time an answer leaves."""
+        return lambda offer: rules(offer) or self.consent(task.study)
 
     def _cover(self, task: Task, study: Study) -> Cover | None:
         """Return what makes an answer leave in another form than it is judged in."""
@@ -257,7 +266,8 @@ class Hospital:
         def offer() -> Offer:
             return self._judging.counted(self._masking.following(task, study, models))
 
-        return self._through_the_door(task, offer, exchanged(study, self.policy))
+        rules = self._consented(task, exchanged(study, self.policy))
+        return self._through_the_door(task, offer, rules)
 
     def _through_the_door(
         self,
@@ -268,12 +278,8 @@ class Hospital:
         cover: Cover | None = None,
     ) -> Answer:
         before = self.ledger.size
-
-        def rule(offered: Offer) -> tuple[Finding, ...]:
-            return rules(offered) or self.consent(task.study)
-
         try:
-            answer = self.door.decide(task, offer, rule, cover)
+            answer = self.door.decide(task, offer, rules, cover)
         except (MaskingFailed, BadUpdate, BadArtifact) as error:
             if task.phase is None:
                 raise
