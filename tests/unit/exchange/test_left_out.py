@@ -1,6 +1,7 @@
 """Units of small classes, judged by a model that has not seen them."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 
@@ -32,10 +33,20 @@ def test_a_unit_is_recognised_if_the_rest_of_its_class_has_taught_it():
     few, family = np.array([UPPER, LOWER]), load("linear")
     start = family.initial(ASKED.shape, 0)
 
-    found = left_out.made_again(family, start, OWN.x, OWN.y, few, 0)
+    found = left_out.made_again(family, start, OWN, few, 0)
 
     assert found[UPPER].tolist() == [1, 1, 1], "its like were seen"
     assert found[LOWER].tolist() == [0], "the only one of its class"
+
+
+def test_the_units_of_one_person_are_left_out_together():
+    few, family = np.array([UPPER]), load("linear")
+    start = family.initial(ASKED.shape, 0)
+    one = replace(OWN, named=np.minimum(np.arange(len(OWN.y)), 40))  # all that are upper
+
+    found = left_out.made_again(family, start, one, few, 0)
+
+    assert found[UPPER].tolist() == [0, 0, 0], "nobody else has taught it"
 
 
 def test_a_class_that_was_never_learnt_is_never_answered(tmp_path):
