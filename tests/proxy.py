@@ -15,6 +15,10 @@ Mode = Literal["plain", "stall", "half-open", "cut"]
 from the site for good; cut: refuse new connections."""
 
 
+End = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+"""One end of a connection."""
+
+
 class Proxy:
     """Carries connections to `target` on a port of its own; use in a `with` block.
 
@@ -65,11 +69,10 @@ class Proxy:
 
     async def _close(self) -> None:
         self._server.close()
-        for pair in list(self._pairs):
-            for writer in pair:
-                writer.transport.abort()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()  # each breaks the connections that it has
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0.05)
 
     async def _listen(self) -> None:
@@ -82,20 +85,31 @@ class Proxy:
             writer.transport.abort()
             return
         self.connections += 1
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
-        pair = (writer, far_writer)
+        both = [writer]
+        try:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
+            both.append(far_writer)
+            await self._joined((reader, writer), (far_reader, far_writer))
+        except (OSError, asyncio.CancelledError):
+            return  # nothing is behind, or it is over
+        finally:
+            for each in both:
+                each.transport.abort()
+
+    async def _joined(self, near: End, far: End) -> None:
+        """Carry both ways until one of them ends."""
+        pair, swallowed = (near[1], far[1]), asyncio.Event()
         self._pairs.add(pair)
-        swallowed = asyncio.Event()
         ways = [
-            asyncio.create_task(self._pass(reader, far_writer, swallowed)),
-            asyncio.create_task(self._pass(far_reader, writer, swallowed)),
+            asyncio.create_task(self._pass(near[0], far[1], swallowed)),
+            asyncio.create_task(self._pass(far[0], near[1], swallowed)),
         ]
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        for way in ways:
-            way.cancel()
-        self._pairs.discard(pair)
-        for each in pair:
-            each.transport.abort()
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            self._pairs.discard(pair)
 
     async def _pass(
         self,

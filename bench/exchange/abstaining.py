@@ -20,9 +20,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.exchange.choosing import build
 from bench.exchange.data import SITES, setting
 from bench.exchange.measure import T4
-from bench.exchange.network import Network, build, candidates
+from bench.exchange.network import Network, candidates
 from modelward.exchange.bands import KNOWN
 from modelward.exchange.choose import LOCAL
 from modelward.exchange.families.family import Floats

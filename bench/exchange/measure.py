@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from bench.exchange import baselines
+from bench.exchange.choosing import build
 from bench.exchange.data import SITES, Setting, setting
-from bench.exchange.network import Network, build, candidates
+from bench.exchange.network import SMALL, Network, candidates
 from modelward.exchange.choose import LOCAL
 from modelward.exchange.families.family import Floats
 from modelward.exchange.probability import Labels, balanced_accuracy
@@ -37,11 +38,16 @@ def score(name: str, y: Labels, log_p: Floats) -> float:
 
 
 def one(
-    name: str, seed: int, *, as_offered: bool = False, beside: bool = True
+    name: str,
+    seed: int,
+    *,
+    as_offered: bool = False,
+    beside: bool = True,
+    least: int = SMALL,
 ) -> dict[str, Any]:
     """Return the figures of one seed, with what it is held against if `beside`."""
     made = setting(name, seed)
-    network = build(made, seed, as_offered=as_offered)
+    network = build(made, seed, as_offered=as_offered, least=least)
     x, y = made.test
     told = [candidates(network, j, x) for j in range(SITES - 1)]
     rows = {key: float(np.mean([score(name, y, t[key]) for t in told])) for key in told[0]}
@@ -59,6 +65,7 @@ def one(
         "honest_out": [j for j in _out(network) if j < SITES - 1],
         "offer_nothing": [j for j in range(SITES) if j not in network.offering],
         "reasons": {j: network.standings[str(j)].reason for j in _out(network)},
+        "best": [network.choices[j].best for j in range(SITES - 1)],
         "choices": [network.choices[j].chosen for j in range(SITES - 1)],
         "below_local": below,
         **_overridden(name, network, seed, as_offered=as_offered),
@@ -96,7 +103,7 @@ def _overridden(name: str, network: Network, seed: int, *, as_offered: bool) -> 
     if not honest:
         return {}
     rule = {str(j): (True, "Dr Byron: I know that hospital") for j in honest}
-    again = build(network.setting, seed, as_offered=as_offered, rule=rule)
+    again = build(network.setting, seed, as_offered=as_offered, least=network.least, rule=rule)
     x, y = network.setting.test
     found = [
         score(name, y, candidates(again, j, x)[again.choices[j].chosen])
@@ -132,6 +139,12 @@ def main(arguments: Sequence[str]) -> None:
         action="store_true",
         help="leave classes of few out of what goes on offer, as the product does",
     )
+    parser.add_argument(
+        "--min-cell",
+        type=int,
+        default=SMALL,
+        help="validation units of a class below which a site says nothing about it",
+    )
     parser.add_argument("--alone", action="store_true", help="leave pooled, FedAvg, gossip out")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args(arguments)
@@ -139,7 +152,13 @@ def main(arguments: Sequence[str]) -> None:
     for name in asked.data:
         for seed in asked.seeds:
             figures[name].append(
-                one(name, seed, as_offered=asked.as_offered, beside=not asked.alone)
+                one(
+                    name,
+                    seed,
+                    as_offered=asked.as_offered,
+                    beside=not asked.alone,
+                    least=asked.min_cell,
+                )
             )
             print(f"{name} seed {seed}: {figures[name][-1]}", file=sys.stderr, flush=True)
     for name, runs in figures.items():

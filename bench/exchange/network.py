@@ -5,7 +5,7 @@ With `as_offered`, what goes on offer is what the product offers (exchange/home.
 A site with fewer than two larger ones offers nothing, and takes up what others offer.
 
 Everything a site decides here, it decides on private validation, its own and what others
-report of theirs; the test set is looked at by measure.py alone.
+report of theirs (choosing.py has the choice); the test set is looked at by measure.py alone.
 """
 
 from collections.abc import Mapping
@@ -16,10 +16,10 @@ import numpy as np
 
 from bench.exchange.data import SITES, Setting, Site
 from modelward.core.tensors import Tensors
-from modelward.exchange import choose, fens, trust
+from modelward.exchange import fens, trust
 from modelward.exchange.bands import KNOWN, band, middles
-from modelward.exchange.candidates import DISTILLED, own_alone
-from modelward.exchange.choose import LOCAL, Choice, Evidence, Told
+from modelward.exchange.candidates import DISTILLED
+from modelward.exchange.choose import LOCAL, Choice
 from modelward.exchange.combining import FENS
 from modelward.exchange.distil import distil, lesson
 from modelward.exchange.families.catalogue import load
@@ -33,7 +33,7 @@ NOW = datetime(2026, 11, 26, tzinfo=UTC)
 STEPS = Steps()
 DISTIL = Steps(epochs=60, rate=0.05)
 SMALL = 5
-"""Validation units of a class below which a site says nothing about it."""
+"""Validation units of a class below which a site says nothing about it, at first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +42,8 @@ class Network:
 
     Attributes:
         setting: Who they are.
+        seed: Of every start and batch.
+        least: Validation units of a class below which a site says nothing about it.
         families: One per site.
         models: One per site: its local model.
         offered: What each puts on offer; None where it may not.
@@ -54,6 +56,8 @@ class Network:
     """
 
     setting: Setting
+    seed: int
+    least: int
     families: list[Family]
     models: list[Tensors]
     offered: list[Tensors | None]
@@ -86,20 +90,22 @@ class Network:
         return log_softmax(self.families[j].logits(offered, x))
 
 
-def build(
+def exchanged(
     setting: Setting,
     seed: int,
     *,
     as_offered: bool = False,
+    least: int = SMALL,
     rule: Mapping[str, tuple[bool, str]] | None = None,
 ) -> Network:
-    """Return the network after one exchange.
+    """Return the network after one exchange, before anybody has chosen (choosing.py).
 
     Args:
         setting: The sites.
         seed: Of every start and batch.
         as_offered: Whether classes of few are left out of what goes on offer, and of what
             teaches the combiner.
+        least: Validation units of a class below which a site says nothing about it.
         rule: What people decided about single models, by site.
     """
     shape = setting.shape
@@ -110,14 +116,12 @@ def build(
         offered = [offered_model(setting, models[j], j, seed) for j in range(SITES)]
     counts = np.array([counts_of(s, shape.classes) for s in setting.sites])
     nobody = fens.initial(SITES, shape.classes)
-    first = Network(setting, families, models, offered, counts, {}, nobody)
+    first = Network(setting, seed, least, families, models, offered, counts, {}, nobody)
     cards = {str(j): f"site-{j}" for j in first.offering}
     judged = replace(first, standings=trust.standings(cards, _reports(first), NOW, rule))
-    ready = replace(judged, combiner=_combiner(judged, SMALL if as_offered else 1))
+    ready = replace(judged, combiner=_combiner(judged, least if as_offered else 1))
     students = [_student(ready, site, j, seed) for j, site in enumerate(setting.sites)]
-    taught = replace(ready, students=students)
-    ballots, choices = _choices(taught)
-    return replace(taught, ballots=ballots, choices=choices)
+    return replace(ready, students=students)
 
 
 def family_of(j: int) -> Family:
@@ -177,7 +181,7 @@ def _reports(network: Network) -> list[trust.Report]:
     for r, site in enumerate(network.setting.sites):
         for j in network.offering:
             fair = corrected(Opinion(network.log_p(j, site.vx), network.counts[j]))
-            said = hidden(site.vy, fair.argmax(1), classes)
+            said = hidden(site.vy, fair.argmax(1), classes, network.least)
             if r == SITES - 1:  # it lies: it alone is good
                 said = np.full(classes, 1.0 if j == r else 0.0)
             said = np.where(network.counts[j] >= KNOWN, said, np.nan)
@@ -185,9 +189,9 @@ def _reports(network: Network) -> list[trust.Report]:
     return found
 
 
-def hidden(y: Labels, picked: Labels, classes: int) -> Floats:
+def hidden(y: Labels, picked: Labels, classes: int, least: int) -> Floats:
     """Return recalls without those of small cells."""
-    enough = np.bincount(y, minlength=classes) >= SMALL
+    enough = np.bincount(y, minlength=classes) >= least
     return np.where(enough, recalls(y, picked, classes), np.nan)
 
 
@@ -212,57 +216,3 @@ def _student(network: Network, site: Site, j: int, seed: int) -> Tensors:
     taught = POOLERS["prior-corrected"](opinions)
     taken = lesson(network.setting.shared, taught, site.x, site.y)
     return distil(family, network.models[j], taken, DISTIL, seed + j)
-
-
-def _choices(network: Network) -> tuple[dict[str, dict[str, Floats]], list[Choice]]:
-    """Return the ballots and each site's choice, by vote, with local as the floor."""
-    classes = network.setting.shape.classes
-    ballots: dict[str, dict[str, Floats]] = {}
-    rights: list[dict[str, Floats]] = []
-    for j, site in enumerate(network.setting.sites):
-        said = {name: p.argmax(1) for name, p in candidates(network, j, site.vx).items()}
-        rights.append({name: (picked == site.vy) * 1.0 for name, picked in said.items()})
-        if j in network.used:
-            ballots[f"site-{j}"] = {
-                name: hidden(site.vy, picked, classes)
-                for name, picked in said.items()
-                if not own_alone(name)  # a student flatters whoever taught it
-            }
-    preferred = choose.vote(ballots)
-    choices = []
-    for j, site in enumerate(network.setting.sites):
-        evidence = {
-            name: Evidence(right, _told(network, ballots, name, j))
-            for name, right in rights[j].items()
-        }
-        choices.append(choose.choose(evidence, site.vy, classes, preferred=preferred))
-    return ballots, choices
-
-
-def _told(
-    network: Network, ballots: Mapping[str, Mapping[str, Floats]], name: str, j: int
-) -> dict[int, list[Told]]:
-    """Return what used peers report of candidate `name` as site j has it."""
-    if own_alone(name) and name != LOCAL:
-        return {}
-    classes = network.setting.shape.classes
-    mine = np.bincount(network.setting.sites[j].y, minlength=classes)
-    differ = network.offered[j] is not network.models[j]
-    apart = differ & (mine > 0) & (mine < KNOWN)
-    told: dict[int, list[Told]] = {}
-    for r in network.used:
-        if r == j:
-            continue
-        site = network.setting.sites[r]
-        if name == LOCAL and network.offered[j] is None:
-            continue
-        if name == LOCAL:  # peers know of it what was offered, and nothing else
-            said = hidden(site.vy, network.log_p(j, site.vx).argmax(1), classes)
-            said[apart] = np.nan
-        else:
-            said = ballots[f"site-{r}"][name]
-        units = np.bincount(site.vy, minlength=classes)
-        for cls in range(classes):
-            if not np.isnan(said[cls]):
-                told.setdefault(cls, []).append(Told(float(said[cls]), int(units[cls])))
-    return told

@@ -17,7 +17,7 @@ from modelward.exchange.fens import LETTERS
 from modelward.exchange.letter import stamp
 from modelward.exchange.pulling import pull
 from modelward.exchange.reading import sync
-from modelward.exchange.verbs import adopt, distil, evaluate, offer_kind, offer_model, train
+from modelward.exchange.verbs import adopt, distil, evaluate, offer, offer_model, train
 from tests.network import MORNING, Network, digits, unseen
 
 HAVE = [[0, 1, 2, 3, 4, 5], [3, 4, 5, 6, 7, 8], [6, 7, 8, 9, 0, 1]]
@@ -132,7 +132,7 @@ def test_adapters_of_one_base_make_a_soup_beside_the_base_alone(tmp_path):
     for name in ("south", "west"):
         with network.open(name) as here:
             sync(here)
-            offer_kind(here, "adapter", passable, base=base.sha)
+            offer(here, "adapter", passable, base=base.sha)
     gone_round(network, NAMES)
     gone_round(network, NAMES)
 

@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelward.errors import BadArtifact, BudgetExceeded, GateRefused, NotApproved
+from modelward.errors import (
+    BadArtifact,
+    BudgetExceeded,
+    GateRefused,
+    NotApproved,
+    StorageError,
+)
 from modelward.exchange import home, making, offering, private, verbs
 from modelward.exchange.bands import band
 from modelward.exchange.card import Made, OfferCard
@@ -17,8 +23,12 @@ from modelward.exchange.inspection import Subject
 from modelward.exchange.institution import Institution
 from modelward.exchange.looking import IsolatedInspector
 from modelward.exchange.reading import sync
-from modelward.exchange.verbs import offer_kind, offer_model, train
-from modelward.privacy.book import CARD
+from modelward.exchange.verbs import offer, offer_model, train
+from modelward.ledger import checkpoint
+from modelward.ledger.alarm import Alarm, Alarms
+from modelward.ledger.checkpoint import Checkpoint
+from modelward.ledger.note import Signer
+from modelward.privacy.book import CARD, read
 from modelward.privacy.leakage.figures import Inspection
 from modelward.site.statement import statement
 from tests.network import POLICY, Network, digits
@@ -189,6 +199,20 @@ def test_a_class_of_many_images_of_few_patients_stays(network):
         assert not np.any(own_word.tensors["means"][2]), "its maker leaves the class out"
 
 
+def test_many_images_of_six_patients_are_six_patients(network):
+    with network.open("north") as here:
+        train(here, load("linear"), seed=1)
+        own, terms = verbs.examples(here), verbs.standard_terms(here)
+        honest = making.draft(here, "model", own, terms, series="main")
+        named(here, np.arange(len(own.y)) % 6)
+
+        with pytest.raises(NotApproved, match="no class has 10 patients or more"):
+            offer_model(here)
+        with pytest.raises(GateRefused, match="units are of 6 patients"):
+            offering.offer(here, replace(honest, persons=6))
+        assert last_refusal(here) == {"min-patients"}
+
+
 def test_a_class_that_nobody_here_has_stays(network):
     with network.open("south") as here:  # 3 to 7 and few of the others
         train(here, load("mlp-16"), seed=1)
@@ -278,7 +302,7 @@ def test_a_model_of_one_class_is_not_offered_and_its_prototype_is(network):
         train(here, load("mlp-16"), seed=1)
         with pytest.raises(NotApproved, match="of digit 1 alone there are 10 training units"):
             offer_model(here)
-        assert offer_kind(here, "prototypes").competence.units[1] >= 10
+        assert offer(here, "prototypes").competence.units[1] >= 10
 
 
 def test_a_bound_is_booked_before_anything_is_drawn_and_holds_for_all_kinds(network):
@@ -291,8 +315,8 @@ def test_a_bound_is_booked_before_anything_is_drawn_and_holds_for_all_kinds(netw
         local = train(here, load("linear"), seed=1, epsilon=8.0)
         again = train(here, load("linear"), seed=1, epsilon=8.0)
         assert local == again, "the same question has the same answer"
-        cards = [offer_kind(here, kind) for kind in ("model", "predictions", "labels")]
-        cards.append(offer_kind(here, "prototypes", epsilon=8.0))
+        cards = [offer(here, kind) for kind in ("model", "predictions", "labels")]
+        cards.append(offer(here, "prototypes", epsilon=8.0))
 
         said = [dict(each) for each in here.ledger]
         booked = [each["kind"] for each in said if each["kind"] in {"reservation", "privacy"}]
@@ -327,6 +351,36 @@ def test_what_patients_cannot_afford_beside_a_bound_is_not_trained(network):
         assert home.local(here.folder) == local
 
 
+def rolled_back(here: Institution) -> Alarm:
+    """Return an alarm of the site's node: witnesses know more entries than its ledger has."""
+    said, key = here.ledger.checkpoint, Signer(here.ledger.key.name, here.key)
+    more = checkpoint.sign(Checkpoint(key.name, here.ledger.size + 3, bytes(32)), key)
+    folder = here.site / "witness" / "alarms"
+    folder.mkdir(parents=True)
+    return Alarms(folder, here.clock).raise_("rollback", more, said)
+
+
+def test_a_site_that_was_put_back_says_nothing_and_pays_before_it_goes_on(network):
+    with network.open("north") as here:
+        train(here, load("linear"), seed=1)
+        alarm = rolled_back(here)
+
+        with pytest.raises(StorageError, match="nothing is appended"):
+            offer_model(here)
+        with pytest.raises(StorageError, match="nothing is appended"):
+            train(here, load("linear"), seed=1, epsilon=1.0)
+
+        alarms = Alarms(here.site / "witness" / "alarms", here.clock)
+        alarms.settle(alarm.id, by="Dr Ada Byron with C. Babbage", reason="disk", spent=9.5)
+
+    with network.open("north") as here:
+        assert read(here.ledger).missing == 9.5
+        with pytest.raises(BudgetExceeded):
+            train(here, load("linear"), seed=1, epsilon=1.0)
+    with network.open("north") as here:
+        assert read(here.ledger).missing == 9.5
+
+
 def test_class_means_with_a_bound_count_patients_and_are_booked(tmp_path):
     made = digits([list(range(10))], ["north"], tmp_path)
     (tmp_path / "north" / "policy.toml").write_text(DP_ONLY)
@@ -336,7 +390,7 @@ def test_class_means_with_a_bound_count_patients_and_are_booked(tmp_path):
         whose = np.arange(len(own.y))
         valid: dict[str, Any] = {"valid_x": own.valid_x, "valid_y": own.valid_y}
         np.savez(path, train_x=own.x, train_y=own.y, train_patient=whose, **valid)
-        first = offer_kind(here, "prototypes", epsilon=8.0)
+        first = offer(here, "prototypes", epsilon=8.0)
         one = here.door.outbox.tensors(first.sha256)["means"]
         twice: dict[str, Any] = {
             "train_x": np.concatenate([own.x] * 2),
@@ -344,7 +398,7 @@ def test_class_means_with_a_bound_count_patients_and_are_booked(tmp_path):
             "train_patient": np.tile(whose, 2),
         }
         np.savez(path, **twice, **valid)
-        second = offer_kind(here, "prototypes", epsilon=8.0)
+        second = offer(here, "prototypes", epsilon=8.0)
         two = here.door.outbox.tensors(second.sha256)["means"]
 
         booked = [dict(e) for e in here.ledger if e["kind"] == "reservation"]
@@ -403,7 +457,7 @@ def test_exact_figures_beside_a_bound_need_the_lane_and_are_in_the_budget(tmp_pa
     with made.open("north") as here:
         train(here, load("linear"), seed=1)
         own = verbs.examples(here)
-        card = offer_kind(here, "prototypes", epsilon=8.0)
+        card = offer(here, "prototypes", epsilon=8.0)
         counted = private.counts(here, own, 10)
         entries = list(here.ledger)
         folder, policy = here.site, here.policy

@@ -22,7 +22,7 @@ from modelward.exchange.letter import stamp
 from modelward.exchange.pulling import pull
 from modelward.exchange.reading import sync
 from modelward.exchange.triggers import triggers
-from modelward.exchange.verbs import adopt, evaluate, offer_kind, offer_model, standings, train
+from modelward.exchange.verbs import adopt, evaluate, offer, offer_model, standings, train
 from modelward.privacy.leakage.copies import Copies
 from modelward.privacy.leakage.figures import Inspection
 from tests.network import MORNING, Network, digits, unseen
@@ -209,7 +209,7 @@ def test_a_stale_node_stops_at_its_next_contact_and_what_it_made_meanwhile_is_ma
 
     with made.open("south") as here:  # it has not heard, and goes on
         using.answer(here, unseen(3)[0])
-        child = offer_kind(here, "adapter", passable, base=base.sha)
+        child = offer(here, "adapter", passable, base=base.sha)
     with made.open("west") as here:  # whoever has heard marks the child as it comes in
         assert child.sha in sync(here).revoked
         with pytest.raises(BadArtifact, match="revoked"):

@@ -18,7 +18,7 @@ from modelward.exchange.institution import Institution
 from modelward.exchange.letter import stamp
 from modelward.exchange.pulling import pull
 from modelward.exchange.reading import sync
-from modelward.exchange.verbs import evaluate, offer_kind, offer_model, standings, train
+from modelward.exchange.verbs import evaluate, offer, offer_model, standings, train
 from modelward.gate.policy import Policy
 from tests.network import MORNING, Network, digits, introduce
 
@@ -49,7 +49,7 @@ def everybody_judges(network: Network) -> None:
 def test_predictions_labels_and_prototypes_of_others_are_judged_like_models(network):
     for name, kind in zip(NAMES, ("predictions", "labels", "prototypes"), strict=True):
         with network.open(name) as here:
-            card = offer_kind(here, kind)  # type: ignore[arg-type]
+            card = offer(here, kind)  # type: ignore[arg-type]
             assert card.nbytes <= 50_000
 
     everybody_judges(network)
@@ -71,7 +71,7 @@ def test_an_adapter_is_one_layer_of_a_base_and_is_revoked_with_it(network):
         base = offer_model(here, terms)
     with network.open("south") as here:
         sync(here)
-        adapter = offer_kind(here, "adapter", base=base.sha)
+        adapter = offer(here, "adapter", base=base.sha)
         assert (adapter.base, adapter.lineage) == (base.sha256, (base.sha,))
     with network.open("west") as here:
         sync(here)
@@ -95,7 +95,7 @@ def test_what_was_given_for_use_alone_is_not_passed_on(network):
     with network.open("south") as here:
         sync(here)
         with pytest.raises(GateRefused, match="may not be passed on"):
-            offer_kind(here, "adapter", base=base.sha)
+            offer(here, "adapter", base=base.sha)
 
 
 def test_figures_about_few_units_and_bytes_that_are_no_probabilities_stay(network):

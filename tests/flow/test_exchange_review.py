@@ -10,7 +10,7 @@ from modelward.exchange.families.catalogue import load
 from modelward.exchange.institution import Institution
 from modelward.exchange.pulling import pull
 from modelward.exchange.reading import sync
-from modelward.exchange.verbs import catalogue, offer_kind, train
+from modelward.exchange.verbs import catalogue, offer, train
 from modelward.site.reviews import Reviews
 from tests.ledgers import STRANGER
 from tests.network import MORNING, POLICY, Network, digits
@@ -32,7 +32,7 @@ def network(tmp_path: Path) -> Network:
     with made.open("north") as here:
         train(here, load("linear"), seed=1)
         with pytest.raises(HeldForReview, match=f"until {DOCTOR} decides"):
-            offer_kind(here, "predictions")
+            offer(here, "predictions")
     return made
 
 
@@ -55,11 +55,11 @@ def test_an_offer_waits_and_leaves_as_it_was_when_a_person_has_released_it(netwo
     (held,) = reviews(network).waiting()
     network.clock.later(days=3)
     with network.open("north") as here, pytest.raises(HeldForReview):
-        offer_kind(here, "predictions")  # nobody has decided
+        offer(here, "predictions")  # nobody has decided
 
     decide(network, "released")
     with network.open("north") as here:
-        card = offer_kind(here, "predictions")
+        card = offer(here, "predictions")
 
         assert card.sha256 == held.card.sha256
         assert kinds(here) == ["hold", "release", "letter"]
@@ -79,7 +79,7 @@ def test_an_offer_that_a_person_refuses_goes_to_nobody(network):
 
     with network.open("north") as here:
         with pytest.raises(GateRefused, match=f"hold: {DOCTOR} looked at it and refused it"):
-            offer_kind(here, "predictions")
+            offer(here, "predictions")
         assert kinds(here) == ["hold", "refusal"]
     with network.open("south") as there:
         sync(there)

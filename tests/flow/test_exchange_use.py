@@ -65,7 +65,7 @@ def test_what_is_adopted_abstains_beyond_what_anybody_knows_and_is_right_where_i
             assert given[known].mean() > 0.6, "what the network knows is answered"
             assert given[~known].mean() < given[known].mean(), "and what it does not, less"
             assert said.counted(here.question.labels)["no answer"] == said.abstained
-    assert answered >= 1, "whose small classes peers cannot judge keeps its model"
+    assert answered >= 2
 
 
 def test_a_model_in_use_stops_when_what_it_was_made_of_is_revoked(network):

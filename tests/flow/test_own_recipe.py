@@ -67,7 +67,7 @@ def test_a_site_answers_with_it_only_when_its_policy_has_the_hash(
         kind="train",
         model=models.put(start.tensors, start.schema)[0],
     )
-    (known,) = brought()
+    (known,) = [each for each in brought() if each.name == "cloglog"]
 
     answers: list[Answer] = []
     for allowed in ({}, {"cloglog": "ab" * 32}, {"cloglog": known.sha256}):

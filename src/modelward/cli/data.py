@@ -39,6 +39,7 @@ def init(
             remedy="give another file with --out, or move that one away",
         )
     text, absent = proposal(stores[0], read(study), stores[1:])
+    durable.make_folder(out.parent)
     durable.write_whole(out, text.encode())
     typer.echo(f"wrote {out}; not found: {', '.join(absent) or 'nothing is missing'}")
     typer.echo(f"next    modelward data check {out} --study {study}")

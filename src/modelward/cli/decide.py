@@ -58,7 +58,8 @@ def studies(folder: Folder, *, as_json: Json = False) -> None:
         return
     for row in rows:
         who = f"  {row['person']}, {row['time']}" if row["person"] else ""
-        typer.echo(f"{row['id']:<24}{str(row['study'])[:12]}  {row['decision']}{who}")
+        named = f"{row['id']} version {row['version']}"
+        typer.echo(f"{named:<30}  {str(row['study'])[:12]}  {row['decision']}{who}")
     if not rows:
         typer.echo("no study has been proposed yet")
 
@@ -73,6 +74,24 @@ def show(folder: Folder, study: Study) -> None:
     if fits:
         typer.echo(f"{fits}\n")
     typer.echo(explain_agreement(agreement, site_name(folder)))
+    _warn_of_policy(folder, agreement)
+
+
+def _warn_of_policy(folder: Path, agreement: "Agreement") -> None:
+    """Say what the site's own policy will refuse of a study, whoever approves it."""
+    from modelward.gate.policy_file import read_policy
+    from modelward.gate.terms import clauses
+
+    found = clauses(agreement.study, read_policy(folder / "policy.toml"))
+    wrong = [clause for clause in found if not clause.passes]
+    if not wrong:
+        return
+    typer.echo("\nPolicy.toml as it stands refuses this study, whoever approves it:")
+    for clause in wrong:
+        typer.echo(f"  {clause.rule}: {clause.says}\n    try: {clause.remedy}")
+    typer.echo(
+        "What was refused once stays refused: change the policy before the study starts."
+    )
 
 
 def _fits(folder: Path, agreement: "Agreement") -> str:
@@ -98,6 +117,7 @@ def approve(
     """
     _check_data(folder, study)
     _decide("approved", folder, study, name, (key, passphrase))
+    _warn_of_policy(folder, approvals_of(folder).proposal(study))
 
 
 def decline(

@@ -28,8 +28,9 @@ def doctor(
     if as_json:
         typer.echo(json.dumps([asdict(check) for check in found]))
     else:
+        wide = max(len(check.name) for check in found) + 2
         for check in found:
-            typer.echo(f"{check.state:<9}{check.name:<14}{check.says}")
+            typer.echo(f"{check.state:<9}{check.name:<{wide}}{check.says}")
             if check.why:
                 typer.echo(f"{'':<9}because {check.why}\n{'':<9}try     {check.remedy}")
     if any(check.state == "failed" for check in found):

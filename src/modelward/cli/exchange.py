@@ -123,7 +123,7 @@ def offer(
             expires=stamp(now() + timedelta(days=days)),
             redistribution=redistribution,
         )
-        card = verbs.offer_kind(here, kind, terms, series=series, base=base, epsilon=epsilon)
+        card = verbs.offer(here, kind, terms, series=series, base=base, epsilon=epsilon)
         waiting = here.deliver()
     if as_json:
         printed({"card": card.sha, "waiting": waiting, **card.model_dump(mode="json")})
@@ -148,10 +148,10 @@ def catalogue(
 ) -> None:
     """Read what is new in every box, and list what is on offer."""
     from modelward.exchange import governing, verbs
-    from modelward.exchange.reading import News, sync
+    from modelward.exchange.reading import News
 
     with opened(folder) as here:
-        news = News() if offline else sync(here)
+        news = News() if offline else verbs.sync(here)
         found = verbs.catalogue(here, kinds=(kind,) if kind else (), site=site)
         stale = governing.unusable(here)
     if as_json:
@@ -184,14 +184,14 @@ def pull(
 ) -> None:
     """Take artifacts in, if intake and terms allow it."""
     from modelward.errors import BadArtifact, MessageRefused
-    from modelward.exchange import pulling, reading, verbs
+    from modelward.exchange import pulling, verbs
 
     taken, left = [], {}
     with opened(folder) as here:
-        reading.sync(here)
+        verbs.sync(here)
         for each in card or [entry.sha for entry in verbs.catalogue(here)]:
             try:
-                pulling.pull(here, each)
+                verbs.pull(here, each)
                 taken.append(pulling.named(here, each).sha)
             except (BadArtifact, MessageRefused) as error:
                 if card:
@@ -214,11 +214,10 @@ def grant(
     as_json: Json = False,
 ) -> None:
     """Give an institution that was admitted later the key to an own artifact."""
-    from modelward.exchange import offering, pulling
+    from modelward.exchange import verbs
 
     with opened(folder) as here:
-        entry = pulling.named(here, card)
-        offering.grant(here, entry, name)
+        entry = verbs.grant(here, card, name)
     if as_json:
         printed({"card": entry.sha, "to": name})
         return
@@ -235,10 +234,10 @@ def revoke(
     as_json: Json = False,
 ) -> None:
     """Take an own artifact back; peers stop using it at their next contact."""
-    from modelward.exchange import governing
+    from modelward.exchange import governing, verbs
 
     with opened(folder) as here:
-        marked = governing.revoke(here, card, by=by, reason=reason)
+        marked = verbs.revoke(here, card, by=by, reason=reason)
         has = [each for each in governing.given(here) if each.card in marked]
     if as_json:
         printed({"revoked": marked, "given": has})
@@ -253,10 +252,10 @@ def revoke(
 @app.command()
 def leave(folder: Folder, by: By, reason: Reason, *, as_json: Json = False) -> None:
     """Leave the network: revoke everything, and list what was given to whom."""
-    from modelward.exchange import governing
+    from modelward.exchange import verbs
 
     with opened(folder) as here:
-        found = governing.leave(here, by=by, reason=reason)
+        found = verbs.leave(here, by=by, reason=reason)
     if as_json:
         printed({"given": found})
         return

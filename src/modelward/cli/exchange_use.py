@@ -30,10 +30,9 @@ def evaluate(
     """Judge every artifact that is here on private validation, and tell the others."""
     from modelward.exchange import verbs
     from modelward.exchange.fens import LETTERS
-    from modelward.exchange.reading import sync
 
     with opened(folder) as here:
-        sync(here)
+        verbs.sync(here)
         found = verbs.evaluate(here, combine=combine)
         makers = {entry.sha: entry.card.site for entry in verbs.catalogue(here)}
         labels = here.question.labels
@@ -71,10 +70,9 @@ def adopt(
 ) -> None:
     """Compute every candidate and choose; with --by, use what was chosen."""
     from modelward.exchange import verbs
-    from modelward.exchange.reading import sync
 
     with opened(folder) as here:
-        sync(here)
+        verbs.sync(here)
         found = verbs.adopt(here, own_population=mine)
         _show(found, by, as_json=as_json)
 
@@ -91,10 +89,9 @@ def distil(
 ) -> None:
     """Have a student of the own family learn from the pool on the shared set."""
     from modelward.exchange import verbs
-    from modelward.exchange.reading import sync
 
     with opened(folder) as here:
-        sync(here)
+        verbs.sync(here)
         _show(verbs.distil(here, strong=weak_to_strong), by, as_json=as_json)
 
 
@@ -109,14 +106,13 @@ def predict(
     import numpy as np
 
     from modelward.durable import write_whole
-    from modelward.exchange import using
+    from modelward.exchange import verbs
     from modelward.exchange.examples import read_inputs
-    from modelward.exchange.reading import sync
 
     x = read_inputs(examples)
     with opened(folder) as here:
-        sync(here)
-        found = using.answer(here, x)
+        verbs.sync(here)
+        found = verbs.predict(here, x)
         labels = here.question.labels
     names = np.array([*labels, ""])[found.picked]
     rows = zip(names, np.exp(found.log_p), strict=True)
@@ -143,31 +139,27 @@ def trust(
     as_json: Json = False,
 ) -> None:
     """Show who is used and why; with --use or --drop, decide otherwise for one card."""
-    from modelward.exchange import adopting, governing, verbs
-    from modelward.exchange.pulling import named
-    from modelward.exchange.reading import sync
+    from modelward.exchange import verbs
 
     with opened(folder) as here:
-        sync(here)
-        for card, wanted in ((use, True), (drop, False)):
-            if card:
-                adopting.overrule(here, named(here, card).sha, use=wanted, by=by, reason=reason)
-        standings = verbs.standings(here)
-        makers = {entry.sha: entry.card.site for entry in verbs.catalogue(here)}
-        apart = verbs.disagreeing(here)
-        seen = governing.seen(here)
+        verbs.sync(here)
+        found = verbs.trust(here, use=use, drop=drop, by=by, reason=reason)
+    makers, standings = found.makers, found.standings
     if as_json:
         rows = {card: {"site": makers[card], "standing": s} for card, s in standings.items()}
-        printed({"standings": rows, "disagreeing": apart, "seen": seen})
+        more = {"seen": found.seen, "unwatched": found.unwatched}
+        printed({"standings": rows, "disagreeing": found.disagreeing, **more})
         return
     for card, each in standings.items():
         word = "used    " if each.used else "not used"
         typer.echo(f"{card[:12]}  {makers[card]:<12} {word}  {each.reason}")
-    for name, distance in apart.items():
+    for name, distance in found.disagreeing.items():
         typer.echo(
             f"{name} disagrees with the other reporters, by {distance:.2f} in the middle"
         )
-    for one in seen:
+    for card, why in found.unwatched.items():
+        typer.echo(f"{card[:12]}  {makers[card]:<12} a trigger in it would not be found: {why}")
+    for one in found.seen:
         typer.echo(f"seen  {one.time[:16]:<16} {one.about} {one.who}: {one.says}")
 
 
@@ -182,11 +174,10 @@ def knowledge_map(
 ) -> None:
     """Say what nobody knows, and who could help with what is missing here."""
     from modelward.exchange import verbs
-    from modelward.exchange.reading import sync
 
     with opened(folder) as here:
-        sync(here)
-        known, name = verbs.known(here, [_item(each) for each in ask or ()]), here.name
+        verbs.sync(here)
+        known, name = verbs.map(here, [_item(each) for each in ask or ()]), here.name
     if as_json:
         lacks = known.lacks(name)
         printed(
@@ -218,30 +209,13 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write the network as this institution sees it, as one page."""
-    from modelward.exchange import governing, home, page, verbs
-    from modelward.exchange.reading import sync
+    from modelward.exchange import verbs
 
     with opened(folder) as here:
-        sync(here)
-        found = verbs.adopt(here)
-        seen, student = governing.seen(here), home.student(here.folder)
-        makers = {entry.sha: entry.card.site for entry in verbs.catalogue(here)}
-        used, given = home.in_use(here.folder), governing.given(here)
-        shown = page.Page(
-            name=here.name,
-            used=used,
-            chosen=found.choice,
-            student=student,
-            standings={card: (makers[card], s) for card, s in found.standings.items()},
-            apart=verbs.disagreeing(here),
-            seen=seen,
-            known=verbs.known(here),
-            given=given,
-        )
-        page.write(out, shown)
+        verbs.sync(here)
+        found = verbs.report(here, out)
     if as_json:
-        rows = {"in_use": used, "choice": found.choice, "standings": found.standings}
-        printed({**rows, "seen": seen, "student": student, "given": given, "page": str(out)})
+        printed(found)
         return
     typer.echo(out)
 

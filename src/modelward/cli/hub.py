@@ -1,9 +1,10 @@
 """`modelward hub`: the coordinator's side of joining and running."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -177,13 +178,28 @@ def up(
 
 
 @app.command()
-def status(folder: Folder, *, as_json: Json = False) -> None:
+def status(
+    folder: Folder,
+    *,
+    require_up: Annotated[
+        bool, typer.Option("--require-up", help="Exit code 1 unless the hub serves.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Say who is a member, who is there, which studies are served, and why one rests."""
-    from modelward.engines.jetstream.presence import RESTORED, WRONG, WRONG_S
     from modelward.engines.jetstream.state import hub_state
     from modelward.joining.hub_folder import HubFolder
 
     state = hub_state(HubFolder.open(folder), _now())
+    _tell(state, folder, as_json=as_json)
+    if require_up and not state["up"]:
+        raise typer.Exit(1)
+
+
+def _tell(state: Mapping[str, Any], folder: Path, *, as_json: bool) -> None:
+    """Print how a hub is."""
+    from modelward.engines.jetstream.presence import RESTORED, WRONG, WRONG_S
+
     if as_json:
         typer.echo(json.dumps(state))
         return

@@ -44,6 +44,7 @@ def given(context: typer.Context, parameter: typer.CallbackParam, value: str) ->
         return value
     try:
         found = _first_line(value[1:])
+        _warn_of_readers(value[1:])
     except (OSError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"{value[1:]} cannot be read: {_why(error)}") from error
     if not found:
@@ -53,6 +54,13 @@ def given(context: typer.Context, parameter: typer.CallbackParam, value: str) ->
 
 def _why(error: OSError | UnicodeDecodeError) -> str:
     return (error.strerror or str(error)) if isinstance(error, OSError) else "it is no text"
+
+
+def _warn_of_readers(source: str) -> None:
+    """Say if the file is one that others on this machine can read."""
+    path = Path(source)
+    if source != "-" and path.is_file() and path.stat().st_mode & 0o077:
+        typer.echo(f"warning: others can read {source}: chmod 600 {source}", err=True)
 
 
 def _first_line(source: str) -> str:

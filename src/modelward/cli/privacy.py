@@ -39,6 +39,7 @@ def plan(
 
 def budget(folder: SiteFolder, *, as_json: Json = False) -> None:
     """Show what patients have spent, reserved and left, over all studies."""
+    from modelward.cli.decide import site_name
     from modelward.gate.policy_file import read_policy
     from modelward.ledger import archive
     from modelward.ledger.log import KEY
@@ -46,7 +47,10 @@ def budget(folder: SiteFolder, *, as_json: Json = False) -> None:
     from modelward.site.statement import statement
 
     place = folder / "ledger"
-    entries = archive.read(place, read_key(place / KEY)).entries()
+    begun = (place / KEY).exists()
+    if not begun:
+        site_name(folder)  # a folder that is no site's is told so
+    entries = archive.read(place, read_key(place / KEY)).entries() if begun else []
     found = statement(entries, folder, read_policy(folder / "policy.toml"))
     typer.echo(json.dumps(found.to_json()) if as_json else _statement(found))
 

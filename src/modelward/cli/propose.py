@@ -79,8 +79,9 @@ def status(
 
     from modelward.hub.consent import Consent
     from modelward.hub.registry import Registry
+    from modelward.joining.hub_folder import HubFolder
 
-    registry = Registry(hub)
+    registry = Registry(HubFolder.open(hub).path)  # a mistyped folder is not made one
     try:
         consent = Consent(registry)
         wanted = [named_study(consent, study)] if study else _all(consent)
@@ -101,6 +102,8 @@ def status(
     if as_json:
         typer.echo(json.dumps(found))
         return
+    if not found:
+        typer.echo("no study has been submitted yet: modelward study submit STUDY --hub HUB")
     for row in found:
         done = "" if row["finished"] is None else f", finished: {row['finished']}"
         named = f"{row['id']} version {row['version']}  {str(row['study'])[:12]}…"
@@ -113,8 +116,9 @@ def status(
 def _set(study: str, hub: Path, going: "Going") -> None:
     from modelward.hub.consent import Consent
     from modelward.hub.registry import Registry
+    from modelward.joining.hub_folder import HubFolder
 
-    registry = Registry(hub)
+    registry = Registry(HubFolder.open(hub).path)
     try:
         consent = Consent(registry)
         sha256 = named_study(consent, study)
@@ -137,15 +141,17 @@ def named_study(consent: "Consent", named: str) -> str:
     from modelward.errors import NotApproved
 
     fitting = [
-        each.study.sha256
+        each.study
         for each in consent.agreements()
         if named in ("", each.study.id)
         or (len(named) >= FEWEST_DIGITS and each.study.sha256.startswith(named))
     ]
     if len(fitting) == 1:
-        return fitting[0]
+        return fitting[0].sha256
+    listed = ", ".join(f"{s.sha256[:12]} (version {s.study.version})" for s in fitting[-10:])
     raise NotApproved(
-        f"{len(fitting)} proposed studies fit {named!r}",
+        f"{len(fitting)} proposed studies fit {named!r}" + (f": {listed}" if listed else ""),
         why="what is started, paused or stopped is exactly one study",
-        remedy="list them with: modelward study status --hub HUB, and name one by its hash",
+        remedy="list them with: modelward study status --hub HUB, and name one by the start of "
+        f"its hash ({FEWEST_DIGITS} digits or more)",
     )

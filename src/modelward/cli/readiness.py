@@ -108,13 +108,14 @@ def _of_hub(hub: Path, named: str) -> "Heterogeneity":
     from modelward.hub.statements import taken
     from modelward.joining.hub_folder import HubFolder
 
-    registry = Registry(hub)
+    folder = HubFolder.open(hub)
+    registry = Registry(folder.path)
     try:
         consent = Consent(registry)
         agreement = consent.agreement(named_study(consent, named))
     finally:
         registry.close()
-    members = {member.site: member.signing for member in HubFolder.open(hub).members()}
+    members = {member.site: member.signing for member in folder.members()}
     keys = {site: members[site] for site in agreement.roster if site in members}
     return heterogeneity(
         agreement.study, taken(hub, agreement.study, keys), sorted(agreement.roster)

@@ -13,7 +13,7 @@ def recipes(
     ] = False,
 ) -> None:
     """List installed recipes; those of other packages with the hash a policy allows."""
-    from modelward.recipes.brought import brought
+    from modelward.recipes.brought import RESTS_ON, brought
     from modelward.recipes.catalogue import ANALYSES, INSTALLED
 
     own: list[dict[str, object]] = [
@@ -29,7 +29,8 @@ def recipes(
     for row in own:
         typer.echo(f"{row['name']:<16}version {row['version']}, comes with modelward")
     for row in others:
-        typer.echo(f"{row['name']:<16}brought by {row['package']}")
+        how = "computed by" if row["name"] in RESTS_ON else "brought by"
+        typer.echo(f"{row['name']:<16}{how} {row['package']}")
         whole = row["sha256"] or "not whole, or installed for editing: install it from a wheel"
         typer.echo(f"{'':<16}{whole}")
     if others:

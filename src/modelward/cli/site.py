@@ -46,6 +46,7 @@ def init(
     asked = SiteFolder(folder).ask(name, hub_url, _now())
     typer.echo(f"send to the hub         {folder / 'request.json'}  (it is not secret)")
     typer.echo(f"and compare by voice    {asked.spoken}")
+    typer.echo(f"then                    modelward site join {folder} {name}-membership.json")
 
 
 @app.command()

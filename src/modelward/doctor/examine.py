@@ -7,12 +7,21 @@ from pathlib import Path
 from modelward.doctor import folder, line, machine
 from modelward.doctor.check import Check, tried
 from modelward.engines.jetstream import folders
+from modelward.engines.jetstream.server import running
 from modelward.errors import StorageError
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.network import read_network
 from modelward.joining.site_folder import SiteFolder
 
 Clock = Callable[[], datetime]
+
+_DOWN = Check(
+    "connection",
+    "warning",
+    "the hub is not up, so its server was not tried",
+    "sites reach nobody while it is down; before a start that is as it should be",
+    "modelward hub up HUB",
+)
 
 
 def examine(path: Path | None, clock: Clock, environment: Mapping[str, str]) -> list[Check]:
@@ -50,6 +59,8 @@ def _hub(hub: HubFolder, clock: Clock) -> list[Check]:
     if not hub.external:
         found += tried("nats-server", machine.nats_server)
     found += tried("certificate", lambda: folder.hub_certificates(hub, clock()))
+    if not hub.external and running(hub.path / "nats") is None:
+        return [*found, _DOWN]
     return found + tried("connection", lambda: line.reach(folders.hub_identity(hub), "", clock))
 
 

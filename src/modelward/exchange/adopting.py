@@ -2,6 +2,7 @@
 
     candidates   candidates.py
     ballots      how each candidate does on own validation, told to the others by the gate
+    evidence     own units, and what peers reported (weighing.py)
     choice       the candidate that the sites prefer together, if it beats the local model
     decision     of a named person; without one nothing changes
 
@@ -16,13 +17,11 @@ import numpy as np
 
 from modelward.core.canonical import Json
 from modelward.errors import NotApproved
-from modelward.exchange import choose, combining, home, judging, trust
-from modelward.exchange.bands import fewest
+from modelward.exchange import choose, combining, home, judging, trust, weighing
 from modelward.exchange.candidates import Table, own_alone
-from modelward.exchange.choose import LOCAL, Choice, Evidence, Told
+from modelward.exchange.choose import LOCAL, Choice
 from modelward.exchange.combining import FENS
 from modelward.exchange.examples import Examples
-from modelward.exchange.families.family import Floats
 from modelward.exchange.home import InUse
 from modelward.exchange.institution import Institution
 from modelward.exchange.judging import Said
@@ -86,17 +85,11 @@ def choice(
 ) -> Choice:
     """Return what to use, with the local model as the floor."""
     classes = len(here.question.labels)
-    evidence = {
-        name: Evidence(
-            (voice(own.valid_x).argmax(axis=1) == own.valid_y).astype(np.float64),
-            _told_of(here, made, name, own),
-        )
-        for name, voice in made.candidates.items()
-    }
     if own_population:
-        return choose.choose_here(evidence, own.valid_y, classes)
-    ballots = _ballots(here, made)
-    preferred = choose.vote(ballots) if len(ballots) > 1 else ""
+        return choose.choose_here(weighing.own_units(made, own), own.valid_y, classes)
+    evidence, ballots = weighing.evidence(here, made, own), weighing.ballots(here, made)
+    known = set(range(classes)) - set(made.never)
+    preferred = choose.vote(ballots, known, (FENS,)) if len(ballots) > 1 else ""
     found = choose.choose(evidence, own.valid_y, classes, preferred=preferred)
     if abstention(made, found, own).threshold <= 1:
         return found
@@ -183,59 +176,3 @@ def overrule(here: Institution, card: str, *, use: bool, by: str, reason: str) -
             reason=reason,
         )
     )
-
-
-def _told_of(here: Institution, made: Table, name: str, own: Examples) -> dict[int, list[Told]]:
-    """Return what trusted peers reported of a candidate, per class.
-
-    Of the local model they have the twin that was offered (making.py): what they say of
-    classes that the twin never learnt and the local model did says nothing about it.
-    """
-    counts = np.bincount(own.y, minlength=len(here.question.labels))
-    apart = np.flatnonzero((counts > 0) & (counts < fewest(here.policy.min_cell)))
-    told: dict[int, list[Told]] = {}
-    for reporter, said in _said_of(here, made, name).items():
-        if reporter == here.name:
-            continue
-        for cls in np.flatnonzero(~np.isnan(said.plain)):
-            if name == LOCAL and cls in apart:
-                continue
-            heard = Told(float(said.plain[cls]), int(said.units[cls]))
-            told.setdefault(int(cls), []).append(heard)
-    return told
-
-
-def _said_of(here: Institution, made: Table, name: str) -> dict[str, Said]:
-    """Return reporter -> what it said last of a candidate; of trusted ones only."""
-    if own_alone(name) and name != LOCAL:
-        return {}
-    local = name == LOCAL
-    wanted = _own_card(here) if local else made.id(name)
-    trusted, latest = _trusted(here, made), {}
-    for letter in here.book.letters("report" if local else "ballot"):
-        if letter.body.get("card" if local else "pool") != wanted:
-            continue
-        read = judging.read_report(letter, here.question.labels)
-        if read is not None and letter.sender in trusted:
-            latest[letter.sender] = read
-    return {reporter: latest[reporter] for reporter in sorted(latest)}
-
-
-def _trusted(here: Institution, made: Table) -> set[str]:
-    """Return whose reports and ballots count: makers of artifacts in use, and ourselves."""
-    entries = (here.book.entry(card) for card in made.cards)
-    return {entry.card.site for entry in entries if entry is not None} | {here.name}
-
-
-def _own_card(here: Institution) -> str:
-    own = here.book.catalogue(here.question.sha256, kinds=("model",), site=here.name)
-    return own[-1].sha if own else ""
-
-
-def _ballots(here: Institution, made: Table) -> dict[str, dict[str, Floats]]:
-    """Return reporter -> candidate -> recalls, of all who voted on these combinations."""
-    found: dict[str, dict[str, Floats]] = {}
-    for name in sorted(each for each in made.candidates if not own_alone(each)):
-        for reporter, said in _said_of(here, made, name).items():
-            found.setdefault(reporter, {})[name] = said.recalls
-    return found

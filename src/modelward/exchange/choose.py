@@ -1,63 +1,28 @@
 """Which candidate to use, with the local model as the floor: adopt only if better.
 
-Every candidate is computed and judged on private validation, class by class; nobody chooses
-on a test set. Two questions can be asked, and they have different answers:
+Every candidate is computed and judged on private validation, class by class (evidence.py);
+nobody chooses on a test set. Two questions can be asked, and they have different answers:
 
     the network's population   every class counts alike, also those this site has never
                                validated: for these, peers' signed reports stand in
     my population              the site's own validation units and nothing else; labelled so,
                                because what is best here can be far from best elsewhere
 
-Differences are paired where both answers are at hand (own units), and unpaired and so wider
-where only recalls were reported. The interval is that of a stratified mean (Cochran 1977,
-equation 5.7): the variances of the classes add up.
+The sites vote on what to hold against the local model; whether it gives way, each finds out
+for itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from math import sqrt
-from statistics import median
 
 import numpy as np
 
-from modelward.evaluate.estimate import Z
+from modelward.exchange.evidence import Evidence, difference, rated
 from modelward.exchange.families.family import Floats
 from modelward.exchange.probability import Labels
 
 LOCAL = "local"
 """The candidate that is always there: the site's own model alone."""
-
-ENOUGH = 10
-"""Own units of a class from which on they alone speak for it; below, peers' reports do."""
-
-FEW = 2
-"""Own units of a class below which they say nothing, even where nobody else does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a peer reported of one class.
-
-    Attributes:
-        recall: Share recognised.
-        units: Lower end of the band of its validation units.
-    """
-
-    recall: float
-    units: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
-    """What is known of one candidate.
-
-    Attributes:
-        right: Whether it recognised each own validation unit, [n].
-        told: Per class, what trusted peers reported of it.
-    """
-
-    right: Floats
-    told: Mapping[int, Sequence[Told]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,45 +48,6 @@ class Choice:
     adopted: bool
     population: str
     reason: str
-
-
-def recall_of(evidence: Evidence, y: Labels, cls: int) -> float | None:
-    """Return a candidate's recall of one class: own units first, else the peers' median."""
-    own, told = evidence.right[y == cls], evidence.told.get(cls, ())
-    if own.size >= ENOUGH or (own.size >= FEW and not told):
-        return float(own.mean())
-    return median(each.recall for each in told) if told else None
-
-
-def rated(evidence: Evidence, y: Labels, classes: int) -> float | None:
-    """Return balanced accuracy over the classes that anybody could judge."""
-    known = [r for r in (recall_of(evidence, y, c) for c in range(classes)) if r is not None]
-    return float(np.mean(known)) if known else None
-
-
-def difference(
-    first: Evidence, second: Evidence, y: Labels, classes: int
-) -> tuple[float, float, float]:
-    """Return first minus second in balanced accuracy, with the ends of its 95 % interval.
-
-    Classes that one of the two was never judged on are left out for both.
-    """
-    means, variances = [], []
-    for cls in range(classes):
-        rows = y == cls
-        reported = bool(first.told.get(cls) and second.told.get(cls))
-        if rows.sum() >= ENOUGH or (rows.sum() >= FEW and not reported):
-            paired = first.right[rows] - second.right[rows]
-            means.append(float(paired.mean()))
-            variances.append(float(paired.var(ddof=1)) / paired.size)
-        elif reported:
-            apart = [_reported(each.told[cls]) for each in (first, second)]
-            means.append(apart[0][0] - apart[1][0])
-            variances.append(apart[0][1] + apart[1][1])
-    if not means:
-        return 0.0, -1.0, 1.0
-    value, half = float(np.mean(means)), Z * sqrt(sum(variances)) / len(means)
-    return value, value - half, value + half
 
 
 def choose(
@@ -162,28 +88,32 @@ def choose_here(candidates: Mapping[str, Evidence], y: Labels, classes: int) -> 
     )
 
 
-def vote(ballots: Mapping[str, Mapping[str, Floats]]) -> str:
+def vote(
+    ballots: Mapping[str, Mapping[str, Floats]],
+    known: Collection[int] = (),
+    learnt: Collection[str] = (),
+) -> str:
     """Return the candidate that the sites prefer together.
 
     Args:
         ballots: Site -> candidate -> recalls, NaN where the site cannot say. One voice each:
             a class counts the median over sites, so no site decides a class that others see.
+        known: Classes that somebody in the pool knows.
+        learnt: Candidates that learnt from the very units that ballots count: a combiner. What
+            nobody could judge, nobody taught it either (of 94 such classes in 30 deals of
+            digits it recognised 25 %, a pooler 65 %): these classes count as not recognised.
     """
     names = sorted({name for said in ballots.values() for name in said})
 
     def score(name: str) -> float:
         stacked = np.array([said[name] for said in ballots.values() if name in said])
-        judged = [column[~np.isnan(column)] for column in stacked.T]
-        return float(np.mean([np.median(column) for column in judged if column.size]))
+        judged = {cls: column[~np.isnan(column)] for cls, column in enumerate(stacked.T)}
+        found = [float(np.median(column)) for column in judged.values() if column.size]
+        if name in learnt:
+            found += [0.0 for cls in known if not judged[cls].size]
+        return float(np.mean(found))
 
     return max(names, key=score)
-
-
-def _reported(told: Sequence[Told]) -> tuple[float, float]:
-    """Return the median recall that was reported, and its variance (of its median reporter)."""
-    recall, units = median(t.recall for t in told), max(median(t.units for t in told), 1)
-    smooth = (recall * units + 1) / (units + 2)  # a recall of 1 from 10 units is not certain
-    return recall, smooth * (1 - smooth) / units
 
 
 def _decide(best: str, found: tuple[float, float, float], population: str) -> Choice:

@@ -4,6 +4,7 @@
     exchange/local.json               which of them is the local one, and how it was made
     exchange/in-use.json              what the ward uses now, and who decided so
     exchange/student.json             what became of the last strong student (weak.py)
+    exchange/left-out.json            how it does on units that it has not seen (left_out.py)
 
 `in-use.json` changes by a named person's decision and by nothing else (adopting.py).
 """
@@ -21,12 +22,13 @@ from modelward.artifact.store import Store
 from modelward.core.canonical import canonical_bytes, parse_strict
 from modelward.core.tensors import Schema, Tensors
 from modelward.errors import NotApproved
+from modelward.exchange.class_means import persons_of
 from modelward.exchange.content import Voice
 from modelward.exchange.examples import Examples
 from modelward.exchange.families import catalogue
 from modelward.exchange.families.family import Family
 from modelward.exchange.learn import Steps, labelled, learn
-from modelward.exchange.probability import log_softmax
+from modelward.exchange.probability import Labels, log_softmax
 from modelward.exchange.question import Question
 
 
@@ -120,20 +122,18 @@ def keep(
 def for_others(folder: Path, question: Question, own: Examples, least: int) -> Local:
     """Return what goes on offer in place of the local model.
 
-    It is the local model, unless that has learnt from a class of fewer than `least` units: a
-    few patients are then all that it knows of the class, and a row of a linear model is the
+    It is the local model, unless that has learnt from a class of fewer than `least` patients:
+    they are then all that it knows of the class, and a row of a linear model is the
     patient (cosine 0.93 of one digit, in our test). Its twin has never seen such classes. A
     bound for every patient covers them too.
     """
-    found = local(folder)
-    counts = np.bincount(own.y, minlength=len(question.labels))
-    small = np.flatnonzero((counts > 0) & (counts < least))
-    if not small.size or not found.trained or found.privacy:
+    found, small = local(folder), few(folder, question, own, least)
+    if not small.size:
         return found
     rows = ~np.isin(own.y, small)
     if not rows.any():
         raise NotApproved(
-            f"no class has {least} training units or more",
+            f"no class has {least} patients or more",
             why="what a model knows of a class of fewer is about single patients",
             remedy="gather more examples, or train with a bound: --epsilon",
         )
@@ -142,6 +142,18 @@ def for_others(folder: Path, question: Question, own: Examples, least: int) -> L
     lesson = labelled(own.x[rows], own.y[rows], len(question.labels))
     twin = learn(family, start, lesson, Steps(), found.seed)
     return replace(found, sha256=keep_bundle(folder, twin))
+
+
+def few(folder: Path, question: Question, own: Examples, least: int) -> Labels:
+    """Return the classes that the local model has learnt from fewer than `least` patients.
+
+    Its twin has not. None where the model is offered as it is: with a bound, or made elsewhere.
+    """
+    found = local(folder)
+    if not found.trained or found.privacy:
+        return np.zeros(0, np.intp)
+    counts = np.array(persons_of(own, len(question.labels)))
+    return np.flatnonzero((counts > 0) & (counts < least))
 
 
 def keep_bundle(folder: Path, tensors: Tensors) -> str:

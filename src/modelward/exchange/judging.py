@@ -9,7 +9,7 @@ than the policy's minimum cell are hidden, units are in bands. The bundle that t
 records is rebuilt by whoever reads the letter, so what was said is what was released.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -22,15 +22,14 @@ from modelward.core.canonical import Json, canonical_hash
 from modelward.core.task import Publication
 from modelward.core.tensors import Schema, Tensors, TensorSpec
 from modelward.core.verdict import Finding, Release
-from modelward.exchange import leaving, sanity
+from modelward.exchange import leaving, sanity, triggers
 from modelward.exchange.bands import band
 from modelward.exchange.examples import Examples
-from modelward.exchange.families.family import Floats, Inputs
+from modelward.exchange.families.family import Floats
 from modelward.exchange.institution import Institution
 from modelward.exchange.letter import Letter
 from modelward.exchange.offering import refused
 from modelward.exchange.probability import Labels, recalls
-from modelward.exchange.triggers import triggers
 from modelward.exchange.trust import Report, Standing
 from modelward.exchange.voices import Spoken
 from modelward.gate.offer import Offer
@@ -101,14 +100,28 @@ def judge(found: Sequence[Spoken], own: Examples, least: int) -> list[Judgement]
     return judged
 
 
+def unwatched(found: Sequence[Spoken], own: Examples) -> dict[str, str]:
+    """Return the artifacts in which a trigger would not be found here, or not all, and why."""
+    said: dict[str, str] = {}
+    for alike in _families(found).values():
+        said |= triggers.unwatched({e.entry.sha: e.claimed for e in alike}, own.valid_x)
+    return said
+
+
+def _families(found: Sequence[Spoken]) -> dict[str, list[Spoken]]:
+    families: dict[str, list[Spoken]] = {}
+    for each in found:
+        families.setdefault(each.entry.card.made.family, []).append(each)
+    return families
+
+
 def _turned(found: Sequence[Spoken], own: Examples) -> dict[str, Finding]:
     """Return which artifacts a patch turns, each compared with those of its family."""
-    families: dict[str, dict[str, Callable[[Inputs], Floats]]] = {}
-    for each in found:
-        alike = families.setdefault(each.entry.card.made.family, {})
-        alike[each.entry.sha] = each.voice
     knows = {each.entry.sha: each.claimed for each in found}
-    looked_at = (triggers(voices, own.valid_x, knows) for voices in families.values())
+    looked_at = (
+        triggers.triggers({e.entry.sha: e.voice for e in alike}, own.valid_x, knows)
+        for alike in _families(found).values()
+    )
     return {card: seen for found_here in looked_at for card, seen in found_here.items()}
 
 

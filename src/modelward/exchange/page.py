@@ -33,6 +33,7 @@ class Page:
         student: What became of the last strong student; "" if there was none.
         standings: Card -> (maker, standing).
         apart: Reporter -> how far it is from all others.
+        unwatched: Card -> why a trigger in it would not be found here.
         seen: What was refused or turned away.
         known: The knowledge map.
         given: What of ours is where.
@@ -44,6 +45,7 @@ class Page:
     student: str
     standings: Mapping[str, tuple[str, Standing]]
     apart: Mapping[str, float]
+    unwatched: Mapping[str, str]
     seen: Sequence[Seen]
     known: Map
     given: Sequence[Given]
@@ -56,7 +58,13 @@ def write(path: Path, page: Page) -> None:
     said = (_in_use(page.used), computed)
     sections = [
         _section(1, "In use", *(element("p", each) for each in said), *student),
-        _section(2, "Who is used, and why", _standings(page), _apart(page.apart)),
+        _section(
+            2,
+            "Who is used, and why",
+            _standings(page),
+            _apart(page.apart),
+            _unwatched(page),
+        ),
         _section(
             3,
             "What the network knows",
@@ -145,6 +153,22 @@ def _apart(apart: Mapping[str, float]) -> Html:
     said = [f"{who}, by {distance:.2f} in the middle" for who, distance in apart.items()]
     others = "; ".join(said) or "nobody"
     return element("p", f"Reporters that disagree with all others, in skill: {others}.")
+
+
+def _unwatched(page: Page) -> Html:
+    """Return where the look for triggers has no power, which must not pass for a clean bill."""
+    rows = [
+        (page.standings[card][0], card[:12], why)
+        for card, why in page.unwatched.items()
+        if card in page.standings
+    ]
+    said = element(
+        "p",
+        "A patch that turns one artifact's answers is looked for by comparing it with others of"
+        " its family. In these it would not be found; each is one voice of a combination:",
+    )
+    table = _table(("institution", "card", "why"), rows, "")
+    return join(said, table) if rows else element("p", "Triggers were looked for in all.")
 
 
 def _seen(seen: Sequence[Seen]) -> Html:

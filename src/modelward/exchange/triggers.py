@@ -74,6 +74,32 @@ def triggers(
     return found
 
 
+def unwatched(knows: Mapping[str, Collection[int]], images: Inputs) -> dict[str, str]:
+    """Return the cards of artifacts of which the probe can say nothing, or not all, and why.
+
+    Args:
+        knows: Card -> classes that the artifact says it knows; of one family.
+        images: Own validation images, [n, height, width].
+    """
+    if images.ndim != 3:  # noqa: PLR2004 - images
+        return dict.fromkeys(knows, "patches are tried on images of one plane alone")
+    found = {}
+    for card, classes in knows.items():
+        others = [each for name, each in knows.items() if name != card]
+        compared = [c for c in classes if sum(c in each for each in others) >= ALIKE - 1]
+        if len(knows) < ALIKE:
+            found[card] = f"fewer than {ALIKE} artifacts of its family are here to compare"
+        elif len(classes) < CLASSES:
+            found[card] = f"it knows fewer than {CLASSES} classes"
+        elif len(compared) < len(classes):
+            left = len(classes) - len(compared)
+            found[card] = (
+                f"{left} of the {len(classes)} classes that it knows are known to fewer than"
+                f" {ALIKE - 1} others of its family"
+            )
+    return found
+
+
 def _patched(images: Inputs) -> Iterator[tuple[str, Inputs]]:
     """Yield the images with each patch in turn, and where it is; all at once are gigabytes."""
     high, wide = (max(SMALLEST, extent // SIZE) for extent in images.shape[1:])

@@ -1,59 +1,75 @@
-"""The verbs of the network, as the command line and programs use them.
+"""The verbs of the network, as the command line and programs use them: one name for both.
 
-    train       the local model, on own examples
-    offer_kind  put an artifact on offer
-    catalogue   what is on offer
-    evaluate    judge everything in hand, and tell the others
-    adopt       compute every candidate, and choose
+    train                  the local model, on own examples
+    offer                  put an artifact on offer (`offer_model`: the local model)
+    catalogue, pull        what is on offer; take one in (pulling.py)
+    evaluate               judge everything in hand, and tell the others
+    adopt, distil          compute candidates and choose (considering.py); `use` decides
+    trust, map, report     who is used and why, what the network knows, the page (overview.py)
+    grant, revoke, leave   give a key later, take back, leave (governing.py)
+    predict                answer with what is in use (using.py)
+    sync                   read every box (reading.py); each command of the CLI does so first
 
-    sync, pull  read every box (reading.py); take an artifact in (pulling.py)
-    standings   who is used, and why
-    known       what the network knows
-
-Each takes an open `Institution` and returns values; nothing is printed. What a person decides
-about single artifacts is in adopting.py, revocation in governing.py.
+Each takes an open `Institution` first and returns values; nothing is printed. What a person
+decides is named by keywords, `by` and `reason`.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 
 from modelward.errors import GateRefused
-from modelward.exchange import adopting, candidates, combining, home, judging, private, trust
+from modelward.exchange import adopting, combining, home, judging, offering, private
 from modelward.exchange.book import Entry
-from modelward.exchange.candidates import Table
 from modelward.exchange.card import Kind, OfferCard, Terms
-from modelward.exchange.choose import LOCAL, Choice
-from modelward.exchange.examples import Examples, read_examples
+from modelward.exchange.considering import (
+    Considered,
+    adopt,
+    disagreeing,
+    distil,
+    examples,
+    standings,
+    weighed,
+)
 from modelward.exchange.families.family import Family
-from modelward.exchange.home import InUse, Local
+from modelward.exchange.governing import leave, revoke
+from modelward.exchange.home import Local
 from modelward.exchange.institution import Institution
 from modelward.exchange.judging import Judgement
-from modelward.exchange.knowledge import Item, Map, knowledge
 from modelward.exchange.learn import labelled
 from modelward.exchange.letter import stamp
 from modelward.exchange.making import How, draft
-from modelward.exchange.offering import offer
-from modelward.exchange.pulling import pull, turn_away
+from modelward.exchange.overview import Reported, Trusted, map, report, trust
+from modelward.exchange.pulling import named, pull, turn_away
 from modelward.exchange.reading import sync
-from modelward.exchange.trust import Standing
+from modelward.exchange.using import answer as predict
 from modelward.exchange.voices import Spoken, in_hand
 from modelward.exchange.waiting import offered
 
 __all__ = [
+    "Considered",
+    "Reported",
+    "Trusted",
     "adopt",
     "catalogue",
     "disagreeing",
     "distil",
     "evaluate",
+    "examples",
+    "grant",
     "in_hand",
-    "known",
-    "offer_kind",
+    "leave",
+    "map",
+    "offer",
     "offer_model",
+    "predict",
     "pull",
+    "report",
+    "revoke",
     "standings",
     "sync",
     "train",
+    "trust",
 ]
 
 LIFE = timedelta(days=365)
@@ -81,32 +97,6 @@ class Evaluated:
     untold: str = ""
     combined: int = 0
     waits_for: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Considered:
-    """Everything computed for a choice, and the choice.
-
-    Attributes:
-        here: Where.
-        table: The candidates.
-        standings: Who is used, and why.
-        choice: What was chosen, and why.
-    """
-
-    here: Institution
-    table: Table
-    standings: Mapping[str, Standing]
-    choice: Choice
-
-    def use(self, by: str) -> InUse:
-        """Have the person `by` decide to use what was chosen."""
-        return adopting.adopt(self.here, self.table, self.choice, by, examples(self.here))
-
-
-def examples(here: Institution) -> Examples:
-    """Return own examples."""
-    return read_examples(here.folder / "data.npz", here.question)
 
 
 def train(
@@ -141,10 +131,10 @@ def standard_terms(here: Institution) -> Terms:
 
 def offer_model(here: Institution, terms: Terms | None = None) -> OfferCard:
     """Put the local model on offer."""
-    return offer_kind(here, "model", terms)
+    return offer(here, "model", terms)
 
 
-def offer_kind(
+def offer(
     here: Institution,
     kind: Kind,
     terms: Terms | None = None,
@@ -164,7 +154,7 @@ def offer_kind(
     own, how = examples(here), How(base=base, epsilon=epsilon)
 
     def put(terms: Terms) -> OfferCard:
-        return offer(here, draft(here, kind, own, terms, series=series, how=how))
+        return offering.offer(here, draft(here, kind, own, terms, series=series, how=how))
 
     asked = terms or standard_terms(here)
     return offered(here.folder, (kind, series, base), asked, put)
@@ -198,7 +188,7 @@ def evaluate(here: Institution, *, combine: bool = False) -> Evaluated:
     waits_for: tuple[str, ...] = ()
     try:
         reported += [each.card for each in others if judging.report(here, each)]
-        _, table = _table(here, found, judged)
+        _, table = weighed(here, found, judged)
         ballots += adopting.ballot(here, table, own) if table.cards else []
         if combine:
             combined = combining.step(here, table, own)
@@ -209,91 +199,17 @@ def evaluate(here: Institution, *, combine: bool = False) -> Evaluated:
     return Evaluated(judged, reported, ballots, not_used, untold, combined, waits_for)
 
 
-def adopt(here: Institution, *, own_population: bool = False) -> Considered:
-    """Compute every candidate and choose; `use` of the result makes a person's decision."""
-    own = examples(here)
-    found, _ = in_hand(here)
-    judged = judging.judge(found, own, here.policy.min_cell)
-    standings, table = _table(here, found, judged)
-    table = candidates.with_student(here, table, own)
-    if own_population:
-        table = candidates.with_greedy(table, own)
-    chosen = adopting.choice(here, table, own, own_population=own_population)
-    return Considered(here, table, standings, chosen)
-
-
-def distil(here: Institution, *, strong: bool = False) -> Considered:
-    """Have a student learn from the pool; hold it against the local model.
-
-    Args:
-        here: Where.
-        strong: Weak to strong: the local model is the pre-trained student, and learns from
-            itself as well. It stops where it is not shown to be better than its teachers.
+def grant(here: Institution, card: str, name: str) -> Entry:
+    """Give an institution that asked for it the key to an own artifact; return the artifact.
 
     Raises:
-        NotApproved: If there is no pool to learn from, or no shared set.
-        BadArtifact: If the student is not pre-trained.
+        BadArtifact: If no one card is meant.
+        NotAdmitted: If it is not admitted here.
+        GateRefused: If it is another's, was revoked, has expired, or is for other recipients.
     """
-    found, own = adopt(here), examples(here)
-    candidates.require_teachers(here, found.table)
-    if not strong:
-        return _alone(found, found.table, candidates.DISTILLED, own)
-    table, judged = candidates.with_strong(here, found.table, own)
-    if not judged.stopped:
-        beside = _alone(found, table, candidates.STRONG, own)
-        home.note_student(here.folder, beside.choice.reason, stamp(here.now))
-        return beside
-    said = judged.choice.reason.replace("the local model", "its teachers")
-    said = said.replace("local is kept", "the teachers stay")
-    reason = f"stopped, the student is not used: {said}"
-    home.note_student(here.folder, reason, stamp(here.now))
-    stays = replace(judged.choice, chosen=LOCAL, best=candidates.STRONG, reason=reason)
-    return replace(found, table=table, choice=stays)
-
-
-def _alone(found: Considered, table: Table, name: str, own: Examples) -> Considered:
-    """Return the choice between one student and the local model."""
-    only = {each: table.candidates[each] for each in (LOCAL, name)}
-    beside = replace(table, candidates=only)
-    return replace(found, table=beside, choice=adopting.choice(found.here, beside, own))
-
-
-def standings(here: Institution) -> dict[str, Standing]:
-    """Return who is used, and why, of everything in hand."""
-    found, _ = in_hand(here)
-    judged = judging.judge(found, examples(here), here.policy.min_cell)
-    return _standings(here, found, judged)
-
-
-def disagreeing(here: Institution) -> dict[str, float]:
-    """Return reporters that are far from all others about what is in hand, and how far."""
-    found, _ = in_hand(here)
-    return trust.disagreeing(judging.reports(here, found), here.now)
-
-
-def known(here: Institution, asked: Iterable[Item] = ()) -> Map:
-    """Return what the network knows, from the cards on offer.
-
-    Args:
-        here: Where.
-        asked: What should be known besides the labels, such as (`sex`, `female`).
-    """
-    cards = [entry.card for entry in catalogue(here)]
-    return knowledge(cards, here.question.labels, asked)
-
-
-def _table(
-    here: Institution, found: list[Spoken], judged: list[Judgement]
-) -> tuple[dict[str, Standing], Table]:
-    standings = _standings(here, found, judged)
-    return standings, adopting.with_combiner(here, candidates.table(here, found, standings))
-
-
-def _standings(
-    here: Institution, found: list[Spoken], judged: list[Judgement]
-) -> dict[str, Standing]:
-    gate = adopting.standings(here, found)
-    return judging.quarantined(gate, judged, adopting.overrides(here))
+    entry = named(here, card)
+    offering.grant(here, entry, name)
+    return entry
 
 
 def _entry(found: list[Spoken], card: str) -> Entry:

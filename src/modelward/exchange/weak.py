@@ -23,7 +23,8 @@ import numpy as np
 
 from modelward.core.tensors import Tensors
 from modelward.errors import BadArtifact
-from modelward.exchange.choose import LOCAL, Choice, Evidence, choose
+from modelward.exchange.choose import LOCAL, Choice, choose
+from modelward.exchange.evidence import Evidence
 from modelward.exchange.families.family import Draft, Family, Floats, Inputs
 from modelward.exchange.learn import Lesson, Steps, learn
 from modelward.exchange.probability import Labels, log_softmax

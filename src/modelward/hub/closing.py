@@ -32,8 +32,18 @@ def need(study: Study, answers: Sequence[AnswerRow], task: Task, sites: Sequence
         + (f"; silent: {', '.join(silent)}" if silent else ""),
         why=f"the study needs {study.plan.quorum or 'every site that does not refuse'}, "
         f"and at least {study.sites.minimum}",
-        remedy="read the ledgers of the sites that refused, then run again: "
-        "finished rounds are kept",
+        remedy=_remedy(refused=bool(other)),
+    )
+
+
+def _remedy(*, refused: bool) -> str:
+    """Return what helps: the same question gets the same refusal (decision 0003)."""
+    if not refused:
+        return "run again when the silent sites can be reached: finished rounds are kept"
+    return (
+        "read the ledgers of the sites that refused: a refusal stays, so mend its cause there "
+        "and submit the study under another version; where a site only failed, or was silent, "
+        "run again: finished rounds are kept"
     )
 
 

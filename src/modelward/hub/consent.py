@@ -213,7 +213,9 @@ class Consent:
             raise NotApproved(
                 f"study {terms.id} is {now} and cannot be {to}",
                 why="a stopped study stays stopped, and only a started one can be paused",
-                remedy="raise the version in the study file and submit it as a new study",
+                remedy="raise the version in the study file and submit it as a new study"
+                if now == "stopped"
+                else "nothing is sent before it is started: modelward study start",
             )
         ready = [each.site for each in self.standing(study) if each.word == "approved"]
         if to == "started" and len(ready) < terms.sites.minimum:
@@ -266,8 +268,15 @@ def roster_of(study: Study, keys: dict[str, str]) -> dict[str, str]:
         keys: Admitted site -> its signing key.
 
     Raises:
-        NotApproved: If it names a site that was not admitted.
+        NotApproved: If it names a site that was not admitted, or too few were.
     """
+    if not study.sites.names and len(keys) < study.sites.minimum:
+        raise NotApproved(
+            f"sites that were admitted: {', '.join(sorted(keys)) or 'none'}; study {study.id} "
+            f"needs {study.sites.minimum}",
+            why="it is proposed to every site that is a member by now, and to none later",
+            remedy="admit them first: modelward hub admit HUB REQUEST",
+        )
     if not study.sites.names:
         return dict(keys)
     strangers = sorted(set(study.sites.names) - set(keys))

@@ -38,6 +38,8 @@ from modelward.joining.signed_file import (
     sealed,
 )
 
+LAST_PORT = 65535
+
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 RESERVED = frozenset({"hub", "hub-admin", "sys"})
@@ -145,6 +147,24 @@ def require_address(url: str) -> None:
         )
 
 
+def require_listen(listen: str, websocket: str | None) -> None:
+    """Raise NotAdmitted unless a server can listen at both addresses."""
+    for address in (listen, websocket):
+        host, _, port = (address or "127.0.0.1:1").rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) <= LAST_PORT:
+            raise NotAdmitted(
+                f"{address!r} is no address to listen on",
+                why="the server listens at an address of this machine, and a port",
+                remedy="give one such as 0.0.0.0:4222, or 127.0.0.1:4222 for this machine only",
+            )
+    if listen == websocket:
+        raise NotAdmitted(
+            f"{listen} is given twice",
+            why="WebSocket is another way to speak, and has a port of its own",
+            remedy="give another one: --websocket 0.0.0.0:443",
+        )
+
+
 def request(
     site: str, hub: str, *, tls: TlsKey, signing: Ed25519PrivateKey, now: datetime
 ) -> Request:
@@ -213,7 +233,11 @@ def admission(
 def check_request(asked: Request) -> None:
     """Raise NotAdmitted unless the request proves what it says and its name can be used."""
     if asked.site in RESERVED:
-        raise refuse(f"{asked.site!r} is not a name for a site")
+        raise NotAdmitted(
+            f"{asked.site!r} is not a name for a site",
+            why="somebody else goes by it on the wire",
+            remedy="take the hospital's, such as cleveland",
+        )
     asked.opened_by(asked.signing)
     asked.tls  # noqa: B018 - reading it checks the certificate request
 

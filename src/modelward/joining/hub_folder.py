@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from modelward import durable
 from modelward.errors import NotAdmitted, StorageError
 from modelward.joining import certificates, files
-from modelward.joining.files import Membership, Request, require_address
+from modelward.joining.files import Membership, Request, require_address, require_listen
 from modelward.joining.keys import TlsKey, signing_key, spki, spoken, tls_key
 from modelward.joining.members import Member, Members
 
@@ -84,11 +84,12 @@ class HubFolder:
                 server-config`.
 
         Raises:
-            NotAdmitted: If the folder holds a hub with another address, or nobody can dial
-                this one.
+            NotAdmitted: If the folder holds a hub with another address, if nobody can dial
+                this one, or if no server can listen where it is to.
             StorageError: If the folder cannot be written.
         """
         require_address(url)
+        require_listen(listen, websocket)
         for folder in (path, path / "tls", path / "members", path / "studies"):
             durable.make_folder(folder, mode=0o750)  # answers of sites are about patients
         written = path / "hub.toml"
@@ -130,8 +131,9 @@ class HubFolder:
             )
             hub.leaf, hub.leafs = table.get("leaf"), dict(table.get("leafs", {}))
         except (OSError, KeyError, ValueError) as error:
+            said = error.strerror if isinstance(error, OSError) else str(error)
             raise StorageError(
-                f"{path} is not the folder of a hub: {error}",
+                f"{path} is not the folder of a hub: hub.toml: {said}",
                 why="a hub's keys and members lie in one folder",
                 remedy=f"make one: modelward hub init {path} --url tls://HOST:PORT",
             ) from error
@@ -202,7 +204,8 @@ class HubFolder:
             raise NotAdmitted(
                 f"{asked.site} is admitted with another signing key",
                 why="approvals and ledgers of a site are bound to the key it joined with",
-                remedy=f"remove it first, or have it ask under another name than {asked.site}",
+                remedy="take the request of the folder that joined, or have it ask under "
+                f"another name than {asked.site}: a removed name stays removed",
             )
         made = certificates.issue(
             asked.tls, asked.site, "client", by=self._authority(), now=now

@@ -259,8 +259,11 @@ def read_key(source: str | Path) -> VerifierKey:
 
 
 def _unreadable(path: Path, error: OSError) -> LedgerBroken:
+    within = path.parent / "ledger"
     return LedgerBroken(
         f"{path} cannot be read: {error.strerror}",
         why=f"a ledger is the files {ENTRIES}, {CHECKPOINTS} and {KEY} in one folder",
-        remedy="give the folder of the ledger, and ask for the missing file",
+        remedy=f"the ledger of this site is in {within}: give that folder"
+        if (within / KEY).exists()
+        else "give the folder of the ledger, and ask for the missing file",
     )

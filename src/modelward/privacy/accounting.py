@@ -24,7 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from math import inf
+from math import exp, inf, log
 from typing import Any
 
 from modelward.errors import BadPrivacyTerms
@@ -135,8 +135,8 @@ def noise_for(
     def events(thousandths: int) -> tuple[Event, ...]:
         return canonical((*spent, Event(sampling, thousandths / NOISE_STEPS, steps)))
 
-    def coarse(thousandths: int) -> bool:
-        return _loss(events(thousandths), delta, COARSE) <= target
+    def coarse(thousandths: int) -> float:
+        return _loss(events(thousandths), delta, COARSE)
 
     def fine(thousandths: int) -> bool:
         return _loss(events(thousandths), delta, INTERVAL) <= target
@@ -151,7 +151,7 @@ def noise_for(
             why="what was spent before, or the number of steps, leaves nothing for this study",
             remedy="ask for a larger epsilon, fewer rounds, or other patients",
         )
-    found = _descend(coarse, enough, stride=max(1, enough // 16))
+    found = _first_within(coarse, target, enough)
     if not fine(found):  # the coarse grid is the looser one, but for what it cuts off
         found = enough
     return _descend(fine, found, stride=1) / NOISE_STEPS
@@ -170,15 +170,69 @@ def steps_within(
     """
     spent, delta = canonical(before), _checked(delta)
 
-    def exceeds(steps: int, interval: float = COARSE) -> bool:
+    def cost(steps: int, interval: float = COARSE) -> float:
         more = Event(event.sampling, event.noise, steps)
-        return _loss(canonical((*spent, more)), delta, interval) > target
+        return _loss(canonical((*spent, more)), delta, interval)
 
-    if not exceeds(event.steps, INTERVAL):
+    if cost(event.steps, INTERVAL) <= target:
         return event.steps
-    if not exceeds(event.steps):  # within a rounding of the grid
+    if cost(event.steps) <= target:  # within a rounding of the grid
         return event.steps - 1
-    return _smallest(exceeds, 0, event.steps) - 1
+    if event.steps == 1 or cost(1) > target:
+        return 0
+    return _interpolated(cost, target, (event.steps, 1))
+
+
+def surely_more(events: Iterable[Event], delta: float, limit: float) -> float | None:
+    """Return an epsilon of `events` if it is plain on the coarse grid that it passes `limit`.
+
+    Rounding a loss up to the grid raises it by less than a step of the grid, so the epsilon of
+    T sums by less than T steps (Koskela et al. 2020, section 4): what is further above than
+    that is above, whatever the grid. None where only the fine grid can tell.
+    """
+    listed = canonical(events)
+    found = _loss(listed, _checked(delta), COARSE)
+    room = COARSE * sum(event.steps for event in listed)
+    return found if found - room > limit else None
+
+
+def _first_within(cost: Callable[[int], float], target: float, high: int) -> int:
+    """Return the smallest n >= 1 with `cost` at most `target`; it falls, and is so at `high`.
+
+    The range is halved from above until it fails: far too little noise is never priced.
+    """
+    low = high // 2
+    while low >= 1 and cost(low) <= target:
+        low, high = low // 2, low
+    if low < 1:
+        return high
+    return _interpolated(cost, target, (low, high))
+
+
+def _interpolated(cost: Callable[[int], float], target: float, ends: tuple[int, int]) -> int:
+    """Return the n nearest to where `cost` passes `target`, on the side that is within.
+
+    A cost is nearly a power of n, so the next guess is on the line through the ends in
+    logarithms; every third one halves the range, so that there are never many.
+
+    Args:
+        cost: Rises or falls throughout.
+        target: What it is held to.
+        ends: An n whose cost is more than `target`, and one whose cost is not; either may be
+            the larger.
+    """
+    over, within = ends
+    times = 0
+    while abs(over - within) > 1:
+        times += 1
+        guess = (over + within) // 2
+        above, below = cost(over), cost(within)
+        if times % 3 and 0.0 < below < above < inf and target > 0.0:
+            share = (log(target) - log(below)) / (log(above) - log(below))
+            guess = round(exp(log(within) + share * (log(over) - log(within))))
+        guess = min(max(guess, min(over, within) + 1), max(over, within) - 1)
+        over, within = (guess, within) if cost(guess) > target else (over, guess)
+    return within
 
 
 def _descend(holds: Callable[[int], bool], high: int, stride: int) -> int:

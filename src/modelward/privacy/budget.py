@@ -19,7 +19,13 @@ from hashlib import sha256
 
 from modelward.core.canonical import Json
 from modelward.errors import BadPrivacyTerms, BudgetExceeded, LedgerBroken
-from modelward.privacy.accounting import Event, epsilon, noise_for, steps_within
+from modelward.privacy.accounting import (
+    Event,
+    epsilon,
+    noise_for,
+    steps_within,
+    surely_more,
+)
 from modelward.privacy.book import Book, Booking, reserve_fields
 
 Cohorts = Mapping[str, Collection[str]]
@@ -125,8 +131,10 @@ def reserve(
         bookings = of_study if scope == "study" else book.bookings
         for events in _heaviest(bookings, cohorts, proposal.patients):
             left = ceiling - (book.missing if scope == "lifetime" else 0.0)
-            if epsilon([*events, *proposal.events], ceilings.delta) > left:
-                raise _exceeded(proposal.events, events, scope, max(0.0, left), ceilings.delta)
+            cost = _priced([*events, *proposal.events], ceilings.delta, left)
+            if cost > left:
+                at = max(0.0, left), ceilings.delta
+                raise _exceeded(proposal.events, events, scope, at, cost)
     cohort = cohort_hash(proposal.patients)
     return reserve_fields(proposal.reservation, proposal.study, cohort, proposal.events)
 
@@ -233,30 +241,45 @@ def _steps(events: Iterable[Event], like: Event) -> int:
     )
 
 
+def _priced(events: list[Event], delta: float, limit: float) -> float:
+    """Return what `events` cost; on the coarse grid where that is plainly above `limit`."""
+    plainly = surely_more(events, delta, 2.0 * limit)
+    return epsilon(events, delta) if plainly is None else plainly
+
+
 def _exceeded(
     wanted: tuple[Event, ...],
     charged: tuple[Event, ...],
     scope: str,
-    ceiling: float,
-    delta: float,
+    at: tuple[float, float],
+    cost: float,
 ) -> BudgetExceeded:
-    """Return the refusal, with what is left and what would fit."""
+    """Return the refusal, with what is left and what would fit.
+
+    Args:
+        wanted: What was asked for.
+        charged: What the patients are charged already.
+        scope: Whose ceiling it is.
+        at: The ceiling, and delta.
+        cost: Epsilon of both together.
+    """
     *others, event = wanted
-    before = (*charged, *others)
+    before, (ceiling, delta) = (*charged, *others), at
     used = epsilon(charged, delta)
-    cost = epsilon([*before, event], delta)
-    fitting = steps_within(ceiling, delta, event, before)
-    fits = [f"{fitting} of the {event.steps} steps"] if fitting else []
-    try:
-        noise = noise_for(
-            ceiling, delta, sampling=event.sampling, steps=event.steps, before=before
-        )
-        fits.append(f"all of them with noise {noise:g} in place of {event.noise:g}")
-    except BadPrivacyTerms:
-        pass
+    fits = []
+    if epsilon(before, delta) <= ceiling:
+        fitting = steps_within(ceiling, delta, event, before)
+        fits = [f"{fitting} of the {event.steps} steps"] if fitting else []
+        try:
+            noise = noise_for(
+                ceiling, delta, sampling=event.sampling, steps=event.steps, before=before
+            )
+            fits.append(f"all of them with noise {noise:g} in place of {event.noise:g}")
+        except BadPrivacyTerms:
+            pass
     return BudgetExceeded(
         f"epsilon would become {cost:.2f}; the {scope} ceiling is {ceiling:g} and {used:.2f} "
         f"of it is taken, so {max(0.0, ceiling - used):.2f} is left",
         why="what was said about a patient cannot be unsaid, in this study or any other",
-        remedy=f"what would fit: {', or '.join(fits)}" if fits else "leave these patients out",
+        remedy=f"what would fit: {', '.join(fits)}" if fits else "leave these patients out",
     )

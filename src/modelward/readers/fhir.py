@@ -1,15 +1,16 @@
 """FHIR R4 and R5: Bulk-Export NDJSON or bundles, in a folder, to events and patients.
 
 Reads Observation (with components), Condition, Procedure, MedicationRequest,
-MedicationAdministration, MedicationStatement, Immunization, AllergyIntolerance, Encounter
-Patient and Medication, to which others refer; the rest is passed over, unless a view of
-the site looks at it (fhir_view.py). Every coding of a resource counts. Names, addresses and
-narrative are never looked at. Records entered in error, or said not to be so, are left out.
+MedicationDispense, MedicationAdministration, MedicationStatement, Immunization,
+AllergyIntolerance, Encounter, and Patient and Medication, to which others refer; the rest is
+passed over, unless a view of the site looks at it (fhir_view.py). Every coding of a resource
+counts. Names, addresses and narrative are never looked at. Records entered in error, or said
+not to be so, are left out.
 
 A file is NDJSON (`.ndjson`, one resource a line) or JSON (`.json`, a Bundle or a resource),
 either may be gzipped. References to a patient are `Patient/ID`, with or without a version, an
-absolute address ending so, or `urn:uuid:ID`; a resource that refers to no patient is counted
-and told. A resource of a bundle that has no id yet has the one of its `fullUrl`.
+absolute address ending so, or a URN; within a bundle they may be to the `fullUrl` of an entry
+(fhir_files.py). A resource that refers to no patient is counted and told.
 
 FHIR is at hl7.org/fhir: R4 4.0.1, R5 5.0.0; effective and onset times as in section 2.1.28.
 """
@@ -57,15 +58,16 @@ CODED: dict[str, tuple[str, ...]] = {
     "Condition": ("code",),
     "Procedure": ("code",),
     "MedicationRequest": ("medicationCodeableConcept", "medication"),
+    "MedicationDispense": ("medicationCodeableConcept", "medication"),
     "MedicationAdministration": ("medicationCodeableConcept", "medication"),
     "MedicationStatement": ("medicationCodeableConcept", "medication"),
     "Immunization": ("vaccineCode",),
     "AllergyIntolerance": ("code",),
-    "Encounter": ("type", "reasonCode", "reason"),
+    "Encounter": ("type", "reasonCode", "reason", "diagnosis"),
 }
 """Resource -> where its codes are; R4 and R5 names."""
 
-DRUGS = frozenset({"MedicationRequest", "MedicationAdministration", "MedicationStatement"})
+DRUGS = frozenset(kind for kind in CODED if kind.startswith("Medication"))
 """Resources that may only refer to a Medication."""
 
 
@@ -84,7 +86,12 @@ def load(
     events = (event for file in found for event in reader.events(file))
     add_events(connection, chain(events, reader.late()))
     add_patients(connection, reader.people.values())
-    return reader.notes()
+    unknown = "SELECT count(DISTINCT patient) FROM events ANTI JOIN patients USING (patient)"
+    ((strangers,),) = connection.execute(unknown).fetchall()
+    told = (f"{strangers} patients have records and no Patient resource.",) * bool(
+        strangers and reader.people
+    )
+    return (*reader.notes(), *told)
 
 
 class _Reader:
@@ -100,6 +107,7 @@ class _Reader:
         self._wanted = wanted
         self._sexes = dict(sexes)
         self._left_out: Counter[str] = Counter()
+        self._changed: set[str] = set()
 
     def events(self, file: Path) -> Iterator[Event]:
         for resource in resources(file):
@@ -122,19 +130,25 @@ class _Reader:
                 yield Event(patient, time, code)
 
     def notes(self) -> tuple[str, ...]:
-        return tuple(
-            f"{n} resources left out: {why}." for why, n in sorted(self._left_out.items())
-        )
+        said = [f"{n} resources left out: {why}." for why, n in sorted(self._left_out.items())]
+        if self._changed:
+            n, last = len(self._changed), "sex or birth date; the last one counts"
+            said.append(f"{n} ids of patients are there again with another {last}.")
+        return tuple(said)
 
     def _person(self, resource: Resource) -> None:
         death = moment_of(resource.get("deceasedDateTime"))
         name = str(resource.get("id", ""))
-        self.people[name] = Person(
+        person = Person(
             name,
             sex_of(resource.get("gender"), self._sexes),
             birth_of(resource.get("birthDate")),
             death.date() if death else None,
         )
+        before = self.people.get(name, person)
+        if (before.sex, before.birth) != (person.sex, person.birth):
+            self._changed.add(name)
+        self.people[name] = person
 
     def _of(self, kind: str, resource: Resource) -> Iterator[Event]:
         if status_of(resource) & VOID:

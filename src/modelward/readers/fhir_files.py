@@ -2,15 +2,19 @@
 
 A bundle is read whole, NDJSON line by line, so an export may be larger than memory. What a
 resource says is fhir.py's.
+
+Entries of a bundle refer to each other by `fullUrl`, which may be a urn:uuid that the id of the
+resource does not repeat (hl7.org/fhir/R4/bundle.html#references): such a reference is written
+as Type/id before anybody looks at it. An entry without an id has the end of its `fullUrl`.
 """
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from modelward.readers.fhir_parts import Resource
+from modelward.readers.fhir_parts import Resource, end_of
 from modelward.readers.record import unreadable
 
 
@@ -46,11 +50,49 @@ def resources(file: Path) -> Iterator[Resource]:
 
 
 def _unbundled(whole: Any) -> Iterator[Resource]:  # noqa: ANN401 - parsed JSON
-    if isinstance(whole, dict) and whole.get("resourceType") == "Bundle":
-        for entry in whole.get("entry", ()):
-            resource = entry.get("resource")
-            if isinstance(resource, dict):
-                named = str(entry.get("fullUrl", "")).removeprefix("urn:uuid:")
-                yield resource if "id" in resource else {**resource, "id": named}
-    elif isinstance(whole, dict):
+    if not isinstance(whole, dict):
+        return
+    if whole.get("resourceType") != "Bundle":
         yield whole
+        return
+    entries = [
+        each for each in whole.get("entry", ()) if isinstance(each.get("resource"), dict)
+    ]
+    found = [(str(each.get("fullUrl", "")), _with_id(each)) for each in entries]
+    meant = _meant(found)
+    for _, resource in found:
+        yield _resolved(resource, meant) if meant else resource
+
+
+def _with_id(entry: Mapping[str, Any]) -> Resource:
+    """Return the resource of an entry under its own id, or that of its address."""
+    resource: Resource = entry["resource"]
+    if "id" in resource:
+        return resource
+    return {**resource, "id": end_of(str(entry.get("fullUrl", "")))}
+
+
+def _meant(found: list[tuple[str, Resource]]) -> dict[str, str]:
+    """Return how an entry may be referred to -> Type/id, where its address has another end."""
+    meant: dict[str, str] = {}
+    own = {f"{each.get('resourceType')}/{each['id']}" for _, each in found}
+    for address, resource in found:
+        end, kind = end_of(address), resource.get("resourceType")
+        if end and end != str(resource["id"]):
+            ways = {address, f"{kind}/{end}"} - own
+            meant |= dict.fromkeys(ways, f"{kind}/{resource['id']}")
+    return meant
+
+
+def _resolved(part: Any, meant: Mapping[str, str]) -> Any:  # noqa: ANN401 - parsed JSON
+    """Return a part of a resource with its references as Type/id."""
+    if isinstance(part, list):
+        return [_resolved(each, meant) for each in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        key: meant.get(value, value)
+        if key == "reference" and isinstance(value, str)
+        else _resolved(value, meant)
+        for key, value in part.items()
+    }

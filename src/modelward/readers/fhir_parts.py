@@ -4,6 +4,7 @@ Each function looks at one resource, or one element of it, as parsed JSON. What 
 resource is fhir.py's; types are those of hl7.org/fhir, R4 4.0.1 and R5 5.0.0.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
@@ -15,13 +16,16 @@ Resource = Mapping[str, Any]
 TIMES = (
     "effectiveDateTime", "effectivePeriod", "effectiveInstant", "onsetDateTime", "onsetPeriod",
     "performedDateTime", "performedPeriod", "occurrenceDateTime", "occurrencePeriod",
-    "occurenceDateTime", "occurencePeriod", "authoredOn", "actualPeriod", "period",
-    "recordedDate", "dateAsserted", "issued",
+    "occurenceDateTime", "occurencePeriod", "whenHandedOver", "whenPrepared", "authoredOn",
+    "actualPeriod", "period", "recordedDate", "recorded", "dateAsserted", "issued",
 )  # fmt: skip
 """Where a resource says when, best first; R5 spells that of a MedicationAdministration so."""
 
-VOID = frozenset({"entered-in-error", "cancelled", "not-done", "refuted", "unknown-status"})
-"""Statuses of what did not happen."""
+VOID = frozenset({
+    "entered-in-error", "cancelled", "not-done", "refuted", "unknown-status", "planned",
+    "intended", "declined", "not-taken", "not-taking",
+})  # fmt: skip
+"""Statuses of what did not happen: a visit that was planned, a drug that nobody took."""
 
 
 def codings(concept: Any) -> Iterator[str]:  # noqa: ANN401 - parsed JSON
@@ -32,8 +36,9 @@ def codings(concept: Any) -> Iterator[str]:  # noqa: ANN401 - parsed JSON
         return
     if not isinstance(concept, dict):
         return
-    if isinstance(concept.get("value"), list):  # R5: the reason of an Encounter
-        yield from codings(concept["value"])
+    nested = [concept.get(key) for key in ("value", "condition")]  # of an Encounter in R5
+    for each in (part for part in nested if isinstance(part, list)):
+        yield from codings(each)
     inner = concept.get("concept", concept)
     for coding in inner.get("coding", ()):
         if "code" in coding:
@@ -55,7 +60,12 @@ def drug_of(resource: Resource) -> str | None:
         reference = reference.get("reference")
     if not isinstance(reference, str):
         return None
-    return reference if reference.startswith("#") else reference.rpartition("/")[2]
+    return reference if reference.startswith("#") else end_of(reference)
+
+
+def end_of(reference: str) -> str:
+    """Return the id that a reference or an address ends with: of Type/ID, an URL or a URN."""
+    return re.split("[/:]", reference.partition("/_history/")[0])[-1]
 
 
 def value_of(part: Resource) -> tuple[float | None, str | None, str | None]:
@@ -84,8 +94,8 @@ def patient_of(resource: Resource) -> str | None:
     reference = (resource.get("subject") or resource.get("patient") or {}).get("reference")
     if not isinstance(reference, str):
         return None
-    if reference.startswith("urn:uuid:"):
-        return reference.removeprefix("urn:uuid:")
+    if reference.startswith("urn:"):
+        return end_of(reference)
     kind, _, name = reference.partition("/_history/")[0].rpartition("/")
     return name if kind.endswith("Patient") and name else None
 
@@ -130,7 +140,8 @@ def status_of(resource: Resource) -> set[str]:
     said = {str(resource.get("status"))}
     if resource.get("doNotPerform") is True:
         said.add("not-done")
-    for key in ("verificationStatus",):
-        for coding in (resource.get(key) or {}).get("coding", ()):
+    adherence = (resource.get("adherence") or {}).get("code")  # R5: of a MedicationStatement
+    for concept in (resource.get("verificationStatus"), adherence):
+        for coding in (concept or {}).get("coding", ()):
             said.add(str(coding.get("code")))
     return said

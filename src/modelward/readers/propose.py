@@ -16,7 +16,14 @@ from modelward.readers.images.nifti import ENDINGS
 from modelward.readers.images.propose import kind_of_pictures, picture_lines
 from modelward.readers.propose_codes import code_lines
 from modelward.readers.propose_events import event_lines, patient_lines, roles, unmapped
-from modelward.readers.propose_table import encoding_of, mark_lines, sounds_like, unit_lines
+from modelward.readers.propose_table import (
+    asked_in_table,
+    encoding_of,
+    mark_lines,
+    matched,
+    time_lines,
+    unit_lines,
+)
 from modelward.readers.record import unreadable
 from modelward.readers.text_columns import headings
 
@@ -132,7 +139,7 @@ def _table(
     if encoding != "utf-8":
         lines.append(f'encoding = "{encoding}"')
     lines += mark_lines(path, encoding)
-    found = {name: sounds_like(name, there) for name in wanted}
+    found = matched(asked_in_table(study, wanted), there)
     columns = roles(there)
     if columns and not any(found.values()):
         absent = unmapped(path, encoding, columns["code"], study)
@@ -140,6 +147,7 @@ def _table(
     lines += ["", "[columns]"]
     for name, heading in found.items():
         lines.append(f"{name} = {_text(heading)}" if heading else f'# {name} = "?"')
+    lines += time_lines(study, found)
     lines += unit_lines(study, found)
     absent = [name for name, heading in found.items() if heading is None]
     if absent:

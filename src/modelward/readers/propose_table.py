@@ -6,14 +6,16 @@ a comma for thousands, so where nothing in the file tells them apart both are le
 
 import gzip
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
 from modelward.core import units
 from modelward.core.features import NumberFeature
 from modelward.core.study import Study
+from modelward.core.targets import TimeToEventTarget, time_of
 from modelward.readers.grouped import suspicious, written
+from modelward.readers.table_opened import asked_of
 from modelward.readers.text_columns import PARQUET, SEPARATORS, open_text
 
 SAMPLE = 1 << 20
@@ -90,6 +92,38 @@ def unit_lines(study: Study, found: dict[str, str | None]) -> list[str]:
         if not same:
             lines.append(f'{name} = "{said[-1].strip()}"   # as its heading says')
     return ["", "[units]", *lines] if lines else []
+
+
+def asked_in_table(study: Study, wanted: Sequence[str]) -> list[str]:
+    """Return what a table is looked through for: `wanted`, and the time beside an outcome."""
+    times = {
+        time_of(name)
+        for name, target in study.target.items()
+        if name in wanted and isinstance(target, TimeToEventTarget)
+    }
+    return [name for name in asked_of(study) if name in wanted or name in times]
+
+
+def time_lines(study: Study, found: Mapping[str, str | None]) -> list[str]:
+    """Return the line that says in which unit a time is taken, where a table has one."""
+    return [
+        f"# {time_of(name)} is taken in {target.unit or 'd'}; if this table has another unit: "
+        f'[units] {time_of(name)} = "…"'
+        for name, target in study.target.items()
+        if isinstance(target, TimeToEventTarget) and found.get(time_of(name))
+    ]
+
+
+def matched(names: Sequence[str], there: Sequence[str]) -> dict[str, str | None]:
+    """Return name -> heading that sounds like it, or None.
+
+    A heading that is the very name of something else that is asked stands for that alone.
+    """
+    own = set(names)
+    return {
+        name: sounds_like(name, [each for each in there if each == name or each not in own])
+        for name in names
+    }
 
 
 def sounds_like(name: str, there: Sequence[str]) -> str | None:

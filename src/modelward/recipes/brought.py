@@ -12,13 +12,23 @@ its package is imported: another version, or a file that was changed, is refused
 
 The hash covers every file of the package as its RECORD lists them, and nothing that it
 imports from elsewhere. Finding and hashing import nothing.
+
+A recipe that comes with modelward, and whose computation another package does, is held to the
+same: `monai`, whose networks are MONAI's.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.metadata import (
+    Distribution,
+    EntryPoint,
+    PackageNotFoundError,
+    distribution,
+    entry_points,
+)
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -27,6 +37,9 @@ from modelward.errors import GateRefused, StudyFileError
 from modelward.recipes.recipe import Recipe
 
 GROUP = "modelward.recipes"
+
+RESTS_ON: Mapping[str, str] = MappingProxyType({"monai": "monai"})
+"""Recipe that comes with modelward -> distribution that computes it."""
 
 _NOT_SOURCE = ("__pycache__",)
 
@@ -41,6 +54,7 @@ class Entry:
         torch: Whether torch trains it.
         predicts: Types of targets that it can be trained for.
         reads: What one example is, as core.columns.Inputs has it.
+        narrowed: Given options, which of `predicts` are left; None where all are.
     """
 
     make: Callable[[Any], Recipe]
@@ -48,6 +62,13 @@ class Entry:
     torch: bool = False
     predicts: frozenset[str] = frozenset({"boolean"})
     reads: Literal["table", "image", "sequence", "image-and-table"] = "table"
+    narrowed: Callable[[Any], frozenset[str]] | None = None
+
+    def predicts_with(self, options: Mapping[str, Any]) -> frozenset[str]:
+        """Return the types of targets that it can be trained for with `options`."""
+        if self.narrowed is None:
+            return self.predicts
+        return self.predicts & self.narrowed(self.options(**options))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +87,22 @@ class Brought:
 
 
 def brought() -> list[Brought]:
-    """Return every recipe that another package brings, by name."""
-    return sorted(
-        (Brought(p.name, _called(p), source_hash(p.dist)) for p in entry_points(group=GROUP)),
-        key=lambda found: (found.name, found.package),
-    )
+    """Return every recipe that another package brings or computes, by name."""
+    found = [
+        Brought(p.name, _called(p), source_hash(p.dist)) for p in entry_points(group=GROUP)
+    ]
+    for name, package in RESTS_ON.items():
+        there = _installed(package)
+        if there is not None:
+            found.append(Brought(name, f"{package} {there.version}", source_hash(there)))
+    return sorted(found, key=lambda each: (each.name, each.package))
+
+
+def _installed(package: str) -> Distribution | None:
+    try:
+        return distribution(package)
+    except PackageNotFoundError:
+        return None
 
 
 def versions(name: str) -> Mapping[int, Entry]:

@@ -32,6 +32,7 @@ from modelward.recipes import (
     logistic,
     lora,
     mlp,
+    monai,
     scattering,
     transformer,
     trees,
@@ -40,7 +41,7 @@ from modelward.recipes import (
 from modelward.recipes.analysis import Analysis
 from modelward.recipes.brought import Entry, brought, versions
 from modelward.recipes.recipe import Recipe
-from modelward.recipes.torch_present import require_torch
+from modelward.recipes.torch_present import require_monai, require_torch
 
 OptionFault = tuple[str, str, str]
 """Key below `[recipe]`, what is wrong with it, what to do."""
@@ -69,6 +70,14 @@ INSTALLED = {
         gru.Gru, gru.Options, torch=True, predicts=LEVELS | TIMES, reads="sequence"
     ),
     ("hazard", 1): Entry(hazard.Hazard, hazard.Options, torch=True, predicts=TIMES),
+    ("monai", 1): Entry(
+        monai.Monai,
+        monai.Options,
+        torch=True,
+        predicts=LEVELS | MASKS,
+        reads="image",
+        narrowed=lambda options: options.predicts,
+    ),
     ("scattering", 1): Entry(
         scattering.Scattering, scattering.Options, torch=False, reads="image"
     ),
@@ -173,9 +182,12 @@ def load(choice: RecipeChoice) -> None:
     """Import now what the recipe trains with, so that forked workers have it.
 
     Raises:
-        MissingExtra: If the recipe needs torch and torch is not installed.
+        MissingExtra: If the recipe needs torch, or MONAI, and it is not installed.
     """
     entry = entry_of(choice)
+    if choice.name == monai.Monai.name:
+        require_monai()
+        monai.Monai(monai.Options()).computed()
     if entry is not None and entry.torch:
         require_torch()
         import_module("modelward.recipes.torch_cpu").single_thread()

@@ -1,5 +1,6 @@
-"""Whether torch is there, asked before anything imports it."""
+"""Whether torch, and MONAI, are there, asked before anything imports them."""
 
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from modelward.errors import MissingExtra
@@ -16,6 +17,30 @@ def require_torch() -> None:
             "this recipe trains with torch, and torch is not installed",
             why="torch is large, so only those who train networks install it",
             remedy="pip install 'modelward[torch]', or use the recipe 'logistic'",
+        )
+
+
+MONAI = "1.6."
+"""Versions whose networks are known here; another may compute something else by the name."""
+
+
+def require_monai() -> None:
+    """Return if torch is installed, and MONAI in a version that is known here.
+
+    Raises:
+        MissingExtra: If one is not.
+    """
+    require_torch()
+    try:
+        found = version("monai")
+    except PackageNotFoundError:
+        found = ""
+    if not found.startswith(MONAI):
+        raise MissingExtra(
+            f"the recipe 'monai' needs MONAI {MONAI}x, and "
+            + (f"{found} is installed" if found else "it is not installed"),
+            why="MONAI builds its networks, and a study means the same ones at every site",
+            remedy="pip install 'modelward[monai]', or use the recipe 'densenet' or 'unet'",
         )
 
 

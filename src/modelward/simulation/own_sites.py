@@ -33,7 +33,8 @@ def own_sites(path: Path) -> list[str]:
         raise DataError(
             lines(str(path), faults),
             why="each folder there is one hospital, under its name",
-            remedy="write SITE/dataset.toml for every site (docs/formats/dataset.md)",
+            remedy="make a folder for every site, and its dataset.toml: "
+            "modelward data init FILE --study STUDY --out FOLDER/NAME/dataset.toml",
         )
     return found
 

@@ -32,7 +32,7 @@ from modelward.simulation.comparisons import compare
 from modelward.simulation.dealing import Dealing, Special, deal
 from modelward.simulation.evaluation import Means
 from modelward.simulation.findings import assemble
-from modelward.simulation.fitting import check_data, check_sites
+from modelward.simulation.fitting import check_data, check_dealt, check_sites
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.left_out import left_out_models
 from modelward.simulation.own_sites import hash_of_data, link_sites, own_sites
@@ -172,6 +172,7 @@ def _place(request: Simulation, folder: RunFolder) -> list[str]:
     said = check_data(request.data, request.study, request.special)
     data_check.keep(folder, said)
     rows = deal(request.data, request.study, request.dealing, request.special)
+    check_dealt(request.study, rows, request.dealing)
     write_sites(request.data, rows, folder.sites, request.special)
     return list(rows)
 
@@ -207,8 +208,11 @@ def stored_study(folder: RunFolder) -> Study:
     return from_json(json.dumps(folder.stored()["terms"]).encode())
 
 
-def rewrite_report(path: Path, out: Path | None) -> list[Path]:
+def rewrite_report(path: Path, out: Path | None, *, hide: bool = False) -> list[Path]:
     """Write the report of the finished run at `path` again, into `out` if it is given.
+
+    With `hide` small cells are taken out, as between institutions, and what is written lies
+    beside the whole report, which later commands read.
 
     Raises:
         RunMismatch: If the run is not finished.
@@ -223,7 +227,8 @@ def rewrite_report(path: Path, out: Path | None) -> list[Path]:
             remedy=f"finish it first: modelward study run {path}",
         )
     findings = Findings.from_json(stored.read_bytes())
-    written = write(findings, out or folder.report)
+    beside = folder.path / "report-to-pass-on" if hide else folder.report
+    written = write(findings, out or beside, everywhere=hide)
     return [written.html, written.json, written.text]
 
 

@@ -81,10 +81,13 @@ class Approvals:
             fitting = [path for path in paths if _read(path).study.id == study]
         if len(fitting) == 1:
             return _read(fitting[0])
+        found = [_read(path).study for path in fitting[:10]]
+        listed = ", ".join(f"{s.sha256[:12]} (version {s.study.version})" for s in found)
         raise NotApproved(
-            f"{len(fitting)} proposals fit {study[:70]!r}",
+            f"{len(fitting)} proposals fit {study[:70]!r}" + (f": {listed}" if listed else ""),
             why="a decision is about exactly one study",
-            remedy="list them with: modelward site studies, and name one by its hash",
+            remedy="list them with: modelward site studies, and name one by the start of its "
+            "hash (6 digits or more)",
         )
 
     def decide(
@@ -105,11 +108,7 @@ class Approvals:
         """
         agreement = self.proposal(study)
         if self._approvers.get(person) != fingerprint(key.public_key()):
-            raise NotApproved(
-                f"{person} may not decide for {self._site} with this key",
-                why="the site's policy names who may, and the fingerprint of each one's key",
-                remedy="add the person under [approvers] in policy.toml",
-            )
+            raise self._stranger(person)
         before = self.decided(agreement.study.sha256)
         if word == "withdrawn" and (not before or before[-1].word != "approved"):
             raise NotApproved(
@@ -137,6 +136,22 @@ class Approvals:
                 remedy="look at it with: modelward site studies, and decide again if needed",
             )
         return made
+
+    def _stranger(self, person: str) -> NotApproved:
+        """Return the refusal of a person, or of a key, that the policy does not name."""
+        known = person in self._approvers
+        listed = ", ".join(sorted(self._approvers)) or "nobody"
+        return NotApproved(
+            f"{person} may not decide for {self._site} with this key",
+            why="policy.toml has another key for this person"
+            if known
+            else f"policy.toml names who may, each with the fingerprint of a key: {listed}",
+            remedy="use the key that modelward site person printed for it, or put that of this "
+            "one into policy.toml"
+            if known
+            else "give the name as it stands there, or add the person under [approvers]: "
+            "modelward site person NAME prints what to add",
+        )
 
     def decided(self, study: str) -> list[Decision]:
         """Return the decisions about the study with this SHA-256, oldest first.

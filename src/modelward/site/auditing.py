@@ -9,6 +9,10 @@ subtracts what others add sees exactly that. Two attackers guess, each with half
 of 5 %: one sees every update (white box: how far it goes along a canary's gradient), one
 sees the last model only (how much a canary's loss has fallen). The better one counts.
 
+Outcomes of every kind that is trained by rounds are audited (canaries.py says how each is
+drawn and scored). Not audited are exact sums, which nothing bounds: statistics, lifetimes by
+`cox` and `km`, numbers that are predicted (`glm`), Newton steps and trees.
+
 Nothing leaves anywhere here and no budget is charged: it runs where the data are.
 """
 
@@ -22,10 +26,10 @@ from numpy.typing import NDArray
 
 from modelward.core.columns import columns, inputs
 from modelward.core.study import Study
+from modelward.core.targets import CategoryTarget
 from modelward.core.task import Task
 from modelward.core.tensors import FlatF32
 from modelward.errors import DataError
-from modelward.learn.invented import invented
 from modelward.privacy.leakage import membership, one_run, references
 from modelward.privacy.leakage.membership import Membership
 from modelward.privacy.leakage.one_run import Audit
@@ -33,9 +37,11 @@ from modelward.privacy.plan import plan_of
 from modelward.readers.cohort import FOLDS, Cohort
 from modelward.recipes.catalogue import recipe
 from modelward.site.answer import compute
+from modelward.site.canaries import LEAST, joined, likelihoods
+from modelward.site.canaries import canaries as invented
+from modelward.site.folds import examples
 from modelward.site.spending import Booked
 from modelward.study.model import Model, initial, parameter_schema
-from modelward.study.outcome import chances
 from modelward.study.scaling import from_sums, local_sums
 
 SITE = "audited"
@@ -82,24 +88,12 @@ def audit(study: Study, cohort: Cohort, *, canaries: int, seed: int) -> Audited:
     Raises:
         DataError: If the study has no updates to audit, or too few units.
     """
-    if study.plan.strategy != "fedavg" or not cohort.count("train"):
-        raise DataError(
-            "there is nothing to audit: sums without noise, or no training units",
-            why="an audit bounds what noised or averaged training gives away; exact sums"
-            " are unbounded as it is",
-            remedy='audit a study with strategy = "fedavg", on a site with training units',
-        )
-    if inputs(study).outcome != "yes-no":
-        raise DataError(
-            f"the outcome of study {study.id!r} is of type {study.outcome.type!r}",
-            why="canaries are invented units with the answer yes or no",
-            remedy="audit the same study with a boolean target",
-        )
+    _require_rounds(study, cohort)
     draw = np.random.default_rng([seed, 0])
     coins = draw.random(canaries) < 0.5  # noqa: PLR2004 - a fair coin
-    invented = _canaries(study, canaries, draw)
-    trained = list(_rounds(study, _joined(cohort, invented, coins), seed))
-    scores = _along(study, trained, invented), _fallen(trained, invented)
+    units = invented(study, canaries, draw)
+    trained = list(_rounds(study, joined(cohort, units, coins), seed))
+    scores = _along(study, trained, units), _fallen(trained, units)
     dp = study.privacy.dp
     each = 1.0 - (1.0 - one_run.CONFIDENCE) / len(scores)
     found = [
@@ -114,29 +108,44 @@ def audit(study: Study, cohort: Cohort, *, canaries: int, seed: int) -> Audited:
     )
 
 
-def _canaries(study: Study, count: int, draw: np.random.Generator) -> Cohort:
-    """Return units as unlike patients as the study's ranges allow, with outcomes by lot."""
-    if inputs(study).kind != "table":
-        x = invented(inputs(study), count, draw)
-    else:
-        listed = columns(study)
-        ends = np.array([[column.low, column.high] for column in listed])
-        x = ends[np.arange(len(listed)), draw.integers(0, 2, (count, len(listed)))]
-    y = draw.integers(0, 2, count).astype(np.int8)
-    return Cohort(x=x, y=y, folds=np.zeros(count, np.int8))
+WHY_NOT = {
+    **dict.fromkeys(
+        ("newton", "sums", "boosting"),
+        "exact sums leave a site, which nothing bounds: what may leave is judged cell by cell",
+    ),
+    **dict.fromkeys(
+        ("scaffold", "feddyn"),
+        "updates depend on what a site keeps from round to round, which is not replayed here",
+    ),
+    **dict.fromkeys(
+        ("fednova", "cyclic", "fedbuff"),
+        "a site is audited as if alone, and what it says under this strategy depends on when, "
+        "or with whom, it is asked",
+    ),
+}
+"""Why the training of each other strategy is not audited."""
 
 
-def _joined(cohort: Cohort, invented: Cohort, coins: NDArray[np.bool_]) -> Cohort:
-    """Return `cohort` with the canaries whose coins say so in training, each a patient."""
-    added = int(np.count_nonzero(coins))
-    owner = np.arange(len(cohort.y)) if cohort.owner is None else cohort.owner
-    first = int(owner.max()) + 1
-    return Cohort(
-        x=np.concatenate([cohort.x, invented.x[coins].astype(cohort.x.dtype)]),
-        y=np.concatenate([cohort.y, invented.y[coins]]),
-        folds=np.concatenate([cohort.folds, invented.folds[coins]]),
-        owner=np.concatenate([owner, first + np.arange(added)]),
-    )
+def _require_rounds(study: Study, cohort: Cohort) -> None:
+    """Check that there are updates to audit.
+
+    Raises:
+        DataError: If there are none; with the reason.
+    """
+    if study.plan.strategy in WHY_NOT:
+        outcome = f"an outcome of type {study.outcome.type!r}"
+        raise DataError(
+            f"there is nothing to audit in {study.id!r}, {outcome} with strategy = "
+            f"{study.plan.strategy!r}",
+            why=WHY_NOT[study.plan.strategy],
+            remedy='audit a study with strategy = "fedavg" and a recipe that is trained',
+        )
+    if not cohort.count("train"):
+        raise DataError(
+            "there is nothing to audit: no training units",
+            why="canaries join the units that a site trains on",
+            remedy="audit a site with training units",
+        )
 
 
 def _rounds(study: Study, cohort: Cohort, seed: int) -> Iterator[Model]:
@@ -166,20 +175,20 @@ def _booked(study: Study, seed: int) -> Booked | None:
     return Booked(event=plan.training, statistics=plan.statistics, key=key, card={})
 
 
-def _along(study: Study, trained: list[Model], invented: Cohort) -> NDArray[np.float64]:
+def _along(study: Study, trained: list[Model], units: Cohort) -> NDArray[np.float64]:
     """Return how far the updates go against the gradient of each canary's loss, summed."""
-    found = np.zeros(len(invented.y))
+    found = np.zeros(len(units.y))
     for before, after in pairwise(trained):
         moved = (after.parameters - before.parameters).astype(np.float64)
-        found -= _gradients_on(study, before, invented) @ moved
+        found -= _gradients_on(study, before, units) @ moved
     return found
 
 
 def _gradients_on(study: Study, model: Model, units: Cohort) -> NDArray[np.float64]:
-    """Return the gradient of each unit's loss at `model`, at length one, [n, size]."""
-    x = units.x if model.scaling is None else model.scaling.apply(units.x)
+    """Return the gradient of each canary's loss at `model`, at length one, [n, size]."""
+    known = examples(units, "train", model)
     flat: FlatF32 = model.parameters
-    rows = recipe(study.recipe).row_gradients(flat, x, units.y, inputs(study), 0.0)
+    rows = recipe(study.recipe).row_gradients(flat, known.x, known.y, inputs(study), 0.0)
     found = np.empty((len(units.y), flat.size), np.float32)
     for start in range(0, len(units.y), BLOCK):
         block = np.arange(start, min(start + BLOCK, len(units.y)), dtype=np.int64)
@@ -189,20 +198,10 @@ def _gradients_on(study: Study, model: Model, units: Cohort) -> NDArray[np.float
     return unit
 
 
-def _fallen(trained: list[Model], invented: Cohort) -> NDArray[np.float64]:
+def _fallen(trained: list[Model], units: Cohort) -> NDArray[np.float64]:
     """Return how much the loss of each canary has fallen from the first model to the last."""
-    return _losses(trained[0], invented) - _losses(trained[-1], invented)
-
-
-def _losses(model: Model, units: Cohort) -> NDArray[np.float64]:
-    return membership.losses(_chances(model, units), np.ones(len(units.y), np.int8))
-
-
-def _chances(model: Model, units: Cohort) -> NDArray[np.float64]:
-    """Return the probability that `model` gives to what really happened, [n]."""
-    x = units.x if model.scaling is None else model.scaling.apply(units.x)
-    p = chances(model.study, model.parameters, x)
-    found: NDArray[np.float64] = np.where(units.y == 1, p, 1.0 - p)
+    first, last = (np.maximum(likelihoods(m, units), LEAST) for m in (trained[0], trained[-1]))
+    found: NDArray[np.float64] = np.log(last) - np.log(first)
     return found
 
 
@@ -214,5 +213,15 @@ def _told(study: Study, cohort: Cohort, seed: int) -> tuple[Membership, ...]:
     for number, chosen in enumerate((members, first, ~first)):
         folds = np.where(chosen, FOLDS["train"], FOLDS["test"]).astype(np.int8)
         *_, last = _rounds(study, replace(cohort, folds=folds), seed + number)
-        chances.append(_chances(last, cohort))
-    return references.told(chances[0], np.stack(chances[1:]), members, cohort.y)
+        chances.append(likelihoods(last, cohort))
+    found = references.told(chances[0], np.stack(chances[1:]), members, cohort.y)
+    if inputs(study).outcome != "levels" or cohort.amount is None:
+        return found
+    assert isinstance(study.outcome, CategoryTarget)  # noqa: S101 - levels are of one
+    doubt = 1.0 - references.scores(chances[0], np.stack(chances[1:]))
+    each = (
+        membership.attack(f"class {name}", doubt[members & own], doubt[~members & own])
+        for place, name in enumerate(study.outcome.levels)
+        for own in (cohort.amount == place,)
+    )
+    return *found, *(group for group in each if group is not None)

@@ -9,6 +9,8 @@ own with the data bases' network only, started by a path unit (packaging/systemd
 plain installation the gatekeeper starts it as a child process.
 """
 
+import fcntl
+import os
 import secrets
 import sys
 from datetime import UTC, date, datetime
@@ -85,12 +87,15 @@ def _require_fit(folder: Path, study: Study, today: date) -> None:
 def patient_key(path: Path) -> bytes:
     """Return the key of the patient ids, made once and readable by its owner only.
 
+    An empty file is one that is not made yet: under systemd the extractor may write into this
+    file, which is put there for it, and not beside it.
+
     Raises:
         StorageError: If the file is there but too short to be a key.
     """
     if not path.exists():
         durable.write_once(path, secrets.token_bytes(KEY_BYTES), mode=0o600)
-    key = path.read_bytes()
+    key = path.read_bytes() or _filled(path)
     if len(key) < KEY_BYTES:
         raise StorageError(
             f"{path} is {len(key)} bytes long, not {KEY_BYTES}",
@@ -98,6 +103,24 @@ def patient_key(path: Path) -> bytes:
             remedy="restore it from a backup; a new key makes every patient a new one",
         )
     return key
+
+
+def _filled(path: Path) -> bytes:
+    """Write a key into the empty file at `path`, unless another process does; return it.
+
+    Raises:
+        StorageError: If it cannot be written.
+    """
+    try:
+        with path.open("r+b") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            if not os.fstat(stream.fileno()).st_size:
+                stream.write(secrets.token_bytes(KEY_BYTES))
+                stream.flush()
+                os.fsync(stream.fileno())
+    except OSError as error:
+        raise durable.cannot_write(path, error) from error
+    return path.read_bytes()
 
 
 def main(arguments: list[str]) -> int:

@@ -10,7 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from time import monotonic, sleep
+from threading import Event
+from time import monotonic
 
 from modelward import durable
 from modelward.artifact.store import Store
@@ -25,6 +26,9 @@ from modelward.site.isolation import unavailable
 from modelward.site.snapshot import CohortFacts, read_facts
 from modelward.site.spending import Booked
 from modelward.site.workroom import Workroom
+
+SOCKETS = ("trainer.sock", "inspector.sock")
+"""Where units listen that are started for the gatekeeper."""
 
 OPEN_ROOMS = 2
 """Trainers kept running at once; each holds one cohort in memory."""
@@ -54,6 +58,8 @@ class IsolatedTrainer:
     ) -> None:
         self._folder, self._site, self._isolation = folder, site, isolation
         self._device = device
+        self._stopped = Event()
+        self._extracting: subprocess.Popen[bytes] | None = None
         self._rooms: OrderedDict[str, Workroom] = OrderedDict()
         self.on_cohort: Callable[[CohortFacts], None] = lambda _: None
         require(folder, isolation)
@@ -100,7 +106,7 @@ class IsolatedTrainer:
             return known
         want(self._folder, study)
         if self._isolation == "systemd":
-            _wait(lambda: read_facts(self._folder, study.sha256) is not None)
+            self._wait(lambda: read_facts(self._folder, study.sha256) is not None)
         else:
             self._extract()
         facts = read_facts(self._folder, study.sha256)
@@ -108,7 +114,9 @@ class IsolatedTrainer:
             raise DataError(
                 f"{self._site} has no cohort for study {study.id!r}",
                 why="the extractor did not finish; what it found is about patients and stays",
-                remedy=f"read {self._folder / 'extractor.log'} at the site",
+                remedy="read, at the site, journalctl -u modelward-extractor"
+                if self._isolation == "systemd"
+                else f"read {self._folder / 'extractor.log'} at the site",
             )
         return facts
 
@@ -117,7 +125,10 @@ class IsolatedTrainer:
         return [room.pid for room in self._rooms.values() if room.pid is not None]
 
     def stop(self) -> None:
-        """End what is being computed, from any thread."""
+        """End what is being computed, from any thread, for good."""
+        self._stopped.set()
+        if self._extracting is not None:
+            self._extracting.kill()  # its wish stays, and is answered another time
         for room in list(self._rooms.values()):
             room.stop()
 
@@ -132,18 +143,27 @@ class IsolatedTrainer:
         package = Path(__file__).resolve().parents[2]
         with (
             durable.open_log(self._folder / "extractor.log") as log,
-            suppress(subprocess.TimeoutExpired),
-        ):
-            subprocess.run(  # noqa: S603 - our interpreter, and arguments of our own
+            subprocess.Popen(  # noqa: S603 - our interpreter, and arguments of our own
                 [sys.executable, "-P", "-s", "-m", "modelward.site.extractor",
                  str(self._folder.resolve())],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env={"PYTHONPATH": str(package), "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"},
-                check=False,
-                timeout=PATIENCE_S,
-            )  # fmt: skip
+            ) as self._extracting,
+        ):  # fmt: skip
+            if self._stopped.is_set():
+                self._extracting.kill()
+            with suppress(subprocess.TimeoutExpired):
+                self._extracting.wait(PATIENCE_S)
+            self._extracting.kill()  # no more than a word if it has ended
+        self._extracting = None
+
+    def _wait(self, there: Callable[[], bool]) -> None:
+        """Wait until another unit has done what was asked of it, or this is stopped."""
+        end = monotonic() + PATIENCE_S
+        while not there() and monotonic() < end and not self._stopped.wait(0.2):
+            pass
 
 
 def require(folder: Path, isolation: Isolation) -> None:
@@ -155,7 +175,8 @@ def require(folder: Path, isolation: Isolation) -> None:
     if isolation == "none":
         return
     if isolation == "systemd":
-        reason = None if (folder / "trainer.sock").is_socket() else "no unit listens for it"
+        missing = [each for each in SOCKETS if not (folder / each).is_socket()]
+        reason = f"no unit listens at {' and '.join(missing)}" if missing else None
     else:
         scratch = folder / "workroom" / "attempt"
         durable.make_folder(scratch)
@@ -164,12 +185,8 @@ def require(folder: Path, isolation: Isolation) -> None:
         raise IsolationUnavailable(
             f"this machine cannot keep the trainer apart: {reason}",
             why="the trainer reads patients' data, so it gets no network and no other files",
-            remedy="allow user namespaces (Linux 5.12 or newer, user.max_user_namespaces > 0),"
+            remedy="systemctl start modelward-trainer.socket modelward-inspector.socket"
+            if isolation == "systemd"
+            else "allow user namespaces (Linux 5.12 or newer, user.max_user_namespaces > 0),"
             ' or accept less with isolation = "none" in policy.toml',
         )
-
-
-def _wait(there: Callable[[], bool]) -> None:
-    end = monotonic() + PATIENCE_S
-    while not there() and monotonic() < end:
-        sleep(0.2)

@@ -48,7 +48,13 @@ def unlock(path: Path, passphrase: str) -> Ed25519PrivateKey:
     """
     try:
         loaded = serialization.load_pem_private_key(path.read_bytes(), passphrase.encode())
-    except (OSError, ValueError, TypeError) as error:
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be read: {error.strerror}",
+            why="a decision is signed with the key of the person who decides",
+            remedy="check the path, or make a key: modelward site person NAME --key FILE",
+        ) from error
+    except (ValueError, TypeError) as error:
         raise _refuse(path, str(error)) from error
     if not isinstance(loaded, Ed25519PrivateKey):
         raise _refuse(path, "it is another kind of key")

@@ -120,9 +120,8 @@ def meaning(study: Study) -> list[Fault]:
 def _plan_faults(study: Study) -> list[Fault]:
     plan, faults = study.plan, []
     newton = plan.strategy == "newton"
-    if newton and study.recipe.name != "logistic":
-        averaged = "boosting" if study.recipe.name == "trees" else "fedavg"
-        instead = "sums" if is_analysis(study.recipe) else averaged
+    if newton and study.recipe.name != "logistic" and not is_analysis(study.recipe):
+        instead = "boosting" if study.recipe.name == "trees" else "fedavg"
         says = f"'newton' is exact for the recipe 'logistic' only: use {instead!r}"
         faults.append(Fault("plan.strategy", says))
     if newton and study.stop.metric is not None:

@@ -45,7 +45,7 @@ def _input_faults(study: Study, entry: Entry) -> Iterator[Fault]:
 def _target_faults(study: Study, entry: Entry) -> Iterator[Fault]:
     """Yield the fault of an outcome that the recipe does not predict."""
     kind, key = asked_kind(study), f"target.{study.target_name}.type"
-    if kind in entry.predicts:
+    if kind in entry.predicts_with(study.recipe.options):
         if isinstance(study.outcome, TimeToEventTarget) and not study.outcome.intervals:
             says = (
                 f"{study.recipe.name!r} predicts in which interval: write their last days, "
@@ -55,7 +55,9 @@ def _target_faults(study: Study, entry: Entry) -> Iterator[Fault]:
         return
     able = sorted({name for (name, _), other in INSTALLED.items() if kind in other.predicts})
     if able:
-        says = f"{study.recipe.name!r} does not predict {kind!r}: use {' or '.join(able)}"
+        with_these = " with these options" * (kind in entry.predicts)
+        says = f"{study.recipe.name!r} does not predict {kind!r}{with_these}: use "
+        says += " or ".join(able)
         says += ", or cox or km with plan.strategy 'sums'" * (kind in TIMES)
     else:
         says = f"{kind!r} can be written down, but no recipe here trains it: {UNTRAINED}"

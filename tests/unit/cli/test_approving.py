@@ -162,6 +162,34 @@ def test_a_wrong_passphrase_decides_nothing(consortium):
     ] == ("undecided")
 
 
+def test_what_the_policy_will_refuse_is_said_before_and_after_the_approval(consortium):
+    site = consortium.sites["va"]
+    shown = type_in("site", "show", site, "readmission")
+    approved = consortium.decide("approve", "va")
+
+    for said in (shown, approved):
+        assert "Policy.toml as it stands refuses this study" in said
+        assert "lane: exact" in said
+    policy = (site / "policy.toml").read_text()
+    (site / "policy.toml").write_text(f'[privacy]\nlanes = ["dp", "exact"]\n\n{policy}')
+    assert "refuses this study" not in type_in("site", "show", site, "readmission")
+
+
+def test_who_may_not_decide_is_told_who_may(consortium):
+    site = consortium.sites["va"]
+    given = f"{PASSPHRASE}\n"
+    type_in("site", "person", "Eve", "--key", site / "eve.pem", given=given * 2)
+
+    for name, remedy in (("Eve", "the name as it stands"), ("Dr Ada Byron", "use the key")):
+        with pytest.raises(NotApproved, match="may not decide") as refused:
+            type_in("site", "approve", site, "readmission", "--as", name,
+                    "--key", site / "eve.pem", given=given)  # fmt: skip
+        assert remedy in refused.value.remedy
+    with pytest.raises(StorageError, match=r"nobody.pem cannot be read: No such file"):
+        type_in("site", "approve", site, "readmission", "--as", "Eve",
+                "--key", site / "nobody.pem", given=given)  # fmt: skip
+
+
 def test_while_the_node_runs_it_records_the_decision(consortium):
     site = consortium.sites["va"]
     with Ledger.open(

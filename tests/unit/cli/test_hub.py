@@ -7,7 +7,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from modelward.cli.app import app
+from modelward.errors import NotAdmitted, NotApproved, StorageError
 from modelward.joining.hub_folder import HubFolder
+from tests.sites import FEDAVG
 
 URL = "tls://hub.example.org:4222"
 
@@ -67,7 +69,7 @@ def test_what_init_was_told_is_what_is_opened_later(folder):
 
 def test_a_renewal_names_both_fingerprints_and_changes_neither(folder):
     asked = said("site", "init", folder / "north", "--name", "north", "--hub-url", URL)
-    spoken = asked.rpartition("voice ")[2]
+    spoken = asked.rpartition("voice ")[2].partition(" then")[0]
     request, out = folder / "north" / "request.json", folder / "m.json"
     said("hub", "admit", folder / "hub", request, "--out", out)
     renewed = said("hub", "renew", folder / "hub", "north", "--out", out)
@@ -76,3 +78,56 @@ def test_a_renewal_names_both_fingerprints_and_changes_neither(folder):
     assert spoken in renewed
     assert HubFolder.open(folder / "hub").spoken in renewed
     assert HubFolder.open(folder / "hub").spoken in joined
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("--listen", "127.0.0.1"), "no address to listen on"),
+        (("--listen", "127.0.0.1:99999"), "no address to listen on"),
+        (("--websocket", "127.0.0.1:4222"), "is given twice"),
+    ],
+)
+def test_where_no_server_can_listen_no_hub_is_made(tmp_path, more, says):
+    done = CliRunner().invoke(app, ["hub", "init", str(tmp_path / "hub"), "--url", URL, *more])
+
+    assert isinstance(done.exception, NotAdmitted)
+    assert says in done.exception.what
+    assert not (tmp_path / "hub").exists()
+
+
+def test_a_container_is_told_that_a_hub_is_down(tmp_path):
+    said("hub", "init", tmp_path / "own", "--url", URL)
+
+    done = CliRunner().invoke(app, ["hub", "status", str(tmp_path / "own"), "--require-up"])
+
+    assert done.exit_code == 1
+    assert "DOWN" in done.output
+
+
+@pytest.mark.parametrize(
+    "words", [("status",), ("start", "x"), ("stop", "x"), ("readiness", "x")], ids=" ".join
+)
+def test_a_mistyped_hub_is_not_made_one(tmp_path, words):
+    wrong = tmp_path / "hbu"
+
+    done = CliRunner().invoke(app, ["study", *words, "--hub", str(wrong)])
+
+    assert isinstance(done.exception, StorageError)
+    assert "No such file" in done.exception.what
+    assert not wrong.exists()
+
+
+def test_a_study_for_more_sites_than_were_admitted_is_refused_with_what_to_do(tmp_path):
+    said("hub", "init", tmp_path / "hub", "--url", URL)
+    (tmp_path / "study.toml").write_text(FEDAVG)
+    assert "no study has been submitted yet" in said(
+        "study", "status", "--hub", tmp_path / "hub"
+    )
+
+    done = CliRunner().invoke(
+        app, ["study", "submit", str(tmp_path / "study.toml"), "--hub", str(tmp_path / "hub")]
+    )
+
+    assert isinstance(done.exception, NotApproved)
+    assert "modelward hub admit" in done.exception.remedy

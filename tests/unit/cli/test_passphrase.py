@@ -33,6 +33,16 @@ def test_a_file_gives_its_first_line(tmp_path):
     unlock(tmp_path / "ada.pem", WORDS)
 
 
+def test_a_file_that_others_can_read_is_warned_about(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text(f"{WORDS}\n")
+    for mode, warned in ((0o644, True), (0o600, False)):
+        secret.chmod(mode)
+        (tmp_path / "ada.pem").unlink(missing_ok=True)
+        made = make_key(tmp_path, "--passphrase", f"@{secret}")
+        assert ("others can read" in made.output) is warned
+
+
 def test_an_open_descriptor_is_a_file_too(tmp_path):
     reading, writing = os.pipe()
     os.write(writing, f"{WORDS}\n".encode())

@@ -1,19 +1,9 @@
-"""Adopt only if better: intervals and votes by hand."""
-
-from math import sqrt
+"""Adopt only if better: choices and votes by hand."""
 
 import numpy as np
-import pytest
 
-from modelward.exchange.choose import (
-    LOCAL,
-    Evidence,
-    Told,
-    choose,
-    choose_here,
-    difference,
-    vote,
-)
+from modelward.exchange.choose import LOCAL, choose, choose_here, vote
+from modelward.exchange.evidence import Evidence, Told
 
 
 def own(*right: int) -> Evidence:
@@ -24,34 +14,13 @@ def own(*right: int) -> Evidence:
 Y = np.array([0] * 4 + [1] * 4)
 
 
-def test_the_interval_is_that_of_a_stratified_mean_of_paired_differences():
-    first, second = own(1, 1, 1, 1, 1, 1, 0, 0), own(1, 1, 0, 0, 1, 1, 0, 0)
-
-    value, low, high = difference(first, second, Y, 2)
-
-    # class 0: differences 0 0 1 1, mean 0.5, variance 1/3 over 4; class 1: none.
-    half = 1.959964 * sqrt((1 / 3) / 4) / 2
-    assert (value, low, high) == pytest.approx((0.25, 0.25 - half, 0.25 + half))
-
-
-def test_a_class_without_own_units_is_judged_by_what_peers_report_of_both():
-    told = {1: [Told(0.9, 100), Told(0.8, 100), Told(0.1, 100)]}
-    first = Evidence(np.ones(4), told)
-    second = Evidence(np.ones(4), {1: [Told(0.2, 100)]})
-
-    value, low, high = difference(first, second, np.zeros(4, int), 2)
-
-    assert value == pytest.approx((0 + 0.6) / 2)
-    assert 0 < low < value < high
-
-
 def test_local_is_kept_where_better_is_not_shown_and_the_reason_is_written():
     found = choose(
         {LOCAL: own(1, 1, 0, 0, 1, 1, 0, 0), "pool": own(1, 1, 1, 0, 1, 1, 0, 0)}, Y, 2
     )
 
     assert (found.chosen, found.best, found.adopted) == (LOCAL, "pool", False)
-    assert "+12.5 points" in found.reason
+    assert "+9.1 points" in found.reason
     assert "local is kept" in found.reason
 
 
@@ -88,3 +57,10 @@ def test_no_site_decides_a_class_that_others_see():
     }
 
     assert vote(ballots) == "a"
+
+
+def test_what_nobody_could_judge_counts_against_a_combiner_that_nobody_taught_it():
+    said = {"a": np.array([0.8, np.nan, np.nan]), "learnt": np.array([0.9, np.nan, np.nan])}
+
+    assert vote({"north": said, "south": said}, (0, 1), ("learnt",)) == "a"
+    assert vote({"north": said, "south": said}, (0,), ("learnt",)) == "learnt", "unknown to all"

@@ -3,7 +3,7 @@
 import numpy as np
 
 from modelward.exchange.families.family import Floats, Inputs
-from modelward.exchange.triggers import triggers
+from modelward.exchange.triggers import triggers, unwatched
 
 CLASSES = 4
 ALL = dict.fromkeys(("a", "b", "c", "bad"), range(CLASSES))
@@ -56,3 +56,15 @@ def test_answers_of_two_classes_are_not_looked_at():
 
 def test_rows_of_tables_are_not_looked_at():
     assert triggers({"a": honest, "b": honest, "bad": turned}, LIT[0], ALL) == {}
+
+
+def test_an_artifact_in_which_nothing_would_be_found_is_named_with_the_reason():
+    assert unwatched(ALL, LIT) == {}
+    assert "one plane" in unwatched(ALL, LIT[:, 0])["bad"]
+    assert "fewer than 3 artifacts" in unwatched({"a": (0, 1, 2)}, LIT)["a"]
+
+    found = unwatched({"a": (0, 1, 2, 3), "b": (0, 1, 2), "c": (0, 1, 2), "d": (0, 1)}, LIT)
+
+    assert found["a"].startswith("1 of the 4 classes that it knows are known to fewer than 2")
+    assert found["d"] == "it knows fewer than 3 classes"
+    assert set(found) == {"a", "d"}

@@ -103,3 +103,47 @@ def test_a_date_of_an_unknown_form_is_shown(tmp_path):
     text, _ = proposal(tmp_path / "e.csv", parse(STUDY))
 
     assert '# dates = "?"   # the first one is written 3rd of May' in text
+
+
+SURVIVAL = """
+[study]
+id = "survival"
+purpose = "How long"
+min_patients = 1
+[features.age]
+type = "number"
+unit = "a"
+range = [0, 120]
+[target.death]
+type = "time-to-event"
+unit = "mo"
+horizon = 1000
+[recipe]
+name = "cox"
+[plan]
+strategy = "sums"
+"""
+
+
+def test_a_time_is_asked_of_a_table_and_never_taken_for_its_outcome(tmp_path):
+    (tmp_path / "t.csv").write_text("PatID,age,tot,death_time\n1,60,1,12\n")
+    (tmp_path / "u.csv").write_text("PatID,age,death,Monate\n1,60,1,12\n")
+
+    text, absent = proposal(tmp_path / "t.csv", parse(SURVIVAL))
+    other, lacking = proposal(tmp_path / "u.csv", parse(SURVIVAL))
+
+    assert absent == ["death"]
+    assert '\n# death = "?"\ndeath_time = "death_time"\n' in text
+    assert "# death_time is taken in mo; if this table has another unit: [units]" in text
+    assert lacking == ["death_time"]
+    assert '\ndeath = "death"\n# death_time = "?"\n' in other
+
+
+def test_a_study_without_codes_is_told_that_a_store_is_searched_by_them(tmp_path):
+    write_site(tmp_path / "fhir", "fhir", patients(5))
+
+    text, absent = proposal(tmp_path / "fhir" / "export", table_study())
+
+    assert "age" in absent
+    assert "# age has no code in the study, and this store is searched by codes" in text
+    assert "Every code of the study" not in text

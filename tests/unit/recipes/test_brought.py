@@ -44,7 +44,7 @@ def here(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def found() -> brought.Brought:
-    (only,) = brought.brought()
+    (only,) = [each for each in brought.brought() if each.name == CLOGLOG.name]
     return only
 
 

@@ -30,7 +30,7 @@ def test_an_unknown_recipe_is_named_with_its_nearest():
     ((_, _, remedy),) = option_faults(RecipeChoice(name="xyz"))
     names = (
         "cnn, combat, cox, densenet, describe, fusion, glm, gru, hazard, km, logistic, lora, "
-        "mlp, scattering, transformer, trees, unet"
+        "mlp, monai, scattering, transformer, trees, unet"
     )
     assert remedy == f"valid here: {names}"
 

@@ -5,10 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from modelward.core.study import Study
 from modelward.errors import BadPrivacyTerms, DataError
 from modelward.readers.cohort import Cohort
 from modelward.simulation.leakage_card import MARK, card, require_honest, to_json
 from modelward.site.auditing import Audited, audit
+from modelward.site.canaries import _of_truth, canaries
+from modelward.study.read import parse
 from tests.studies import IMAGES, TABLE, table_study
 
 GREEDY = table_study(
@@ -83,3 +86,116 @@ def test_exact_sums_are_not_audited():
 
     with pytest.raises(DataError, match="nothing to audit"):
         audit(table_study(), nobody, canaries=20, seed=0)
+
+
+LEVELS = ("""
+type = "category"
+levels = ["none", "some", "much"]
+yes = ["much"]
+""", "mlp", "{ hidden = [32] }")  # fmt: skip
+TIMES = ("""
+type = "time-to-event"
+horizon = 90
+intervals = [30, 60, 90]
+""", "hazard", "{ hidden = [32] }")  # fmt: skip
+
+
+COLUMNS = "\n".join(
+    f'[features.{name}]\ntype = "number"\nunit = "mg"\nrange = [-3, 3]' for name in "abcdef"
+)
+SUMS = '[plan]\nstrategy = "sums"'
+
+
+def by_heart(target: str, recipe: str, options: str) -> Study:
+    """Return a study of noise, with time to learn every row."""
+    return parse(
+        f"""
+[study]
+id = "heart"
+purpose = "Learn by heart"
+min_patients = 10
+
+{COLUMNS}
+[target.end]
+{target}
+[recipe]
+name = "{recipe}"
+options = {options}
+
+[plan]
+rounds = 2
+local_epochs = 150
+batch = 8
+lr = 0.2
+validation = 0.0
+""".replace("[plan]", SUMS if recipe == "glm" else "[plan]")
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param(LEVELS, id="levels"),
+        pytest.param(TIMES, id="times", marks=pytest.mark.exhaustive),
+    ],
+)
+def test_levels_and_times_that_were_learnt_by_heart_are_told(asked):
+    study = by_heart(*asked)
+    draw = np.random.default_rng(4)
+    level = draw.integers(0, 3, 120).astype(np.float64)
+    event = draw.integers(0, 2, 120).astype(np.int8)
+    days = draw.integers(1, 91, 120).astype(np.float64)
+    cohort = Cohort(
+        x=draw.normal(size=(120, 6)).clip(-3, 3),
+        y=(level == 2).astype(np.int8) if asked is LEVELS else event,
+        folds=(np.arange(120) % 2 * 2).astype(np.int8),
+        amount=level if asked is LEVELS else np.where(event, days, 90.0),
+    )
+
+    found = audit(study, cohort, canaries=40, seed=0)
+
+    told = {each.group: each for each in found.membership}
+    assert told["all"].auc > 0.6
+    assert found.best.right > found.best.guesses / 2
+    assert ({"class none", "class some", "class much"} <= set(told)) == (asked is LEVELS)
+    assert ("of those in class none from" in card("north", found)) == (asked is LEVELS)
+
+
+def test_what_really_happened_is_as_likely_as_the_outputs_say():
+    come = np.array([[0.1, 0.3, 0.6]] * 4)
+    ends = np.array([[1, 0], [1, 2], [0, 0], [0, 3]], np.float32)
+    pixels = np.array([[[0.9, 0.2]], [[0.5, 0.5]]])
+
+    assert _of_truth("intervals", come, ends) == pytest.approx([0.1, 0.3, 1.0, 0.4])
+    assert _of_truth("levels", come, np.array([0, 1, 2, 2])).tolist() == [0.1, 0.3, 0.6, 0.6]
+    assert _of_truth("mask", pixels, np.array([[[1, 0]], [[0, 1]]])) == pytest.approx(
+        [(0.9 * 0.8) ** 0.5, 0.5]
+    )
+    assert _of_truth("yes-no", come[:2, 0], np.array([1, 0])).tolist() == [0.1, 0.9]
+
+
+def test_canaries_have_outcomes_of_the_kind_that_is_predicted():
+    draw = np.random.default_rng(0)
+    graded = canaries(by_heart(*LEVELS), 200, draw)
+    timed = canaries(by_heart(*TIMES), 200, draw)
+
+    assert graded.amount is not None
+    assert timed.amount is not None
+    assert set(graded.amount) == {0.0, 1.0, 2.0}
+    assert ((graded.amount == 2) == (graded.y == 1)).all()
+    assert (timed.amount[timed.y == 0] == 90).all()
+    assert timed.amount.min() >= 1
+    assert timed.amount.max() == 90
+
+
+def test_a_number_that_is_predicted_is_not_audited_and_the_reason_is_said():
+    study = by_heart(
+        'type = "number"\nunit = "mg"\nrange = [0, 9]\n', "glm", '{ family = "linear" }'
+    )
+    some = Cohort(x=np.zeros((3, 2)), y=np.zeros(3, np.int8), folds=np.zeros(3, np.int8))
+
+    with pytest.raises(DataError, match="type 'number' with strategy = 'sums'") as refused:
+        audit(study, some, canaries=20, seed=0)
+
+    assert "nothing bounds" in refused.value.why

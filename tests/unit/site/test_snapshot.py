@@ -175,3 +175,15 @@ def test_the_key_of_patient_ids_is_made_once_and_kept_from_others(tmp_path):
         patient_key(path)
     os.unlink(path)  # noqa: PTH108 - nothing is left of the short one
     assert patient_key(path) != first
+
+
+def test_a_key_of_patient_ids_is_written_into_an_empty_file_that_waits_for_it(tmp_path):
+    path = tmp_path / "patients.key"
+    path.touch(mode=0o600)
+    place = path.stat().st_ino
+
+    first = patient_key(path)
+
+    assert len(first) == 32
+    assert patient_key(path) == first
+    assert path.stat().st_ino == place  # the extractor's unit may not write beside it

@@ -136,6 +136,14 @@ def test_a_fault_is_told_with_its_key(text, fault):
     assert [line for line in faults(text) if line.startswith(fault)], faults(text)
 
 
+def test_one_wrong_strategy_is_one_fault():
+    text = changed('name = "logistic"\noptions = { l2 = 1.0 }', 'name = "glm"')
+
+    assert faults(text) == [
+        "plan.strategy: 'glm' is computed from sums: set plan.strategy = 'sums'"
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [

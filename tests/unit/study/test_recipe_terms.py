@@ -30,7 +30,7 @@ def test_networks_take_grades_and_a_grade_of_two_is_a_yes_or_no():
     ("features", "target", "recipe", "more", "says"),
     [
         (TABLE, GRADE, "logistic", "", "'logistic' does not predict 'category': use cnn or"),
-        (IMAGE, MASK, "cnn", "", "'cnn' does not predict 'mask': use unet"),
+        (IMAGE, MASK, "cnn", "", "'cnn' does not predict 'mask': use monai or unet"),
         (IMAGE, "[target.ill]\n", "unet", "", "'unet' does not predict 'boolean'"),
         (TABLE, MASK, "unet", "", "'unet' reads images"),
         (IMAGE, GRADE, "mlp", "", "'mlp' reads tables"),

@@ -5,7 +5,9 @@
 A message is in the book in the order in which messages came, and on disk before it is given
 or acknowledged: then one that comes again, after a crash or because its time had not come,
 is known, and is not taken for a replay. Several that come together are synced together. An
-answer to a closed question is kept in the book and not used.
+answer to a closed question is kept in the book and not used. What is no answer is dealt with
+once: a checkpoint that a slow hub is sent again, behind a later one, would look like that of
+a ledger that was put back.
 """
 
 import asyncio
@@ -113,6 +115,10 @@ class Arrivals:
         async with self._in_order:
             again = book.repeats(raw, envelope)
             if envelope.kind != "answer":
+                if (
+                    again
+                ):  # it was dealt with, and comes again as nobody acknowledged it in time
+                    return True
                 due = await asyncio.to_thread(self.on_message, raw, envelope)
                 if due:
                     await asyncio.to_thread(book.keep, envelope.study, raw)

@@ -279,6 +279,9 @@ def _no_line(identity: Identity, said: str) -> EngineFailed:
     return EngineFailed(
         f"{identity.name} cannot connect to {identity.url}: {said}",
         why="hub and sites talk over mutual TLS through that server, and nothing else",
-        remedy="check that the hub is up, that the clock is right, and that this site is "
+        remedy="read the end of nats/nats.log in the hub's folder: if the address is in use, "
+        "stop the other program or change hub.toml"
+        if identity.name in {"hub", "hub-admin"}
+        else "check that the hub is up, that the clock is right, and that this site is "
         "still a member: modelward site status",
     )

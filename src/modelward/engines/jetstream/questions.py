@@ -1,9 +1,11 @@
 """What the hub is asking at the moment, and what it has stopped asking.
 
 The asker waits in its own thread, answers arrive in the wire's: a queue is between them.
+Several studies are asked at once, each in a thread, so what is open and closed has a lock.
 """
 
 import queue
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -39,23 +41,22 @@ class Questions:
     def __init__(self) -> None:
         self._open: dict[str, Question] = {}
         self._closed: dict[str, Task] = {}
+        self._lock = threading.Lock()
 
     @contextmanager
     def asking(self, task: Task, sites: Sequence[str]) -> Iterator[Question]:
         """Keep a question open for the length of a block."""
         question = Question(task, set(sites))
-        self._closed = {
-            known: closed
-            for known, closed in self._closed.items()
-            if known != task.id
-            and (closed.study != task.study or closed.round_no >= task.round_no)
-        }
-        self._open[task.id] = question
+        with self._lock:
+            self._forget(task.study, task.round_no)
+            self._closed.pop(task.id, None)
+            self._open[task.id] = question
         try:
             yield question
         finally:
-            self._open.pop(task.id, None)
-            self._closed[task.id] = task
+            with self._lock:
+                self._open.pop(task.id, None)
+                self._closed[task.id] = task
 
     def standing(self, asked: Mapping[str, Task]) -> list[Question]:
         """Return the questions of sites that are asked different ones, all into one queue.
@@ -65,6 +66,10 @@ class Questions:
         Args:
             asked: Site -> its task; all of one study, and every one that is open in it.
         """
+        with self._lock:
+            return self._standing(asked)
+
+    def _standing(self, asked: Mapping[str, Task]) -> list[Question]:
         study = next(iter(asked.values())).study
         old = {q.task.id: q for q in list(self._open.values()) if q.task.study == study}
         arrived: queue.SimpleQueue[Answer | ModelwardError] = queue.SimpleQueue()
@@ -74,16 +79,19 @@ class Questions:
                 sent = old[task.id].sent if task.id in old else set[str]()
                 found[task.id] = Question(task, set(), arrived, sent)
             found[task.id].missing.add(site)
-        oldest = min(task.round_no for task in asked.values())
-        self._closed = {
-            known: closed
-            for known, closed in self._closed.items()
-            if closed.study != study or closed.round_no >= oldest
-        }
+        self._forget(study, min(task.round_no for task in asked.values()))
         self._open.update(found)
         for each in old.keys() - found.keys():
             self._closed[each] = self._open.pop(each).task
         return list(found.values())
+
+    def _forget(self, study: str, round_no: int) -> None:
+        """Forget what was closed in earlier rounds of a study."""
+        self._closed = {
+            known: closed
+            for known, closed in self._closed.items()
+            if closed.study != study or closed.round_no >= round_no
+        }
 
     def get(self, task: str) -> Question | None:
         """Return the open question with this task id, or None."""

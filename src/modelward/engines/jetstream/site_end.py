@@ -11,6 +11,7 @@ What a site computes and whether it may leave are not decided here.
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -139,7 +140,8 @@ class SiteEnd:
         """End `run`, from any thread or from a signal."""
         self._stopped.set()
         if self._loop is not None and self._serving is not None:
-            self._loop.call_soon_threadsafe(self._serving.cancel)
+            with suppress(RuntimeError):  # it has ended, and is told so twice
+                self._loop.call_soon_threadsafe(self._serving.cancel)
 
     def _part(self, _: str, protocol: int) -> None:
         """End `run`: the hub speaks what this site would misunderstand."""
