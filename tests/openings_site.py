@@ -121,7 +121,7 @@ SITE_OPENINGS: dict[str, Opening] = {
     "told": Opening(
         in_folder(
             f"told/{STUDY[:24]}-statistics-{COHORT[:24]}.json",
-            lambda at: list(overlaps.Overlaps(at, 10)._told("statistics")),
+            lambda at: list(overlaps.Overlaps(at, 10)._told()),
         ),
         canonical_bytes(
             {"format": overlaps.FORMAT, "study": STUDY, "about": ["age"], "persons": [COHORT]}

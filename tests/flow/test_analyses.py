@@ -167,7 +167,8 @@ def masked(text: str) -> str:
 
 @pytest.mark.slow
 @pytest.mark.engine
-@pytest.mark.parametrize("name", ["glm", *OTHERS])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", list(WIRED))
 def test_the_real_wire_changes_no_bit(folder, name):
     local = run(request(folder, WIRED[name], f"local-{name}"))
 

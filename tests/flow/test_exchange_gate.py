@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelward.errors import BadArtifact, BudgetExceeded, GateRefused, NotApproved
+from modelward.errors import (
+    BadArtifact,
+    BudgetExceeded,
+    GateRefused,
+    NotApproved,
+    StorageError,
+)
 from modelward.exchange import home, making, offering, private, verbs
 from modelward.exchange.bands import band
 from modelward.exchange.card import Made, OfferCard
@@ -18,7 +24,11 @@ from modelward.exchange.institution import Institution
 from modelward.exchange.looking import IsolatedInspector
 from modelward.exchange.reading import sync
 from modelward.exchange.verbs import offer, offer_model, train
-from modelward.privacy.book import CARD
+from modelward.ledger import checkpoint
+from modelward.ledger.alarm import Alarm, Alarms
+from modelward.ledger.checkpoint import Checkpoint
+from modelward.ledger.note import Signer
+from modelward.privacy.book import CARD, read
 from modelward.privacy.leakage.figures import Inspection
 from modelward.site.statement import statement
 from tests.network import POLICY, Network, digits
@@ -189,6 +199,20 @@ def test_a_class_of_many_images_of_few_patients_stays(network):
         assert not np.any(own_word.tensors["means"][2]), "its maker leaves the class out"
 
 
+def test_many_images_of_six_patients_are_six_patients(network):
+    with network.open("north") as here:
+        train(here, load("linear"), seed=1)
+        own, terms = verbs.examples(here), verbs.standard_terms(here)
+        honest = making.draft(here, "model", own, terms, series="main")
+        named(here, np.arange(len(own.y)) % 6)
+
+        with pytest.raises(NotApproved, match="no class has 10 patients or more"):
+            offer_model(here)
+        with pytest.raises(GateRefused, match="units are of 6 patients"):
+            offering.offer(here, replace(honest, persons=6))
+        assert last_refusal(here) == {"min-patients"}
+
+
 def test_a_class_that_nobody_here_has_stays(network):
     with network.open("south") as here:  # 3 to 7 and few of the others
         train(here, load("mlp-16"), seed=1)
@@ -325,6 +349,36 @@ def test_what_patients_cannot_afford_beside_a_bound_is_not_trained(network):
             train(here, load("linear"), seed=2, epsilon=left + 8)
 
         assert home.local(here.folder) == local
+
+
+def rolled_back(here: Institution) -> Alarm:
+    """Return an alarm of the site's node: witnesses know more entries than its ledger has."""
+    said, key = here.ledger.checkpoint, Signer(here.ledger.key.name, here.key)
+    more = checkpoint.sign(Checkpoint(key.name, here.ledger.size + 3, bytes(32)), key)
+    folder = here.site / "witness" / "alarms"
+    folder.mkdir(parents=True)
+    return Alarms(folder, here.clock).raise_("rollback", more, said)
+
+
+def test_a_site_that_was_put_back_says_nothing_and_pays_before_it_goes_on(network):
+    with network.open("north") as here:
+        train(here, load("linear"), seed=1)
+        alarm = rolled_back(here)
+
+        with pytest.raises(StorageError, match="nothing is appended"):
+            offer_model(here)
+        with pytest.raises(StorageError, match="nothing is appended"):
+            train(here, load("linear"), seed=1, epsilon=1.0)
+
+        alarms = Alarms(here.site / "witness" / "alarms", here.clock)
+        alarms.settle(alarm.id, by="Dr Ada Byron with C. Babbage", reason="disk", spent=9.5)
+
+    with network.open("north") as here:
+        assert read(here.ledger).missing == 9.5
+        with pytest.raises(BudgetExceeded):
+            train(here, load("linear"), seed=1, epsilon=1.0)
+    with network.open("north") as here:
+        assert read(here.ledger).missing == 9.5
 
 
 def test_class_means_with_a_bound_count_patients_and_are_booked(tmp_path):

@@ -7,12 +7,9 @@ withdraws. Every process is real, and every wait has an end.
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,13 +22,13 @@ from modelward.joining.files import read_hub_key
 from modelward.ledger.verify import verify
 from modelward.site.isolation import unavailable
 from modelward.site.predict import open_model
+from tests.nodes import SECRET, running, until
 from tests.wire import STUDY_FILE, make_site
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 SITES = ("north", "south", "west")
 MARKED = "p4711x"
-SECRET = "a long passphrase"
 
 
 def modelward(folder: Path, *words: object) -> str:
@@ -46,33 +43,6 @@ def modelward(folder: Path, *words: object) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-@contextmanager
-def running(folder: Path, *words: str) -> Iterator[Path]:
-    """Run a command in the background; end it by SIGTERM and expect a clean exit."""
-    log = folder / f"{words[0]}-{words[-1]}.log"
-    with log.open("a") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "modelward", *words], cwd=folder, stderr=out
-        )
-        try:
-            yield log
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                assert process.wait(20) == 0
-            finally:
-                process.kill()
-
-
-def until(true: Callable[[], Any], limit_s: float = 60.0) -> Any:
-    """Return what `true` returns once it is true."""
-    end = time.monotonic() + limit_s
-    while not (found := true()):
-        assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.3)
-    return found
 
 
 class Country:

@@ -68,11 +68,14 @@ def warn(alarms: Sequence[Mapping[str, Any]], party: Party, folder: Path) -> Non
 
 
 def _alarms(party: Party, folder: Path) -> tuple[Any, ...]:
+    from modelward.cli.decide import site_name
     from modelward.hub.switchboard import alarms_at
+    from modelward.joining.hub_folder import HubFolder
     from modelward.ledger.alarm import read_alarms
 
     if party == "hub":
-        return alarms_at(folder)
+        return alarms_at(HubFolder.open(folder).path)  # no other folder is free of alarms
+    site_name(folder)
     return read_alarms(folder / "witness" / "alarms")
 
 
@@ -94,6 +97,12 @@ def _two_persons(folder: Path, settled: str, names: tuple[str, str]) -> str:
             "settles it",
             why="what was lost is taken as spent, which two approvers of the policy answer for",
             remedy=f"give two of: {', '.join(sorted(may)) or 'nobody'}, by --as and --with",
+        )
+    if may[first] == may[second]:
+        raise LedgerBroken(
+            f"{first!r} and {second!r} have one key in policy.toml, {may[first]}",
+            why="two names of one key are one person, and two have to answer for what was lost",
+            remedy="let the second approver make a key of their own: modelward site person",
         )
     return f"{first} with {second}"
 

@@ -10,6 +10,9 @@
     exchange/sealed/ taken/                  sealed artifacts on their way out; pulled ones
     exchange/data.npz                        own examples; never leaves
 
+A site that its witnesses have stopped, as a node on a wire, says nothing here either
+(site/lost.py).
+
 Everything a command does begins with `Institution.open`; verbs are in offering.py,
 reading.py, pulling.py, judging.py, adopting.py and governing.py.
 """
@@ -46,6 +49,7 @@ from modelward.ledger import kinds
 from modelward.ledger.log import Ledger
 from modelward.ledger.note import Signer
 from modelward.privacy.budget import Ceilings
+from modelward.site import lost
 from modelward.site.policy_record import note_policy
 from modelward.site.reviews import Reviews
 from modelward.site.sent import Sent
@@ -100,6 +104,7 @@ class Institution:
         self.ledger = Ledger.open(
             site / "ledger", origin=signer.name, private_key=self.key, clock=clock
         )
+        self.ledger.halted = lambda: lost.standing(site, signer.name)
         note_policy(self.ledger, self.policy)
         people = ", ".join(sorted(self.policy.approvers))
         holding = Holding(site / "held", self.policy.review, people)
@@ -113,6 +118,7 @@ class Institution:
             self.policy.epsilon_study, self.policy.epsilon_lifetime, self.policy.delta
         )
         self.spending = Spending(site, self.ledger, ceilings)
+        lost.book_gaps(self.ledger, self.spending, signer.name, lost.known(site))
         self.book = Book(self.folder / "book.sqlite")
 
     @classmethod

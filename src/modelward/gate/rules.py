@@ -164,6 +164,29 @@ def min_patients(policy: int, study: int) -> Rule:
     return rule
 
 
+def min_persons(floor: int, persons: int) -> Rule:
+    """Object to units, however many, that are of fewer persons than the site's policy asks for.
+
+    Args:
+        floor: The policy's.
+        persons: Patients behind the answer; as many as units where the data name none.
+    """
+
+    def rule(offer: Offer) -> tuple[Finding, ...]:
+        if persons >= floor:
+            return ()
+        return (
+            Finding(
+                rule="min-patients",
+                says=f"{offer.patients} units are of {persons} patients, and at least {floor}"
+                " patients are asked for",
+                remedy="widen the cohort, or sit this study out",
+            ),
+        )
+
+    return rule
+
+
 def byte_budget(per_task: int, per_study: int, per_day: int) -> Rule:
     """Object when an artifact, or all of a study or of a day, would be too many bytes."""
 

@@ -3,6 +3,7 @@
 load (a kind's own reader) -> choose one row per patient -> cohort rules -> Cohort
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
@@ -39,6 +40,9 @@ LOADERS: dict[str, Load] = {
     "table": table_events.load,
 }
 """Kind -> what fills the two views."""
+
+LINE = re.compile(r" on line \d+(?=:)")
+"""What values.py says of a text: a patient of a store of events is on no line of a file."""
 
 
 def read_events(
@@ -85,6 +89,7 @@ def event_rows(
         course = course_in(connection, study, dataset, faults)
     out = None if opt_out is None else opt_out.among(chosen.ids)
     rows = rows_of(chosen, out, dataset, study, faults)
+    faults[:] = [Fault(each.key, LINE.sub("", each.says)) for each in faults]
     y, amount = outcome
     return replace(
         rows, y=y, amount=amount, course=course.x, told=(*course.told, *moved)

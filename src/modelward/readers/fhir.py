@@ -86,7 +86,12 @@ def load(
     events = (event for file in found for event in reader.events(file))
     add_events(connection, chain(events, reader.late()))
     add_patients(connection, reader.people.values())
-    return reader.notes()
+    unknown = "SELECT count(DISTINCT patient) FROM events ANTI JOIN patients USING (patient)"
+    ((strangers,),) = connection.execute(unknown).fetchall()
+    told = (f"{strangers} patients have records and no Patient resource.",) * bool(
+        strangers and reader.people
+    )
+    return (*reader.notes(), *told)
 
 
 class _Reader:

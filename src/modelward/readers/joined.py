@@ -190,11 +190,14 @@ def _here(
 
 
 def _named(source: Source, faults: Sequence[Fault]) -> list[Fault]:
-    """Return faults of a joined table under its name, where they are about its rows."""
+    """Return faults of a joined table with its name; those about its rows are under it."""
+    if not source.name:
+        return list(faults)
+    of_rows = {"patient", "split"}
     return [
         Fault(f"sources.{source.name}", fault.says)
-        if source.name and fault.key in {"patient", "split"}
-        else fault
+        if fault.key in of_rows
+        else Fault(fault.key, f"{fault.says} (source {source.name})")
         for fault in faults
     ]
 

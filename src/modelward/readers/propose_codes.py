@@ -14,7 +14,7 @@ from modelward.readers.dataset import Dataset, Kind, Source
 from modelward.readers.events import LOADERS
 from modelward.readers.propose_events import asked_codes, without
 from modelward.readers.record import open_record
-from modelward.readers.wanted import Wanted
+from modelward.readers.wanted import Wanted, feature_codes, item_codes
 
 
 def code_lines(path: Path, kind: Kind, study: Study) -> tuple[list[str], list[str]]:
@@ -32,14 +32,25 @@ def code_lines(path: Path, kind: Kind, study: Study) -> tuple[list[str], list[st
         listed = [f'# "your code" = "{code}"' for code in asked]
         return ["", "# [codes]        only where this store has codes of its own", *listed], []
     absent = [code for code in asked if not counts.get(code)]
+    uncoded = _uncoded(study)
+    says = "has no code in the study, and this store is searched by codes"
+    open_ones = [f"# {name} {says}" for name in uncoded]
     if not absent:
         told = f"# Every code of the study has records here: {_told(asked, counts)}."
-        return ["", told], []
+        return ["", *[told] * bool(asked), *open_ones], uncoded
     lines = ["", "# [codes]        this store has no record of these codes of the study:"]
     lines += [f'# "your code" = "{code}"' for code in absent]
     there = [code for code in asked if counts.get(code)]
     lines += [f"# Records there are: {_told(there, counts)}."] if there else []
-    return lines, without(study, there)
+    return [*lines, *open_ones], [*without(study, there), *uncoded]
+
+
+def _uncoded(study: Study) -> list[str]:
+    """Return the names that no store of events can find; an image is not looked for there."""
+    picture = study.image[0] if study.image is not None else None
+    return [name for name, codes in feature_codes(study).items()
+            if not codes and name != picture and name not in item_codes(study)
+            and (study.sequence is None or name != study.sequence[0])]  # fmt: skip
 
 
 def _counts(path: Path, kind: Kind, study: Study) -> Mapping[str, int]:

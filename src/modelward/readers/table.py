@@ -265,10 +265,14 @@ def _ids(
     if table.patients is None:
         return ()
     ids = ["" if unit is None else str(unit) for unit in table.patients]
-    twice = table.repeated and len(ids) - len(set(ids))
-    if "" in ids:
-        faults.append(Fault("patient", f"{ids.count('')} rows name no patient"))
-    elif twice and once:
+    named = [each for each in ids if each]
+    twice = table.repeated and len(named) - len(set(named))
+    if len(named) < len(ids):
+        count, first = len(ids) - len(named), f"on line {ids.index('') + 2}"
+        told = "1 row names" if count == 1 else f"{count} rows name"
+        where = first if count == 1 else f"the first {first}"
+        faults.append(Fault("patient", f"{told} no patient, {where}"))
+    if twice and once:
         rows = "1 row repeats" if twice == 1 else f"{twice} rows repeat"
         faults.append(Fault("patient", f"{rows} a patient; one row per patient"))
     return ids

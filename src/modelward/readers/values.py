@@ -5,6 +5,7 @@ missing) and adds to `faults` what it could not read, with a count, the first li
 text found there. Lines count the heading as line 1.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -45,6 +46,9 @@ class Written:
         return found * self.factor + self.offset
 
 
+OFTEN, LISTED = 10, 8
+"""Rows that must have a text for it to be told beside the first one; and how many are told."""
+
 AS_IS = Written()
 """Numbers with a point, in the study's unit."""
 
@@ -74,7 +78,7 @@ def number(
 def boolean(text: Text, name: str, faults: list[Fault]) -> NDArray[np.float64]:
     """Return 1 and 0 for yes and no."""
     read, bad = _convert(text, _yes_no)
-    _report(text, bad, name, "is neither yes nor no", faults)
+    _report(text, bad, name, "is neither yes nor no", faults, hint=_also(text, bad))
     return read
 
 
@@ -91,7 +95,8 @@ def level(
         return float(found == column.level)
 
     read, bad = _convert(text, indicate)
-    _report(text, bad, column.feature, f"is not one of {', '.join(levels)}", faults)
+    says = f"is not one of {', '.join(levels)}"
+    _report(text, bad, column.feature, says, faults, hint=_also(text, bad))
     return read
 
 
@@ -105,7 +110,9 @@ def level_number(
         return float(numbers[entry if entry in numbers else _whole(entry)])
 
     read, bad = _convert(text, place)
-    _report(text, bad, name, f"is not one of {', '.join(levels)}", faults)
+    _report(
+        text, bad, name, f"is not one of {', '.join(levels)}", faults, hint=_also(text, bad)
+    )
     return read
 
 
@@ -222,12 +229,27 @@ def _report(
     *,
     hint: Callable[[str], str] = lambda _: "",
 ) -> None:
+    """Add what is wrong with a column, with a count, the first line and its text."""
     rows = np.flatnonzero(where)
     if not rows.size:
         return
     first = "(empty)" if text[rows[0]] is None else str(text[rows[0]])[:40]
     count = "1 value" if rows.size == 1 else f"{rows.size} values, the first"
     faults.append(Fault(name, f"{count} on line {rows[0] + 2}: {first!r} {says}{hint(first)}"))
+
+
+def _also(text: Text, where: NDArray[np.bool_]) -> Callable[[str], str]:
+    """Return what tells of further texts, beside the first one, that are no words of the study.
+
+    A text that many rows have is a word of the site, and no value of one patient.
+    """
+
+    def told(first: str) -> str:
+        often = Counter(str(entry)[:40] for entry in text[where]).most_common(LISTED)
+        others = [repr(word) for word, rows in often if rows >= OFTEN and word != first]
+        return f"; also {', '.join(others)}" if others else ""
+
+    return told
 
 
 def _yes_no(entry: str) -> float:

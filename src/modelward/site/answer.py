@@ -69,10 +69,11 @@ def compute(
     Raises:
         TrainingFailed: If training diverges.
     """
+    everybody = cohort.count(LOOKS_AT.get(task.kind, "train"))
     if study.plan.strategy != "sums":
         cohort = answerable(study, cohort)
     if study.privacy.dp is not None or task.kind == "readiness":
-        return _privately(task, study, model, cohort, (booked, site))
+        return _privately(task, (study, model), cohort, (booked, site), everybody)
     if model is None:
         x, _ = cohort.fold("train")
         sums = local_sums(x, columns(study))
@@ -102,15 +103,23 @@ def _offered(study: Study, trained: own_round.Trained, training: Examples) -> Co
 
 def _privately(
     task: Task,
-    study: Study,
-    model: Model | None,
+    asked: tuple[Study, Model | None],
     cohort: Cohort,
     paid: tuple[Booked | None, str],
+    units: int,
 ) -> Computed:
-    """Return the result of `task` as private_answer.py draws it; of nobody if not booked."""
-    booked, site = paid
-    units = cohort.count(LOOKS_AT.get(task.kind, "train"))
-    if booked is None or not units:
+    """Return the result of `task` as private_answer.py draws it; of nobody if not booked.
+
+    Args:
+        task: What is asked.
+        asked: Its study, and its model.
+        cohort: The units that can be answered for.
+        paid: What was booked, and the site's name.
+        units: All of the fold, which is public. How many of them left early, so that nobody
+            knows their yes or no, is a figure about patients: it is told to nobody.
+    """
+    (study, model), (booked, site) = asked, paid
+    if booked is None or not cohort.count(LOOKS_AT.get(task.kind, "train")):
         return nobody(study, task)
     if task.kind == "readiness":
         stated = private_answer.statement(task, study, cohort, booked)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from modelward import durable
 from modelward.core.canonical import canonical_bytes
-from modelward.errors import BudgetExceeded
+from modelward.errors import BudgetExceeded, StorageError
 from modelward.privacy import budget
 from modelward.privacy.book import Booking
 
@@ -75,10 +75,16 @@ def require_drawn_from(folder: Path, booking: Booking, snapshot: str) -> None:
 
     Raises:
         BudgetExceeded: If the data have changed since something was booked.
-        StorageError: If it cannot be remembered.
+        StorageError: If it cannot be remembered, or what was remembered is lost.
     """
     path = folder / "cohorts" / "drawn" / booking.study
-    if not booking.used or not path.exists():
+    if booking.used and not path.exists():
+        raise StorageError(
+            f"{path} is missing",
+            why="without it nobody can tell whether noised statistics are of the same data",
+            remedy="restore the folder cohorts/ from the backup that the ledger came from",
+        )
+    if not booking.used:
         durable.make_folder(path.parent)
         durable.write_whole(path, snapshot.encode(), mode=0o640)
     elif path.read_text() != snapshot:

@@ -10,6 +10,7 @@ reasons, and the hub is told that it was refused and no more.
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from modelward.artifact.decision import Decision
@@ -28,9 +29,8 @@ from modelward.errors import (
 )
 from modelward.gate.policy import Policy
 from modelward.ledger import kinds
-from modelward.ledger.alarm import Alarm
 from modelward.recipes.brought import require
-from modelward.site import audits, readiness, transcripts
+from modelward.site import audits, lost, readiness, transcripts
 from modelward.site.approvals import Approvals, DecisionRecord
 from modelward.site.direct import Trainer
 from modelward.site.entrance import Entrance
@@ -133,7 +133,7 @@ class Gatekeeper:
         if findings:
             return self._refuse(task, findings)
         self._hospital.join(study, agreement.keys)
-        if self.by_majority and study.privacy.dp is not None:
+        if study.privacy.dp is not None:
             self._require_compared(study, task)
         return self._hospital.answer(task, models)
 
@@ -156,6 +156,8 @@ class Gatekeeper:
         What was heard at the start is old when a study is reserved days later, by a machine
         that may have been put back as it ran: the witnesses are asked again before that.
         """
+        if not self.by_majority:
+            return
         circle, now = self._hospital.circle, self._clock()
         reserved = self._hospital.spending.has_reserved(study, task.kind)
         if not reserved and now - circle.since > FRESH:
@@ -167,16 +169,8 @@ class Gatekeeper:
                 why="a ledger that was put back does not know all that was spent",
                 remedy="wait until more than half of hub and neighbouring sites are connected",
             )
-        for alarm in circle.witness.alarms.all():
-            self._book_gap(alarm)
-
-    def _book_gap(self, alarm: Alarm) -> None:
-        """Book what is missing since an alarm about this ledger was settled, once."""
-        ledger, own = self._hospital.ledger, self._hospital.circle.name
-        known = any(e["kind"] == "gap" and e["alarm"] == alarm.id for e in ledger)
-        if alarm.states[0].origin != own or not alarm.settled or known:
-            return
-        self._hospital.spending.miss(alarm.id, alarm.settled, alarm.spent)
+        ledger, spending = self._hospital.ledger, self._hospital.spending
+        lost.book_gaps(ledger, spending, circle.name, circle.witness.alarms.all())
 
     def receive(self, envelope: Envelope) -> Agreement:
         """Keep a proposal that the wire has found to be the hub's.
@@ -241,13 +235,15 @@ class Gatekeeper:
 
         Raises:
             DataError: If a site is READY and its cohort cannot be extracted all the same.
-            StorageError: If a statement cannot be recorded; then it is not told.
+            NotCompared: If patients would be charged, and too few witnesses were heard.
+            StorageError: If a statement cannot be recorded, as while the site is stopped.
         """
         found = []
         for made in readiness.to_tell(self.folder):
             study = self.approvals.proposal(made.study).study
+            compared = partial(self._require_compared, study)
             with suppress(HeldForReview):
-                answer = tell(self._hospital, study, made.ready, made.number)
+                answer = tell(self._hospital, study, made.ready, made.number, compared)
                 if isinstance(answer, Release):
                     found.append((made.study, answer.artifact))
         return found

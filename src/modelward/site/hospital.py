@@ -31,8 +31,6 @@ from modelward.errors import (
     BadPrivacyTerms,
     BadUpdate,
     BudgetExceeded,
-    GateRefused,
-    HeldForReview,
     MaskingFailed,
     TrainingFailed,
 )
@@ -49,6 +47,7 @@ from modelward.site.answer import Computed, nobody
 from modelward.site.direct import DirectTrainer, Trainer
 from modelward.site.failures import Failures
 from modelward.site.inspecting import Inspector
+from modelward.site.joined import Joined
 from modelward.site.judging import Judging
 from modelward.site.kept import Kept
 from modelward.site.keys import signing_key
@@ -110,7 +109,7 @@ class Hospital:
         self.door = Door(name, key, Store(folder / "outbox"), self.ledger, holding)
         self._reviews = Reviews(folder, name, people)
         self._masking = Masking(folder / "masks", self.door)
-        self._studies: dict[str, Study] = {}
+        self._joined = Joined(name)
         self._failures = Failures(self.ledger)
         self.consent: Callable[[str], tuple[Finding, ...]] = lambda _: ()
         self.kept = Kept(folder / "kept", self.ledger)
@@ -131,7 +130,7 @@ class Hospital:
             roster: Name -> raw Ed25519 public key (hex) of every site, as approvals pinned
                 them; without it nothing is summed behind masks.
         """
-        self._studies[study.sha256] = study
+        self._joined.add(study)
         self._masking.pin(study, roster or {})
 
     def study_of(self, task: Task) -> Study:
@@ -140,14 +139,7 @@ class Hospital:
         Raises:
             GateRefused: If the site takes no part in it.
         """
-        study = self._studies.get(task.study)
-        if study is None:
-            raise GateRefused(
-                f"{self.name} takes no part in study {task.study[:12]}…",
-                why="a site answers only for studies that it has joined",
-                remedy="ask the site to join the study first",
-            )
-        return study
+        return self._joined.of(task)
 
     def answer(self, task: Task, models: Store) -> Answer:
         """Return the site's answer to `task`: what the gate releases, or that it refuses.
@@ -181,22 +173,15 @@ class Hospital:
         masks it is the hash of the masked words, and no number of units.
         """
         if self.study_of(question).privacy.aggregation is not None:
-            sha256 = self._masking.sent(question)
-            return None if sha256 is None else (sha256, 0)
-        try:
-            answer = self.door.decided_on(named or question.id)
-        except HeldForReview:
-            return None
-        if not isinstance(answer, Release):
-            return None
-        return answer.artifact.card.sha256, answer.artifact.card.patients
+            return self._masking.left(question)
+        return self.door.left(named or question.id)
 
     def _answer_privately(self, task: Task, study: Study, models: Store) -> Answer:
         """Book what the task does to patients, then compute; refuse what they cannot afford."""
         facts = self.trainer.facts(study)
-        units = facts.behind(task.kind)
-        if units < self._judging.fewest(task, study):  # refused: nobody is looked at
-            return self.decide(task, lambda: nobody(study, task, units))
+        few = self._judging.too_few(task, study, facts)
+        if few is not None:  # refused: nobody is looked at
+            return self.decide(task, lambda: nobody(study, task, few))
         try:
             require_unit(study, facts)
             booked = self.spending.book(study, task, facts)
@@ -248,13 +233,22 @@ class Hospital:
             lambda: replace(
                 self._judging.offer(task, study, computed(), models), privacy=privacy
             ),
-            self._judging.rules(study, lambda: self.trainer.facts(study)),
+            self._consented(
+                task, self._judging.rules(study, lambda: self.trainer.facts(study))
+            ),
             cover=self._cover(task, study),
         )
 
     def put(self, task: Task, offer: Callable[[], Offer], rules: Rule) -> Answer:
-        """Return what the gate says of something that no round asked for (telling.py)."""
+        """Return what the gate says of something that no round asked for (telling.py).
+
+        It is told before anybody approves, so `consent` has no say in it.
+        """
         return self._through_the_door(task, lambda: self._judging.counted(offer()), rules)
+
+    def _consented(self, task: Task, rules: Rule) -> Rule:
+        """Return `rules`, and what speaks against the study by the time an answer leaves."""
+        return lambda offer: rules(offer) or self.consent(task.study)
 
     def _cover(self, task: Task, study: Study) -> Cover | None:
         """Return what makes an answer leave in another form than it is judged in."""
@@ -272,7 +266,8 @@ class Hospital:
         def offer() -> Offer:
             return self._judging.counted(self._masking.following(task, study, models))
 
-        return self._through_the_door(task, offer, exchanged(study, self.policy))
+        rules = self._consented(task, exchanged(study, self.policy))
+        return self._through_the_door(task, offer, rules)
 
     def _through_the_door(
         self,
@@ -283,12 +278,8 @@ class Hospital:
         cover: Cover | None = None,
     ) -> Answer:
         before = self.ledger.size
-
-        def rule(offered: Offer) -> tuple[Finding, ...]:
-            return rules(offered) or self.consent(task.study)
-
         try:
-            answer = self.door.decide(task, offer, rule, cover)
+            answer = self.door.decide(task, offer, rules, cover)
         except (MaskingFailed, BadUpdate, BadArtifact) as error:
             if task.phase is None:
                 raise

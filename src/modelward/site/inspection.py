@@ -80,25 +80,23 @@ class Looker:
         )
 
     def _fewest(self, task: Task) -> int | None:
-        """Return how few units are on one side of what is told column by column."""
-        places = counted.crossed(self._study, task.kind)
-        if not places and task.kind != "newton":
-            return None
-        own = self._in("train")
-        sides = [np.bincount(self._cohort.y[own], minlength=2)] if self._yes_or_no else []
-        sides += column_sides(self._study, self._cohort.x[own], places)
-        some = np.concatenate([*sides, np.array([int(own.sum())])])
-        return int(some[some > 0].min(initial=int(own.sum())))
+        """Return how few persons are on one side of what is told column by column."""
+        codes, owner = self._told_by_column(task), self._cohort.owners("train")
+        return None if codes is None else fewest_in(codes, owner)
 
     def _together(self, task: Task) -> int | None:
-        """Return how few units have one of two levels and one of the other."""
+        """Return how few persons have one of two levels and one of the other."""
+        codes, owner = self._told_by_column(task), self._cohort.owners("train")
+        return None if codes is None else fewest_together(codes, owner)
+
+    def _told_by_column(self, task: Task) -> list[NDArray[np.int64]] | None:
+        """Return the level of every unit, by column and outcome; None if none is multiplied."""
         places = counted.crossed(self._study, task.kind)
         if not places and task.kind != "newton":
             return None
         own = self._in("train")
         codes = level_codes(self._study, self._cohort.x[own], places)
-        codes += [self._cohort.y[own].astype(np.int64)] if self._yes_or_no else []
-        return fewest_together(codes, int(own.sum()))
+        return codes + ([self._cohort.y[own].astype(np.int64)] if self._yes_or_no else [])
 
     @property
     def _yes_or_no(self) -> bool:
@@ -178,21 +176,19 @@ def _first_layer(tensors: Tensors) -> Layer | None:
     return None
 
 
-def column_sides(
-    study: Study, x: NDArray[np.float64], places: tuple[int, ...]
-) -> list[NDArray[np.int64]]:
-    """Return, for each yes/no or category feature in `places`, its units by level.
+def persons_in(codes: NDArray[np.int64], owner: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many persons have a unit of each code, [codes]; below 0 is not known."""
+    _, whose = np.unique(owner, return_inverse=True)
+    persons, known = int(whose.max(initial=0)) + 1, codes >= 0
+    pairs = np.unique(codes[known] * persons + whose.reshape(-1)[known])
+    return np.bincount(pairs // persons)
 
-    Args:
-        study: What the columns are.
-        x: Columns in the study's units, NaN where missing, [n, columns].
-        places: Of the columns that are told.
-    """
-    levels = _levels_in(study, places)
-    return [
-        np.bincount(codes[codes >= 0], minlength=count)
-        for codes, count in zip(level_codes(study, x, places), levels.values(), strict=True)
-    ]
+
+def fewest_in(codes: Sequence[NDArray[np.int64]], owner: NDArray[np.int64]) -> int:
+    """Return the fewest persons in any level that is not empty, or all if they are fewer."""
+    persons = len(np.unique(owner))
+    cells = [persons_in(each, owner) for each in codes]
+    return min((int(each[each > 0].min(initial=persons)) for each in cells), default=persons)
 
 
 def level_codes(
@@ -210,13 +206,14 @@ def level_codes(
     return found
 
 
-def fewest_together(codes: Sequence[NDArray[np.int64]], units: int) -> int:
-    """Return the fewest units in any cell of two features together that is not empty."""
-    found = units
+def fewest_together(codes: Sequence[NDArray[np.int64]], owner: NDArray[np.int64]) -> int:
+    """Return the fewest persons in any cell of two features together that is not empty."""
+    found = len(np.unique(owner))
     for one, other in combinations(codes, 2):
         both = (one >= 0) & (other >= 0)
-        cells = np.bincount(one[both] * (int(other.max(initial=0)) + 1) + other[both])
-        found = min(found, int(cells[cells > 0].min(initial=units)))
+        cells = one * (int(other.max(initial=0)) + 1) + other
+        persons = persons_in(np.where(both, cells, -1), owner)
+        found = min(found, int(persons[persons > 0].min(initial=found)))
     return found
 
 

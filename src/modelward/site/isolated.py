@@ -27,6 +27,9 @@ from modelward.site.snapshot import CohortFacts, read_facts
 from modelward.site.spending import Booked
 from modelward.site.workroom import Workroom
 
+SOCKETS = ("trainer.sock", "inspector.sock")
+"""Where units listen that are started for the gatekeeper."""
+
 OPEN_ROOMS = 2
 """Trainers kept running at once; each holds one cohort in memory."""
 
@@ -172,7 +175,8 @@ def require(folder: Path, isolation: Isolation) -> None:
     if isolation == "none":
         return
     if isolation == "systemd":
-        reason = None if (folder / "trainer.sock").is_socket() else "no unit listens for it"
+        missing = [each for each in SOCKETS if not (folder / each).is_socket()]
+        reason = f"no unit listens at {' and '.join(missing)}" if missing else None
     else:
         scratch = folder / "workroom" / "attempt"
         durable.make_folder(scratch)
@@ -181,7 +185,7 @@ def require(folder: Path, isolation: Isolation) -> None:
         raise IsolationUnavailable(
             f"this machine cannot keep the trainer apart: {reason}",
             why="the trainer reads patients' data, so it gets no network and no other files",
-            remedy="start it: systemctl start modelward-trainer.socket"
+            remedy="systemctl start modelward-trainer.socket modelward-inspector.socket"
             if isolation == "systemd"
             else "allow user namespaces (Linux 5.12 or newer, user.max_user_namespaces > 0),"
             ' or accept less with isolation = "none" in policy.toml',

@@ -2,7 +2,7 @@
 
     offer    what was computed, its counts made coarser, with what has left before and a
              look of the inspector that is taken when a rule first asks
-    rules    the standard ones; where an inspector looks, overlaps of cohorts as well
+    rules    the standard ones; where an inspector looks, persons and overlaps of cohorts too
 
 The rules are gate/'s; who computed is direct.py's or isolated.py's business.
 """
@@ -18,7 +18,7 @@ from modelward.core.verdict import Finding
 from modelward.gate.cells import coarser
 from modelward.gate.offer import Offer, Rule
 from modelward.gate.policy import Policy
-from modelward.gate.rules import standard
+from modelward.gate.rules import min_persons, standard
 from modelward.site.answer import Computed
 from modelward.site.looking import Looking
 from modelward.site.overlaps import Overlaps
@@ -77,24 +77,42 @@ class Judging:
         floor = 0 if task.kind in LOOKS_AT else study.study.min_patients
         return max(self._policy.min_patients, floor, 1)
 
+    def too_few(self, task: Task, study: Study, facts: CohortFacts) -> int | None:
+        """Return how many are behind an answer if they are too few, in units or in patients."""
+        units, persons = facts.behind(task.kind), self._persons(task, facts)
+        if units < self.fewest(task, study):
+            return units
+        return persons if persons < self._policy.min_patients else None
+
+    def _persons(self, task: Task, facts: CohortFacts) -> int:
+        """Return the patients behind an answer; units stand for them in a simulation."""
+        if self._looking is None:
+            return facts.behind(task.kind)
+        return len(facts.patients[LOOKS_AT.get(task.kind, "train")])
+
     def counted(self, offer: Offer) -> Offer:
         """Return `offer` with the bytes that have left before it."""
         sent, today = self._sent.for_study(offer.task.study), self._sent.today()
         return replace(offer, sent_bytes=sent, today_bytes=today)
 
     def rules(self, study: Study, facts: Callable[[], CohortFacts]) -> Rule:
-        """Return what an answer must satisfy; where data are inspected, overlaps as well.
+        """Return what an answer must satisfy; where data are inspected, persons as well.
 
         Args:
             study: The study that it belongs to.
             facts: Returns what is known of the cohort.
         """
-        judged = standard(study, self._policy)
+        policy = self._policy
+        judged = standard(study, policy)
         if self._looking is None:
             return judged
 
         def rule(offer: Offer) -> tuple[Finding, ...]:
-            return judged(offer) or self._overlaps.objections(offer, study, facts)
+            found = judged(offer)
+            if found:
+                return found
+            enough = min_persons(policy.min_patients, self._persons(offer.asked, facts()))
+            return enough(offer) or self._overlaps.objections(offer, study, facts)
 
         return rule
 

@@ -42,7 +42,7 @@ from modelward.privacy.book import (
 )
 from modelward.privacy.budget import Ceilings, Proposal
 from modelward.privacy.noise import KEY_BYTES
-from modelward.privacy.plan import GROUP, look, plan_of
+from modelward.privacy.plan import GROUP, adjusts_labels, look, plan_of
 from modelward.site import charged
 from modelward.site.snapshot import CohortFacts
 
@@ -124,6 +124,8 @@ class Spending:
         charged.require_charged(self._folder, booking, facts.patients[GROUP[task.kind]])
         if GROUP[task.kind] == "train" and plan.statistics is not None:
             charged.require_drawn_from(self._folder, booking, facts.bundle)
+            if task.kind == "train" and adjusts_labels(study) and 0 not in booking.asked:
+                self._book_share(booking, plan.statistics)
         known = booking.asked.get(task.round_no)
         if known is None:
             booking = budget.require_reserved(self._book(), name, event)
@@ -176,7 +178,7 @@ class Spending:
             The event as a card and the entry of a release carry it.
 
         Raises:
-            BudgetExceeded: If a patient cannot afford it.
+            BudgetExceeded: If a patient cannot afford it, or came after it was reserved.
             BadPrivacyTerms: If it is about nobody.
             StorageError: If it cannot be recorded; then nothing is drawn.
         """
@@ -188,6 +190,7 @@ class Spending:
             charged.write_members(self._folder, tuple(proposal.patients))
             self._append("reservation", entry)
             booking = budget.require_reserved(self._book(), name, event)
+        charged.require_charged(self._folder, booking, tuple(proposal.patients))
         if booking.asked.get(0) != asked:
             budget.require_reserved(self._book(), name, event)
             self._append("privacy", use_fields(booking, event, 0, asked))
@@ -242,6 +245,15 @@ class Spending:
         if booking is None:
             raise AssertionError("what was appended is read back")
         return booking
+
+    def _book_share(self, booking: Booking, statistics: Event) -> None:
+        """Book the noised share that training draws, for a hub that never asked for statistics.
+
+        What is used is never given back, and a study that ends gives back what was not booked.
+        """
+        budget.require_reserved(self._book(), booking.reservation, statistics)
+        asked = Task(study=booking.study, round_no=0, kind="statistics").id
+        self._append("privacy", use_fields(booking, statistics, 0, asked))
 
     def _book(self) -> Book:
         if self._entries is None:

@@ -189,3 +189,12 @@ def test_a_stay_of_release_five_tells_its_diagnosis_and_a_planned_one_nothing(tm
 
     assert [row[:3] for row in found] == [("a", datetime(2024, 2, 1), "ICD-10:E11")]  # noqa: DTZ001
     assert of_four == []
+
+
+def test_records_of_patients_who_are_not_in_the_export_are_told(tmp_path):
+    seen = observation(subject={"reference": "Patient/gone"})
+
+    _, found, notes = read(tmp_path, bundle(("", person("a")), ("", seen), ("", seen)))
+
+    assert found == [("gone", "LOINC:2160-0")] * 2
+    assert notes == ("1 patients have records and no Patient resource.",)

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from modelward.core.codes import covers
+from modelward.core.faults import Fault
 from modelward.errors import DataError
 from modelward.readers.advice import advice
 from modelward.readers.doubtful import doubts
 from modelward.readers.grouped import ungrouped
 from modelward.readers.propose import proposal
 from modelward.readers.readiness import Readiness, check
+from modelward.readers.values import boolean
 from modelward.study.read import parse
 from tests.kinds import STUDY, patients, write_site
 from tests.unit.readers.test_readiness import (
@@ -295,6 +297,12 @@ def test_compressed_tables_are_proposed_as_plain_ones_are(tmp_path):
          'under [values.x] "w" = "…" (female, male; "" if not known)'),
         ("3 values, the first on line 2: 'evtl' is neither yes nor no",
          'under [values.x] "evtl" = "…" (yes, no; "" if not known)'),
+        ("9 values, the first on line 2: 'm' is not one of female, male; also 'w', 'd'",
+         'under [values.x] "m" = "…", "w" = "…", "d" = "…" (one a line, female, male; "" if'),
+        ("2 values, the first on line 2: 'n.d.' is not a number (if it means missing, list it "
+         "under `missing` in dataset.toml)",
+         'under [dataset] missing = ["", "NA", "N/A", "null", "NULL", "?", "n.d."]'),
+        ("1 row names no patient, on line 262", "such as a line of totals"),
         ("3 values: 'mg per dl' is not a UCUM unit", 'under [spellings] "mg per dl" = "…"'),
         ("mmHg and mg/dL measure different quantities", "under [units] x = "),
         ("something else", "[columns], [values]"),
@@ -321,3 +329,33 @@ def test_a_store_that_is_not_there_and_an_unnamed_patient_are_told(tmp_path):
     assert "the heading of the patient in t.csv" in absent
     with pytest.raises(DataError, match="there is no such file or folder"):
         proposal(tmp_path / "absent.csv", parse(STUDY))
+
+
+def test_words_that_many_rows_have_are_told_at_once_and_those_of_single_patients_are_not():
+    faults: list[Fault] = []
+    text = np.array(["m", *["w"] * 12, *["d"] * 10, *["Ida"] * 9], object)
+
+    boolean(text, "sex", faults)
+
+    assert [f.says for f in faults] == [
+        "32 values, the first on line 2: 'm' is neither yes nor no; also 'w', 'd'"
+    ]
+
+
+def test_a_store_of_events_has_no_lines(tmp_path):
+    def edit(site: Path) -> None:
+        settings('jamais = "never"\n', "")(site)
+
+    found = check(broken(tmp_path, "rows", edit), parse(STUDY), TODAY)
+
+    (error,) = told(found, "error", "smoker")
+    assert re.match(r"\d+ values, the first: 'jamais' is not one of never", error.says)
+    assert 'under [values.smoker] "jamais" = "…"' in error.remedy
+
+
+def test_advice_about_a_joined_source_names_its_own_tables():
+    yes = advice("ill", "9 values: 'nein' is neither yes nor no; also 'ja' (source lab)")
+    lacking = "1 value: 'n.d.' is not a number (if it means missing, …) (source lab)"
+
+    assert 'under [sources.lab.values.ill] "nein" = "…", "ja" = "…"' in yes
+    assert "under [sources.lab.dataset] missing" in advice("hb", lacking)

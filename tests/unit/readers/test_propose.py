@@ -137,3 +137,13 @@ def test_a_time_is_asked_of_a_table_and_never_taken_for_its_outcome(tmp_path):
     assert "# death_time is taken in mo; if this table has another unit: [units]" in text
     assert lacking == ["death_time"]
     assert '\ndeath = "death"\n# death_time = "?"\n' in other
+
+
+def test_a_study_without_codes_is_told_that_a_store_is_searched_by_them(tmp_path):
+    write_site(tmp_path / "fhir", "fhir", patients(5))
+
+    text, absent = proposal(tmp_path / "fhir" / "export", table_study())
+
+    assert "age" in absent
+    assert "# age has no code in the study, and this store is searched by codes" in text
+    assert "Every code of the study" not in text

@@ -107,7 +107,7 @@ ERRORS: list[tuple[str, str, Edit, str, str]] = [
      "glucose", "missing or out of range, the study allows 50%"),
     ("wide", "patient twice", rows(lambda b: [*b, b[0]]), "patient", "repeats a patient"),
     ("wide", "patient unnamed", rows(lambda b: [["", *b[0][1:]], *b[1:]]), "patient",
-     "name no patient"),
+     "1 row names no patient, on line 2"),
     ("wide", "wrong patient key", settings('"PatNr"', '"FallNr"'), "FallNr", "no such column"),
     ("wide", "wrong heading", settings('"Krea"', '"Kreatinin"'), "Kreatinin",
      "no such column; did you mean 'Krea'?"),

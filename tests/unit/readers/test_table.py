@@ -204,7 +204,7 @@ def test_a_file_that_is_no_table_is_told_in_words_of_its_own(tmp_path, raw, faul
     ("lines", "fault"),
     [
         ([*FOUR, FOUR[0]], "patient: 1 row repeats a patient; one row per patient"),
-        ([*FOUR, ",50,1,other,1"], "patient: 1 rows name no patient"),
+        ([*FOUR, ",50,1,other,1"], "patient: 1 row names no patient, on line 6"),
     ],
 )
 def test_a_patient_is_one_row(tmp_path, lines, fault):

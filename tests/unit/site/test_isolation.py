@@ -7,14 +7,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from threading import Timer
+from time import monotonic
 
 import pytest
 
-from modelward.errors import IsolationUnavailable
-from modelward.site.isolated import IsolatedTrainer, require
+from modelward.errors import DataError, IsolationUnavailable
+from modelward.site.isolated import SOCKETS, IsolatedTrainer, require
 from modelward.site.isolation import MAX_DESCRIPTORS, TRAINER_UID, unavailable
 from tests.inside import begin, run_inside
+from tests.sites import newton
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="namespaces are a facility of Linux"
@@ -331,10 +335,32 @@ def test_a_machine_without_namespaces_is_refused_unless_the_policy_says_none(tmp
 
 
 def test_a_trainer_unit_that_nobody_listens_for_is_refused(tmp_path):
-    with pytest.raises(IsolationUnavailable, match="no unit listens"):
+    with pytest.raises(
+        IsolationUnavailable, match=r"listens at trainer.sock and inspector.sock"
+    ):
         require(tmp_path, "systemd")
-    with pytest.raises(IsolationUnavailable):
+    with pytest.raises(IsolationUnavailable) as refused:
         IsolatedTrainer(tmp_path, "cleveland", "systemd")
+    assert "systemctl start" in refused.value.remedy
+
+
+def test_a_site_that_waits_for_its_extractors_unit_can_be_stopped(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # the address of a socket is short
+    with ExitStack() as stack:
+        for name in SOCKETS:
+            stack.enter_context(socket.socket(socket.AF_UNIX)).bind(name)
+        trainer = IsolatedTrainer(tmp_path, "cleveland", "systemd")
+        stopping = Timer(0.3, trainer.stop)
+        stopping.start()
+        begun = monotonic()
+
+        with pytest.raises(DataError) as refused:
+            trainer.prepare(newton())
+
+    stopping.join()
+    assert monotonic() - begun < 30  # it waits for ten minutes otherwise
+    assert "journalctl" in refused.value.remedy
+    assert len(list((tmp_path / "wanted").glob("*.json"))) == 1  # and is answered another time
 
 
 def test_two_views_do_not_see_each_other(tmp_path):

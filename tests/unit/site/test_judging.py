@@ -1,19 +1,25 @@
 """A site judges what it computed by its own smallest cell, with the data at hand."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from modelward.artifact.store import Store
 from modelward.core.study import Study
 from modelward.core.task import Task
-from modelward.core.verdict import Release
+from modelward.core.verdict import Refusal, Release
 from modelward.gate.policy import LANES, Leakage, Policy
 from modelward.site.direct import DirectTrainer
 from modelward.site.hospital import Hospital
 from modelward.site.inspecting import DirectInspector
 from modelward.study.model import initial
+from modelward.study.read import parse
 from modelward.study.scaling import frozen
-from tests.sites import clock, make_site, newton
+from tests.sites import FEDAVG, clock, make_site, newton
+
+PRIVATE = '[privacy.dp]\nepsilon = 3.0\ndelta = 1e-4\nscaling = "noised"\n'
 
 
 def site_with(folder: Path, diabetic: int) -> Path:
@@ -67,3 +73,28 @@ def test_forty_diabetics_are_in_both(tmp_path):
 
     assert sums["known"][2] == sums["units"][0]
     assert [entry["kind"] for entry in ledger] == ["release", "release"]
+
+
+@pytest.mark.parametrize("terms", ["", PRIVATE], ids=["open", "private"])
+def test_ninety_stays_of_six_patients_are_six_patients(tmp_path, terms):
+    site = make_site(tmp_path / "cleveland", 1)
+    head, *rows = (site / "data.csv").read_text().splitlines()
+    rows = [f"P{number % 6}," + row.partition(",")[2] for number, row in enumerate(rows)]
+    (site / "data.csv").write_text("\n".join([head, *rows]) + "\n")
+    study = parse(FEDAVG.replace('id = "', 'unit = "encounter"\nid = "') + terms)
+    trainer = DirectTrainer(site, "cleveland")
+    with closing(
+        Hospital(
+            site, "cleveland", policy=Policy(lanes=LANES), clock=clock, trainer=trainer,
+            inspector=DirectInspector(trainer, Leakage()),
+        )
+    ) as hospital:  # fmt: skip
+        hospital.join(study)
+        task = Task(study=study.sha256, round_no=0, kind="statistics")
+
+        answer = hospital.answer(task, Store(site / "models"))
+
+        entries: list[dict[str, Any]] = [dict(each) for each in hospital.ledger]
+    assert isinstance(answer, Refusal)
+    (entry,) = entries
+    assert [finding["rule"] for finding in entry["findings"]] == ["min-patients"]

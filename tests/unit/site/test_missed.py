@@ -13,6 +13,7 @@ from modelward.ledger.mail import from_body
 from modelward.ledger.note import Signer
 from modelward.privacy.book import read
 from modelward.site.keys import signing_key
+from modelward.site.readiness import check_now
 from modelward.study.read import parse
 from tests.circles import HUB_KEY
 from tests.sites import FEDAVG, clock
@@ -79,6 +80,24 @@ def test_witnesses_are_asked_again_before_a_study_is_reserved_and_not_for_each_r
 
     assert isinstance(first, Release)
     assert isinstance(again, Release)
+
+
+def test_a_statement_is_told_before_anybody_approves_and_waits_for_witnesses(tmp_path):
+    ward = Watched(tmp_path)
+    ward.propose()
+    check_now(ward.folder, ward.study, clock(), ["readmitted"], tell=True)
+    with pytest.raises(NotCompared, match="0 of 0 witnesses"):
+        ward.keeper.statements()
+    assert [entry["kind"] for entry in ward.keeper._hospital.ledger] == ["policy"]
+    ward.mail()
+
+    told = ward.keeper.statements()
+    kinds = [entry["kind"] for entry in ward.keeper._hospital.ledger]
+    ward.keeper.close()
+    ward.board.close()
+
+    assert [study for study, _ in told] == [ward.study.sha256]
+    assert kinds == ["policy", "reservation", "privacy", "release"]
 
 
 def put_back(ward: Watched) -> None:

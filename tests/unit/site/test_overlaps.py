@@ -7,18 +7,39 @@ import pytest
 
 from modelward.artifact.store import Store
 from modelward.core.study import Study
-from modelward.core.task import Task
+from modelward.core.task import Task, TaskKind
 from modelward.core.verdict import Refusal, Release
 from modelward.errors import StorageError
+from modelward.gate.offer import Offer
 from modelward.gate.policy import LANES, Leakage, Policy
 from modelward.site.direct import DirectTrainer
 from modelward.site.hospital import Hospital
 from modelward.site.inspecting import DirectInspector
+from modelward.site.overlaps import Overlaps
+from modelward.site.snapshot import CohortFacts
+from modelward.study.answers import answer_to
 from modelward.study.read import parse
 from tests.sites import NEWTON, clock, make_site
 
 LATER = parse(NEWTON.replace('purpose = "', 'purpose = "Again: '))
 FIRST = parse(NEWTON)
+COX = """
+[study]
+id = "follow-up"
+purpose = "What shortens survival?"
+[features.age]
+type = "number"
+unit = "a"
+range = [18, 110]
+[target.death]
+type = "time-to-event"
+horizon = 2000
+[recipe]
+name = "cox"
+[plan]
+strategy = "sums"
+test = 0.2
+"""
 
 
 def ask(folder: Path, study: Study, *, inspected: bool = True) -> tuple[Any, list[Any]]:
@@ -68,6 +89,58 @@ def test_the_same_cohort_may_be_asked_again_and_so_may_a_quite_different_one(tmp
     assert isinstance(ask(site, LATER)[0], Release)
     without(site, 30)
     assert isinstance(ask(site, parse(NEWTON.replace("Predict", "Find")))[0], Release)
+
+
+def objections(site: Path, study: Study, kind: TaskKind, *folds: range) -> list[str]:
+    """Return what a site has against figures of such a kind, of training and test persons."""
+    train, validation, test = (tuple(f"{who:064x}" for who in fold) for fold in folds)
+    facts = CohortFacts(
+        study=study.sha256,
+        bundle="0" * 64,
+        units={},
+        patients={"train": train, "validation": validation, "test": test},
+        named=True,
+        notes=(),
+    )
+    artifact, schema = answer_to(study, kind)
+    task = Task(study=study.sha256, round_no=1, kind=kind, model="0" * 64)
+    offer = Offer(task=task, kind=artifact, tensors={}, patients=90, schema=schema)
+    found = Overlaps(site, 10).objections(offer, study, lambda: facts)
+    return [finding.rule for finding in found]
+
+
+def test_test_units_are_remembered_beside_the_validation_units_of_the_same_study(tmp_path):
+    folds = (range(200), range(200, 300), range(300, 400))
+    assert objections(tmp_path, FIRST, "evaluate", *folds) == []
+    assert objections(tmp_path, FIRST, "report", *folds) == []
+
+    later = (range(200), range(200, 303), range(303, 400))
+
+    assert objections(tmp_path, LATER, "report", *later) == ["difference"]
+
+
+def test_a_column_under_another_name_is_known_by_its_codes(tmp_path):
+    coded = COX.replace('type = "number"', 'type = "number"\ncode = ["LOINC:30525-0"]')
+    renamed = coded.replace("features.age", "features.years").replace("death", "end")
+    others = COX.replace("features.age", "features.years").replace("death", "end")
+    persons = (range(200), range(0), range(300, 400))
+    fewer = (range(197), range(0), range(300, 400))
+    assert objections(tmp_path, parse(coded), "sums", *persons) == []
+
+    assert objections(tmp_path, parse(others), "sums", *fewer) == []
+    assert objections(tmp_path, parse(renamed), "sums", *fewer) == ["difference"]
+
+
+def test_sums_of_both_folds_are_held_against_what_either_told(tmp_path):
+    """The last round of `cox` counts pairs of test units too."""
+    cox = parse(COX)
+    folds = (range(200), range(200), range(300, 400))
+    assert objections(tmp_path, cox, "sums", *folds) == []
+
+    again = parse(COX.replace("survival", "again"))
+
+    assert objections(tmp_path, again, "sums", *folds) == []
+    assert objections(tmp_path, again, "sums", *folds[:2], range(303, 400)) == ["difference"]
 
 
 def test_where_nobody_inspects_nobody_remembers(tmp_path):

@@ -10,10 +10,13 @@ from modelward.gate.policy import LANES, Leakage, Policy
 from modelward.site.direct import DirectTrainer
 from modelward.site.hospital import Hospital
 from modelward.site.inspecting import DirectInspector
-from modelward.site.inspection import fewest_together
+from modelward.site.inspection import fewest_in, fewest_together, persons_in
 from modelward.study.model import initial
 from modelward.study.scaling import Scaling, frozen
 from tests.sites import clock, make_site, newton
+
+EIGHT = np.arange(8)
+"""Eight units of as many persons."""
 
 
 def codes(*levels: int) -> np.ndarray:
@@ -25,15 +28,26 @@ def test_the_smallest_cell_of_any_two_features_is_found_and_empty_ones_are_none(
     stage = codes(0, 0, 2, 2, 2, 2, 2, 2)
     sick = codes(0, 1, 0, 1, 0, 1, 0, 1)
 
-    assert fewest_together([smoker, stage], 8) == 2
-    assert fewest_together([smoker, sick], 8) == 2
-    assert fewest_together([smoker, stage, sick], 8) == 1
-    assert fewest_together([smoker], 8) == 8
-    assert fewest_together([], 8) == 8
+    assert fewest_together([smoker, stage], EIGHT) == 2
+    assert fewest_together([smoker, sick], EIGHT) == 2
+    assert fewest_together([smoker, stage, sick], EIGHT) == 1
+    assert fewest_together([smoker], EIGHT) == 8
+    assert fewest_together([], EIGHT) == 8
+
+
+def test_many_units_of_one_person_are_one_person():
+    owner = codes(0, 1, 2, 3, 4, 4, 4, 4)
+    sick = codes(0, 0, 0, 0, 1, 1, 1, 1)
+    smoker = codes(0, 0, 1, 1, 0, 0, 1, 1)
+
+    assert fewest_in([sick], EIGHT) == 4
+    assert fewest_in([sick], owner) == 1
+    assert fewest_together([sick, smoker], owner) == 1
+    assert persons_in(codes(0, 0, 2, 2, -1, 2, 2, 2), owner).tolist() == [2, 0, 3]
 
 
 def test_who_is_not_known_is_in_no_cell():
-    assert fewest_together([codes(0, 0, 1, 1, -1), codes(0, 0, 1, 1, 1)], 5) == 2
+    assert fewest_together([codes(0, 0, 1, 1, -1), codes(0, 0, 1, 1, 1)], np.arange(5)) == 2
 
 
 def test_a_site_that_minds_pairs_refuses_a_regression_that_tells_of_a_few(tmp_path):

@@ -198,6 +198,22 @@ def test_the_same_check_is_told_in_the_same_bytes_and_booked_once(tmp_path):
     assert len(entries(site)) == 3
 
 
+def test_nobody_is_looked_at_who_came_after_a_statement_was_reserved(tmp_path):
+    site = make_site(tmp_path / "a", 1)
+    check_now(site, STUDY, clock())
+    here = hospital(site)
+    task = Task(study=STUDY.sha256, round_no=1, kind="readiness")
+    here.spending.book_look(STUDY, task, here.trainer.facts(STUDY))
+    here.close()  # it was killed before anything left
+    table = site / "data.csv"
+    table.write_text(table.read_text() + "S9-0001,1.20,61,0,1\n")
+
+    said = told(site)
+
+    assert said.whole
+    assert not said.counted
+
+
 def test_a_site_that_is_not_ready_tells_that_and_nobody_is_looked_at(tmp_path):
     site = spoilt(tmp_path / "a")
     check_now(site, STUDY, clock())

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -126,6 +127,32 @@ def test_noised_statistics_are_never_drawn_again_from_other_data(tmp_path, lines
 
     assert isinstance(ward.site.answer(ward.task(1), ward.models), Refusal)
     assert "have changed since" in ward.entries("refusal")[0]["findings"][0]["says"]
+    ward.site.close()
+
+
+def test_a_share_that_training_draws_is_paid_though_no_hub_asked_for_statistics(tmp_path):
+    ward = Ward(tmp_path / "north", private_study(ADJUSTED))
+    assert isinstance(ward.site.answer(ward.task(1), ward.models), Release)
+    ward.site.answer(ward.task(2), ward.models)
+    ward.site.spending.close(ward.study.sha256)
+
+    plan = plan_of(ward.study)
+    assert plan.statistics is not None
+    rounds = replace(plan.training, steps=2 * plan.training.steps)
+    used = epsilon([plan.statistics, rounds], ward.site.policy.delta)
+    assert ward.site.spending.standing().spent == pytest.approx(used)
+    assert [entry["round"] for entry in ward.entries("privacy")] == [0, 1, 2]
+    ward.site.close()
+
+
+def test_a_lost_memory_of_the_data_behind_noised_statistics_stops_the_study(tmp_path):
+    ward = Ward(tmp_path / "north", private_study(ADJUSTED))
+    assert isinstance(ward.site.answer(ward.task(1), ward.models), Release)
+    (ward.folder / "cohorts" / "drawn" / ward.study.sha256).unlink()
+    changed(ward, corrected)
+
+    with pytest.raises(StorageError, match="is missing"):
+        ward.site.answer(ward.task(2), ward.models)
     ward.site.close()
 
 

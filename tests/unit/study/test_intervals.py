@@ -4,14 +4,20 @@ import numpy as np
 import pytest
 
 from modelward.core.columns import Inputs, inputs
+from modelward.core.task import Task
 from modelward.errors import StudyFileError
 from modelward.learn.examples import Examples
 from modelward.learn.personal import loss
+from modelward.privacy.accounting import Event
 from modelward.readers.cohort import Cohort
 from modelward.recipes.catalogue import recipe
+from modelward.site.answer import compute
 from modelward.site.folds import answerable
+from modelward.site.spending import Booked
 from modelward.study.intervals import targets, unknown
+from modelward.study.model import initial
 from modelward.study.read import parse
+from modelward.study.scaling import frozen
 
 ENDS = np.array([10.0, 20.0, 30.0])
 STUDY = """
@@ -80,6 +86,24 @@ def test_who_left_early_is_trained_on_and_not_judged_by_yes_or_no():
     found = answerable(parse(STUDY), cohort)
 
     assert [found.count("train"), found.count("validation"), found.count("test")] == [2, 1, 1]
+
+
+def test_under_a_bound_nobody_is_told_how_many_left_early():
+    study = parse(STUDY + "[privacy.dp]\nepsilon = 3.0\n")
+    cohort = Cohort(
+        x=np.full((60, 1), 60.0),
+        y=np.zeros(60, np.int8),
+        folds=np.repeat(np.array([0, 1], np.int8), 30),
+        amount=np.tile([5.0, 30.0, 30.0], 20),
+    )
+    model = initial(study, frozen(study, {}))
+    task = Task(study=study.sha256, round_no=1, kind="evaluate", model="0" * 64)
+    booked = Booked(event=Event(1.0, 2.0, 1), statistics=None, key=bytes(32), card={})
+
+    found = compute(task, study, model, cohort, "north", booked)
+
+    assert answerable(study, cohort).count("validation") == 20
+    assert found.patients == 30
 
 
 @pytest.mark.parametrize(

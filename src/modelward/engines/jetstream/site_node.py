@@ -19,7 +19,7 @@ from modelward.engines.jetstream.journal import Journal
 from modelward.engines.jetstream.news import News
 from modelward.engines.jetstream.site_end import SiteEnd
 from modelward.engines.jetstream.state import policy_digest
-from modelward.errors import MessageRefused, ModelwardError
+from modelward.errors import MessageRefused, ModelwardError, NotCompared, StorageError
 from modelward.gate.policy_file import read_policy
 from modelward.hub.statements import body_of
 from modelward.joining.site_folder import SiteFolder
@@ -75,6 +75,7 @@ class SiteNode:
         self._news: list[News] = []
         self._checked: dict[Path, bytes] = {}
         self._stated: list[News] = []
+        self._waits = ""
         self.end = SiteEnd(
             self.keeper, dialled, self.folder.key, self.folder.hub_key, path, journal
         )
@@ -136,15 +137,30 @@ class SiteNode:
         return [*mail, *self._decisions(), *self._statements()]
 
     def _statements(self) -> list[News]:
-        """Return what the hub may know of how this site's data fit what was proposed."""
+        """Return what the hub may know of how this site's data fit what was proposed.
+
+        What waits for witnesses is looked for again; their mail must not wait for it.
+        """
         found = {path: path.read_bytes() for path in (self.folder.path / FOLDER).glob("*.json")}
-        if found != self._checked:
-            self._stated = [
-                News(kind="readiness", study=study, body=body_of(artifact))
-                for study, artifact in self.keeper.statements()
-            ]
-            self._checked = found
+        if found == self._checked:
+            return self._stated
+        try:
+            made = self.keeper.statements()
+        except (NotCompared, StorageError) as error:
+            self._wait(error)
+            return self._stated
+        self._stated = [
+            News(kind="readiness", study=study, body=body_of(artifact))
+            for study, artifact in made
+        ]
+        self._checked = found
         return self._stated
+
+    def _wait(self, error: ModelwardError) -> None:
+        """Say once, not every second, why statements wait."""
+        if self._waits != error.what:
+            self._waits = error.what
+            self._journal("statement-postponed", error=type(error).__name__)
 
     def _decisions(self) -> list[News]:
         """Return every decision of this site's people, recorded in its ledger."""

@@ -27,11 +27,11 @@ class Inspection:
         units: Units of that layer; 0 where there is none on the inputs.
         likeness: How alike rows are to own records; None unless the tests were full.
         membership: What the loss tells, by outcome; empty unless the tests were full.
-        fewest: Fewest training units on one side of a yes/no column, of a level or of the
-            outcome, where products with columns are summed; persons behind a class mean,
-            where class means are told; None where neither is.
+        fewest: Fewest persons on one side of a yes/no column, of a level or of the outcome
+            (by training units), where products with columns are summed; persons behind a class
+            mean, where such are told; None where neither is.
         full: Whether all tests ran.
-        together: Fewest training units that have one of two levels and one of the other, where
+        together: Fewest persons who have one of two levels and one of the other, where
             products of two such columns are summed; None where they are not, and not told.
         astray: How far a class mean is from the own one (exchange/class_means.py); None where
             there is none, and not told.
