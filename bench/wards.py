@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelward.aggregate.fixed_point import round_update
-from modelward.core.study import Study
+from modelward.core.study import ServerOptimiser, Study
 from modelward.core.tensors import FlatF32
 from modelward.learn.examples import Examples
 from modelward.simulation import data
@@ -86,10 +86,20 @@ SCANNERS: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
 """How a hospital's pictures differ from the official ones."""
 
 
-def dealt(seed: int, number: int, wrong: int, *, taken: str = "like the others") -> Ward:
-    """Return the X-rays, dealt to `number` sites."""
+def dealt(
+    seed: int,
+    number: int,
+    wrong: int,
+    *,
+    taken: str = "like the others",
+    momentum: float = 0.0,
+) -> Ward:
+    """Return the X-rays, dealt to `number` sites; with this momentum at the hub, if any."""
     study = parse(STUDY)
-    study = study.model_copy(update={"plan": study.plan.model_copy(update={"seed": seed})})
+    given: dict[str, object] = {"seed": seed}
+    if momentum:
+        given["server"] = ServerOptimiser(name="momentum", momentum=momentum)
+    study = study.model_copy(update={"plan": study.plan.model_copy(update=given)})
     with np.load(BytesIO(data.checked("pneumoniamnist.npz"))) as file:
         x, y = file["train_images"], file["train_labels"].reshape(-1).astype(np.int8)
         test = Examples(

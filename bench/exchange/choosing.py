@@ -17,6 +17,7 @@ from modelward.exchange.candidates import own_alone
 from modelward.exchange.choose import LOCAL, Choice
 from modelward.exchange.combining import FENS
 from modelward.exchange.evidence import Evidence, Told
+from modelward.exchange.examples import Examples
 from modelward.exchange.families.family import Floats
 from modelward.exchange.probability import Labels
 
@@ -88,7 +89,8 @@ def _tried(network: Network, j: int) -> dict[str, Mapping[int, Floats]]:
     }
     family, seed = network.families[j], network.seed
     start = family.initial(network.setting.shape, seed)
-    found[LOCAL] = left_out.made_again(family, start, site.x, site.y, few, seed + j)
+    own = Examples(site.x, site.y, site.vx, site.vy, np.arange(len(site.y)))
+    found[LOCAL] = left_out.made_again(family, start, own, few, seed + j)
     return found
 
 

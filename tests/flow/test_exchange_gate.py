@@ -199,6 +199,20 @@ def test_a_class_of_many_images_of_few_patients_stays(network):
         assert not np.any(own_word.tensors["means"][2]), "its maker leaves the class out"
 
 
+def test_many_images_of_six_patients_are_six_patients(network):
+    with network.open("north") as here:
+        train(here, load("linear"), seed=1)
+        own, terms = verbs.examples(here), verbs.standard_terms(here)
+        honest = making.draft(here, "model", own, terms, series="main")
+        named(here, np.arange(len(own.y)) % 6)
+
+        with pytest.raises(NotApproved, match="no class has 10 patients or more"):
+            offer_model(here)
+        with pytest.raises(GateRefused, match="units are of 6 patients"):
+            offering.offer(here, replace(honest, persons=6))
+        assert last_refusal(here) == {"min-patients"}
+
+
 def test_a_class_that_nobody_here_has_stays(network):
     with network.open("south") as here:  # 3 to 7 and few of the others
         train(here, load("mlp-16"), seed=1)

@@ -30,6 +30,7 @@ def test_a_wheelhouse_is_enough_to_install_and_train(tmp_path):
         pytest.skip("pip reaches no packages here")
     assert made.returncode == 0, made.stderr
     subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=house, check=True)
+    assert (house / "systemd" / "modelward-gatekeeper.service").is_file()
     subprocess.run([sys.executable, "-m", "venv", place], check=True)
     clean = {"PATH": f"{place}/bin:/usr/bin:/bin", "HOME": str(tmp_path), "COLUMNS": "200"}
     pip = [place / "bin" / "pip", "--isolated", "install", "--quiet", "--no-index"]

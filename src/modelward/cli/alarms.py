@@ -98,6 +98,12 @@ def _two_persons(folder: Path, settled: str, names: tuple[str, str]) -> str:
             why="what was lost is taken as spent, which two approvers of the policy answer for",
             remedy=f"give two of: {', '.join(sorted(may)) or 'nobody'}, by --as and --with",
         )
+    if may[first] == may[second]:
+        raise LedgerBroken(
+            f"{first!r} and {second!r} have one key in policy.toml, {may[first]}",
+            why="two names of one key are one person, and two have to answer for what was lost",
+            remedy="let the second approver make a key of their own: modelward site person",
+        )
     return f"{first} with {second}"
 
 

@@ -1,8 +1,9 @@
 """`modelward ledger`: check, read, prove and publish what left a site."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -139,7 +140,9 @@ def verify_proof(
 @app.command()
 def show(
     path: Ledger,
-    study: Annotated[str | None, typer.Option(help="Start of the study's SHA-256.")] = None,
+    study: Annotated[
+        str | None, typer.Option(help="The study's name, or start of its SHA-256.")
+    ] = None,
     round_no: Annotated[int | None, typer.Option("--round", help="Number of a round.")] = None,
     kind: Annotated[str | None, typer.Option(help="Kind of entry, such as release.")] = None,
     *,
@@ -148,21 +151,22 @@ def show(
     ] = False,
 ) -> None:
     """Say in plain words what is in a ledger."""
+    from modelward.cli.named_studies import named_studies
     from modelward.ledger import archive
-    from modelward.ledger.kinds import known, printable, words
+    from modelward.ledger.kinds import known, printable
     from modelward.ledger.log import KEY
     from modelward.ledger.verify import read_key
 
     known(kind)
-    ledger = archive.read(path, read_key(path / KEY))
+    ledger, named = archive.read(path, read_key(path / KEY)), named_studies(path)
     for said in ledger.entries():
-        if study is not None and not str(said.get("study", "")).startswith(study):
+        if study is not None and not _is_of(str(said.get("study", "")), study, named):
             continue
         if round_no is not None and said.get("round") != round_no:
             continue
         if kind is not None and said.get("kind") != kind:
             continue
-        line = printable(f"{said.get('seq'):>6}  {said.get('time')}  {words(said)}")
+        line = printable(f"{said.get('seq'):>6}  {said.get('time')}  {_told(said, named)}")
         typer.echo(json.dumps(said, sort_keys=True) if as_json else line)
 
 
@@ -209,6 +213,21 @@ def reconcile(
             remedy="keep both files; ask who sent what is not recorded, and renew the site's"
             " keys if nobody did",
         )
+
+
+def _is_of(found: str, asked: str, named: Mapping[str, str]) -> bool:
+    """Return whether the hash `found` is of the study that was asked for, by either name."""
+    called = named.get(found, "")
+    return found.startswith(asked) or asked in {called, called.rpartition(" ")[0]}
+
+
+def _told(entry: Mapping[str, Any], named: Mapping[str, str]) -> str:
+    """Return an entry in words, its study by name where that is known."""
+    from modelward.ledger.kinds import words
+
+    called, short = named.get(str(entry.get("study"))), f"{str(entry.get('study'))[:12]}…"
+    said = words(entry)
+    return said.replace(f"study {short}", f"study {called} ({short})") if called else said
 
 
 def _seen_by(found: "Witnessed", asked: int) -> str:

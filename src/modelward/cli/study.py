@@ -131,6 +131,14 @@ def report(
     study: Annotated[
         str, typer.Option(help="Of a hub: the study's name, or the start of its hash.")
     ] = "",
+    *,
+    hide_small_cells: Annotated[
+        bool,
+        typer.Option(
+            "--hide-small-cells",
+            help="Of a simulation: hide them as between institutions, in report-to-pass-on.",
+        ),
+    ] = False,
 ) -> None:
     """Write the report of a finished run, or of a hub's study, as HTML, JSON and text."""
     from modelward.cli import figures, reports
@@ -144,7 +152,7 @@ def report(
         for path in figures.rewrite(folder, out):
             typer.echo(path)
         return
-    for path in rewrite_report(folder, out):
+    for path in rewrite_report(folder, out, hide=hide_small_cells):
         typer.echo(path)
 
 

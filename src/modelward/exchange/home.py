@@ -22,6 +22,7 @@ from modelward.artifact.store import Store
 from modelward.core.canonical import canonical_bytes, parse_strict
 from modelward.core.tensors import Schema, Tensors
 from modelward.errors import NotApproved
+from modelward.exchange.class_means import persons_of
 from modelward.exchange.content import Voice
 from modelward.exchange.examples import Examples
 from modelward.exchange.families import catalogue
@@ -121,8 +122,8 @@ def keep(
 def for_others(folder: Path, question: Question, own: Examples, least: int) -> Local:
     """Return what goes on offer in place of the local model.
 
-    It is the local model, unless that has learnt from a class of fewer than `least` units: a
-    few patients are then all that it knows of the class, and a row of a linear model is the
+    It is the local model, unless that has learnt from a class of fewer than `least` patients:
+    they are then all that it knows of the class, and a row of a linear model is the
     patient (cosine 0.93 of one digit, in our test). Its twin has never seen such classes. A
     bound for every patient covers them too.
     """
@@ -132,7 +133,7 @@ def for_others(folder: Path, question: Question, own: Examples, least: int) -> L
     rows = ~np.isin(own.y, small)
     if not rows.any():
         raise NotApproved(
-            f"no class has {least} training units or more",
+            f"no class has {least} patients or more",
             why="what a model knows of a class of fewer is about single patients",
             remedy="gather more examples, or train with a bound: --epsilon",
         )
@@ -144,14 +145,14 @@ def for_others(folder: Path, question: Question, own: Examples, least: int) -> L
 
 
 def few(folder: Path, question: Question, own: Examples, least: int) -> Labels:
-    """Return the classes that the local model has learnt from fewer than `least` units.
+    """Return the classes that the local model has learnt from fewer than `least` patients.
 
     Its twin has not. None where the model is offered as it is: with a bound, or made elsewhere.
     """
     found = local(folder)
     if not found.trained or found.privacy:
         return np.zeros(0, np.intp)
-    counts = np.bincount(own.y, minlength=len(question.labels))
+    counts = np.array(persons_of(own, len(question.labels)))
     return np.flatnonzero((counts > 0) & (counts < least))
 
 

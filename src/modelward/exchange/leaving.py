@@ -18,27 +18,40 @@ from modelward.exchange.probability import FLOOR, STEPS
 from modelward.gate.leaks import leaks
 from modelward.gate.offer import Offer, Rule, all_of
 from modelward.gate.policy import Policy
-from modelward.gate.rules import allowed_kind, byte_budget, exact_schema, finite, min_patients
+from modelward.gate.rules import (
+    allowed_kind,
+    byte_budget,
+    exact_schema,
+    finite,
+    min_patients,
+    min_persons,
+)
 
 SLACK = 0.1
 """How far the probabilities of a row may add up from one: rounding to bytes moves it by less
 than half of this at ten classes."""
 
 
-def rules(policy: Policy, purpose: str, cells: tuple[int, ...] = ()) -> Rule:
+def rules(
+    policy: Policy, purpose: str, cells: tuple[int, ...] = (), persons: int | None = None
+) -> Rule:
     """Return the rules for one offer or report.
 
     Args:
         policy: The site's.
         purpose: Of the question.
         cells: Units behind each figure that leaves (prototypes, recalls), 0 for none.
+        persons: Of how many persons the units are; None where nobody has said, as of
+            validation units.
     """
+    floor = policy.min_patients
     first = all_of(
         lambda _: _purpose(policy, purpose),
         lane(policy),
         allowed_kind(policy.kinds),
         exact_schema,
-        min_patients(policy.min_patients, 0),
+        min_patients(floor, 0),
+        min_persons(floor, floor if persons is None else persons),
         byte_budget(policy.round_bytes, policy.study_bytes, policy.day_bytes),
         small_cells(policy.min_cell, cells),
     )

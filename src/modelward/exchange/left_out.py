@@ -1,10 +1,10 @@
-"""Classes of few training units: what goes on offer has not learnt them, the local model has.
+"""Classes of few patients: what goes on offer has not learnt them, the local model has.
 
 So peers can say nothing of the local model there, and own validation units are fewer still.
 The few training units can: nothing on offer has learnt from them, and the local model is made
-again without one of each such class at a time (leave-one-out, Stone 1974), at most as often
-as the largest of these classes has units. What came of it is kept, since it only depends on
-the model and the examples:
+again without one person of each such class at a time (leave-one-out, Stone 1974), at most as
+often as the largest of these classes has persons. What came of it is kept, since it only
+depends on the model and the examples:
 
     exchange/left-out.json     class -> whether each unit was recognised, in the file's order
 
@@ -23,7 +23,7 @@ from modelward.core.tensors import Tensors
 from modelward.errors import BadArtifact
 from modelward.exchange import home
 from modelward.exchange.examples import Examples
-from modelward.exchange.families.family import Family, Floats, Inputs
+from modelward.exchange.families.family import Family, Floats
 from modelward.exchange.learn import Steps, labelled, learn
 from modelward.exchange.probability import Labels
 from modelward.exchange.question import Question
@@ -66,7 +66,7 @@ def recognised(
     kept = _kept(folder / FILE, about)
     if kept is None:
         start = local.made_with.initial(question.shape, local.seed)
-        kept = made_again(local.made_with, start, own.x, own.y, few, local.seed)
+        kept = made_again(local.made_with, start, own, few, local.seed)
         said = {str(cls): right.astype(int).tolist() for cls, right in kept.items()}
         durable.write_whole(
             folder / FILE, canonical_bytes({"about": about, "recognised": said})
@@ -75,20 +75,20 @@ def recognised(
 
 
 def made_again(
-    family: Family, start: Tensors, x: Inputs, y: Labels, few: Labels, seed: int
+    family: Family, start: Tensors, own: Examples, few: Labels, seed: int
 ) -> dict[int, Floats]:
-    """Return whether a model that learns anew without it recognises each unit of some classes.
+    """Return whether a model that learns without its person recognises each unit of classes.
 
     Args:
         family: What learns.
         start: From where.
-        x: Training examples, [n, ...].
-        y: Their classes.
+        own: Own examples.
         few: The classes; each must have units.
         seed: Of the batches.
     """
+    x, y, whose = own.x, own.y, own.persons
     asked, classes = rows(y, few), family.logits(start, x[:1]).shape[1]
-    turn = np.concatenate([np.arange((y == cls).sum()) for cls in few])
+    turn = np.concatenate([np.unique(whose[y == c], return_inverse=True)[1] for c in few])
     right = np.zeros(asked.size)
     for out in range(int(turn.max()) + 1):
         left = asked[turn == out]

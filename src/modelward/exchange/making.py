@@ -93,6 +93,7 @@ def draft(
         family=local.made_with,
         tensors=tensors,
         patients=len(own.y),
+        persons=len(np.unique(own.persons)),
         competence=_competence(here, own, voice(own.valid_x), privacy),
         terms=terms,
         series=series,
@@ -105,11 +106,11 @@ def draft(
 def _require_two_classes(here: Institution, own: Examples) -> None:
     """Refuse what gives one answer to everything: peers would have it in quarantine."""
     labels, least = here.question.labels, fewest(here.policy.min_cell)
-    counts = np.bincount(own.y, minlength=len(labels))
+    counts = np.array(persons_of(own, len(labels)))
     known = [labels[cls] for cls in np.flatnonzero(counts >= least)]
     if len(known) == 1:
         raise NotApproved(
-            f"of {known[0]} alone there are {least} training units or more",
+            f"of {known[0]} alone there are {least} patients or more",
             why="a model that has learnt one class gives this answer to everything",
             remedy="gather examples of another class, or: exchange offer --kind prototypes",
         )
@@ -187,7 +188,7 @@ def _adapter(here: Institution, own: Examples, on: tuple[Terms, str], how: How) 
     (terms, series), epsilon = on, how.epsilon
     privacy: Event = UNBOUNDED
     if epsilon is None:
-        counts = np.bincount(own.y, minlength=len(here.question.labels))
+        counts = np.array(persons_of(own, len(here.question.labels)))
         rows = counts[own.y] >= fewest(here.policy.min_cell)
         lesson = labelled(own.x[rows], own.y[rows], len(here.question.labels))
         tuned = learn(family, start, lesson, TUNING, 0, only=LAST)
@@ -203,6 +204,7 @@ def _adapter(here: Institution, own: Examples, on: tuple[Terms, str], how: How) 
         family=family,
         tensors={name: v for name, v in tuned.items() if name.startswith(LAST)},
         patients=len(own.y),
+        persons=len(np.unique(own.persons)),
         competence=_competence(here, own, log_p, privacy),
         terms=terms,
         series=series,

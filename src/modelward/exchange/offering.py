@@ -40,6 +40,7 @@ class Draft:
         family: The family it was made with.
         tensors: Its values.
         patients: Training units behind it.
+        persons: Of how many persons they are.
         competence: What its maker's patients could teach.
         terms: For what, for whom, until when.
         series: What its version counts within.
@@ -55,6 +56,7 @@ class Draft:
     family: Family
     tensors: Tensors
     patients: int
+    persons: int
     competence: Competence
     terms: Terms
     series: str = "main"
@@ -212,7 +214,7 @@ def _release(here: Institution, draft: Draft, looked_at: Subject, version: int) 
         look=here.looking.at(cause.id, looked_at),
     )
     before = here.ledger.size
-    rules = leaving.rules(here.policy, here.question.purpose, draft.cells)
+    rules = leaving.rules(here.policy, here.question.purpose, draft.cells, draft.persons)
     answer = here.reviews.act(here.door, cause, schema, rules, here.sent)
     answer = answer or here.door.decide(cause, lambda: put, rules)
     if not isinstance(answer, Release):

@@ -101,6 +101,19 @@ class Door:
             return Refusal(self.site, task)
         return Release(self.site, task, self.outbox.artifact(str(entry["sha256"]), task))
 
+    def left(self, task: str) -> tuple[str, int] | None:
+        """Return hash and units of what left for the task with this id, or None.
+
+        None as well if it waits for a person: what waits has not left.
+        """
+        try:
+            answer = self.decided_on(task)
+        except HeldForReview:
+            return None
+        if not isinstance(answer, Release):
+            return None
+        return answer.artifact.card.sha256, answer.artifact.card.patients
+
     def decide(
         self, task: Cause, offer: Callable[[], Offer], rules: Rule, cover: Cover | None = None
     ) -> Answer:

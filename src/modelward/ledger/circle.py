@@ -4,7 +4,7 @@
     judge   checkpoints of others: cosigned, or an alarm        -> back to their sites
     take    replies about mine: cosignatures kept, or I stop
 
-Who witnesses whom is ring.py's. Keys are pinned when they are first met, on disk.
+Who witnesses whom is ring.py's. Keys are pinned when they are first met (pinned.py).
 
 A party that learns that its ledger is not what it once showed stops: `stopped` says why,
 and a named person decides (alarm.py). It appends nothing meanwhile, because that would be
@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from modelward.durable import write_whole
 from modelward.errors import LedgerBroken
 from modelward.ledger import checkpoint, cosignature, kinds, note, witnessed
 from modelward.ledger.alarm import Alarm, FindingKind
@@ -27,15 +26,13 @@ from modelward.ledger.checkpoint import Checkpoint
 from modelward.ledger.log import Clock, Ledger
 from modelward.ledger.mail import Mail, Reply
 from modelward.ledger.note import Signer, VerifierKey
+from modelward.ledger.pinned import pinned, read_pinned
 from modelward.ledger.request import Request, request
 from modelward.ledger.ring import witnesses_of
 from modelward.ledger.witness import Behind, Witness
 
 SKEW = timedelta(seconds=1)
 """How far the clock of a witness may be behind, for what it says to count as said now."""
-
-PARTIES = "parties"
-"""File of a circle: a verifier key a line."""
 
 
 class Circle:
@@ -64,7 +61,7 @@ class Circle:
     ) -> None:
         self.name, self.folder, self._ledger = signer.name, folder, ledger
         self.witness = Witness.open(folder, signer=signer, clock=clock)
-        self._keys = {key.name: key for key in _read(folder / PARTIES)}
+        self._keys = read_pinned(folder)
         self._notes: dict[int, bytes] = {}
         self.ask_anew(clock())
         if ledger is not None:
@@ -108,18 +105,8 @@ class Circle:
         Raises:
             LedgerBroken: If a party comes with another key than before.
         """
-        known = dict(self._keys)
-        for key in keys:
-            if key.name != self.name and known.setdefault(key.name, key) != key:
-                raise LedgerBroken(
-                    f"{key.name} comes with another key than the one that is pinned here",
-                    why="a party that changes its key could show two histories",
-                    remedy="compare fingerprints by voice; a new key is a new name",
-                )
-        if len(known) > len(self._keys):
-            text = "".join(f"{known[name].text}\n" for name in sorted(known))
-            write_whole(self.folder / PARTIES, text.encode())
-            self._keys = known
+        others = [key for key in keys if key.name != self.name]
+        self._keys = pinned(self.folder, self._keys, others)
 
     def show(self) -> tuple[Request, ...]:
         """Return what this party's witnesses are asked to cosign, one for each state known.
@@ -162,10 +149,10 @@ class Circle:
         Raises:
             StorageError: If they cannot be kept.
         """
-        pinned = {key.name: key for key in self.witnesses}
+        keys = {key.name: key for key in self.witnesses}
         confirmed = []
         for reply in replies:
-            witness = pinned.get(reply.witness)
+            witness = keys.get(reply.witness)
             if self._ledger is None or witness is None or reply.origin != self.name:
                 continue
             try:
@@ -262,14 +249,14 @@ class Circle:
         """Put the largest checkpoint that a majority cosigned in the ledger's folder."""
         if self._ledger is None or not self._notes:
             return
-        pinned = self.witnesses
-        need = len(pinned) // 2 + 1
+        keys = self.witnesses
+        need = len(keys) // 2 + 1
         for size in sorted(self._notes, reverse=True):
             signed = self._notes[size]
-            lines = [each for each in pinned if _line_of(signed, each)]
+            lines = [each for each in keys if _line_of(signed, each)]
             if len(lines) < need:
                 continue
-            witnessed.keep(self._ledger, signed, pinned)
+            witnessed.keep(self._ledger, signed, keys)
             self._notes = {n: kept for n, kept in self._notes.items() if n >= size}
             return
 
@@ -296,8 +283,3 @@ def _line_of(signed: bytes, witness: VerifierKey) -> bytes:
     key = witness.cosigner
     lines = [each.line for each in note.split(signed)[1] if each.claims(key)]
     return "".join(lines).encode()
-
-
-def _read(path: Path) -> list[VerifierKey]:
-    text = path.read_text("utf-8") if path.is_file() else ""
-    return [VerifierKey.parse(line) for line in text.splitlines()]

@@ -1,8 +1,23 @@
 """The tensors of convolutions and normalisations, by name; spatial.py computes with them."""
 
 from collections.abc import Sequence
+from typing import Literal
 
+from modelward.core.columns import Inputs
 from modelward.core.tensors import TensorSpec
+
+VOLUME = 3
+"""Extents of a volume."""
+
+
+def positions(inputs: Inputs, volume: Literal["space", "channels"]) -> int:
+    """Return along how many axes there are positions: 2, or 3 for a volume in space.
+
+    Args:
+        inputs: Images or volumes.
+        volume: What the slices of a volume are.
+    """
+    return VOLUME if len(inputs.shape) == VOLUME and volume == "space" else 2
 
 
 def convolution(

@@ -28,12 +28,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from modelward.core.columns import Inputs
 from modelward.core.tensors import TensorSpec
 from modelward.errors import DataError
-from modelward.recipes.convolution import convolution, norm
+from modelward.recipes.convolution import convolution, norm, positions
 from modelward.recipes.dense import dense
 from modelward.recipes.network import Network
-
-VOLUME = 3
-"""Extents of a volume."""
 
 Layers = Annotated[int, Field(ge=1, le=64)]
 
@@ -90,8 +87,7 @@ class Densenet(Network):
 
     def spatial(self, inputs: Inputs) -> int:
         """Return along how many axes there are positions: 2, or 3 for a volume in space."""
-        whole = len(inputs.shape) == VOLUME and self.options.volume == "space"
-        return VOLUME if whole else 2
+        return positions(inputs, self.options.volume)
 
     def specs(self, inputs: Inputs) -> list[TensorSpec]:
         """Return `entry.conv.weight`, `block1.layer1.norm1.gain`, ... `logit.bias`.

@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from modelward.core.columns import Inputs
 from modelward.recipes.cnn_torch import ImageBatches
-from modelward.recipes.densenet import VOLUME, Densenet
+from modelward.recipes.convolution import VOLUME
+from modelward.recipes.densenet import Densenet
 from modelward.recipes.spatial import FLAT, Parameters, convolve, halve, mean, normalise
 from modelward.recipes.torch_cpu import Forward
 

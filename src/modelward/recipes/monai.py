@@ -30,6 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from modelward.core.columns import Inputs
 from modelward.core.tensors import FlatF32, TensorSpec
 from modelward.errors import DataError
+from modelward.recipes.convolution import positions
 from modelward.recipes.network import Network
 from modelward.recipes.torch_present import require_monai
 
@@ -52,22 +53,26 @@ Name = Literal[
 CLASSES = frozenset({"boolean", "category"})
 MASKS = frozenset({"mask"})
 
-VOLUME = 3
-"""Extents of a volume."""
-
 SLOPE = 0.25
 """Where a PReLU starts (He et al. 2015, arXiv:1502.01852)."""
 
-NETWORKS: Mapping[str, tuple[frozenset[str], int]] = MappingProxyType(
+Fits = tuple[frozenset[str], int, int]
+
+_RESNETS: Fits = (CLASSES, 64, 1)
+_DENSENETS: Fits = (CLASSES, 32, 32)
+
+NETWORKS: Mapping[str, Fits] = MappingProxyType(
     {
-        **dict.fromkeys(("DenseNet121", "DenseNet169", "DenseNet201"), (CLASSES, 32)),
-        "DenseNet264": (CLASSES, 32),
-        **dict.fromkeys(("resnet10", "resnet18", "resnet34", "resnet50"), (CLASSES, 64)),
-        **dict.fromkeys(("UNet", "BasicUNet", "AttentionUnet", "DynUNet"), (MASKS, 16)),
-        "SegResNet": (MASKS, 8),
+        **dict.fromkeys(("DenseNet121", "DenseNet169", "DenseNet201"), _DENSENETS),
+        "DenseNet264": _DENSENETS,
+        **dict.fromkeys(("resnet10", "resnet18", "resnet34", "resnet50"), _RESNETS),
+        **dict.fromkeys(("UNet", "BasicUNet", "AttentionUnet"), (MASKS, 16, 16)),
+        "DynUNet": (MASKS, 16, 8),
+        "SegResNet": (MASKS, 8, 8),
     }
 )
-"""What each predicts, and its `width` where a study says nothing."""
+"""What each predicts; its `width` where a study says nothing; and the least extent, of which
+every extent is a multiple where masks are drawn."""
 
 
 class Options(BaseModel):
@@ -124,8 +129,7 @@ class Monai(Network):
 
     def spatial(self, inputs: Inputs) -> int:
         """Return along how many axes there are positions: 2, or 3 for a volume in space."""
-        whole = len(inputs.shape) == VOLUME and self.options.volume == "space"
-        return VOLUME if whole else 2
+        return positions(inputs, self.options.volume)
 
     def specs(self, inputs: Inputs) -> list[TensorSpec]:
         """Return the parameters by MONAI's names, but for those that say what they are.
@@ -138,6 +142,11 @@ class Monai(Network):
             DataError: If the network does not take these inputs.
         """
         require_monai()
+        self._require_room(inputs)
+        found: list[TensorSpec] = self.computed().tensors(self, inputs)
+        return found
+
+    def _require_room(self, inputs: Inputs) -> None:
         if inputs.kind != "image" or (inputs.outcome == "mask") != (
             self.options.predicts == MASKS
         ):
@@ -147,8 +156,17 @@ class Monai(Network):
                 why=f"it is for {' or '.join(sorted(self.options.predicts))}, of images",
                 remedy="set recipe.options.network to another one (docs/networks.md)",
             )
-        found: list[TensorSpec] = self.computed().tensors(self, inputs)
-        return found
+        predicts, _, least = NETWORKS[self.options.network]
+        sides = inputs.shape[-self.spatial(inputs) :]
+        ragged = predicts == MASKS and any(side % least for side in sides)
+        if min(sides) < least or ragged:
+            at_least = "a multiple of" if predicts == MASKS else "at least"
+            raise DataError(
+                f"inputs of {' x '.join(map(str, inputs.shape))} do not go through "
+                f"{self.options.network}",
+                why=f"it halves them several times: every extent is {at_least} {least}",
+                remedy="resize the images, or take 'densenet' or 'unet' with fewer steps",
+            )
 
     def initial(self, inputs: Inputs, seed: int) -> FlatF32:
         """Return the start of dense.py for `seed`, and PReLUs at `SLOPE`."""

@@ -6,7 +6,8 @@ exchanged for GroupNorm over the same channels. What is left must be layers that
 examples and keep nothing (`_require_plain`); dropout has to be off.
 
 The module itself holds no values: it lies on torch's `meta` device, and is called with the
-parameters of the flat vector (torch.func.functional_call).
+parameters of the flat vector (torch.func.functional_call). Nothing is computed on that device:
+that would import torch's compiler, which takes seconds and wants a folder to write into.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,9 +24,9 @@ from torch.func import functional_call
 
 from modelward.core.columns import Inputs
 from modelward.core.tensors import TensorSpec
-from modelward.errors import DataError
 from modelward.recipes.cnn_torch import ImageBatches
-from modelward.recipes.monai import VOLUME, Monai, Options
+from modelward.recipes.convolution import VOLUME
+from modelward.recipes.monai import Monai, Options
 from modelward.recipes.torch_cpu import Forward
 
 BOUGHT_IN = nn.modules.batchnorm._NormBase
@@ -180,17 +181,11 @@ def forward(network: Monai, inputs: Inputs) -> Forward:
 
 
 def _of(network: Monai, inputs: Inputs) -> Built:
-    """Return the module for these inputs.
-
-    Raises:
-        DataError: If the inputs are too small for it, or cannot be halved often enough.
-    """
+    """Return the module for these inputs, which monai.py has found to fit."""
     axes = network.spatial(inputs)
     seen = 1 if axes == len(inputs.shape) else inputs.shape[0]
     given = 1 if inputs.outcome == "mask" else inputs.levels
-    built = _built(network.options, axes, seen, given)
-    _require_room(network.options, built, inputs, (1, seen, *inputs.shape[-axes:]))
-    return built
+    return _built(network.options, axes, seen, given)
 
 
 @cache
@@ -255,27 +250,3 @@ def _place(path: str, name: str, values: Tensor, layer: nn.Module, last: str) ->
         called = "slope"
     spec = TensorSpec(".".join((*parts, called)), "F32", shape)
     return Place(f"{path}.{name}", spec, flipped)
-
-
-def _require_room(
-    options: Options, built: Built, inputs: Inputs, shape: tuple[int, ...]
-) -> None:
-    """Return if the network takes images of `shape` and gives back what is asked of it.
-
-    Raises:
-        DataError: If it does not.
-    """
-    try:
-        with torch.inference_mode():
-            z = built.module(torch.empty(shape, device="meta"))
-        fits = inputs.outcome != "mask" or tuple(z.shape[2:]) == shape[2:]
-    except RuntimeError:
-        fits = False
-    if not fits:
-        raise DataError(
-            f"inputs of {' x '.join(map(str, inputs.shape))} do not go through "
-            f"{options.network}",
-            why="MONAI's network halves its inputs several times, and must be able to",
-            remedy="let every extent be a multiple of 16, or take a network of this package "
-            "with fewer steps: densenet or unet",
-        )

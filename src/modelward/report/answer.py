@@ -6,11 +6,12 @@ from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.verdict import Word
 from modelward.report.blocks import Words
+from modelward.report.cells import MIN_CELL, few
 from modelward.report.numbers import between, counted, decimal, duration, signed, spelled
 
 
-def answer(findings: Findings) -> tuple[Words, ...]:
-    """Return three sentences, then an alert for each ledger in doubt."""
+def answer(findings: Findings, min_cell: int = MIN_CELL) -> tuple[Words, ...]:
+    """Return three sentences, an alert for each ledger in doubt, and what is not gated."""
     alone = len(findings.record.sites) == 1
     worth = at_home(findings) if alone else worth_it(findings)
     sentences = (reached(findings), against_pooled(findings), worth)
@@ -23,7 +24,24 @@ def answer(findings: Findings) -> tuple[Words, ...]:
     alerts += [
         Words(f"Alarm of a witness: {each}.", "alert") for each in findings.record.alarms
     ]
-    return (Words(" ".join(sentences), "lead"), *alerts)
+    return (Words(" ".join(sentences), "lead"), *alerts, *ungated(findings, min_cell))
+
+
+def ungated(findings: Findings, min_cell: int) -> tuple[Words, ...]:
+    """Say where a simulation shows counts so low that no site would let them leave."""
+    record = findings.record
+    singled = few(findings, min_cell) if record.in_one_process else ()
+    if not singled:
+        return ()
+    unit, where = record.study.unit, ", ".join(record.title(name) for name in singled)
+    return (
+        Words(
+            "Not for passing on: one machine held all records, so no gate hid small cells, and"
+            f" fewer than {min_cell} {unit}s with or without the outcome are counted at {where}"
+            ". Between institutions they are hidden, with what is computed from them; "
+            "modelward study report RUN --hide-small-cells writes that version of this page."
+        ),
+    )
 
 
 def reached(findings: Findings) -> str:

@@ -6,6 +6,10 @@ with them the figures that are those counts in another dress (a sensitivity over
 patients). Where one site's count is hidden, the total over sites is hidden too, so that it
 cannot be found by subtraction.
 
+In a simulation one machine held all rows, and the report that lies beside them shows every
+count; `few` names the hospitals that this singles persons out at, for the report to say so, and
+`everywhere` hides there as well, for a version that is passed on.
+
 This keeps tables and pictures decent (how many of a pictured group have the outcome is not
 hidden); it is no proof against reconstruction from other figures. What may
 leave a site at all is decided by its gate.
@@ -28,15 +32,18 @@ MIN_CELL = 10
 """Smallest count that is shown, as in the default policy of a site."""
 
 
-def hide_small_cells(findings: Findings, min_cell: int = MIN_CELL) -> Findings:
+def hide_small_cells(
+    findings: Findings, min_cell: int = MIN_CELL, *, everywhere: bool = False
+) -> Findings:
     """Return findings without counts below `min_cell`; unchanged if one machine had all data.
 
     Args:
         findings: As found.
         min_cell: Smallest count shown, of units with or without the outcome.
+        everywhere: Hide them also where one machine had all data.
     """
     record = findings.record
-    if record.in_one_process:
+    if record.in_one_process and not everywhere:
         return findings
     return replace(
         findings,
@@ -49,6 +56,27 @@ def hide_small_cells(findings: Findings, min_cell: int = MIN_CELL) -> Findings:
         verdicts=tuple(
             hide_verdict(one, record.study.unit, min_cell) for one in findings.verdicts
         ),
+    )
+
+
+def few(findings: Findings, min_cell: int) -> tuple[str, ...]:
+    """Return the sites of which a shown count is below `min_cell`, in the report's order."""
+    record, tested = findings.record, findings.federated
+    if not findings.models:
+        return ()
+    counts = {
+        site.name: (
+            (site.train, site.train_positives),
+            (tested.at(site.name).units, tested.at(site.name).positives)
+            if any(one.site == site.name for one in tested.by_site)
+            else (None, None),
+        )
+        for site in record.sites
+    }
+    return tuple(
+        name
+        for name, pairs in counts.items()
+        if any(u is not None and p is not None and small(u, p, min_cell) for u, p in pairs)
     )
 
 

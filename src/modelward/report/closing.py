@@ -37,6 +37,7 @@ def privacy(findings: Findings, min_cell: int) -> tuple[Block, ...]:
     """Return what was done for privacy, and what is known about leakage."""
     said, mark, card = findings.record.privacy.partition(LEAKAGE)
     leaks = (Listing(((LEAKAGE, card.strip()),)),) if mark else ()
+    said = said.replace("; how much was not measured in this run", "") if mark else said
     return (
         *map(Words, said.strip().splitlines()),
         *leaks,
@@ -160,11 +161,12 @@ def costs(findings: Findings) -> tuple[Block, ...]:
 
 def _spent(cost: Cost) -> str:
     ratio = cost.moved / max(cost.pooling, 1)
+    each = "one busy core" if cost.cores == 1 else f"each of {cost.cores} busy cores"
     return (
         f"The study moved {nbytes(cost.moved)}, {ratio:.2g} times the {nbytes(cost.pooling)}"
         f" that pooling the records would have moved once. Its rounds took"
         f" {duration(cost.seconds)}. Energy: at most {cost.watt_hours:.2g} Wh, an estimate that"
-        f" assumes {cost.watts:g} W for each of {cost.cores} busy cores and leaves out"
+        f" assumes {cost.watts:g} W for {each} and leaves out"
         " networks, cooling and idle machines. Comparisons with pooled and local models are not"
         " in these figures."
     )

@@ -92,10 +92,23 @@ def site_paths(findings: Findings) -> tuple[Block, ...]:
         notes=(
             "From the counts by score bin that each hospital released; few validation"
             f" {record.study.unit}s make a line jump.",
+            *_without_a_line(findings, {one.site for one in found.paths}),
         ),
     )
     drawn = paths([(record.title(one.site), one.values) for one in found.paths], metric)
     return (Figure((drawn,), "The same model, at each hospital, after each round.", table),)
+
+
+def _without_a_line(findings: Findings, drawn: set[str]) -> tuple[str, ...]:
+    """Say which hospitals have no line, and why that can be."""
+    record = findings.record
+    others = [record.title(site.name) for site in record.sites if site.name not in drawn]
+    if not others:
+        return ()
+    return (
+        f"Without a line: {', '.join(others)}; no answer in any round, or no validation "
+        f"{record.study.unit}s of both outcomes.",
+    )
 
 
 def pays(findings: Findings) -> tuple[Block, ...]:

@@ -12,8 +12,9 @@ from modelward.report.markup import Html, element, label
 from modelward.report.numbers import MISSING, decimal
 from modelward.report.plots import shorten
 
-ROW, LEFT, TOP = 28, 170, 74
+ROW, LEFT, TOP = 28, 196, 74
 WIDEST = 120
+LONGEST_ROW = 24
 LONGEST_HEAD = 16
 DARK = 0.62
 """Opacity from which on letters on a cell are light."""
@@ -42,7 +43,7 @@ def heat_map(rows: Sequence[HeatRow], columns: Sequence[str], title: str) -> Htm
     """
     known = [value for row in rows for value in row.values if value is not None]
     low, high = min(known, default=0.0), max(known, default=1.0)
-    width = min(WIDEST, 480 / len(columns))
+    width = min(WIDEST, (650 - LEFT) / len(columns))
     frame = Frame(
         LEFT + width * len(columns) + 40, TOP + ROW * len(rows) + 6, (0, 1), (0, 1), (0,) * 4
     )
@@ -52,7 +53,7 @@ def heat_map(rows: Sequence[HeatRow], columns: Sequence[str], title: str) -> Htm
         parts.append(_turned(x, y, name))
     for number, row in enumerate(rows):
         y = TOP + ROW * number
-        parts.append(label(0, y + ROW * 0.65, shorten(row.name), kind="site"))
+        parts.append(label(0, y + ROW * 0.65, shorten(row.name, LONGEST_ROW), kind="site"))
         for place, value in enumerate(row.values):
             parts += _cell(LEFT + width * place, y, width, value, (low, high))
     said = "; ".join(

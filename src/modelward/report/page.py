@@ -48,18 +48,21 @@ class Written:
     text: Path
 
 
-def write(findings: Findings, folder: Path, *, min_cell: int = MIN_CELL) -> Written:
+def write(
+    findings: Findings, folder: Path, *, min_cell: int = MIN_CELL, everywhere: bool = False
+) -> Written:
     """Write `report.html`, `report.json` and `report.txt` into `folder`, each whole or not.
 
     Args:
         findings: What is reported.
         folder: Created if it does not exist.
         min_cell: Smallest count shown, unless one machine had all the data.
+        everywhere: Hide smaller ones there too.
 
     Raises:
         StorageError: If the folder or a file cannot be written.
     """
-    shown = hide_small_cells(findings, min_cell)
+    shown = hide_small_cells(findings, min_cell, everywhere=everywhere)
     story = tell(shown, min_cell)
     written = Written(folder / "report.html", folder / "report.json", folder / "report.txt")
     make_folder(folder)

@@ -116,9 +116,9 @@ def forest_row(frame: Frame, row: ForestRow, y: float) -> Html:
     return join(*parts)
 
 
-def shorten(name: str) -> str:
+def shorten(name: str, longest: int = LONGEST_NAME) -> str:
     """Return a name that fits beside a plot."""
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1].rstrip() + "…"
+    return name if len(name) <= longest else name[: longest - 1].rstrip() + "…"
 
 
 def learning(curves: Sequence[tuple[str, Sequence[float | None]]], metric: str) -> Html:

@@ -36,7 +36,7 @@ def tell(findings: Findings, min_cell: int = MIN_CELL) -> Story:
     where = "simulated hospitals" if record.simulated_sites else "real hospitals"
     how = "on one machine" if record.in_one_process else "between institutions"
     sections = (
-        Section("The answer", answer(findings)),
+        Section("The answer", answer(findings, min_cell)),
         Section("Was it worth it, hospital by hospital?", verdicts(findings, min_cell)),
         Section("Federated, pooled and alone", comparison(findings)),
         Section("Learning, round by round", rounds(findings)),

@@ -46,7 +46,14 @@ def verdicts(findings: Findings, min_cell: int) -> tuple[Block, ...]:
 
 
 def _rule(findings: Findings) -> str:
-    """Return what an interval has to do for a verdict, in a sentence."""
+    """Return what an interval has to do for a verdict, in a sentence or two."""
+    said = _where_it_lies(findings)
+    if not forest_rows(findings, "brier"):
+        return said
+    return f"{said} A Brier score is drawn with its sign turned, so that right is better."
+
+
+def _where_it_lies(findings: Findings) -> str:
     margin = findings.evaluation.margin if findings.evaluation is not None else None
     better = "One of them is better where the whole interval is on one side of zero"
     if margin is None:

@@ -132,9 +132,9 @@ def _claim(found: Audited) -> str:
 def _members(each: Membership) -> str:
     group = {
         "all": "trained units",
-        "positive": "those with the outcome",
-        "negative": "those without the outcome",
-    }.get(each.group, f"those of {each.group}")
+        "positive": "of those with the outcome",
+        "negative": "of those without the outcome",
+    }.get(each.group, f"of those in {each.group}")
     return (
         f"RMIA with two reference models tells {each.members} {group} from {each.others}"
         f" held-out ones with AUC {each.auc:.2f} ({each.auc_low:.2f} to {each.auc_high:.2f}),"

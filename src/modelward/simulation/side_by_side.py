@@ -87,9 +87,10 @@ def _same_dealing(one: RunFolder, other: RunFolder) -> bool:
     """Return whether rows became sites in the same way; label skew is drawn by the seed."""
     first, second = one.stored(), other.stored()
     seeds = [each["terms"]["plan"]["seed"] for each in (first, second)]
-    keys = ("data", "dealing", "columns", "sites")
-    same = all(first[key] == second[key] for key in keys)
-    return same and ("by" in first["dealing"] or seeds[0] == seeds[1])
+    same = all(first[key] == second[key] for key in ("data", "dealing", "sites"))
+    # Which texts mean a missing value moves no row: whose outcome that leaves is _same_units'.
+    whose = [{**each["columns"], "missing": None} for each in (first, second)]
+    return same and whose[0] == whose[1] and ("by" in first["dealing"] or seeds[0] == seeds[1])
 
 
 def _same_units(one: Mapping[str, Cohort], other: Mapping[str, Cohort]) -> bool:

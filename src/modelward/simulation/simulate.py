@@ -208,8 +208,11 @@ def stored_study(folder: RunFolder) -> Study:
     return from_json(json.dumps(folder.stored()["terms"]).encode())
 
 
-def rewrite_report(path: Path, out: Path | None) -> list[Path]:
+def rewrite_report(path: Path, out: Path | None, *, hide: bool = False) -> list[Path]:
     """Write the report of the finished run at `path` again, into `out` if it is given.
+
+    With `hide` small cells are taken out, as between institutions, and what is written lies
+    beside the whole report, which later commands read.
 
     Raises:
         RunMismatch: If the run is not finished.
@@ -224,7 +227,8 @@ def rewrite_report(path: Path, out: Path | None) -> list[Path]:
             remedy=f"finish it first: modelward study run {path}",
         )
     findings = Findings.from_json(stored.read_bytes())
-    written = write(findings, out or folder.report)
+    beside = folder.path / "report-to-pass-on" if hide else folder.report
+    written = write(findings, out or beside, everywhere=hide)
     return [written.html, written.json, written.text]
 
 

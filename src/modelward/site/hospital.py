@@ -31,8 +31,6 @@ from modelward.errors import (
     BadPrivacyTerms,
     BadUpdate,
     BudgetExceeded,
-    GateRefused,
-    HeldForReview,
     MaskingFailed,
     TrainingFailed,
 )
@@ -49,6 +47,7 @@ from modelward.site.answer import Computed, nobody
 from modelward.site.direct import DirectTrainer, Trainer
 from modelward.site.failures import Failures
 from modelward.site.inspecting import Inspector
+from modelward.site.joined import Joined
 from modelward.site.judging import Judging
 from modelward.site.kept import Kept
 from modelward.site.keys import signing_key
@@ -110,7 +109,7 @@ class Hospital:
         self.door = Door(name, key, Store(folder / "outbox"), self.ledger, holding)
         self._reviews = Reviews(folder, name, people)
         self._masking = Masking(folder / "masks", self.door)
-        self._studies: dict[str, Study] = {}
+        self._joined = Joined(name)
         self._failures = Failures(self.ledger)
         self.consent: Callable[[str], tuple[Finding, ...]] = lambda _: ()
         self.kept = Kept(folder / "kept", self.ledger)
@@ -131,7 +130,7 @@ class Hospital:
             roster: Name -> raw Ed25519 public key (hex) of every site, as approvals pinned
                 them; without it nothing is summed behind masks.
         """
-        self._studies[study.sha256] = study
+        self._joined.add(study)
         self._masking.pin(study, roster or {})
 
     def study_of(self, task: Task) -> Study:
@@ -140,14 +139,7 @@ class Hospital:
         Raises:
             GateRefused: If the site takes no part in it.
         """
-        study = self._studies.get(task.study)
-        if study is None:
-            raise GateRefused(
-                f"{self.name} takes no part in study {task.study[:12]}…",
-                why="a site answers only for studies that it has joined",
-                remedy="ask the site to join the study first",
-            )
-        return study
+        return self._joined.of(task)
 
     def answer(self, task: Task, models: Store) -> Answer:
         """Return the site's answer to `task`: what the gate releases, or that it refuses.
@@ -181,15 +173,8 @@ class Hospital:
         masks it is the hash of the masked words, and no number of units.
         """
         if self.study_of(question).privacy.aggregation is not None:
-            sha256 = self._masking.sent(question)
-            return None if sha256 is None else (sha256, 0)
-        try:
-            answer = self.door.decided_on(named or question.id)
-        except HeldForReview:
-            return None
-        if not isinstance(answer, Release):
-            return None
-        return answer.artifact.card.sha256, answer.artifact.card.patients
+            return self._masking.left(question)
+        return self.door.left(named or question.id)
 
     def _answer_privately(self, task: Task, study: Study, models: Store) -> Answer:
         """Book what the task does to patients, then compute; refuse what they cannot afford."""

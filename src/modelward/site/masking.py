@@ -128,10 +128,10 @@ class Masking:
             self._journal(task).once(SENT, words.encode())
         return offer
 
-    def sent(self, question: Task) -> str | None:
-        """Return the SHA-256 of the masked words that this site gave; None if it gave none."""
+    def left(self, question: Task) -> tuple[str, int] | None:
+        """Return the SHA-256 of the masked words that left, and 0 units; None if none did."""
         kept = self._journal(question).kept(SENT)
-        return None if kept is None else kept.decode()
+        return None if kept is None else (kept.decode(), 0)
 
     def _journal(self, task: Task) -> FileJournal:
         return FileJournal.of(self._folder, task.question)

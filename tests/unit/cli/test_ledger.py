@@ -1,13 +1,17 @@
 """`modelward ledger` from the outside: what it prints, writes and returns."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from modelward.cli.ledger import app
+from modelward.cli.ledger import _is_of, _told, app
+from modelward.cli.named_studies import named_studies
 from modelward.errors import BadArtifact, LedgerBroken
 from modelward.ledger import checkpoint
+from tests.studies import table_study
 from tests.witnesses import KEYS
 
 VECTOR = Path(__file__).parents[2] / "vectors/ledger"
@@ -53,6 +57,26 @@ def test_show_says_entries_in_words_and_finds_a_round():
     with pytest.raises(BadArtifact, match="did you mean refusal"):
         says("show", VECTOR, "--kind", "refused")
     assert '"kind": "refusal"' in says("show", VECTOR, "--round", "2", "--json")
+
+
+def test_show_says_a_study_by_name_where_its_file_lies_beside_the_ledger(tmp_path):
+    study = table_study()
+    ledger = tmp_path / "run" / "sites" / "north" / "ledger"
+    shutil.copytree(VECTOR, ledger)
+    run = {"study": study.sha256, "terms": study.model_dump(mode="json")}
+    (tmp_path / "run" / "run.json").write_text(json.dumps(run))
+
+    assert named_studies(ledger) == {study.sha256: "small v1"}
+    assert _told({"study": study.sha256, "kind": "?"}, named_studies(ledger)).startswith("says")
+    entry = {"kind": "withdrawal", "by": "Ada", "study": study.sha256, "reason": "asked"}
+    said = _told(entry, named_studies(ledger))
+    assert f"study small v1 ({study.sha256[:12]}…)" in said
+    assert _is_of(study.sha256, "small", named_studies(ledger))
+    assert _is_of(study.sha256, study.sha256[:4], {})
+    assert not _is_of(study.sha256, "smaller", named_studies(ledger))
+    assert says("show", ledger) == says("show", VECTOR)
+    (tmp_path / "run" / "run.json").write_text("{")
+    assert named_studies(ledger) == {}
 
 
 @pytest.mark.parametrize("named", [["--entry", "0"], ["--artifact", "3b" * 32]])

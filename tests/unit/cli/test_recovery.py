@@ -79,6 +79,18 @@ def test_who_is_not_two_approvers_settles_nothing(ward, first, second):
     assert isinstance(ward.ask(ward.task()), Refusal)
 
 
+def test_two_names_of_one_key_are_one_person(ward):
+    ada = fingerprint(ADA.public_key())
+    one = POLICY.replace(fingerprint(STRANGER.public_key()), ada)
+    (ward.folder / "policy.toml").write_text(one)
+
+    refused = settle(ward, "Dr Ada Byron", "C. Babbage")
+
+    assert isinstance(refused.exception, LedgerBroken)
+    assert "have one key in policy.toml" in refused.exception.what
+    assert "STANDS" in run("alarms", ward.folder).output
+
+
 @pytest.mark.parametrize("spent", ["-1", "nan", "inf"])
 def test_what_is_no_price_is_not_taken_as_spent(ward, spent):
     """An entry with it could not be counted, and the budget would be closed for ever."""

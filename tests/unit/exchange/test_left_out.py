@@ -1,6 +1,7 @@
 """Units of small classes, judged by a model that has not seen them."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,9 +21,9 @@ PLACES = np.array([[-3, 0], [3, 0], [0, 9], [0, -9], [9, 9]], np.float32)
 
 
 def corners(*counts: int) -> Examples:
-    """So many examples of each class, all of a class in one place."""
+    """So many persons with an example of each class, all of a class in one place."""
     y = np.repeat(np.arange(len(counts)), counts)
-    return Examples(PLACES[y], y, PLACES[:2], np.array([0, 1]))
+    return Examples(PLACES[y], y, PLACES[:2], np.array([0, 1]), np.arange(len(y)))
 
 
 OWN = corners(20, 20, 3, 1)
@@ -32,10 +33,20 @@ def test_a_unit_is_recognised_if_the_rest_of_its_class_has_taught_it():
     few, family = np.array([UPPER, LOWER]), load("linear")
     start = family.initial(ASKED.shape, 0)
 
-    found = left_out.made_again(family, start, OWN.x, OWN.y, few, 0)
+    found = left_out.made_again(family, start, OWN, few, 0)
 
     assert found[UPPER].tolist() == [1, 1, 1], "its like were seen"
     assert found[LOWER].tolist() == [0], "the only one of its class"
+
+
+def test_the_units_of_one_person_are_left_out_together():
+    few, family = np.array([UPPER]), load("linear")
+    start = family.initial(ASKED.shape, 0)
+    one = replace(OWN, named=np.minimum(np.arange(len(OWN.y)), 40))  # all that are upper
+
+    found = left_out.made_again(family, start, one, few, 0)
+
+    assert found[UPPER].tolist() == [0, 0, 0], "nobody else has taught it"
 
 
 def test_a_class_that_was_never_learnt_is_never_answered(tmp_path):

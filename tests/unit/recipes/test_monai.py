@@ -66,6 +66,26 @@ def test_every_network_has_groupnorm_and_parameters_of_which_each_is_named(netwo
     assert made.schema(inputs).size == sum(p.numel() for p in module.parameters())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "network", [pytest.param(n, marks=() if n == "SegResNet" else EXHAUSTIVE) for n in NETWORKS]
+)
+def test_the_least_image_goes_through_and_a_smaller_one_is_refused(network):
+    import sys
+
+    least = NETWORKS[network][2]
+    made, inputs = asked(network, Inputs("image", (least, 2 * least)))
+    x, y = examples(inputs, 2)
+    compiler = "torch._dynamo" in sys.modules
+
+    assert made.probabilities(made.initial(inputs, 0), x, inputs).shape == y.shape
+    assert ("torch._dynamo" in sys.modules) == compiler  # it would want a folder
+    smaller = replace(inputs, shape=(least - 1, 2 * least))
+    if least > 1:
+        with pytest.raises(DataError, match=f"do not go through {network}"):
+            made.schema(smaller)
+
+
 def test_a_network_with_its_own_width_is_the_one_that_monai_has_by_the_name():
     from monai.networks import nets
 

@@ -68,8 +68,8 @@ def test_a_ledger_that_does_not_verify_is_said_at_the_top():
     broken = replace(first, ledger=replace(first.ledger, verified=False))
     found = replace(FOUND, record=replace(FOUND.record, sites=(broken, *others)))
 
-    assert [words.kind for words in answer(FOUND)] == ["lead"]
-    assert [words.kind for words in answer(found)] == ["lead", "alert"]
+    assert [words.kind for words in answer(FOUND)] == ["lead", ""]
+    assert [words.kind for words in answer(found)] == ["lead", "alert", ""]
     assert "Cleveland Clinic did not verify" in answer(found)[1].text
 
 
@@ -81,3 +81,13 @@ def test_where_no_auc_exists_the_sentences_say_so():
 
     assert "no AUC (all units have the same outcome)" in reached(found)
     assert against_pooled(found).endswith("has no AUC (all units have the same outcome).")
+
+
+def test_a_simulation_says_that_nothing_hid_its_small_cells_and_how_to_hide_them():
+    said = answer(FOUND)[-1].text
+    real = replace(FOUND, record=replace(FOUND.record, in_one_process=False))
+
+    assert said.startswith("Not for passing on: one machine held all records")
+    assert "fewer than 10 patients with or without the outcome are counted at" in said
+    assert "--hide-small-cells" in said
+    assert answer(real)[-1].kind == "lead"

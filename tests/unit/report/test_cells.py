@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from modelward.report.cells import hide_small_cells, small
+from modelward.report.cells import few, hide_small_cells, small
 from tests.four_hospitals import findings
 
 REAL = findings(draws=20, in_one_process=False)
@@ -16,6 +16,17 @@ def test_one_machine_hides_nothing():
     demo = findings(draws=20)
 
     assert hide_small_cells(demo) == demo
+
+
+def test_one_machine_hides_them_in_what_is_passed_on_and_knows_whom_they_single_out():
+    demo = findings(draws=20)
+    hidden = hide_small_cells(demo, everywhere=True)
+
+    assert few(demo, 10) == (demo.record.sites[SWISS].name,)
+    assert few(hidden, 10) == ()
+    assert hidden.federated.by_site[SWISS].positives is None
+    assert hidden.record.sites[SWISS].train_positives is None
+    assert all(model.overall.positives is None for model in hidden.models)
 
 
 def test_counts_by_outcome_are_hidden_where_one_is_small():

@@ -17,13 +17,19 @@ from tests.studies import AVERAGED, HEADING, rows, table_study, write_csv
 pytestmark = pytest.mark.slow
 
 
-def ran(folder: Path, name: str, lines: list[str], *swaps: tuple[str, str]) -> Path:
+def ran(
+    folder: Path,
+    name: str,
+    lines: list[str],
+    *swaps: tuple[str, str],
+    missing: tuple[str, ...] = (),
+) -> Path:
     """Return the folder of a finished run of the small study after swaps."""
     request = Simulation(
         study=table_study(AVERAGED, ("test = 0.25", "test = 0.4"), *swaps),
         data=write_csv(folder / f"{name}.csv", lines, HEADING),
         dealing=Dealing(by="hospital"),
-        special=Special(patient="patient"),
+        special=Special(patient="patient", missing=missing),
         out=folder / name,
         workers=1,
     )
@@ -51,6 +57,14 @@ def test_the_same_patients_are_compared_and_others_are_not(three):
     assert slow.note == ""
     assert slow.adjusted is not None
     assert (others.auc, others.adjusted, others.note) == (None, None, OTHER_UNITS)
+
+
+def test_runs_that_differ_in_what_means_missing_are_compared_on_the_same_units(three, tmp_path):
+    again = ran(tmp_path, "again", rows(240), missing=("unknown",))
+    (against,) = compared([three[0], again]).against
+
+    assert against.note == ""
+    assert against.auc is not None
 
 
 def test_a_difference_has_the_sign_of_the_figures(three):
