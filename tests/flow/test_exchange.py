@@ -1,5 +1,6 @@
 """Three institutions, three families: offer, catalogue, pull, evaluate, adopt."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,12 @@ from modelward.exchange import home, verbs
 from modelward.exchange.card import Terms
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.governing import given, leave, revoke
+from modelward.exchange.judging import judge, quarantined
+from modelward.exchange.probability import log_softmax
 from modelward.exchange.pulling import pull
 from modelward.exchange.reading import sync
 from modelward.exchange.verbs import adopt, catalogue, evaluate, offer_model, train
+from modelward.exchange.voices import in_hand
 from tests.network import Network, digits, unseen
 
 FAMILIES = {"north": "linear", "south": "mlp-64", "west": "conv-8"}
@@ -64,6 +68,27 @@ def test_what_others_offer_is_adopted_where_it_is_shown_to_be_better(network):
             assert home.in_use(here.folder) == decided
             better += found.choice.adopted
     assert better >= 2
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_model_that_is_no_numbers_is_in_quarantine_and_in_no_combination(network, value):
+    with network.open("north") as here:
+        found, _ = in_hand(here)
+        tensors = {name: np.full_like(v, value) for name, v in found[0].tensors.items()}
+        family = found[0].family
+
+        def voice(x):
+            with np.errstate(invalid="ignore"):
+                return log_softmax(family.logits(tensors, x))
+
+        bad = replace(found[0], tensors=tensors, voice=voice)
+        own = verbs.examples(here)
+        judged = judge([bad, *found[1:]], own, here.policy.min_cell)
+
+        assert [each.rule for each in judged[0].findings] == ["not-finite"]
+        held = quarantined(verbs.standings(here), judged, {})
+        assert not held[bad.entry.sha].used
+        assert held[bad.entry.sha].reason.startswith("quarantine: not-finite")
 
 
 def test_nothing_is_used_without_a_persons_decision(network):

@@ -160,7 +160,9 @@ def test_the_map_knows_the_subgroups_that_examples_are_of(tmp_path):
     for name, sex in (("north", "female"), ("south", "male")):
         path = tmp_path / name / "exchange" / "data.npz"
         some = dict(np.load(path))
-        np.savez(path, **some, group_sex=np.full(len(some["train_y"]), sex))
+        units = len(some["train_y"])
+        some["feature_ferritin"] = np.arange(units) < (50 if name == "south" else 9)
+        np.savez(path, **some, group_sex=np.full(units, sex))
         where = json.dumps({"folder": str(tmp_path / "carrier")}, separators=(",", ":"))
         (tmp_path / name / "exchange" / "carrier.json").write_text(where)
         with made.open(name) as here:
@@ -175,6 +177,8 @@ def test_the_map_knows_the_subgroups_that_examples_are_of(tmp_path):
     assert "sex: female north 100+" in lines
     assert "sex: other NOBODY" in lines
     assert "missing here: sex: male; could help: south" in lines
+    assert "feature: ferritin south 50+" in lines, "nine of north are not named"
+    assert "missing here: feature: ferritin; could help: south" in lines
     assert CliRunner().invoke(app, [*given[:3], "--ask", "sex"]).exit_code == 2
 
 
@@ -185,6 +189,10 @@ def test_examples_with_words_or_times_that_are_none_are_refused(tmp_path):
     for wrong, why in (
         ({"group_sex": np.array(["x"])}, "group_sex is not one text for each of"),
         ({"group_S x": np.full(len(some["train_y"]), "x")}, "is no name of a kind of subgroup"),
+        (
+            {"feature_iron": np.ones(len(some["train_y"]))},
+            "feature_iron is not one bool for each",
+        ),
         ({"train_time": np.arange(len(some["train_y"]))}, "train_time is not one datetime64"),
     ):
         np.savez(path, **some, **wrong)

@@ -43,9 +43,12 @@ def init(
     from modelward.core.canonical import canonical_bytes
     from modelward.durable import write_whole
     from modelward.exchange import institution
+    from modelward.exchange.examples import read_shared
     from modelward.exchange.question import from_json
 
     asked = from_json(read(question))
+    if shared is not None:
+        read_shared(shared, asked)  # another file would stop the first command that needs it
     spoken = institution.prepare(folder, name, asked, now())
     write_whole(folder / "exchange" / CARRIER, canonical_bytes(_wire(carrier)))
     if shared is not None:

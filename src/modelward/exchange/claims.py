@@ -19,6 +19,9 @@ from modelward.exchange.probability import Labels
 EQUIPMENT = "equipment"
 """The kind of subgroup that says with what an example was taken."""
 
+FEATURE = "feature"
+"""The kind of group that says how many training units have a measured feature."""
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -88,7 +91,17 @@ def seen(own: Examples) -> Seen:
         if name != EQUIPMENT
         for value in values
     )
-    return Seen(groups, known.get(EQUIPMENT, ()), _years(own))
+    return Seen((*groups, *_measured(own)), known.get(EQUIPMENT, ()), _years(own))
+
+
+def _measured(own: Examples) -> tuple[Group, ...]:
+    """Return the features that `KNOWN` training units or more have, as groups of `feature`."""
+    counts = {name: int(has.sum()) for name, has in sorted(own.measured.items())}
+    return tuple(
+        Group(name=FEATURE, value=name, units=band(n))
+        for name, n in counts.items()
+        if n >= KNOWN
+    )
 
 
 def _known(said: NDArray[np.str_]) -> tuple[str, ...]:

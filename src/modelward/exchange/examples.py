@@ -6,6 +6,8 @@
                                numbers; a privacy bound counts patients by it
     group_NAME [n]             optional, text: of which subgroup each training example is, such
                                as group_sex or group_modality; group_equipment is the make
+    feature_NAME [n]           optional, bool: which training examples have a feature that was
+                               measured, and not filled in
     train_time [n]             optional, datetime64: when each training example was taken
 
 A test set is for reports of people who measure the method; nothing here reads one.
@@ -45,6 +47,7 @@ class Examples:
         named: Whose each training example is, [n]; None if the file does not say.
         groups: Name of a kind of subgroup -> of which each training example is, [n].
         times: When each training example was taken, [n]; None if the file does not say.
+        measured: Name of a feature -> whether each training example has it, [n].
     """
 
     x: Inputs
@@ -54,6 +57,7 @@ class Examples:
     named: NDArray[Any] | None = None
     groups: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
     times: NDArray[np.datetime64] | None = None
+    measured: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     @property
     def persons(self) -> NDArray[Any]:
@@ -86,9 +90,12 @@ def read_examples(path: Path, question: Question) -> Examples:
     if PATIENT in found and found[PATIENT].shape != found["train_y"].shape:
         faults.append(f"{PATIENT} does not name one patient for each training example")
     groups = {name[6:]: each for name, each in found.items() if name.startswith("group_")}
+    measured = {n[8:]: each for n, each in found.items() if n.startswith("feature_")}
     units = len(found.get("train_y", ()))
     for name, each in groups.items():
         faults += _labelling(f"group_{name}", each, units, "text")
+    for name, each in measured.items():
+        faults += _labelling(f"feature_{name}", each, units, "bool")
     if TIME in found:
         faults += _labelling(TIME, found[TIME], units, "datetime64")
     if faults:
@@ -101,6 +108,7 @@ def read_examples(path: Path, question: Question) -> Examples:
         found.get(PATIENT),
         groups,
         found.get(TIME),
+        measured,
     )
 
 
@@ -172,11 +180,12 @@ def _faults(fold: str, x: NDArray[Any], y: NDArray[Any], question: Question) -> 
 
 
 def _labelling(name: str, values: NDArray[Any], units: int, kind: str) -> list[str]:
-    """Return what is wrong with words, or times, about the training examples."""
-    if values.shape != (units,) or values.dtype.kind != {"text": "U", "datetime64": "M"}[kind]:
+    """Return what is wrong with words, times or marks about the training examples."""
+    letter = {"text": "U", "datetime64": "M", "bool": "b"}[kind]
+    if values.shape != (units,) or values.dtype.kind != letter:
         return [f"{name} is not one {kind} for each of {units} training examples"]
     if not WORD.fullmatch(name):
-        return [f"{name[:40]} is no name of a kind of subgroup"]
+        return [f"{name[:40]} is no name of a kind of subgroup, or of a feature"]
     return []
 
 

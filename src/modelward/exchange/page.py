@@ -145,7 +145,7 @@ def _standings(page: Page) -> Html:
         for card, (who, each) in page.standings.items()
     ]
     return _table(
-        ("institution", "card", "", "reporters", "why"), rows, "Nothing was pulled yet."
+        ("institution", "card", "gate", "reporters", "why"), rows, "Nothing was pulled yet."
     )
 
 

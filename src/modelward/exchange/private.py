@@ -32,8 +32,9 @@ from modelward.exchange.families.family import Draft, Family
 from modelward.exchange.institution import Institution
 from modelward.exchange.learn import Lesson
 from modelward.exchange.probability import softmax
-from modelward.privacy.accounting import Event, noise_for
+from modelward.privacy.accounting import Event
 from modelward.privacy.budget import Proposal
+from modelward.privacy.fitting import noise_for
 from modelward.privacy.mechanism import ClippedSum, step_of
 from modelward.privacy.noise import Secret, coins
 from modelward.site.extractor import patient_key

@@ -21,10 +21,10 @@ dp_accounting takes four seconds to import, so it is imported where it computes.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from math import exp, inf, log
+from math import inf
 from typing import Any
 
 from modelward.errors import BadPrivacyTerms
@@ -33,13 +33,7 @@ INTERVAL = 1e-4
 """Grid of privacy losses. Losses are rounded up to it, so the bound holds for any value."""
 
 COARSE = 1e-3
-"""The grid on which searches start: ten times faster, and a bound as well."""
-
-NOISE_STEPS = 1000
-"""`noise_for` answers in multiples of 1/1000, so that it fits a study file exactly."""
-
-MAX_NOISE = 1000
-"""Largest noise multiplier that `noise_for` considers."""
+"""The grid on which searches start (fitting.py): ten times faster, and a bound as well."""
 
 RENYI_ORDERS = (
     *(tenths / 10 for tenths in range(20, 110)),
@@ -95,12 +89,12 @@ def epsilon(events: Iterable[Event], delta: float) -> float:
     Raises:
         BadPrivacyTerms: If `delta` is not in (0, 1).
     """
-    return _loss(canonical(events), _checked(delta), INTERVAL)
+    return loss(canonical(events), checked(delta), INTERVAL)
 
 
 def epsilon_rdp(events: Iterable[Event], delta: float) -> float:
     """Return the epsilon of all `events` together, by Renyi moments; see `epsilon`."""
-    return _moments(canonical(events), _checked(delta))
+    return moments(canonical(events), checked(delta))
 
 
 def canonical(events: Iterable[Event]) -> tuple[Event, ...]:
@@ -111,78 +105,6 @@ def canonical(events: Iterable[Event]) -> tuple[Event, ...]:
     return tuple(sorted(Event(q, sigma, total) for (q, sigma), total in steps.items()))
 
 
-def noise_for(
-    target: float, delta: float, *, sampling: float, steps: int, before: Iterable[Event] = ()
-) -> float:
-    """Return the smallest noise multiplier that keeps within `target`.
-
-    Args:
-        target: Epsilon that may be spent, greater than 0.
-        delta: In (0, 1).
-        sampling: Probability that a unit is in one step.
-        steps: Steps over all rounds.
-        before: What was already spent on the same patients, and counts into `target`.
-
-    Returns:
-        A multiple of 1/1000 with epsilon(before + this event) <= target.
-
-    Raises:
-        BadPrivacyTerms: If no noise up to `MAX_NOISE` is enough.
-    """
-    spent, delta = canonical(before), _checked(delta)
-    top = MAX_NOISE * NOISE_STEPS
-
-    def events(thousandths: int) -> tuple[Event, ...]:
-        return canonical((*spent, Event(sampling, thousandths / NOISE_STEPS, steps)))
-
-    def coarse(thousandths: int) -> float:
-        return _loss(events(thousandths), delta, COARSE)
-
-    def fine(thousandths: int) -> bool:
-        return _loss(events(thousandths), delta, INTERVAL) <= target
-
-    # Moments bracket from above: they stay cheap where noise is far too small.
-    enough = NOISE_STEPS // 4
-    while enough < top and _moments(events(enough), delta) > target:
-        enough = min(2 * enough, top)
-    if not (target > 0.0 and fine(enough)):
-        raise BadPrivacyTerms(
-            f"no noise up to {MAX_NOISE} brings {steps} steps within epsilon {target:g}",
-            why="what was spent before, or the number of steps, leaves nothing for this study",
-            remedy="ask for a larger epsilon, fewer rounds, or other patients",
-        )
-    found = _first_within(coarse, target, enough)
-    if not fine(found):  # the coarse grid is the looser one, but for what it cuts off
-        found = enough
-    return _descend(fine, found, stride=1) / NOISE_STEPS
-
-
-def steps_within(
-    target: float, delta: float, event: Event, before: Iterable[Event] = ()
-) -> int:
-    """Return how many steps like those of `event` fit into `target`; 0 if none does.
-
-    Args:
-        target: Epsilon that may be spent in all.
-        delta: In (0, 1).
-        event: Sampling and noise of the steps, and the largest answer.
-        before: What was already spent on the same patients.
-    """
-    spent, delta = canonical(before), _checked(delta)
-
-    def cost(steps: int, interval: float = COARSE) -> float:
-        more = Event(event.sampling, event.noise, steps)
-        return _loss(canonical((*spent, more)), delta, interval)
-
-    if cost(event.steps, INTERVAL) <= target:
-        return event.steps
-    if cost(event.steps) <= target:  # within a rounding of the grid
-        return event.steps - 1
-    if event.steps == 1 or cost(1) > target:
-        return 0
-    return _interpolated(cost, target, (event.steps, 1))
-
-
 def surely_more(events: Iterable[Event], delta: float, limit: float) -> float | None:
     """Return an epsilon of `events` if it is plain on the coarse grid that it passes `limit`.
 
@@ -191,71 +113,17 @@ def surely_more(events: Iterable[Event], delta: float, limit: float) -> float | 
     that is above, whatever the grid. None where only the fine grid can tell.
     """
     listed = canonical(events)
-    found = _loss(listed, _checked(delta), COARSE)
+    found = loss(listed, checked(delta), COARSE)
     room = COARSE * sum(event.steps for event in listed)
     return found if found - room > limit else None
 
 
-def _first_within(cost: Callable[[int], float], target: float, high: int) -> int:
-    """Return the smallest n >= 1 with `cost` at most `target`; it falls, and is so at `high`.
+def checked(delta: float) -> float:
+    """Return `delta`.
 
-    The range is halved from above until it fails: far too little noise is never priced.
+    Raises:
+        BadPrivacyTerms: If it is not in (0, 1).
     """
-    low = high // 2
-    while low >= 1 and cost(low) <= target:
-        low, high = low // 2, low
-    if low < 1:
-        return high
-    return _interpolated(cost, target, (low, high))
-
-
-def _interpolated(cost: Callable[[int], float], target: float, ends: tuple[int, int]) -> int:
-    """Return the n nearest to where `cost` passes `target`, on the side that is within.
-
-    A cost is nearly a power of n, so the next guess is on the line through the ends in
-    logarithms; every third one halves the range, so that there are never many.
-
-    Args:
-        cost: Rises or falls throughout.
-        target: What it is held to.
-        ends: An n whose cost is more than `target`, and one whose cost is not; either may be
-            the larger.
-    """
-    over, within = ends
-    times = 0
-    while abs(over - within) > 1:
-        times += 1
-        guess = (over + within) // 2
-        above, below = cost(over), cost(within)
-        if times % 3 and 0.0 < below < above < inf and target > 0.0:
-            share = (log(target) - log(below)) / (log(above) - log(below))
-            guess = round(exp(log(within) + share * (log(over) - log(within))))
-        guess = min(max(guess, min(over, within) + 1), max(over, within) - 1)
-        over, within = (guess, within) if cost(guess) > target else (over, guess)
-    return within
-
-
-def _descend(holds: Callable[[int], bool], high: int, stride: int) -> int:
-    """Return the smallest n >= 1 for which `holds`, looking first near `high`, where it does.
-
-    Strides double until `holds` fails, then the last one is halved. None is longer than an
-    eighth of the way: far too little noise takes very long to price.
-    """
-    while high > 1 and holds(high - stride):
-        high -= stride
-        stride = max(1, min(2 * stride, high // 8))
-    return _smallest(holds, high - stride, high) if high > 1 else high
-
-
-def _smallest(holds: Callable[[int], bool], low: int, high: int) -> int:
-    """Return the smallest n in (low, high] for which `holds`, given that it does for `high`."""
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle, high)
-    return high
-
-
-def _checked(delta: float) -> float:
     if not 0.0 < delta < 1.0:
         raise BadPrivacyTerms(
             f"delta is {delta}",
@@ -266,8 +134,8 @@ def _checked(delta: float) -> float:
 
 
 @lru_cache(maxsize=4096)
-def _loss(events: tuple[Event, ...], delta: float, interval: float) -> float:
-    """Compose canonical `events`; equal questions are asked for many patients."""
+def loss(events: tuple[Event, ...], delta: float, interval: float) -> float:
+    """Return epsilon of canonical `events` on one grid; it is asked alike for many patients."""
     from dp_accounting import pld  # noqa: PLC0415 - four seconds, only where it computes
 
     accountant = pld.PLDAccountant(value_discretization_interval=interval)
@@ -275,7 +143,8 @@ def _loss(events: tuple[Event, ...], delta: float, interval: float) -> float:
 
 
 @lru_cache(maxsize=1024)
-def _moments(events: tuple[Event, ...], delta: float) -> float:
+def moments(events: tuple[Event, ...], delta: float) -> float:
+    """Return epsilon of canonical `events` by Renyi moments; see `epsilon_rdp`."""
     from dp_accounting import rdp  # noqa: PLC0415 - four seconds, only where it computes
 
     return _compose(rdp.RdpAccountant(RENYI_ORDERS), events, delta)

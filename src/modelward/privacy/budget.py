@@ -19,14 +19,9 @@ from hashlib import sha256
 
 from modelward.core.canonical import Json
 from modelward.errors import BadPrivacyTerms, BudgetExceeded, LedgerBroken
-from modelward.privacy.accounting import (
-    Event,
-    epsilon,
-    noise_for,
-    steps_within,
-    surely_more,
-)
+from modelward.privacy.accounting import Event, epsilon, surely_more
 from modelward.privacy.book import Book, Booking, reserve_fields
+from modelward.privacy.fitting import noise_for, steps_within
 
 Cohorts = Mapping[str, Collection[str]]
 """Cohort hash -> keyed ids of its patients."""
@@ -281,5 +276,5 @@ def _exceeded(
         f"epsilon would become {cost:.2f}; the {scope} ceiling is {ceiling:g} and {used:.2f} "
         f"of it is taken, so {max(0.0, ceiling - used):.2f} is left",
         why="what was said about a patient cannot be unsaid, in this study or any other",
-        remedy=f"what would fit: {', '.join(fits)}" if fits else "leave these patients out",
+        remedy=f"what would fit: {', or '.join(fits)}" if fits else "leave these patients out",
     )

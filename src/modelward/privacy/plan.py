@@ -25,7 +25,8 @@ from modelward.core.columns import summed_columns
 from modelward.core.study import Plan, Study
 from modelward.core.task import TaskKind
 from modelward.errors import BadPrivacyTerms
-from modelward.privacy.accounting import Event, noise_for
+from modelward.privacy.accounting import Event
+from modelward.privacy.fitting import noise_for
 
 STATISTICS_SHARE = 0.1
 """Share of epsilon that the statistics may cost alone."""

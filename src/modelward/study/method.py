@@ -69,7 +69,7 @@ def _parts(study: Study) -> Iterator[str]:
     if plan.robust is not None:
         yield f"combined so that {plan.robust.byzantine} wrong sites are outvoted"
     if plan.buffer is not None:
-        yield f"a step for every {plan.buffer.size} answers"
+        yield f"a step for every {plan.buffer.size} answers (the last model is kept)"
     if plan.label_skew == "logit-adjustment":
         yield "adjusted for label skew"
     if plan.label_skew == "class-weights":

@@ -82,7 +82,8 @@ def _buffer(study: Study) -> Iterator[Fault]:
     if plan.quorum is not None:
         yield Fault("plan.quorum", "a step is made of plan.buffer.size answers")
     if study.stop.metric is not None:
-        yield Fault("stop.metric", "its units are at every site, and 'fedbuff' waits for none")
+        says = "its units are at every site, and 'fedbuff' waits for none"
+        yield Fault("stop.metric", f"{says}: the last model is kept")
 
 
 def _masked(study: Study) -> Iterator[Fault]:

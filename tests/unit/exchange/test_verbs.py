@@ -30,3 +30,12 @@ def test_every_command_has_its_twin_in_python_which_takes_an_open_institution(na
 
     assert next(iter(signature(verb).parameters)) == "here"
     assert verb.__doc__
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS - SETTING_UP))
+def test_every_command_can_answer_in_json(name):
+    callbacks = {
+        e.name or e.callback.__name__: e.callback for e in app.registered_commands if e.callback
+    }
+
+    assert "as_json" in signature(callbacks[name]).parameters

@@ -15,7 +15,7 @@ from modelward.core.study import RecipeChoice
 from modelward.learn.dp import DpTerms, train
 from modelward.learn.examples import Examples
 from modelward.learn.patients import Patients
-from modelward.privacy.accounting import noise_for
+from modelward.privacy.fitting import noise_for
 from modelward.privacy.leakage.one_run import chance, lower_bound, one_run
 from modelward.privacy.noise import Secret
 from modelward.recipes.catalogue import recipe

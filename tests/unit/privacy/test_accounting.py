@@ -14,9 +14,8 @@ from modelward.privacy.accounting import (
     canonical,
     epsilon,
     epsilon_rdp,
-    noise_for,
-    steps_within,
 )
+from modelward.privacy.fitting import noise_for, steps_within
 
 DELTA = 1e-5
 STUDY = Event(sampling=256 / 4096, noise=1.0, steps=800)

@@ -47,6 +47,7 @@ def scans(folder: Path, seed: int) -> Path:
     folder.mkdir()
     images = np.random.default_rng(seed).integers(0, 256, (60, 16, 16)).astype(np.uint8)
     masks = (images > 200).astype(np.uint8)
+    masks[::3] = 0  # a site at which all have the outcome is not ready
     np.savez(folder / "data.npz", images=images, masks=masks)
     (folder / "dataset.toml").write_text('[dataset]\nkind = "arrays"\npath = "data.npz"\n')
     return folder
