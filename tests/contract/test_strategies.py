@@ -14,7 +14,7 @@ import pytest
 from modelward.core.study import Study
 from modelward.readers.cohort import Cohort
 from modelward.recipes.draws import draws
-from tests.federations import SITES, federate, toy
+from tests.federations import SITES, cohort, federate, toy
 
 Vector = Any
 ROUNDS = 3
@@ -237,6 +237,24 @@ def test_drift_is_corrected_where_plain_averaging_ends_elsewhere_than_pooled(nam
         )).max())  # fmt: skip
 
     assert residual(chosen(name, full, more=more)) < 0.2 * residual(toy(full))
+
+
+def test_one_step_a_round_is_a_step_of_the_pooled_patients_however_they_are_dealt():
+    whole = cohort(60, 4)
+    order = np.argsort(whole.y, kind="stable")
+    one_outcome_each = {
+        f"s{n}": Cohort(x=whole.x[rows], y=whole.y[rows], folds=whole.folds[rows])
+        for n, rows in enumerate(np.split(order, [7, 20, int((whole.y == 0).sum()), 50]))
+    }
+    one_step = ("batch = 8\nlocal_epochs = 2", "batch = 64")
+    study = toy(one_step, more="[plan.local]\nsteps = 1\n")
+
+    found = federate(study, one_outcome_each, 20).models[-1].parameters
+
+    pooled = np.zeros(3)
+    for _ in range(20):
+        pooled = pooled - study.plan.lr * gradient(pooled, whole.x, whole.y)
+    np.testing.assert_allclose(found, pooled, atol=3e-6)
 
 
 @pytest.mark.parametrize("name", CASES)
