@@ -11,8 +11,10 @@ the history of a shell for good, so that way is warned about.
 """
 
 import sys
+from getpass import GetPassWarning
 from pathlib import Path
 from typing import Annotated
+from warnings import catch_warnings, simplefilter
 
 import typer
 
@@ -30,15 +32,26 @@ SEEN = (
 
 
 def given(context: typer.Context, parameter: typer.CallbackParam, value: str) -> str:
-    """Return the passphrase that a value stands for.
+    """Return the passphrase that a value stands for; ask if there is none.
 
     Raises:
-        BadParameter: If the file cannot be read, or its first line is empty.
+        BadParameter: If the file cannot be read, its first line is empty, or nobody answers.
     """
+    return _found(context, parameter, value, twice=False)
+
+
+def made(context: typer.Context, parameter: typer.CallbackParam, value: str) -> str:
+    """Return the same of a key that is made now: a question is asked twice."""
+    return _found(context, parameter, value, twice=True)
+
+
+def _found(
+    context: typer.Context, parameter: typer.CallbackParam, value: str, *, twice: bool
+) -> str:
     name = parameter.name or "passphrase"
     source = context.get_parameter_source(name)
     if source is None or source.name != "COMMANDLINE":
-        return value
+        return value or _asked(name.replace("_", " ").capitalize(), twice=twice)
     if not value.startswith("@"):
         typer.echo(SEEN, err=True)
         return value
@@ -71,20 +84,34 @@ def _first_line(source: str) -> str:
         return stream.readline().decode().rstrip("\r\n")
 
 
+def _asked(label: str, *, twice: bool) -> str:
+    """Return what a person types, unseen.
+
+    Raises:
+        BadParameter: If there is nobody to ask.
+    """
+    try:
+        with catch_warnings():
+            simplefilter("ignore", GetPassWarning)  # it is said in words as well
+            return str(typer.prompt(label, hide_input=True, confirmation_prompt=twice))
+    except typer.Abort as none:
+        raise typer.BadParameter(
+            "there is nobody to ask here (standard input has ended): give --passphrase @FILE,"
+            f" or set {VARIABLE}"
+        ) from none
+
+
 Passphrase = Annotated[
     str,
-    typer.Option(prompt=True, hide_input=True, envvar=VARIABLE, callback=given, help=HELP),
+    typer.Option(
+        default_factory=str, show_default=False, envvar=VARIABLE, callback=given, help=HELP
+    ),
 ]
 
 NewPassphrase = Annotated[
     str,
     typer.Option(
-        prompt=True,
-        hide_input=True,
-        confirmation_prompt=True,
-        envvar=VARIABLE,
-        callback=given,
-        help=HELP,
+        default_factory=str, show_default=False, envvar=VARIABLE, callback=made, help=HELP
     ),
 ]
 """Asked for twice, when a key is made."""

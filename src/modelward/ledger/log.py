@@ -209,7 +209,8 @@ class Ledger:
             raise StorageError(
                 f"the ledger in {self.folder} is held by another process",
                 why="two writers would number their entries alike",
-                remedy="stop the other node or run that uses this folder, then try again",
+                remedy="a node or a run that uses this folder is up already (`modelward site"
+                " status`); to start another, stop that one first",
             )
 
     def _publish(self, path: Path) -> None:

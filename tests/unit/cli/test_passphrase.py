@@ -97,3 +97,13 @@ def test_a_file_without_a_passphrase_is_no_passphrase(tmp_path, content, says):
     assert made.exit_code == 2
     assert says in " ".join(made.output.replace("│", " ").split())
     assert not (tmp_path / "ada.pem").exists()
+
+
+@pytest.mark.parametrize("typed", ["", f"{WORDS}\n"], ids=["nothing", "once, not twice"])
+def test_where_nobody_answers_the_ways_that_need_no_terminal_are_named(tmp_path, typed):
+    ended = make_key(tmp_path, given=typed)
+
+    assert ended.exit_code == 2
+    assert "nobody to ask" in ended.output
+    assert VARIABLE in ended.output
+    assert not (tmp_path / "ada.pem").exists()
