@@ -22,7 +22,7 @@ from pathlib import Path
 
 from modelward.artifact import bundle
 from modelward.artifact.store import Store, measure
-from modelward.core.canonical import Json
+from modelward.core.canonical import Json, canonical_bytes, parse_strict
 from modelward.core.study import Study
 from modelward.core.task import MASK_PHASES, MaskPhase, Task
 from modelward.core.tensors import Schema
@@ -32,7 +32,8 @@ from modelward.gate.offer import Offer
 from modelward.privacy.masks import exchange, site
 from modelward.privacy.masks.grid import Words
 from modelward.privacy.masks.journal import FileJournal
-from modelward.privacy.masks.messages import Advert, FromSite, Masked, ToSite
+from modelward.privacy.masks.lists import singled_out
+from modelward.privacy.masks.messages import Advert, FromSite, Masked, Survivors, ToSite
 from modelward.privacy.masks.seat import Seat
 from modelward.privacy.masks.session import Session
 from modelward.privacy.masks.words import answer_words
@@ -43,6 +44,9 @@ ENTROPY_BYTES = 32
 
 SENT = "words"
 """What the journal keeps of a question besides decisions: the hash of the masked words."""
+
+LIST = "list"
+"""What it keeps as well: the names of the sites over which it signed a sum."""
 
 BEHIND_MASKS: Mapping[str, str | int | float] = {"mechanism": "masks"}
 """The privacy event of an exchange; that of the answer is in the entry that judged it."""
@@ -117,16 +121,43 @@ class Masking:
             schema=schema,
             privacy=BEHIND_MASKS,
         )
+        last = messages[-1]
+        if isinstance(last, Survivors):
+            self._require_no_difference(task, study, last.names)
         state = self._states.get(task.question.id)
-        if state is None or state.waits_for is not type(messages[-1]):
+        if state is None or state.waits_for is not type(last):
             state = self._again(session, judged, messages[:-1])
-        state, said = site.step(state, messages[-1])
+        state, said = site.step(state, last)
+        if isinstance(last, Survivors):
+            self._journal(task).once(LIST, canonical_bytes(list(last.names)))
         self._states = {task.question.id: state}
         offer = _in_place(judged, session, said)
         if isinstance(said, Masked):
             words = measure(bundle.encode(offer.tensors, offer.schema))[0]
             self._journal(task).once(SENT, words.encode())
         return offer
+
+    def _require_no_difference(self, task: Task, study: Study, names: tuple[str, ...]) -> None:
+        """Return if sums over this list and those signed before show no single site.
+
+        A study with a quorum has said, and its sites have approved, that sites may be away.
+
+        Raises:
+            MaskingFailed: If they would.
+        """
+        if study.plan.quorum is not None:
+            return
+        kept = self._folder.glob(f"{task.study}-*-{task.kind}/{LIST}")
+        before = [parse_strict(path.read_bytes(), what="a list of sites") for path in kept]
+        shown = singled_out([names, *(each for each in before if isinstance(each, list))])
+        if shown:
+            raise MaskingFailed(
+                f"the sums of {task.kind!r} over these sites and over those before would show"
+                f" the numbers of {', '.join(shown)}",
+                why="lists that differ by one site differ by its numbers, and the study has no"
+                " quorum: it waits for the same sites in every round",
+                remedy="find out who is missing, and submit a new version of the study",
+            )
 
     def left(self, question: Task) -> tuple[str, int] | None:
         """Return the SHA-256 of the masked words that left, and 0 units; None if none did."""

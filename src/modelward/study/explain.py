@@ -157,9 +157,19 @@ def masking_terms(study: Study) -> list[str]:
     return [
         "Summed behind masks: every answer above leaves in five exchanges. "
         f"{hub_sees(study, sites)} These figures are for {sites} sites. "
-        "What a sum tells about one patient is not bounded by masks. Words behind masks are "
-        f"longer, and shares come on top: at most {most_bytes(study)[0]:,} bytes leave a site."
+        f"{_absence(study)}What a sum tells about one patient is not bounded by masks. Words "
+        "behind masks are longer, and shares come on top: at most "
+        f"{most_bytes(study)[0]:,} bytes leave a site."
     ]
+
+
+def _absence(study: Study) -> str:
+    if study.plan.quorum is None:
+        return "No site signs a list of sites that would show one of them by difference. "
+    return (
+        "Sites may be away: what stays the same of a site that misses a round and is in "
+        "another, such as how many units it has, is the difference of two sums. "
+    )
 
 
 def privacy_cost(study: Study) -> str:

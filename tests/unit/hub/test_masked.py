@@ -14,7 +14,9 @@ from modelward.core.verdict import Answer, Refusal
 from modelward.errors import EngineFailed, QuorumNotMet
 from modelward.hub.registry import Registry
 from modelward.hub.run import Hub, Outcome
-from modelward.ledger.verify import verify
+from modelward.ledger.archive import read
+from modelward.ledger.log import KEY
+from modelward.ledger.verify import read_key, verify
 from tests.hospital import Planned, Wards
 from tests.studies import AVERAGED, TABLE, table_study
 
@@ -141,9 +143,9 @@ def test_hub_and_sites_that_are_killed_anywhere_come_to_the_same_model(
 @pytest.mark.parametrize("phase", ["mask-keys", "mask-shares"])
 def test_a_site_that_refuses_or_lies_is_out(tmp_path, phase, site, decision, without_south):
     faults: Planned = {("south", 2): site}
-    with hub(tmp_path, STUDY, faults, f"train/{phase}") as (coordinator, _, registry):
-        found = coordinator.run(STUDY)
-        told = [a.decision for a in registry.answers(STUDY) if a.site == "south"]
+    with hub(tmp_path, PATIENT, faults, f"train/{phase}") as (coordinator, _, registry):
+        found = coordinator.run(PATIENT)
+        told = [a.decision for a in registry.answers(PATIENT) if a.site == "south"]
 
     assert found.model.parameters.tobytes() == without_south.model.parameters.tobytes()
     assert told.count(decision) == 1
@@ -185,7 +187,7 @@ def test_a_study_that_needs_everybody_waits_for_a_silent_site(tmp_path, masked):
 @pytest.mark.slow
 def test_who_refused_before_a_crash_has_refused_after_it(tmp_path, without_south):
     faults: Planned = {("south", 2): "refusing"}
-    with hub(tmp_path, STUDY, faults, "train/mask-keys") as (coordinator, wards, _):
+    with hub(tmp_path, PATIENT, faults, "train/mask-keys") as (coordinator, wards, _):
         ask = wards.ask
 
         def stop(
@@ -197,11 +199,27 @@ def test_who_refused_before_a_crash_has_refused_after_it(tmp_path, without_south
 
         wards.ask = stop  # type: ignore[method-assign]
         with pytest.raises(EngineFailed):
-            coordinator.run(STUDY)
-    found = run(tmp_path, STUDY)
+            coordinator.run(PATIENT)
+    found = run(tmp_path, PATIENT)
 
     assert found.history[1].refused == ("south",)
     assert found.model.parameters.tobytes() == without_south.model.parameters.tobytes()
+
+
+@pytest.mark.slow
+def test_sites_sign_no_list_that_shows_one_of_them_by_difference(tmp_path):
+    """Without a quorum all wait for all: one that is out of round 2 was in round 1."""
+    faults: Planned = {("south", 2): "refusing"}
+    with pytest.raises(QuorumNotMet, match="0 of 5 sites are left after 'mask-list'"):
+        run(tmp_path, STUDY, faults, "train/mask-keys")
+    said = []
+    for name in ("centre", "east", "north", "west"):
+        ledger = tmp_path / "sites" / name / "ledger"
+        entries = read(ledger, read_key(ledger / KEY)).entries()
+        said += [str(entry) for entry in entries if entry["kind"] == "refusal"]
+
+    assert len(said) == 4
+    assert all("would show the numbers of south" in reason for reason in said)
 
 
 def test_no_bundle_for_sites_is_left_behind(masked):
