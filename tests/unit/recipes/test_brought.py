@@ -38,7 +38,12 @@ def here(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     shutil.copytree(installed, place, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.syspath_prepend(str(place))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    forget()  # another test of this process may have imported it
     yield place
+    forget()
+
+
+def forget() -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "ward_recipes"]:
         del sys.modules[name]
 
