@@ -75,7 +75,7 @@ def images(ill: NDArray[np.int8], seed: int) -> NDArray[np.uint8]:
     rows, columns = draw.uniform(5, SIDE - 5, (2, len(ill), 1)).astype(np.float32)
     down = np.exp(-((grid - rows) ** 2) / (2 * SPOT**2))
     along = np.exp(-((grid - columns) ** 2) / (2 * SPOT**2))
-    height = np.where(ill == 1, draw.uniform(20, 80, len(ill)), 0).astype(np.float32)
+    height = np.where(ill == 1, draw.uniform(40, 120, len(ill)), 0).astype(np.float32)
     drawn = smooth + height[:, None, None] * down[:, :, None] * along[:, None, :]
     drawn += draw.normal(0, 15, drawn.shape).astype(np.float32)
     seen = draw.uniform(90, 150) + draw.uniform(0.6, 1.3) * drawn

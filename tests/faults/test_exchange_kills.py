@@ -74,3 +74,25 @@ def test_a_kill_at_any_moment_loses_and_doubles_nothing(tmp_path: Path, kills: i
                 assert here.book.place(box).number == len(posted)
         site = tmp_path / name
         verify(site / "ledger", site / "ledger" / "key.pub")
+
+
+@pytest.mark.slow
+def test_a_pull_that_ends_after_its_receipt_is_in_the_ledger_once(tmp_path: Path) -> None:
+    network = digits([[0, 1, 2, 3], [2, 3, 4, 5]], NAMES, tmp_path)
+    with network.open("north") as here:
+        train(here, load("mlp-16"), seed=0)
+        offer_model(here)
+    child = os.fork()
+    if child == 0:
+        with network.open("south") as here:
+            sync(here)
+            (entry,) = verbs.catalogue(here)
+            here.say = lambda *_, **__: os._exit(9)  # type: ignore[method-assign]
+            pull(here, entry.sha)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+    with network.open("south") as here:
+        (entry,) = verbs.catalogue(here)
+        assert not entry.here
+        pull(here, entry.sha)
+        assert [e["kind"] for e in here.ledger].count("receipt") == 1

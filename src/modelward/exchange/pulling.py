@@ -46,22 +46,29 @@ def pull(here: Institution, card: str) -> Tensors:
     except (BadArtifact, MessageRefused) as error:
         turn_away(here, entry, (Finding("intake-bytes", error.what, error.remedy),))
         raise
+    cut_off = not entry.here and here.taken.path(entry.card.sha256).exists()
     here.taken.put(tensors, schema)
-    here.ledger.append(
-        kinds.fields(
-            "receipt",
-            study=here.question.sha256,
-            round=entry.card.version,
-            sha256=entry.card.sha256,
-            bytes=entry.card.nbytes,
-            source=entry.card.site,
-        )
-    )
+    _note(here, entry, cut_off=cut_off)
     with here.book.together():
         here.book.taken(entry.sha, stamp(here.now))
         here.say("acknowledgement", {"card": entry.sha}, card=entry.sha)
     here.deliver()
     return here.taken.tensors(entry.card.sha256, schema)
+
+
+def _note(here: Institution, entry: Entry, *, cut_off: bool) -> None:
+    """Record that an artifact has come in: once, also if that is where a pull was cut off."""
+    said = kinds.fields(
+        "receipt",
+        study=here.question.sha256,
+        round=entry.card.version,
+        sha256=entry.card.sha256,
+        bytes=entry.card.nbytes,
+        source=entry.card.site,
+    )
+    if cut_off and any(said.items() <= noted.items() for noted in here.ledger):
+        return
+    here.ledger.append(said)
 
 
 def named(here: Institution, card: str) -> Entry:

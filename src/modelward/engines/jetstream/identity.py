@@ -1,6 +1,7 @@
 """Who dials whom, with which certificate, and by which way."""
 
 import ssl
+from asyncio import StreamWriter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -57,6 +58,22 @@ class Identity:
         return terms
 
 
+class _Direct(Client):
+    """nats-py's client with nothing on the way.
+
+    Of an attempt that was not answered it would keep the socket open, and forget it with the
+    next one: half-open links would gather.
+    """
+
+    async def _connect_to_server(  # type: ignore[explicit-override]  # since Python 3.12
+        self, s: Srv
+    ) -> None:
+        """Hang up what the last attempt left, and dial anew."""
+        hang_up(self)
+        self._transport = None
+        await super()._connect_to_server(s)
+
+
 class _Routed(Client):
     """nats-py's client on a way of our own."""
 
@@ -77,8 +94,21 @@ class _Routed(Client):
         await self._stream.connect(s.uri, 0, int(CONNECT_S))
 
 
+def hang_up(client: Client) -> None:
+    """Let go of the socket at once, whatever was not sent: a stalled link takes nothing.
+
+    nats-py's own end waits until everything was taken, and is given up after a while; its
+    socket would stay open then.
+    """
+    carrier = client._transport
+    for name in ("_bare_io_writer", "_below", "_writer"):
+        writer: StreamWriter | None = getattr(carrier, name, None)
+        if writer is not None:
+            writer.transport.abort()
+
+
 def client(identity: Identity) -> Client:
     """Return a client that goes the way of `identity`; it is not connected yet."""
     websocket = urlsplit(identity.url).scheme == "wss"
     way = replace(identity.way, websocket=websocket)
-    return Client() if way.plain else _Routed(way)
+    return _Direct() if way.plain else _Routed(way)
