@@ -38,7 +38,7 @@ SITES = {"north": 1, "south": 2, "west": 3}
 STEPS = 61
 """Waits of one site in the whole of `STUDY`, its making among them."""
 
-MASKED_STEPS = 493
+MASKED_STEPS = 511
 """Waits of three sites and their hub in the whole of `MASKED`."""
 
 

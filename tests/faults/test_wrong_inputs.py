@@ -113,12 +113,13 @@ def test_a_table_of_headings_only_is_refused(tmp_path):
     check_clean(tmp_path)
 
 
-def test_too_many_sites_below_the_minimum_are_named(tmp_path):
-    prepare(tmp_path, TABLE.replace("min_patients = 10", "min_patients = 200"))
+@pytest.mark.parametrize(("least", "what"), [(200, "rows"), (70, "training units")])
+def test_too_many_sites_below_the_minimum_are_named(tmp_path, least, what):
+    prepare(tmp_path, TABLE.replace("min_patients = 10", f"min_patients = {least}"))
 
     found = simulate(tmp_path)
 
-    check_error(found, errors.DataError, "0 of 3 sites have 200 training units", "north has ")
+    check_error(found, errors.DataError, f"0 of 3 sites have {least} {what}", "north has ")
     check_clean(tmp_path)
     (tmp_path / "study.toml").write_text(TABLE)
     assert simulate(tmp_path).returncode == 0, "what the error advises must work"

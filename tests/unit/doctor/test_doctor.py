@@ -149,6 +149,7 @@ def test_an_opt_out_list_is_counted_and_a_missing_one_is_a_fault(site):
 
 @pytest.mark.slow
 def test_recipes_of_others_are_told_with_whether_they_may_run(site, monkeypatch):
+    monkeypatch.setattr(folder, "brought", list)
     assert "recipes" not in found(site.path)
     other = Brought("cloglog", "ward-recipes 1.0", "cd" * 32)
     monkeypatch.setattr(folder, "brought", lambda: [other])
@@ -205,7 +206,7 @@ def test_the_command_prints_a_line_each_and_ends_with_1_if_something_is_missing(
     text = run.invoke(app, ["doctor", str(site.path)])
 
     assert machine_only.exit_code in {0, 1}  # 1 where this machine has no room
-    assert machine_only.stdout.startswith("ok       versions      modelward ")
+    assert machine_only.stdout.startswith("ok       versions     modelward ")
     assert as_json.exit_code == text.exit_code == 1
     listed = json.loads(as_json.stdout)
     assert {each["state"] for each in listed} >= {"ok", "failed"}
