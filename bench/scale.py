@@ -3,7 +3,7 @@
     python -m bench.scale                           # 300,000 images of 48 hospitals
     python -m bench.scale --images 500000 --sites 50
 
-The whole product: every hospital's gate decides on each update, every ledger is written and
+The plan is the better of two rates by AUC on images of ten hospitals at seed 100. The whole product: every hospital's gate decides on each update, every ledger is written and
 checked, and the report is made. Images are invented: smooth noise with a faint spot in those
 that are ill. Hospitals differ in size (log-normal, a factor of ten), in how many are ill
 (Beta(2, 2)), and in their scanners' brightness and contrast. Prints seconds of each part, the
@@ -56,7 +56,7 @@ options = { channels = [16, 32], norm = "group" }
 rounds = ROUNDS
 local_epochs = 1
 batch = 64
-lr = 0.05
+lr = 0.1
 momentum = 0.9
 schedule = "cosine"
 

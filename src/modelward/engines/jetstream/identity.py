@@ -1,5 +1,6 @@
 """Who dials whom, with which certificate, and by which way."""
 
+import asyncio
 import ssl
 from asyncio import StreamWriter
 from dataclasses import dataclass, field, replace
@@ -105,6 +106,22 @@ def hang_up(client: Client) -> None:
         writer: StreamWriter | None = getattr(carrier, name, None)
         if writer is not None:
             writer.transport.abort()
+
+
+async def let_go(client: Client) -> None:
+    """End what a client that was closed is still doing, and its sockets.
+
+    An attempt to connect again can outlive the end: `wait_for` of Python 3.11 loses a
+    cancellation that comes as what it waits for is done.
+    """
+    again = client._reconnection_task
+    for _ in range(3):
+        if again is None or again.done():
+            break
+        again.cancel()
+        await asyncio.wait({again}, timeout=1)
+    hang_up(client)
+    await asyncio.sleep(0)  # the loop closes sockets when it comes round
 
 
 def client(identity: Identity) -> Client:

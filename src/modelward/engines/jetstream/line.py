@@ -21,7 +21,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
-from modelward.engines.jetstream.identity import CONNECT_S, Identity, client, hang_up
+from modelward.engines.jetstream.identity import CONNECT_S, Identity, client, let_go
 from modelward.engines.jetstream.journal import Journal
 from modelward.engines.jetstream.server import check_version
 from modelward.errors import EngineFailed, MissingExtra
@@ -194,8 +194,7 @@ class Line:
         # AttributeError: what nats-py makes of pending bytes when the connection is gone
         with suppress(NatsError, OSError, TimeoutError, AttributeError):
             await asyncio.wait_for(self._client.close(), 5)
-        hang_up(self._client)
-        await asyncio.sleep(0)  # the socket is closed by the loop
+        await let_go(self._client)
 
     async def _once(
         self, subject: str, payload: bytes, headers: Mapping[str, str] | None
@@ -252,7 +251,7 @@ class Line:
         """Give up a connection that was never made."""
         with suppress(NatsError, OSError, TimeoutError):
             await asyncio.wait_for(self._client.close(), 1)
-        hang_up(self._client)
+        await let_go(self._client)
         self._client = client(self._identity)
 
     async def _note(self, error: Exception) -> None:
