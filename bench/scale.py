@@ -3,11 +3,12 @@
     python -m bench.scale                           # 300,000 images of 48 hospitals
     python -m bench.scale --images 500000 --sites 50
 
-The plan is the better of two rates by AUC on images of ten hospitals at seed 100. The whole product: every hospital's gate decides on each update, every ledger is written and
+The whole product: every hospital's gate decides on each update, every ledger is written and
 checked, and the report is made. Images are invented: smooth noise with a faint spot in those
 that are ill. Hospitals differ in size (log-normal, a factor of ten), in how many are ill
-(Beta(2, 2)), and in their scanners' brightness and contrast. Prints seconds of each part, the
-largest memory of all processes together, what left a site, and AUC on the same test images.
+(Beta(2, 2)), and in their scanners' brightness and contrast. Of two rates the plan has the one
+with the higher AUC on images of ten hospitals at seed 100. Prints seconds of each part, the
+largest memory of all processes together, and AUC on the same test images.
 """
 
 import argparse
