@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_one_run_of_the_smallest_workload_writes_its_figures(tmp_path):
     out = tmp_path / "results.json"
 
