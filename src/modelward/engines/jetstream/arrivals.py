@@ -115,9 +115,7 @@ class Arrivals:
         async with self._in_order:
             again = book.repeats(raw, envelope)
             if envelope.kind != "answer":
-                if (
-                    again
-                ):  # it was dealt with, and comes again as nobody acknowledged it in time
+                if again:  # dealt with: nobody acknowledged it in time
                     return True
                 due = await asyncio.to_thread(self.on_message, raw, envelope)
                 if due:

@@ -81,18 +81,16 @@ class _Routed(Client):
     def __init__(self, way: Way) -> None:
         super().__init__()
         self._way = way
-        self._stream: Stream | None = None
 
     async def _connect_to_server(  # type: ignore[explicit-override]  # since Python 3.12
         self, s: Srv
     ) -> None:
         """Open the way, anew at each attempt; nats-py goes on from there."""
         s.last_attempt = monotonic()
-        if self._stream is not None:
-            self._stream.close()
+        hang_up(self)
         kind = WebSocket if self._way.websocket else Stream
-        self._stream = self._transport = kind(self._way)
-        await self._stream.connect(s.uri, 0, int(CONNECT_S))
+        self._transport = stream = kind(self._way)
+        await stream.connect(s.uri, 0, int(CONNECT_S))
 
 
 def hang_up(client: Client) -> None:
