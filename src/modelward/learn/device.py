@@ -42,6 +42,9 @@ CPU_PATH = "float32 on the CPU, one thread"
 NUMERIC_PATH = "torch bfloat16 on a GPU, one captured step"
 """What a result says of numbers that were computed here."""
 
+OWN_NORM = ", GroupNorm by kernels of our own"
+"""And, where they compile (recipes/fused_norm.py)."""
+
 
 def device_for(recipe: Recipe, terms: LocalTerms, inputs: Inputs, allowed: Device) -> Device:
     """Return where a site trains: on the GPU that it allows, or on the CPU.
@@ -89,8 +92,11 @@ def train(
 
 def path_here(recipe: Recipe, terms: LocalTerms, inputs: Inputs) -> str:
     """Return the numeric path of what `train` does in this process."""
-    on_gpu = device_for(recipe, terms, inputs, _here.allowed) == "cuda"
-    return NUMERIC_PATH if on_gpu else CPU_PATH
+    if device_for(recipe, terms, inputs, _here.allowed) == "cpu":
+        return CPU_PATH
+    from modelward.recipes import fused_norm  # noqa: PLC0415 - imports torch
+
+    return NUMERIC_PATH + (OWN_NORM if fused_norm.present() else "")
 
 
 class OnGpu:
