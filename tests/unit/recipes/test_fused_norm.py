@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -32,13 +33,13 @@ NEAR = {torch.float32: 2e-6, torch.bfloat16: 8e-3}
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory) -> Callable[[torch.dtype], ctypes.CDLL]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[torch.dtype], ctypes.CDLL]:
     """The kernels of a type, compiled once."""
     return cache(lambda dtype: compiled(tmp_path_factory.mktemp("kernels"), dtype))
 
 
 @pytest.fixture(params=[torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
-def dtype(request, monkeypatch, built) -> torch.dtype:
+def dtype(request, monkeypatch, built):
     """A type, for which the kernels run here."""
     if not torch.cuda.is_available():
         library = built(request.param)
@@ -58,22 +59,20 @@ def compiled(folder: Path, dtype: torch.dtype) -> ctypes.CDLL:
 
 
 def on_cpu(library: ctypes.CDLL, name: str) -> Callable[..., None]:
-    def run(grid: tuple[int, ...], block: tuple[int, ...], args: list[object]) -> None:
+    def run(grid: tuple[int, ...], block: tuple[int, ...], args: list[Any]) -> None:
         del block
-        given = [(ctypes.c_int * 3)(*grid)]
-        for each in args:
-            if isinstance(each, Tensor):
-                assert each.is_contiguous()
-                given.append(ctypes.c_void_p(each.data_ptr()))
-            else:
-                given.append(
-                    (ctypes.c_double if isinstance(each, float) else ctypes.c_int)(each)
-                )
         function = getattr(library, f"run_{name}")
         function.restype = None
-        function(*given)
+        function((ctypes.c_int * 3)(*grid), *map(in_c, args))
 
     return run
+
+
+def in_c(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        assert value.is_contiguous()
+        return ctypes.c_void_p(value.data_ptr())
+    return (ctypes.c_double if isinstance(value, float) else ctypes.c_int)(value)
 
 
 @pytest.mark.parametrize(
