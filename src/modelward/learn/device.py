@@ -27,7 +27,7 @@ from modelward.learn.sgd import LocalTerms, batches, diverged
 from modelward.recipes.draws import draws
 from modelward.recipes.network import Network
 from modelward.recipes.recipe import Recipe
-from modelward.recipes.torch_present import gpu_present
+from modelward.recipes.torch_present import gpu_present, no_gpu_because
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,7 +68,8 @@ def allow(device: Device) -> None:
     """
     if device == "cuda" and not gpu_present():
         raise MissingExtra(
-            "the site's policy says device = 'cuda', and torch sees no GPU here",
+            f"the site's policy says device = 'cuda', and torch sees no GPU here: "
+            f"{no_gpu_because()}",
             why="a site that means to train on a GPU would train for days without noticing",
             remedy="install a driver and a CUDA build of torch, let the trainer see the "
             "device (docs/networks.md#on-a-gpu), or write device = 'cpu'",
