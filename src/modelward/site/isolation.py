@@ -15,9 +15,9 @@ What `enter` leaves behind, in order; the parent calls `admit` in between:
 The interpreter is started afresh with three pipes and an environment of four variables, so
 nothing is inherited but OPENBLAS_CORETYPE, if it is set (whoever chose a numeric path for
 this machine chose it for the trainer too, and bits depend on it), and where a GPU's driver
-lies and which GPUs are lent, LD_LIBRARY_PATH and CUDA_VISIBLE_DEVICES. Where the kernel does not
-allow this, `unavailable` says why, and the site refuses to start unless its policy says
-isolation = "none".
+lies and which GPUs are lent, LD_LIBRARY_PATH and CUDA_VISIBLE_DEVICES. Where the kernel
+does not allow this, `unavailable` says why, and the site refuses to start unless its policy
+says isolation = "none".
 
 Linux 5.12 or newer. Source: namespaces(7), user_namespaces(7), pivot_root(2), seccomp(2).
 """
