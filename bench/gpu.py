@@ -1,10 +1,11 @@
 """Training on one GPU: ours over eight sites in turn, against centralised loops.
 
     python -m bench.gpu [--images 512] [--batches 32 128] [--repeats 3] [--only densenet unet]
+    python -m bench.gpu --only unet --batches 32 --side 112
 
-Grey images of 224 x 224 with generated noise, bytes in device memory; bfloat16; SGD with
-momentum. Four loops take the same steps on the same images of the same GPU, in turn, in
-every repeat; medians over repeats are printed, in images per second:
+Grey images of 224 x 224 (or `--side`) with generated noise, bytes in device memory;
+bfloat16; SGD with momentum. Four loops take the same steps on the same images of the same
+GPU, in turn, in every repeat; medians over repeats are printed, in images per second:
 
     eager    nn.Module, autocast, channels_last, optim.SGD (gpu_plain.py), one model
     graph    the same step captured as a CUDA graph, one model
@@ -43,7 +44,6 @@ from modelward.recipes.captured import Captured, OnDevice, Step, exact_float32
 from modelward.recipes.network import Network
 
 SITES = 8
-SIDE = 224
 OUT = Path("bench/out/gpu.json")
 
 
@@ -69,18 +69,18 @@ def _yes_no(z: Tensor, y: Tensor) -> Tensor:
     return functional.binary_cross_entropy_with_logits(z.float(), y.float())
 
 
-def workloads() -> dict[str, Workload]:
-    """Return what is measured, by name."""
+def workloads(side: int) -> dict[str, Workload]:
+    """Return what is measured, by name, on images of `side` x `side`."""
     return {
         "densenet": Workload(
             densenet.Densenet(densenet.Options()),
-            Inputs("image", (SIDE, SIDE)),
+            Inputs("image", (side, side)),
             gpu_plain.densenet,
             _yes_no,
         ),
         "unet": Workload(
             unet.Unet(unet.Options()),
-            Inputs("image", (SIDE, SIDE), outcome="mask"),
+            Inputs("image", (side, side), outcome="mask"),
             gpu_plain.Unet,
             _dice,
         ),
@@ -92,8 +92,9 @@ def examples_of(work: Workload, n: int, seed: int) -> Examples:
     drawn = np.random.default_rng(seed)
     x = drawn.integers(0, 160, (n, *work.inputs.shape), dtype=np.uint8)
     y = (np.arange(n) % 2).astype(np.int8)
-    rows, columns = np.mgrid[: work.inputs.shape[0], : work.inputs.shape[1]]
-    disc = (rows - SIDE // 2) ** 2 + (columns - SIDE // 2) ** 2 < (SIDE // 8) ** 2
+    side = work.inputs.shape[0]
+    rows, columns = np.mgrid[:side, :side]
+    disc = (rows - side // 2) ** 2 + (columns - side // 2) ** 2 < (side // 8) ** 2
     mask = (disc[None] & (y > 0)[:, None, None]).astype(np.uint8)
     x += 90 * mask
     return Examples(x=x, y=mask if work.inputs.outcome == "mask" else y, patients=n)
@@ -225,6 +226,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, nargs="+", default=[32, 128])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", nargs="+", default=["densenet", "unet"])
+    parser.add_argument("--side", type=int, default=224, help="Pixels.")
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--skip-equality", action="store_true")
     parser.add_argument("--without-graph", action="store_true")
@@ -236,7 +238,7 @@ def main() -> None:
     }
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     for name in asked.only:
-        work = workloads()[name]
+        work = workloads(asked.side)[name]
         if not asked.skip_equality:
             results[f"{name}, equality"] = found = equality(work)
             for what, value in found.items():

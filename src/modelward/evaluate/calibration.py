@@ -156,7 +156,9 @@ def solve_2x2(information: Floats, gradient: Floats) -> Floats:
     h00, h01, h11 = information.T
     g0, g1 = gradient.T
     determinant = np.maximum(h00 * h11 - h01 * h01, np.finfo(np.float64).tiny)
-    step = np.column_stack([h11 * g0 - h01 * g1, h00 * g1 - h01 * g0]) / determinant[:, None]
+    with np.errstate(over="ignore"):  # no end where classes are told apart
+        step = np.column_stack([h11 * g0 - h01 * g1, h00 * g1 - h01 * g0])
+        step /= determinant[:, None]
     limited: Floats = np.clip(step, -5.0, 5.0)
     return limited
 

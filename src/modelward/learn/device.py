@@ -27,7 +27,7 @@ from modelward.learn.sgd import LocalTerms, batches, diverged
 from modelward.recipes.draws import draws
 from modelward.recipes.network import Network
 from modelward.recipes.recipe import Recipe
-from modelward.recipes.torch_present import gpu_present
+from modelward.recipes.torch_present import gpu_present, no_gpu_because
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,6 +41,9 @@ CPU_PATH = "float32 on the CPU, one thread"
 
 NUMERIC_PATH = "torch bfloat16 on a GPU, one captured step"
 """What a result says of numbers that were computed here."""
+
+OWN_NORM = ", GroupNorm by kernels of our own"
+"""And, where they compile (recipes/fused_norm.py)."""
 
 
 def device_for(recipe: Recipe, terms: LocalTerms, inputs: Inputs, allowed: Device) -> Device:
@@ -65,7 +68,8 @@ def allow(device: Device) -> None:
     """
     if device == "cuda" and not gpu_present():
         raise MissingExtra(
-            "the site's policy says device = 'cuda', and torch sees no GPU here",
+            f"the site's policy says device = 'cuda', and torch sees no GPU here: "
+            f"{no_gpu_because()}",
             why="a site that means to train on a GPU would train for days without noticing",
             remedy="install a driver and a CUDA build of torch, let the trainer see the "
             "device (docs/networks.md#on-a-gpu), or write device = 'cpu'",
@@ -89,8 +93,11 @@ def train(
 
 def path_here(recipe: Recipe, terms: LocalTerms, inputs: Inputs) -> str:
     """Return the numeric path of what `train` does in this process."""
-    on_gpu = device_for(recipe, terms, inputs, _here.allowed) == "cuda"
-    return NUMERIC_PATH if on_gpu else CPU_PATH
+    if device_for(recipe, terms, inputs, _here.allowed) == "cpu":
+        return CPU_PATH
+    from modelward.recipes import fused_norm  # noqa: PLC0415 - imports torch
+
+    return NUMERIC_PATH + (OWN_NORM if fused_norm.present() else "")
 
 
 class OnGpu:

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from torch import Tensor
 from torch.nn import functional
 
+from modelward.recipes import fused_norm
+
 Parameters = Mapping[str, Tensor]
 """By schema name."""
 
@@ -34,6 +36,8 @@ def convolve(parameters: Parameters, name: str, x: Tensor, stride: int = 1) -> T
 def normalise(parameters: Parameters, name: str, x: Tensor, groups: int) -> Tensor:
     """Return GroupNorm of `x` (Wu and He 2018, arXiv:1803.08494), rectified."""
     gain, bias = parameters[f"{name}.gain"], parameters[f"{name}.bias"]
+    if fused_norm.takes(x):
+        return fused_norm.rectified_group_norm(x, groups, gain, bias)
     return functional.relu(functional.group_norm(x, groups, gain, bias))
 
 

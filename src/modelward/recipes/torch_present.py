@@ -51,3 +51,16 @@ def gpu_present() -> bool:
     from torch import cuda  # noqa: PLC0415 - torch is large
 
     return cuda.is_available()
+
+
+def no_gpu_because() -> str:
+    """Return why torch sees no GPU, in torch's words; only where it sees none."""
+    if find_spec("torch") is None:
+        return "torch is not installed"
+    from torch import cuda  # noqa: PLC0415 - torch is large
+
+    try:
+        cuda.init()  # type: ignore[no-untyped-call]
+    except (AssertionError, RuntimeError) as error:
+        return str(error).strip().partition("\n")[0]
+    return "the driver knows no device"

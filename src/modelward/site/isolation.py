@@ -13,10 +13,11 @@ What `enter` leaves behind, in order; the parent calls `admit` in between:
     limits        no core files, 64 descriptors, and files no larger than was agreed
 
 The interpreter is started afresh with three pipes and an environment of four variables, so
-nothing is inherited but OPENBLAS_CORETYPE, if it is set: whoever chose a numeric path for
-this machine chose it for the trainer too, and bits depend on it. Where the kernel does not
-allow this, `unavailable` says why, and the site refuses to start unless its policy says
-isolation = "none".
+nothing is inherited but OPENBLAS_CORETYPE, if it is set (whoever chose a numeric path for
+this machine chose it for the trainer too, and bits depend on it), and where a GPU's driver
+lies and which GPUs are lent, LD_LIBRARY_PATH and CUDA_VISIBLE_DEVICES. Where the kernel
+does not allow this, `unavailable` says why, and the site refuses to start unless its policy
+says isolation = "none".
 
 Linux 5.12 or newer. Source: namespaces(7), user_namespaces(7), pivot_root(2), seccomp(2).
 """
@@ -53,7 +54,8 @@ _PROCESSORS = ("/proc/cpuinfo", "/sys/devices/system/cpu")
 _LINKER = "/etc/ld.so.cache"
 _DEVICES = ("/dev/null", "/dev/urandom")
 _FILES = kernel.NO_SUID | kernel.NO_DEVICES
-NUMERIC_PATH = ("OPENBLAS_CORETYPE",)
+INHERITED = ("OPENBLAS_CORETYPE", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+"""The numeric path, where a driver lies, and which GPUs a site lends."""
 _READY, _GO = b"R", b"G"
 
 
@@ -121,7 +123,7 @@ def start(arguments: Sequence[str], log: int) -> subprocess.Popen[bytes]:
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
             "LC_ALL": "C.UTF-8",
-            **{name: os.environ[name] for name in NUMERIC_PATH if name in os.environ},
+            **{name: os.environ[name] for name in INHERITED if name in os.environ},
         },
         cwd="/",
         close_fds=True,

@@ -105,3 +105,9 @@ def test_the_slope_interval_covers_the_truth_about_95_times_in_100():
         covered += found.interval.low <= 1 / 1.7 <= found.interval.high
 
     assert 0.91 <= covered / runs <= 0.985
+
+
+def test_a_step_without_end_is_as_long_as_a_step_may_be():
+    flat = np.array([[1e-310, 0.0, 10.0]])  # what is left where classes are told apart
+
+    assert c.solve_2x2(flat, np.array([[1.0, 1.0]]))[0, 0] == 5.0

@@ -218,6 +218,8 @@ found["rename"] = call("sethostname", b"x", 1)
 def test_only_three_descriptors_and_known_variables_are_inherited(tmp_path, monkeypatch):
     monkeypatch.setenv("MODELWARD_SECRET", "passphrase")
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/opt/driver")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     descriptor = os.open(tmp_path, os.O_RDONLY)
     os.set_inheritable(descriptor, True)  # noqa: FBT003 - its own signature
     try:
@@ -237,7 +239,9 @@ found["limits"] = [resource.getrlimit(what) for what in
 
     assert found["descriptors"] == [0, 1, 2]
     assert found["variables"] == [
+        "CUDA_VISIBLE_DEVICES",
         "LC_ALL",
+        "LD_LIBRARY_PATH",
         "OMP_NUM_THREADS",
         "OPENBLAS_CORETYPE",
         "OPENBLAS_NUM_THREADS",
