@@ -18,7 +18,7 @@ from modelward.engines.jetstream import folders
 from modelward.engines.jetstream.journal import Journal
 from modelward.engines.jetstream.news import News
 from modelward.engines.jetstream.site_end import SiteEnd
-from modelward.engines.jetstream.state import policy_digest
+from modelward.engines.jetstream.site_state import policy_digest
 from modelward.errors import MessageRefused, ModelwardError, NotCompared, StorageError
 from modelward.gate.policy_file import read_policy
 from modelward.hub.statements import body_of
