@@ -90,6 +90,16 @@ def _key(key: object) -> str:
     return ": ".join(key) if isinstance(key, tuple) else str(key)
 
 
+def say(text: object, *, err: bool = False) -> None:
+    """Print lines; what would move a cursor or hide a letter is spelled out.
+
+    Much of what the network's commands say was written by others.
+    """
+    from modelward.ledger.kinds import printable
+
+    typer.echo("\n".join(map(printable, str(text).split("\n"))), err=err)
+
+
 def printed(value: object) -> None:
     """Print a value as one line of JSON."""
     typer.echo(json.dumps(as_json(value), default=str))
