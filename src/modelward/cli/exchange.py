@@ -1,74 +1,27 @@
 """`modelward exchange`: the data-model network; offering, reading and taking back."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from modelward.cli import exchange_leaf, exchange_use
+from modelward.cli import exchange_join, exchange_leaf, exchange_use
 from modelward.cli.exchange_open import (
-    CARRIER,
     By,
     CardArg,
     Epsilon,
     Folder,
     Json,
     Reason,
-    now,
     opened,
     printed,
+    say,
 )
-from modelward.cli.hub import read
+from modelward.core.clock import now
 
 app = typer.Typer(no_args_is_help=True, help="Exchange models with other institutions.")
 
 KindName = Literal["model", "adapter", "predictions", "prototypes", "labels"]
-
-
-@app.command()
-def init(
-    folder: Folder,
-    name: Annotated[str, typer.Option(help="Name to go by: lower case, no spaces.")],
-    question: Annotated[Path, typer.Option(help="The question file that all agreed on.")],
-    carrier: Annotated[
-        str,
-        typer.Option(help="A folder that all can reach, 'jetstream', or 'leaf[:PORT]'."),
-    ] = "jetstream",
-    shared: Annotated[
-        Path | None, typer.Option(help="The shared set that the question names.")
-    ] = None,
-) -> None:
-    """Make keys and an introduction to send to the others."""
-    from modelward.core.canonical import canonical_bytes
-    from modelward.durable import write_whole
-    from modelward.exchange import institution
-    from modelward.exchange.examples import read_shared
-    from modelward.exchange.question import from_json
-
-    asked = from_json(read(question))
-    if shared is not None:
-        read_shared(shared, asked)  # another file would stop the first command that needs it
-    spoken = institution.prepare(folder, name, asked, now())
-    write_whole(folder / "exchange" / CARRIER, canonical_bytes(_wire(carrier)))
-    if shared is not None:
-        write_whole(folder / "exchange" / "shared.safetensors", read(shared))
-    typer.echo(f"send to the others      {folder / 'exchange' / 'introduction.json'}")
-    typer.echo(f"and compare by voice    {spoken}")
-
-
-@app.command()
-def admit(
-    folder: Folder,
-    introduction: Annotated[Path, typer.Argument(help="The file that another one sent.")],
-    spoken: Annotated[str, typer.Option(help="Its fingerprint, as it was read to you.")],
-) -> None:
-    """Admit another institution, after comparing its fingerprint by voice."""
-    from modelward.exchange import members
-
-    said = members.read(read(introduction))
-    members.admit(folder / "exchange" / "members", said, spoken)
-    typer.echo(f"admitted {said.name}")
 
 
 @app.command()
@@ -90,9 +43,9 @@ def train(
     if as_json:
         printed({**asdict(local), "left": left})
         return
-    typer.echo(f"local model {local.family}, bundle {local.sha256[:12]}…")
+    say(f"local model {local.family}, bundle {local.sha256[:12]}…")
     if left is not None:
-        typer.echo(f"booked epsilon {epsilon:g} a patient; {left:.2f} is left")
+        say(f"booked epsilon {epsilon:g} a patient; {left:.2f} is left")
 
 
 @app.command()
@@ -103,7 +56,7 @@ def offer(
     to: Annotated[
         list[str] | None, typer.Option(help="A recipient; all admitted ones if absent.")
     ] = None,
-    days: Annotated[int, typer.Option(help="Days until it expires.")] = 365,
+    days: Annotated[int, typer.Option(min=1, max=36_500, help="Days until it expires.")] = 365,
     base: Annotated[str, typer.Option(help="Of an adapter: the card of its base.")] = "",
     *,
     epsilon: Epsilon = None,
@@ -115,11 +68,12 @@ def offer(
     """Put an artifact on offer, through the gate and into the ledger."""
     from datetime import timedelta
 
-    from modelward.exchange import verbs
+    from modelward.exchange import offering, verbs
     from modelward.exchange.card import Terms
     from modelward.exchange.letter import stamp
 
     with opened(folder) as here:
+        offering.require_admitted(here, to or ())
         terms = Terms(
             purposes=(here.question.purpose,),
             recipients=tuple(to or ()),
@@ -131,13 +85,11 @@ def offer(
     if as_json:
         printed({"card": card.sha, "waiting": waiting, **card.model_dump(mode="json")})
         return
-    typer.echo(
-        f"offered {kind} {series} {card.version}, card {card.sha[:12]}…, {card.nbytes:,} bytes"
-    )
-    typer.echo(f"knows   {_known(card.competence.labels, card.competence.units)}")
-    typer.echo(f"looked  {_looked(card.leakage)}")
+    say(f"offered {kind} {series} {card.version}, card {card.sha[:12]}…, {card.nbytes:,} bytes")
+    say(f"knows   {_known(card.competence.labels, card.competence.units)}")
+    say(f"looked  {_looked(card.leakage)}")
     if waiting:
-        typer.echo(f"{waiting} letters wait for the wire; the next command posts them")
+        say(f"{waiting} letters wait for the wire; the next command posts them")
 
 
 @app.command()
@@ -156,25 +108,26 @@ def catalogue(
     with opened(folder) as here:
         news = News() if offline else verbs.sync(here)
         found = verbs.catalogue(here, kinds=(kind,) if kind else (), site=site)
-        stale = governing.unusable(here)
+        stale, asked = governing.unusable(here), governing.asked(here)
     if as_json:
         rows = [{"card": e.sha, "here": e.here, "offer": e.card} for e in found]
-        printed({"news": news, "offers": rows, "unusable": stale})
+        printed({"news": news, "offers": rows, "unusable": stale, "asked": asked})
         return
     for each in found:
         card = each.card
         mark = "here" if each.here or card.site == here.name else "    "
-        typer.echo(
+        say(
             f"{each.sha[:12]}  {card.site:<12} {card.kind:<11} {card.made.family:<8}"
             f" v{card.version:<3} {card.nbytes:>9,} bytes  {mark}"
             f"  {'until' if card.expires > now() else 'EXPIRED'} {card.terms.expires[:10]}"
         )
-        typer.echo(
-            f"              knows {_known(card.competence.labels, card.competence.units)}"
-        )
-    typer.echo(f"{len(found)} on offer; {news.letters} new letters")
+        say(f"              knows {_known(card.competence.labels, card.competence.units)}")
+    say(f"{len(found)} on offer; {news.letters} new letters")
     for why in stale:
-        typer.echo(f"warning: the model in use must not be used: {why}", err=True)
+        say(f"warning: the model in use must not be used: {why}", err=True)
+    for which, who, _ in asked:
+        wish = f"modelward exchange grant {folder} {which[:12]} {who}"
+        say(f"{who} asks for the key to {which[:12]}…: {wish}", err=True)
     _warn(news)
 
 
@@ -203,9 +156,9 @@ def pull(
     if as_json:
         printed({"here": taken, "not_taken": left})
         return
-    typer.echo(f"{len(taken)} artifacts are here")
+    say(f"{len(taken)} artifacts are here")
     for why in left.values():
-        typer.echo(f"not taken: {why}")
+        say(f"not taken: {why}")
 
 
 @app.command()
@@ -224,7 +177,7 @@ def grant(
     if as_json:
         printed({"card": entry.sha, "to": name})
         return
-    typer.echo(f"granted {entry.card.kind} {entry.sha[:12]}… to {name}")
+    say(f"granted {entry.card.kind} {entry.sha[:12]}… to {name}")
 
 
 @app.command()
@@ -245,11 +198,9 @@ def revoke(
     if as_json:
         printed({"revoked": marked, "given": has})
         return
-    typer.echo(f"revoked, with descendants: {', '.join(each[:12] for each in marked)}")
+    say(f"revoked, with descendants: {', '.join(each[:12] for each in marked)}")
     for each in has:
-        typer.echo(
-            f"{each.to} has it since {each.time}; bytes that others hold are beyond reach"
-        )
+        say(f"{each.to} has it since {each.time}; bytes that others hold are beyond reach")
 
 
 @app.command()
@@ -263,22 +214,13 @@ def leave(folder: Folder, by: By, reason: Reason, *, as_json: Json = False) -> N
         printed({"given": found})
         return
     for each in found:
-        typer.echo(f"{each.to:<12} {each.kind} {each.series} {each.version}, since {each.time}")
-    typer.echo(f"left; {len(found)} artifacts are with others, who are told not to use them")
+        say(f"{each.to:<12} {each.kind} {each.series} {each.version}, since {each.time}")
+    say(f"left; {len(found)} artifacts are with others, who are told not to use them")
 
 
+exchange_join.add_to(app)
 exchange_use.add_to(app)
 app.command()(exchange_leaf.leaf)
-
-
-def _wire(carrier: str) -> dict[str, str | int]:
-    """Return what the carrier's file holds."""
-    kind, _, port = carrier.partition(":")
-    if carrier == "jetstream":
-        return {}
-    if kind == "leaf" and (not port or port.isdigit()):
-        return {"leaf": int(port or exchange_leaf.PORT)}
-    return {"folder": str(Path(carrier).resolve())}
 
 
 def _known(labels: tuple[str, ...], units: tuple[int, ...]) -> str:
@@ -293,10 +235,7 @@ def _looked(leakage: dict[str, str | int | float]) -> str:
 
 def _warn(news: object) -> None:
     refused, unreached = news.refused, news.unreached  # type: ignore[attr-defined]
-    for card, who in news.requests:  # type: ignore[attr-defined]
-        said = f"modelward exchange grant SITE {card[:12]} {who}"
-        typer.echo(f"{who} asks for the key to {card[:12]}…: {said}", err=True)
     for box, why in refused.items():
-        typer.echo(f"warning: the box of {box} is not read on: {why}", err=True)
+        say(f"warning: the box of {box} is not read on: {why}", err=True)
     if unreached:
-        typer.echo(f"warning: not reached: {', '.join(unreached)}", err=True)
+        say(f"warning: not reached: {', '.join(unreached)}", err=True)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelward.cli.exchange_open import Folder, now
+from modelward.cli.exchange_open import Folder, say
+from modelward.core.clock import now
 
 if TYPE_CHECKING:
     from modelward.core.ports import Carrier
@@ -38,8 +39,8 @@ def leaf(
         )
     prepare(made, now())
     with RunningLeaf(made):
-        typer.echo(f"leaf of {made.site} on {made.inner.url}, for the hub at {above}")
-        typer.echo("Ctrl-C ends it; what was published stays on disk")
+        say(f"leaf of {made.site} on {made.inner.url}, for the hub at {above}")
+        say("Ctrl-C ends it; what was published stays on disk")
         _until_told()
 
 

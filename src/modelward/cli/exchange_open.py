@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
-from datetime import UTC, datetime
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from modelward.core.clock import now
 
 if TYPE_CHECKING:
     from modelward.core.ports import Carrier
@@ -29,11 +30,6 @@ CardArg = Annotated[str, typer.Argument(help="An artifact: the start of its card
 
 CARRIER = "carrier.json"
 """In the exchange folder: which wire the institution uses."""
-
-
-def now() -> datetime:
-    """Return the time."""
-    return datetime.now(UTC)
 
 
 @contextmanager
@@ -92,6 +88,16 @@ def as_json(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
 
 def _key(key: object) -> str:
     return ": ".join(key) if isinstance(key, tuple) else str(key)
+
+
+def say(text: object, *, err: bool = False) -> None:
+    """Print lines; what would move a cursor or hide a letter is spelled out.
+
+    Much of what the network's commands say was written by others.
+    """
+    from modelward.ledger.kinds import printable
+
+    typer.echo("\n".join(map(printable, str(text).split("\n"))), err=err)
 
 
 def printed(value: object) -> None:

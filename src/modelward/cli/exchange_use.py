@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelward.cli.exchange_open import By, Folder, Json, Reason, opened, printed
+from modelward.cli.exchange_open import By, Folder, Json, Reason, opened, printed, say
 
 if TYPE_CHECKING:
     from modelward.exchange.verbs import Considered
@@ -42,21 +42,19 @@ def evaluate(
     for each in found.judged:
         told_of = zip(labels, each.recalls, strict=True)
         said = [f"{label} {recall:.2f}" for label, recall in told_of if not isnan(recall)]
-        typer.echo(
-            f"{each.card[:12]}  {makers[each.card]:<12} {', '.join(said) or 'too few units'}"
-        )
+        say(f"{each.card[:12]}  {makers[each.card]:<12} {', '.join(said) or 'too few units'}")
         for finding in each.findings:
-            typer.echo(f"    quarantine: {finding.rule}: {finding.says}")
-    typer.echo(f"told the others of {len(found.reported)} artifacts")
-    typer.echo(f"and of {len(found.ballots)} combinations")
+            say(f"    quarantine: {finding.rule}: {finding.says}")
+    say(f"told the others of {len(found.reported)} artifacts")
+    say(f"and of {len(found.ballots)} combinations")
     if found.combined:
-        typer.echo(f"and of letter {found.combined} of {LETTERS} of the combiner")
+        say(f"and of letter {found.combined} of {LETTERS} of the combiner")
     if found.waits_for:
-        typer.echo(f"the combiner waits for {', '.join(found.waits_for)}")
+        say(f"the combiner waits for {', '.join(found.waits_for)}")
     if found.untold:
-        typer.echo(f"nobody was told more: {found.untold}")
+        say(f"nobody was told more: {found.untold}")
     for why in found.turned_away.values():
-        typer.echo(f"not judged: {why}")
+        say(f"not judged: {why}")
 
 
 def adopt(
@@ -123,10 +121,10 @@ def predict(
     if as_json:
         printed({"in_use": used, "counted": counted, "written": str(out)})
         return
-    typer.echo(f"in use      {used.candidate if used else 'local: nobody has decided'}")
-    typer.echo(f"answered    {len(x) - found.abstained:,} of {len(x):,}, in {out}")
+    say(f"in use      {used.candidate if used else 'local: nobody has decided'}")
+    say(f"answered    {len(x) - found.abstained:,} of {len(x):,}, in {out}")
     for label, count in counted.items():
-        typer.echo(f"  {label:<20} {count:,}")
+        say(f"  {label:<20} {count:,}")
 
 
 def trust(
@@ -152,15 +150,13 @@ def trust(
         return
     for card, each in standings.items():
         word = "used    " if each.used else "not used"
-        typer.echo(f"{card[:12]}  {makers[card]:<12} {word}  {each.reason}")
+        say(f"{card[:12]}  {makers[card]:<12} {word}  {each.reason}")
     for name, distance in found.disagreeing.items():
-        typer.echo(
-            f"{name} disagrees with the other reporters, by {distance:.2f} in the middle"
-        )
+        say(f"{name} disagrees with the other reporters, by {distance:.2f} in the middle")
     for card, why in found.unwatched.items():
-        typer.echo(f"{card[:12]}  {makers[card]:<12} a trigger in it would not be found: {why}")
+        say(f"{card[:12]}  {makers[card]:<12} a trigger in it would not be found: {why}")
     for one in found.seen:
-        typer.echo(f"seen  {one.time[:16]:<16} {one.about} {one.who}: {one.says}")
+        say(f"seen  {one.time[:16]:<16} {one.about} {one.who}: {one.says}")
 
 
 def knowledge_map(
@@ -187,11 +183,9 @@ def knowledge_map(
     for item in known.wanted:
         who = known.known.get(item, {})
         said = ", ".join(f"{each} {units}+" for each, units in sorted(who.items()))
-        typer.echo(f"{': '.join(item):<24} {said or 'NOBODY'}")
+        say(f"{': '.join(item):<24} {said or 'NOBODY'}")
     for item, helpers in known.lacks(name).items():
-        typer.echo(
-            f"missing here: {': '.join(item)}; could help: {', '.join(helpers) or 'nobody'}"
-        )
+        say(f"missing here: {': '.join(item)}; could help: {', '.join(helpers) or 'nobody'}")
 
 
 def _item(said: str) -> tuple[str, str]:
@@ -217,7 +211,7 @@ def report(
     if as_json:
         printed(found)
         return
-    typer.echo(out)
+    say(out)
 
 
 def _show(found: "Considered", by: str, *, as_json: bool) -> None:
@@ -227,10 +221,10 @@ def _show(found: "Considered", by: str, *, as_json: bool) -> None:
         rows = {"choice": found.choice, "standings": found.standings, "in_use": decided}
         printed({**rows, "candidates": sorted(found.table.candidates)})
         return
-    typer.echo(f"candidates  {', '.join(sorted(found.table.candidates))}")
-    typer.echo(f"for         {found.choice.population}")
-    typer.echo(f"choice      {found.choice.chosen}: {found.choice.reason}")
+    say(f"candidates  {', '.join(sorted(found.table.candidates))}")
+    say(f"for         {found.choice.population}")
+    say(f"choice      {found.choice.chosen}: {found.choice.reason}")
     if decided is None:
-        typer.echo("nothing changed: name yourself with --by to use it")
+        say("nothing changed: name yourself with --by to use it")
     else:
-        typer.echo(f"in use      {decided.candidate}, decided by {decided.by}")
+        say(f"in use      {decided.candidate}, decided by {decided.by}")

@@ -18,6 +18,9 @@ from modelward.errors import BadArtifact, EngineFailed, MessageRefused
 
 BLOCK = 1024 * 1024
 
+LONGEST = 1024 * 1024
+"""Bytes of a letter that are read: twice what one may have, so that a longer one is refused."""
+
 
 class SharedFolder:
     """The boxes in one folder, as one institution sees them.
@@ -48,7 +51,8 @@ class SharedFolder:
         self._require()
         number = after + 1
         while (path := self._letter(box, number)).exists():
-            yield number, path.read_bytes()
+            with path.open("rb") as file:
+                yield number, file.read(LONGEST)
             number += 1
 
     def put(self, digest: str, content: Path) -> None:

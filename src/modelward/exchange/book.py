@@ -3,21 +3,25 @@
     letters    every letter of every box, as it was signed, with how far each box was read
     cards      what is on offer, unpacked for queries; made from the letters, and only from them
     bundles    which artifacts are here
+    arrivals   when each card was read here, and the date of the letter before its offer
 
 One writer, WAL, synchronous=FULL: a letter that was acknowledged is on disk. A letter and what
 follows from it are one transaction, so after a crash the book is as before it or as after it.
 The tables hold what peers said and nothing of patients.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from modelward.core.canonical import canonical_hash
 from modelward.errors import StorageError
+from modelward.exchange import entry
 from modelward.exchange import letter as letters
 from modelward.exchange.card import OfferCard, to_json
+from modelward.exchange.entry import Entry
 from modelward.exchange.letter import Letter, Place
 
 _TABLES = """
@@ -26,6 +30,7 @@ create table if not exists letters (
     card text not null, issued text not null, raw blob not null, posted integer not null,
     primary key (box, number)) without rowid;
 create index if not exists by_kind on letters (kind, card);
+create index if not exists by_time on letters (box, issued);
 create index if not exists unposted on letters (posted) where posted = 0;
 create table if not exists cards (
     card text primary key, site text not null, series text not null, version integer not null,
@@ -41,30 +46,9 @@ create table if not exists wrapped (
     card text not null, name text not null, key text not null,
     primary key (card, name)) without rowid;
 create table if not exists bundles (card text primary key, taken text not null) without rowid;
+create table if not exists arrivals (
+    card text primary key, read text not null, after text not null) without rowid;
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One artifact on offer.
-
-    Attributes:
-        card: Its card.
-        sha: Hash of the card.
-        sealed: SHA-256 of the sealed bytes that the carrier holds.
-        sealed_bytes: Their length.
-        revoked: Why it must not be used, or "".
-        latest: Whether no later version of its series is on offer.
-        here: Whether its bytes were pulled.
-    """
-
-    card: OfferCard
-    sha: str
-    sealed: str
-    sealed_bytes: int
-    revoked: str
-    latest: bool
-    here: bool
 
 
 class Book:
@@ -154,9 +138,22 @@ class Book:
             yield Letter.model_validate_json(raw, strict=True)
 
     def add_offer(
-        self, card: OfferCard, sealed: tuple[str, int], keys: Mapping[str, str], own: str
+        self,
+        card: OfferCard,
+        sealed: tuple[str, int],
+        keys: Mapping[str, str],
+        own: str,
+        read: str,
     ) -> None:
-        """Put a card on the list; the latest version of a series stands for it."""
+        """Put a card on the list; the latest version of a series stands for it.
+
+        Args:
+            card: The card.
+            sealed: SHA-256 and length of the sealed bytes.
+            keys: Recipient -> wrapped key.
+            own: Who we are.
+            read: When it was read here.
+        """
         mine = (card.site, card.series, card.kind)
         self._db.execute(
             "update cards set latest = 0 where site = ? and series = ? and kind = ?", mine
@@ -170,6 +167,11 @@ class Book:
                 to_json(card), *sealed,
             ),
         )  # fmt: skip
+        self._db.execute(
+            "insert or ignore into arrivals values"
+            " (?, ?, (select coalesce(max(issued), '') from letters where box = ?))",
+            (card.sha, read, card.site),
+        )
         self._db.executemany(
             "insert or ignore into lineage values (?, ?)",
             [(parent, card.sha) for parent in card.lineage],
@@ -198,7 +200,7 @@ class Book:
 
     def revoke(self, card: str, reason: str) -> list[str]:
         """Mark a card and every descendant as not to be used; return all that were marked."""
-        marked, queue = [], [(card, reason)]
+        marked, queue, met = [], [(card, reason)], {card}
         while queue:
             each, why = queue.pop()
             changed = self._db.execute(
@@ -207,8 +209,17 @@ class Book:
             if changed.rowcount:
                 marked.append(each)
             rows = self._db.execute("select child from lineage where parent = ?", (each,))
-            queue += [(child, f"made from {each[:12]}…: {reason}") for (child,) in rows]
+            new = [child for (child,) in rows if child not in met]
+            met.update(new)  # many ways may lead to one descendant: each is gone to once
+            queue += [(child, f"made from {each[:12]}…: {reason}") for child in new]
         return marked
+
+    def offered(self, box: str, card: str) -> bool:
+        """Return whether a letter of `box` offered this card, under whatever question."""
+        rows = self._db.execute(
+            "select raw from letters where kind = 'offer' and box = ?", (box,)
+        )
+        return any(canonical_hash(json.loads(raw)["body"]["card"]) == card for (raw,) in rows)
 
     def catalogue(
         self,
@@ -238,18 +249,18 @@ class Book:
         if not every:
             clauses.append("latest = 1 and revoked = ''")
         rows = self._db.execute(
-            f"{_ENTRY} where {' and '.join(clauses)}"
+            f"{entry.SELECT} where {' and '.join(clauses)}"
             " order by site, series, kind, version limit ?",
             (*values, limit),
         )
-        return [_entry(row) for row in rows]
+        return [entry.of_row(row) for row in rows]
 
     def entry(self, card: str) -> Entry | None:
         """Return one artifact by the hash of its card, or the start of it."""
         rows = self._db.execute(
-            f"{_ENTRY} where cards.card between ? and ? limit 2", (card, card + "g")
+            f"{entry.SELECT} where cards.card between ? and ? limit 2", (card, card + "g")
         ).fetchall()
-        return _entry(rows[0]) if len(rows) == 1 else None
+        return entry.of_row(rows[0]) if len(rows) == 1 else None
 
     def taken(self, card: str, moment: str) -> None:
         """Note that an artifact is here."""
@@ -264,21 +275,3 @@ class Book:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-_ENTRY = (
-    "select json, cards.card, sealed, sealed_bytes, revoked, latest, taken is not null"
-    " from cards left join bundles on bundles.card = cards.card"
-)
-
-
-def _entry(row: tuple[bytes, str, str, int, str, int, int]) -> Entry:
-    return Entry(
-        card=OfferCard.model_validate_json(row[0], strict=True),  # canonical when it came in
-        sha=row[1],
-        sealed=row[2],
-        sealed_bytes=row[3],
-        revoked=row[4],
-        latest=bool(row[5]),
-        here=bool(row[6]),
-    )

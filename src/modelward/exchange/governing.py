@@ -12,6 +12,7 @@ from modelward.errors import BadArtifact, NotApproved
 from modelward.exchange import home
 from modelward.exchange.institution import Institution
 from modelward.exchange.intake import objections
+from modelward.exchange.letter import SKEW
 from modelward.exchange.pulling import named
 from modelward.ledger import kinds
 
@@ -46,7 +47,7 @@ def revoke(here: Institution, card: str, *, by: str, reason: str) -> list[str]:
         BadArtifact: If it is another institution's.
         NotApproved: If no person or reason is given.
     """
-    _require_person(by, reason)
+    require_person(by, reason)
     entry = named(here, card)
     if entry.card.site != here.name:
         raise BadArtifact(
@@ -54,7 +55,7 @@ def revoke(here: Institution, card: str, *, by: str, reason: str) -> list[str]:
             why="only its maker takes an artifact back",
             remedy="stop using it here: modelward exchange trust --drop, or ask its maker",
         )
-    _decided(here, entry.sha, "revoke it", (by, reason))
+    decided(here, entry.sha, "revoke it", (by, reason))
     with here.book.together():
         marked = here.book.revoke(entry.sha, f"{here.name}: {reason}")
         here.say("revocation", {"card": entry.sha, "reason": reason}, card=entry.sha)
@@ -68,8 +69,8 @@ def leave(here: Institution, *, by: str, reason: str) -> list[Given]:
     Raises:
         NotApproved: If no person or reason is given.
     """
-    _require_person(by, reason)
-    _decided(here, "the network", "leave it", (by, reason))
+    require_person(by, reason)
+    decided(here, "the network", "leave it", (by, reason))
     with here.book.together():
         for entry in here.book.catalogue(here.question.sha256, site=here.name, every=True):
             here.book.revoke(entry.sha, f"{here.name} left: {reason}")
@@ -105,7 +106,7 @@ class Seen:
     """Something that an operator has to know.
 
     Attributes:
-        about: `box`, `artifact` or `in use`.
+        about: `box`, `artifact`, `request`, `clock` or `in use`.
         who: The institution that it comes from; "" where a ledger entry does not say.
         says: What was found.
         time: When it was first recorded; "" of what is true now.
@@ -134,10 +135,50 @@ def seen(here: Institution) -> list[Seen]:
                 rule, says = each["rule"], each["says"]  # type: ignore[index, call-overload]
                 said = f"{card[:12]}… {rule}: {says}"
                 found.setdefault((card, str(rule)), Seen("artifact", source, said, time))
-    return [*found.values(), *(Seen("in use", "", why, "") for why in unusable(here))]
+    wanted = [
+        Seen("request", who, f"asks for the key to {card[:12]}…", time)
+        for card, who, time in asked(here)
+    ]
+    now = [Seen("in use", "", why, "") for why in unusable(here)]
+    return [*found.values(), *wanted, *_clock(here), *now]
 
 
-def _decided(here: Institution, subject: str, said: str, who: tuple[str, str]) -> None:
+def asked(here: Institution) -> list[tuple[str, str, str]]:
+    """Return (card, who, when) of every wish for the key to an own artifact that stands.
+
+    It stands until the key is granted, the artifact is revoked or expires, or who asked is
+    not admitted any more.
+    """
+    given_to = {
+        (str(said.body.get("card")), str(said.body.get("to")))
+        for said in here.book.letters("grant")
+        if said.sender == here.name
+    }
+    found: dict[tuple[str, str], str] = {}
+    for said in here.book.letters("request"):
+        entry = here.book.entry(str(said.body["card"]))
+        if entry is None or entry.card.site != here.name or said.sender not in here.members:
+            continue
+        stands = not entry.revoked and entry.card.expires > here.terms_at
+        if stands and (entry.sha, said.sender) not in given_to:
+            found.setdefault((entry.sha, said.sender), said.issued)
+    return [(card, who, time) for (card, who), time in found.items()]
+
+
+def _clock(here: Institution) -> list[Seen]:
+    """Return that the clock was set back, if it was."""
+    if here.behind <= SKEW:
+        return []
+    said = (
+        f"it is {here.behind.total_seconds() / 3600:.1f} hours behind the newest entry of"
+        " the ledger; terms are asked at the time of that entry, and letters of others that are"
+        " newer are refused: set it right"
+    )
+    return [Seen("clock", here.name, said, "")]
+
+
+def decided(here: Institution, subject: str, said: str, who: tuple[str, str]) -> None:
+    """Record what a person decided."""
     by, reason = who
     here.ledger.append(
         kinds.fields(
@@ -151,10 +192,11 @@ def _decided(here: Institution, subject: str, said: str, who: tuple[str, str]) -
     )
 
 
-def _require_person(by: str, reason: str) -> None:
+def require_person(by: str, reason: str) -> None:
+    """Raise NotApproved unless a person and a reason are named."""
     if not by.strip() or not reason.strip():
         raise NotApproved(
-            "nothing is taken back without a name and a reason",
+            "nothing of this is decided without a name and a reason",
             why="peers and auditors ask who decided it, and why",
             remedy="give --by and --reason",
         )
@@ -171,6 +213,8 @@ def unusable(here: Institution) -> list[str]:
         if entry is None:
             found.append(f"{card[:12]}… is not known here")
             continue
-        against = objections(entry, here.question, here.intake, here.name, here.now)
+        against = objections(
+            entry, here.question, here.intake, (here.name, here.members), here.terms_at
+        )
         found += [f"{card[:12]}… of {entry.card.site}: {each.says}" for each in against]
     return found

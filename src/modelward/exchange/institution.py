@@ -19,7 +19,7 @@ reading.py, pulling.py, judging.py, adopting.py and governing.py.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -105,6 +105,7 @@ class Institution:
             site / "ledger", origin=signer.name, private_key=self.key, clock=clock
         )
         self.ledger.halted = lambda: lost.standing(site, signer.name)
+        self._noted = max((str(entry["time"]) for entry in self.ledger), default="")
         note_policy(self.ledger, self.policy)
         people = ", ".join(sorted(self.policy.approvers))
         holding = Holding(site / "held", self.policy.review, people)
@@ -151,6 +152,19 @@ class Institution:
     def now(self) -> datetime:
         """The time."""
         return self.clock()
+
+    @property
+    def behind(self) -> timedelta:
+        """How far the clock is behind what the ledger has been dated; zero if it is not."""
+        if (last := self.ledger.last) is not None:
+            self._noted = max(self._noted, str(last["time"]))
+        noted = datetime.fromisoformat(self._noted) if self._noted else self.now
+        return max(noted - self.now, timedelta())
+
+    @property
+    def terms_at(self) -> datetime:
+        """The time that terms are asked at: no clock that was set back undoes an expiry."""
+        return self.now + self.behind
 
     def peer(self, name: str) -> Member:
         """Return an admitted institution.

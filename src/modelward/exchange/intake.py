@@ -11,6 +11,7 @@ Without the file the bounds below hold. What is turned away is in the ledger, wi
 
 import json
 import tomllib
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -20,12 +21,16 @@ from modelward.core.faults import Fault, from_validation, lines
 from modelward.core.terms import Count, Name
 from modelward.core.verdict import Finding
 from modelward.errors import BadArtifact, GateRefused
-from modelward.exchange.book import Entry
 from modelward.exchange.card import Kind, OfferCard, Word
 from modelward.exchange.content import schema_of
+from modelward.exchange.entry import Entry
 from modelward.exchange.question import Question
 
 ALL: frozenset[Kind] = frozenset(("model", "adapter", "predictions", "prototypes", "labels"))
+
+
+MOST = 500
+"""Subgroups and makes that a card may name; a map of more is read by nobody."""
 
 
 class Intake(BaseModel):
@@ -58,16 +63,33 @@ def read_intake(path: Path) -> Intake:
 
 
 def objections(
-    entry: Entry, question: Question, intake: Intake, own: str, now: datetime
+    entry: Entry,
+    question: Question,
+    intake: Intake,
+    who: tuple[str, Collection[str]],
+    now: datetime,
 ) -> tuple[Finding, ...]:
     """Return what speaks against taking an artifact in, or using it.
 
-    Terms are asked again at every use: what has expired or was revoked meanwhile is not used.
-    What a site takes in from others says nothing about its own.
+    Terms are asked again at every use: what has expired or was revoked meanwhile is not used,
+    nor is what an institution made that is not admitted any more. What a site takes in from
+    others says nothing about its own.
+
+    Args:
+        entry: The artifact.
+        question: What is answered.
+        intake: What is taken in.
+        who: Our name, and who is admitted.
+        now: The time.
     """
+    own, members = who
     card, foreign = entry.card, entry.card.site != own
     purposes = intake.purposes or frozenset({question.purpose})
     found = {
+        "intake-member": (
+            foreign and card.site not in members,
+            f"{card.site} is not admitted here, or not any more",
+        ),
         "intake-from": (
             foreign and intake.sources is not None and card.site not in intake.sources,
             f"{card.site} is not among {', '.join(sorted(intake.sources or ()))}",
@@ -100,7 +122,7 @@ def objections(
         for rule, (wrong, text) in found.items()
         if wrong
     )
-    return said + _form(card, question)
+    return said + form(card, question)
 
 
 _REMEDY = {
@@ -109,14 +131,18 @@ _REMEDY = {
 }
 
 
-def _form(card: OfferCard, question: Question) -> tuple[Finding, ...]:
-    """Object to a card that no bundle of this question can fit."""
+def form(card: OfferCard, question: Question) -> tuple[Finding, ...]:
+    """Object to a card that no bundle of this question can fit, or that nobody could read."""
     try:
         schema = schema_of(card.kind, card.made, question)
     except BadArtifact as error:
         return (Finding("intake-form", error.what, error.remedy),)
     if not card.known(question.labels):
         return (Finding("intake-labels", "its label space is another", "offer it elsewhere"),)
+    named = len(card.competence.groups) + len(card.competence.equipment)
+    if named > MOST:
+        said = f"it names {named:,} subgroups and makes, of which {MOST} are read"
+        return (Finding("intake-form", said, "ask its maker for a card that people can read"),)
     if not schema.nbytes <= card.nbytes <= schema.nbytes + 2**16 + 8:
         said = f"{card.nbytes:,} bytes cannot hold {schema.nbytes:,} bytes of values"
         return (Finding("intake-form", said, "ask its maker for a right card"),)

@@ -216,7 +216,7 @@ def read_report(letter: Letter, labels: tuple[str, ...]) -> Said | None:
         units = np.array([int(letter.body["units"].get(name, 0)) for name in labels], np.intp)
         said = Said(recall, plain, units)
         raw = bundle.to_bytes(report_tensors(said))
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
     wrong = ((recall > 1) | (recall < 0) | (plain > 1) | (plain < 0)).any()
     if wrong or sha256(raw).hexdigest() != letter.body.get("release"):
@@ -269,8 +269,9 @@ def _sample(each: Spoken, own: Examples) -> sanity.Sample:
     card = each.entry.card
     return sanity.Sample(
         site=card.site,
-        issued=datetime.fromisoformat(card.issued),
+        issued=datetime.fromisoformat(max(card.issued, each.entry.after)),
         named=frozenset({*card.lineage, card.base or ""}),
         sha256=card.sha256,
         likely=np.exp(each.voice(own.valid_x)),
+        read=each.entry.read,
     )

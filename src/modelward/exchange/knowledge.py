@@ -1,8 +1,9 @@
 """What the network knows, what nobody knows, and who could help whom: from the cards alone.
 
-An institution knows a class, subgroup, device or feature if a card of its, on offer and not
-revoked, says that it saw ten units or more. What nobody knows is a hole; what fewer than
-`FEW` know is thin. Cards may be wrong: a combination in use counts only those it is made of.
+An institution knows a class, subgroup, device or feature if a card of its, on offer, not
+revoked and not expired, says that it saw ten units or more. What nobody knows is a hole; what
+fewer than `FEW` know is thin. Cards may be wrong: a combination in use counts only those it is
+made of.
 
 `Abstention` turns that into behaviour: an answer in a class or with a confidence that the
 network has no ground for is not given. The threshold is calibrated on private validation, where

@@ -122,23 +122,36 @@ def admit(folder: Path, said: Introduction, spoken: str) -> None:
     """Keep an introduction whose fingerprint was compared by voice.
 
     Raises:
-        NotAdmitted: If the fingerprint is another, or the name is taken by other keys.
+        NotAdmitted: If the fingerprint is another, or name or key are taken.
     """
+    require_right(folder, said, spoken)
+    durable.make_folder(folder)
+    durable.write_whole(folder / f"{said.name}.json", said.to_bytes())
+
+
+def require_right(folder: Path, said: Introduction, spoken: str) -> None:
+    """Raise NotAdmitted unless the fingerprint is right, and name and key are not taken."""
     if spoken.split() != said.spoken.split():
         raise NotAdmitted(
             f"the fingerprint of {said.name} is {said.spoken}, not what was compared",
             why="whoever carries the file could have put in keys of its own",
             remedy="call the institution and read the fingerprint to each other",
         )
-    durable.make_folder(folder)
     path = folder / f"{said.name}.json"
     if path.exists() and (known := read(path.read_bytes())).spoken != said.spoken:
         raise NotAdmitted(
             f"{said.name} is admitted with other keys, {known.spoken}",
             why="a name that changes its keys without anybody noticing is a stranger",
-            remedy=f"if it is right, remove {path} first, then admit again",
+            remedy="if it is right: modelward exchange dismiss, then admit again",
         )
-    durable.write_whole(path, said.to_bytes())
+    known_keys = {name: each.signing for name, each in members(folder).items()}
+    for name, key in known_keys.items():
+        if name != said.name and key.public_bytes_raw().hex() == said.signing:
+            raise NotAdmitted(
+                f"{said.name} signs with the key of {name}",
+                why="each institution has one voice, whatever names it goes by",
+                remedy=f"keep {name}, or dismiss it first",
+            )
 
 
 def members(folder: Path) -> dict[str, Member]:

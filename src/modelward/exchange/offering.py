@@ -5,7 +5,8 @@ and signed; the bundle is sealed for its recipients and named by hash. The same 
 again after a crash is the same release, from the same bytes.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -17,13 +18,14 @@ from modelward import durable
 from modelward.core.canonical import Json, canonical_hash
 from modelward.core.task import Publication
 from modelward.core.tensors import Tensors
+from modelward.core.terms import NAME
 from modelward.core.verdict import Release
 from modelward.errors import GateRefused, NotApproved
 from modelward.exchange import card as cards
 from modelward.exchange import leaving, seal
-from modelward.exchange.book import Entry
 from modelward.exchange.card import Competence, Kind, Made, OfferCard, Terms
 from modelward.exchange.content import schema_of
+from modelward.exchange.entry import Entry
 from modelward.exchange.families.family import Family
 from modelward.exchange.inspection import Subject
 from modelward.exchange.institution import Institution
@@ -77,6 +79,7 @@ def offer(here: Institution, draft: Draft) -> OfferCard:
         HeldForReview: If the policy has a person look at it first.
     """
     _require_given(here, draft.terms)
+    _require_name(draft.series)
     _require_passable(here, draft)
     version = here.book.version(here.name, draft.series, draft.kind) + 1
     made = Made(
@@ -119,18 +122,33 @@ def offer(here: Institution, draft: Draft) -> OfferCard:
 
 def _require_given(here: Institution, terms: Terms) -> None:
     """Refuse terms by which nobody could use it: expired, or for strangers."""
-    strangers = sorted(set(terms.recipients) - set(here.members))
+    require_admitted(here, terms.recipients)
+    if datetime.fromisoformat(terms.expires) <= here.now:
+        raise NotApproved(
+            f"it would have expired at {terms.expires}",
+            why="terms are asked at every pull and at every use",
+            remedy="give it at least a day: --days 365",
+        )
+
+
+def require_admitted(here: Institution, recipients: Iterable[str]) -> None:
+    """Raise NotApproved, with all of them, if some recipients are not admitted here."""
+    strangers = sorted(set(recipients) - set(here.members))
     if strangers:
         raise NotApproved(
             f"{', '.join(strangers)} is not admitted here",
             why="an artifact is sealed for keys that were compared by voice",
             remedy=f"admitted are {', '.join(sorted(here.members))}; see: exchange admit",
         )
-    if datetime.fromisoformat(terms.expires) <= here.now:
+
+
+def _require_name(series: str) -> None:
+    """Refuse a series that no card could name, before the gate releases anything."""
+    if not re.fullmatch(NAME, series):
         raise NotApproved(
-            f"it would have expired at {terms.expires}",
-            why="terms are asked at every pull and at every use",
-            remedy="give it at least a day: --days 365",
+            f"{series[:70]!r} is no name of a series",
+            why="a card names its series: lower case, digits, - and _, a letter first",
+            remedy="choose such a name, at most 63 characters long",
         )
 
 
@@ -155,7 +173,7 @@ def grant(here: Institution, entry: Entry, name: str) -> None:
         GateRefused: If it is another's, was revoked, has expired, or is for other recipients.
     """
     terms, own = entry.card.terms, entry.card.site == here.name
-    if not own or entry.revoked or entry.card.expires <= here.now:
+    if not own or entry.revoked or entry.card.expires <= here.terms_at:
         raise GateRefused(
             f"{entry.sha[:12]}… of {entry.card.site} is not given to anybody now",
             why="its maker alone gives the key, while the offer stands",
@@ -269,7 +287,7 @@ def _announce(here: Institution, card: OfferCard) -> None:
             },
             card=name,
         )
-        here.book.add_offer(card, sealed, keys, here.name)
+        here.book.add_offer(card, sealed, keys, here.name, stamp(here.now))
     here.deliver()
 
 

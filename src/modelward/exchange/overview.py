@@ -9,6 +9,7 @@ from modelward.exchange.choose import Choice
 from modelward.exchange.governing import Given, Seen
 from modelward.exchange.home import InUse
 from modelward.exchange.institution import Institution
+from modelward.exchange.intake import form
 from modelward.exchange.knowledge import Item, Map, knowledge
 from modelward.exchange.pulling import named
 from modelward.exchange.trust import Standing
@@ -91,7 +92,14 @@ def map(here: Institution, asked: Iterable[Item] = ()) -> Map:
         here: Where.
         asked: What should be known besides the labels, such as (`sex`, `female`).
     """
-    cards = [entry.card for entry in here.book.catalogue(here.question.sha256)]
+    offers = [entry.card for entry in here.book.catalogue(here.question.sha256)]
+    cards = [
+        card
+        for card in offers
+        if card.site in here.members
+        and card.expires > here.terms_at
+        and not form(card, here.question)
+    ]
     return knowledge(cards, here.question.labels, asked)
 
 

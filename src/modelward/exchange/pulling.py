@@ -14,8 +14,8 @@ from modelward.core.tensors import Tensors
 from modelward.core.verdict import Finding
 from modelward.errors import BadArtifact, MessageRefused, StorageError
 from modelward.exchange import seal
-from modelward.exchange.book import Entry
 from modelward.exchange.content import schema_of
+from modelward.exchange.entry import Entry
 from modelward.exchange.institution import Institution
 from modelward.exchange.intake import objections
 from modelward.exchange.letter import stamp
@@ -77,7 +77,7 @@ def named(here: Institution, card: str) -> Entry:
     Raises:
         BadArtifact: If there is none, or more than one.
     """
-    entry = here.book.entry(card)
+    entry = here.book.entry(card) if card else None
     if entry is None:
         raise BadArtifact(
             f"no one artifact on offer has a card that begins with {card[:20]!r}",
@@ -89,7 +89,9 @@ def named(here: Institution, card: str) -> Entry:
 
 def require_usable(here: Institution, entry: Entry) -> None:
     """Raise BadArtifact unless intake and terms allow this artifact now; note it if not."""
-    found = objections(entry, here.question, here.intake, here.name, here.now)
+    found = objections(
+        entry, here.question, here.intake, (here.name, here.members), here.terms_at
+    )
     if not found:
         return
     turn_away(here, entry, found)

@@ -10,12 +10,17 @@ Fetching what is on offer is pulling.py's.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import Annotated
 
+from pydantic import Field, ValidationError
+
+from modelward.core.terms import Part
 from modelward.errors import BadArtifact, EngineFailed, MessageRefused
 from modelward.exchange import card as cards
 from modelward.exchange import letter as letters
+from modelward.exchange.card import Hash
 from modelward.exchange.institution import Institution
-from modelward.exchange.letter import Letter, Place
+from modelward.exchange.letter import Letter, Place, stamp
 from modelward.ledger import kinds
 
 TOGETHER = 100
@@ -34,6 +39,7 @@ class News:
         refused: Box -> why its reading stopped.
         unreached: Boxes that the wire could not read.
         waiting: Own letters that could not be posted.
+        time: When the reading began; "" if nothing was read.
     """
 
     letters: int = 0
@@ -43,11 +49,26 @@ class News:
     refused: dict[str, str] = field(default_factory=dict)
     unreached: list[str] = field(default_factory=list)
     waiting: int = 0
+    time: str = ""
+
+
+class Sealed(Part):
+    """Of an offer: the sealed bytes that the carrier holds."""
+
+    sha256: Hash
+    nbytes: Annotated[int, Field(ge=0, le=2**40)]
+
+
+class Wrapping(Part):
+    """Of an offer: what is sealed, and the key of it for each recipient, wrapped, hex."""
+
+    sealed: Sealed
+    keys: dict[str, str]
 
 
 def sync(here: Institution) -> News:
     """Post what waits, read what is new in every box, and return what came of it."""
-    news, count = News(waiting=here.deliver()), 0
+    news, count = News(waiting=here.deliver(), time=stamp(here.now)), 0
     for name in sorted(set(here.members) - {here.name}):
         try:
             count += _read_box(here, name, news)
@@ -110,7 +131,7 @@ def _offer(here: Institution, said: Letter, news: News) -> None:
     if said.question != here.question.sha256:
         return  # another question: the letter is kept, the artifact is not on our list
     sealed, keys = _sealed_of(said)
-    here.book.add_offer(card, sealed, keys, here.name)
+    here.book.add_offer(card, sealed, keys, here.name, news.time)
     news.offers.append(card.sha)
     for parent in card.lineage:
         above = here.book.entry(parent)
@@ -121,13 +142,12 @@ def _offer(here: Institution, said: Letter, news: News) -> None:
 
 
 def _sealed_of(said: Letter) -> tuple[tuple[str, int], dict[str, str]]:
-    sealed, keys = said.body.get("sealed"), said.body.get("keys")
+    """Return the sealed bytes and the keys; a hash is a hash here, since it names a file."""
     try:
-        found = (str(sealed["sha256"]), int(sealed["nbytes"]))  # type: ignore[index]
-        wrapped = {str(name): str(key) for name, key in keys.items()}  # type: ignore[union-attr]
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        found = Wrapping.model_validate({n: said.body.get(n) for n in Wrapping.model_fields})
+    except ValidationError as error:
         raise letters.refuse(said.sender, "an offer names its sealed bytes and keys") from error
-    return found, wrapped
+    return (found.sealed.sha256, found.sealed.nbytes), found.keys
 
 
 def _request(here: Institution, said: Letter, news: News) -> None:
@@ -161,12 +181,19 @@ def _keep(_: Institution, said: Letter, __: News) -> None:
 
 
 def _require_own(here: Institution, said: Letter) -> None:
-    """Refuse a word about an artifact that is not the sender's own."""
-    entry = here.book.entry(_card_of(said))
+    """Refuse a word about an artifact that is not the sender's own.
+
+    One that is not on our list is its own if its box offered it, under another question;
+    whose box was not read yet may not be spoken for.
+    """
+    card = _card_of(said)
+    entry = here.book.entry(card)
     if entry is not None and entry.card.site != said.sender:
         raise letters.refuse(
             said.sender, f"{said.kind} of an artifact of {entry.card.site}, not its own"
         )
+    if entry is None and not here.book.offered(said.sender, card):
+        raise letters.refuse(said.sender, f"{said.kind} of an artifact that it never offered")
 
 
 def _card_of(said: Letter) -> str:

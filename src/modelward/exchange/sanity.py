@@ -5,7 +5,8 @@
     flipped      on classes that it claims to know it is surely worse than guessing: labels
                  exchanged, by mistake or on purpose
     copy         it answers like another institution's artifact, offered before, that its
-                 lineage does not name
+                 lineage does not name; before is what was read here before, and only of two
+                 that were read together what their dates say
 
 A quarantine is a finding with figures. A person sees it, and can overrule it.
 """
@@ -32,10 +33,12 @@ class Sample:
 
     Attributes:
         site: Who offers it.
-        issued: When it was offered.
+        issued: When it was offered: as its maker says, and not before what the maker's box
+            said earlier.
         named: Cards and bundles that it says it was made from.
         sha256: Its bundle.
         likely: Probabilities, [n, classes].
+        read: When its offer was read here; a maker can date a card, and not this.
     """
 
     site: str
@@ -43,6 +46,7 @@ class Sample:
     named: frozenset[str]
     sha256: str
     likely: Floats
+    read: str = ""
 
 
 def values(tensors: Tensors) -> tuple[Finding, ...]:
@@ -80,7 +84,7 @@ def answers(log_p: Floats, y: Labels, claimed: tuple[int, ...]) -> tuple[Finding
 def copies(samples: Mapping[str, Sample]) -> dict[str, Finding]:
     """Return the cards that answer like an earlier one of another institution."""
     found: dict[str, Finding] = {}
-    ordered = sorted(samples.items(), key=lambda item: (item[1].issued, item[0]))
+    ordered = sorted(samples.items(), key=lambda item: (item[1].read, item[1].issued, item[0]))
     for place, (card, later) in enumerate(ordered):
         for first_card, first in ordered[:place]:
             named = first_card in later.named or first.sha256 in later.named

@@ -7,6 +7,7 @@
     adopt, distil          compute candidates and choose (considering.py); `use` decides
     trust, map, report     who is used and why, what the network knows, the page (overview.py)
     grant, revoke, leave   give a key later, take back, leave (governing.py)
+    dismiss                put an institution out (admitting.py)
     predict                answer with what is in use (using.py)
     sync                   read every box (reading.py); each command of the CLI does so first
 
@@ -20,7 +21,7 @@ from datetime import timedelta
 
 from modelward.errors import GateRefused
 from modelward.exchange import adopting, combining, home, judging, offering, private
-from modelward.exchange.book import Entry
+from modelward.exchange.admitting import dismiss
 from modelward.exchange.card import Kind, OfferCard, Terms
 from modelward.exchange.considering import (
     Considered,
@@ -31,6 +32,7 @@ from modelward.exchange.considering import (
     standings,
     weighed,
 )
+from modelward.exchange.entry import Entry
 from modelward.exchange.families.family import Family
 from modelward.exchange.governing import leave, revoke
 from modelward.exchange.home import Local
@@ -53,6 +55,7 @@ __all__ = [
     "adopt",
     "catalogue",
     "disagreeing",
+    "dismiss",
     "distil",
     "evaluate",
     "examples",
@@ -163,8 +166,9 @@ def offer(
 def catalogue(
     here: Institution, *, kinds: tuple[Kind, ...] = (), site: str | None = None
 ) -> list[Entry]:
-    """Return what is on offer for our question."""
-    return here.book.catalogue(here.question.sha256, kinds=kinds, site=site)
+    """Return what is on offer for our question, of who is admitted."""
+    found = here.book.catalogue(here.question.sha256, kinds=kinds, site=site)
+    return [each for each in found if each.card.site in here.members]
 
 
 def evaluate(here: Institution, *, combine: bool = False) -> Evaluated:

@@ -11,7 +11,6 @@ from modelward.core.tensors import Tensors
 from modelward.errors import BadArtifact, MessageRefused
 from modelward.exchange import home
 from modelward.exchange.bands import KNOWN, middles
-from modelward.exchange.book import Entry
 from modelward.exchange.content import (
     ABOUT_SHARED,
     Voice,
@@ -19,6 +18,7 @@ from modelward.exchange.content import (
     family_of,
     spoken_by,
 )
+from modelward.exchange.entry import Entry
 from modelward.exchange.families.family import Family, Floats, Inputs
 from modelward.exchange.institution import Institution
 from modelward.exchange.pool import Opinion, corrected

@@ -177,6 +177,11 @@ class Ledger:
         return self.tree.size
 
     @property
+    def last(self) -> Mapping[str, Json] | None:
+        """The latest entry; None of an empty ledger."""
+        return self._index.read(self.size - 1) if self.size else None
+
+    @property
     def root(self) -> bytes:
         """Root of the tree over all entries, 32 bytes."""
         return self.tree.root

@@ -8,7 +8,7 @@ from modelward.cli.exchange import app
 from modelward.exchange import verbs
 
 SETTING_UP = {"init", "admit", "leaf"}
-"""What makes keys, files and a server; in Python institution.prepare, members.admit, Leaf."""
+"""What makes keys, files and a server; in Python institution.prepare, admitting.admit, Leaf."""
 
 COMMANDS = {
     each.name or each.callback.__name__ for each in app.registered_commands if each.callback
@@ -32,7 +32,7 @@ def test_every_command_has_its_twin_in_python_which_takes_an_open_institution(na
     assert verb.__doc__
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS - SETTING_UP))
+@pytest.mark.parametrize("name", sorted(COMMANDS - {"leaf"}))
 def test_every_command_can_answer_in_json(name):
     callbacks = {
         e.name or e.callback.__name__: e.callback for e in app.registered_commands if e.callback
