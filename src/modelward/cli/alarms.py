@@ -40,7 +40,7 @@ def add_to(app: typer.Typer, party: Party) -> None:
         While an alarm stands, its ledger is not cosigned, the hub does not ask its site,
         and the site itself refuses every task.
         """
-        from modelward.engines.jetstream.state import told
+        from modelward.engines.jetstream.health import told
 
         kept = _alarms(party, folder)
         if settle is not None:
