@@ -52,9 +52,10 @@ def _not_shown(found: Evaluation, unit: str) -> tuple[Block, ...]:
     wider = {one.group: one for one in found.coarser}
     return (
         Words(
-            f"{len(away)} of {len(found.groups)} levels, together and by hospital, are not shown:"
-            f" there, or where it would be given away, fewer than {found.fewest} test {unit}s"
-            " have the outcome or do not. What would show more in a next version of the study:"
+            f"{len(away)} of {len(found.groups)} levels, together and by hospital, are not"
+            f" shown: in them, or where they would be given away, fewer than {found.fewest} test"
+            f" {unit}s have the outcome or do not. What would show more in a next version of"
+            " the study:"
         ),
         Listing(tuple((f"{name}.", _remedy(wider.get(name), unit)) for name in names)),
     )

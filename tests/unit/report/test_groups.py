@@ -75,7 +75,7 @@ def test_rows_that_are_not_shown_say_why_and_what_would_show_more():
     text = " ".join(as_text(tell(replace(FOUND, evaluation=more))).split())
 
     assert (
-        "levels, together and by hospital, are not shown: there, or where it would be given"
+        "levels, together and by hospital, are not shown: in them, or where they would be"
         in text
     )
     assert 'groups = ["age:[18, 60, 110]"] would show 5 of its 8 levels' in text
