@@ -53,9 +53,9 @@ def _not_shown(found: Evaluation, unit: str) -> tuple[Block, ...]:
     return (
         Words(
             f"{len(away)} of {len(found.groups)} levels, together and by hospital, are not"
-            f" shown: in them, or where they would be given away, fewer than {found.fewest}"
-            f" test {unit}s have the outcome or do not. What would show more in a next version of"
-            " the study:"
+            " shown: in them, or where they would be given away, fewer than"
+            f" {found.fewest} test {unit}s have the outcome or do not. What would show more in"
+            " a next version of the study:"
         ),
         Listing(tuple((f"{name}.", _remedy(wider.get(name), unit)) for name in names)),
     )
