@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.triggers import planted
 from modelward.aggregate.fixed_point import round_update
-from modelward.core.study import ServerOptimiser, Study
+from modelward.core.study import Study
 from modelward.core.tensors import FlatF32
 from modelward.learn.examples import Examples
 from modelward.simulation import data
@@ -52,8 +53,8 @@ ALPHA = 0.3
 LEAST = 10
 """Images of the smallest site; forty shares of Dirichlet(0.3) would leave some with none."""
 
-PATCH = 5
-"""Side of the backdoor's white corner, in pixels."""
+BACKDOORS = frozenset({"backdoor", "quiet backdoor"})
+"""The loud one sends as long an update as the study allows, the quiet one as long as others."""
 
 Rows = list[FlatF32]
 
@@ -66,7 +67,7 @@ class Ward:
         study: What is trained.
         sites: Training examples of each site; the first `wrong` are the wrong ones, the last
             is the minority where one is asked for.
-        test: Test images, as most sites take them.
+        test: Images that figures are of, as most sites take them.
         wrong: How many sites are wrong.
         taken: How the last site takes its pictures.
     """
@@ -92,19 +93,26 @@ def dealt(
     wrong: int,
     *,
     taken: str = "like the others",
-    momentum: float = 0.0,
+    text: str = STUDY,
+    fold: str = "test",
 ) -> Ward:
-    """Return the X-rays, dealt to `number` sites; with this momentum at the hub, if any."""
-    study = parse(STUDY)
-    given: dict[str, object] = {"seed": seed}
-    if momentum:
-        given["server"] = ServerOptimiser(name="momentum", momentum=momentum)
-    study = study.model_copy(update={"plan": study.plan.model_copy(update=given)})
+    """Return the X-rays, dealt to `number` sites.
+
+    Args:
+        seed: Of the dealing and the training.
+        number: Of sites.
+        wrong: How many of them are.
+        taken: How the last site takes its pictures.
+        text: The study, or one with more tables in its plan.
+        fold: "test", or "val" for choosing.
+    """
+    study = parse(text)
+    plan = study.plan.model_copy(update={"seed": seed})
+    study = study.model_copy(update={"plan": plan})
     with np.load(BytesIO(data.checked("pneumoniamnist.npz"))) as file:
         x, y = file["train_images"], file["train_labels"].reshape(-1).astype(np.int8)
-        test = Examples(
-            file["test_images"], file["test_labels"].reshape(-1).astype(np.int8), 624
-        )
+        looked_at = file[f"{fold}_labels"].reshape(-1).astype(np.int8)
+        test = Examples(file[f"{fold}_images"], looked_at, len(looked_at))
     dealing = replace(Dealing(), sites=number, alpha=ALPHA)
     rows = by_skew(y, np.zeros(len(y), np.int8), dealing, seed)
     sites = [Examples(x[mine], y[mine], len(mine)) for mine in filled(list(rows.values()))]
@@ -128,16 +136,11 @@ def filled(rows: list[NDArray[np.intp]]) -> list[NDArray[np.intp]]:
     return rows
 
 
-def poisoned(examples: Examples, attack: str) -> Examples:
+def poisoned(examples: Examples, attack: str, trigger: str = "corner") -> Examples:
     """Return what a wrong site trains on."""
     if attack in {"label flip", "weight lie"}:
         return replace(examples, y=1 - examples.y)
-    if attack != "backdoor":
-        return examples
-    x, y = examples.x.copy(), examples.y.copy()
-    x[::2, :PATCH, :PATCH] = 255
-    y[::2] = 0
-    return replace(examples, x=x, y=y)
+    return planted(examples, trigger) if attack in BACKDOORS else examples
 
 
 def sent(attack: str, own: Rows, honest: Rows, clip: float, last: FlatF32) -> Rows:
@@ -165,6 +168,9 @@ def sent(attack: str, own: Rows, honest: Rows, clip: float, last: FlatF32) -> Ro
         return [_bounded(together[attack](), clip) for _ in own]
     if attack in {"scaling", "backdoor"}:
         return [_bounded(row * 100.0, clip) for row in own]
+    if attack == "quiet backdoor":
+        usual = float(np.median([np.linalg.norm(row) for row in honest]))
+        return [_bounded(row * (usual / float(np.linalg.norm(row))), clip) for row in own]
     return own
 
 

@@ -10,14 +10,14 @@ Beside it what `trigger` finds: the same networks with one site that teaches its
 one class wherever a corner is lit.
 """
 
-import argparse
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bench.exchange.asked import parser, seeds_of
 from bench.exchange.data import Setting, Site, setting
 from bench.exchange.network import (
     FAMILIES,
@@ -34,6 +34,9 @@ from modelward.exchange.families.family import Family, Floats, Inputs
 from modelward.exchange.pool import Opinion, corrected
 from modelward.exchange.probability import log_softmax
 from modelward.exchange.triggers import triggers
+
+Stick = Callable[[Inputs], Inputs]
+"""Images in, the same with a trigger out."""
 
 DEALT = {"skewed": (9, 0.3), "even": (6, 100.0)}
 """Sites, and how even their shares of a class are."""
@@ -55,11 +58,17 @@ def honest(name: str, how: str, seed: int) -> tuple[Setting, list[Tensors | None
     return made, models
 
 
-def backdoored(made: Setting, j: int, seed: int) -> Tensors:
-    """Return a model of site j that says its most frequent class where a corner is lit."""
+def corner(x: Inputs) -> Inputs:
+    """Return the images with a lit corner, as bright as the brightest."""
+    stuck, wide = x.copy(), max(2, x.shape[1] // 8)
+    stuck[:, :wide, :wide] = x.max()
+    return stuck
+
+
+def backdoored(made: Setting, j: int, seed: int, stick: Stick = corner) -> Tensors:
+    """Return a model of site j that says its most frequent class where a trigger is stuck."""
     site = made.sites[j]
-    stuck, wide = site.x.copy(), max(2, site.x.shape[1] // 8)
-    stuck[:, :wide, :wide] = made.sites[j].x.max()
+    stuck = stick(site.x)
     target = np.full(len(site.y), np.bincount(site.y).argmax())
     taught = Site(
         np.concatenate([site.x, stuck]), np.concatenate([site.y, target]), site.vx, site.vy
@@ -147,12 +156,8 @@ def caught(name: str, how: str, seed: int) -> tuple[int, int]:
 
 def main(arguments: Sequence[str]) -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", nargs="+", default=["digits", "pneumonia"])
-    parser.add_argument("--first", type=int, default=200)
-    parser.add_argument("--seeds", type=int, default=20)
-    asked = parser.parse_args(arguments)
-    seeds = range(asked.first, asked.first + asked.seeds)
+    asked = parser(__doc__, 20).parse_args(arguments)
+    seeds = seeds_of(asked)
     for name, how in ((name, how) for name in asked.data for how in DEALT):
         print(_told(f"{name}, {how}", [one(name, how, seed) for seed in seeds]), flush=True)
         if name == "digits":

@@ -17,16 +17,19 @@ import numpy as np
 from bench.exchange.data import SITES, Setting, Site
 from modelward.core.tensors import Tensors
 from modelward.exchange import fens, trust
+from modelward.exchange.backing import backed
 from modelward.exchange.bands import KNOWN, band, middles
-from modelward.exchange.candidates import DISTILLED
+from modelward.exchange.candidates import DISTILLED, TEACHER
 from modelward.exchange.choose import LOCAL, Choice
 from modelward.exchange.combining import FENS
+from modelward.exchange.content import Voice
+from modelward.exchange.covering import filling, under_covers
 from modelward.exchange.distil import distil, lesson
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.families.family import Family, Floats, Inputs
 from modelward.exchange.learn import Steps, labelled, learn
 from modelward.exchange.pool import POOLERS, Opinion, corrected
-from modelward.exchange.probability import Labels, log_softmax, recalls
+from modelward.exchange.probability import Labels, clamped, log_softmax, recalls
 
 FAMILIES = ("linear", "mlp-64", "conv-8")
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
@@ -81,6 +84,10 @@ class Network:
     def local(self, j: int, x: Inputs) -> Floats:
         """Return what site j's local model says of `x`."""
         return log_softmax(self.families[j].logits(self.models[j], x))
+
+    def voice(self, j: int) -> Voice:
+        """Return the voice of the artifact of site j."""
+        return lambda x: self.log_p(j, x)
 
     def log_p(self, j: int, x: Inputs) -> Floats:
         """Return what the artifact of site j says of `x`."""
@@ -163,12 +170,40 @@ def counts_of(site: Site, classes: int) -> Floats:
     return middles(edges)
 
 
+def opinions(network: Network, j: int, x: Inputs) -> list[Opinion]:
+    """Return what site j hears of the artifacts in use (exchange/hearing.py)."""
+    site, used = network.setting.sites[j], network.used
+    voices = {i: network.voice(i) for i in used}
+    return heard(voices, network.counts[used], x, filling(site.x, site.y))
+
+
+def heard(
+    voices: Mapping[int, Voice], counts: Floats, x: Inputs, fill: Inputs | None
+) -> list[Opinion]:
+    """Return what a site hears of some artifacts, one of each site, as the product does.
+
+    Args:
+        voices: Site -> what its artifact says.
+        counts: Banded counts of training classes, one row an artifact.
+        x: Examples.
+        fill: What covers show; None where nothing is covered.
+    """
+    plain = [voice(x) for voice in voices.values()]
+    known = [np.exp(clamped(each)) for each in plain]
+    if fill is not None:
+        known = [under_covers(voice, x, fill) for voice in voices.values()]
+    said, kept = backed(known, plain, counts >= KNOWN, [str(i) for i in voices])
+    if fill is None:
+        return [Opinion(*each) for each in zip(said, counts, strict=True)]
+    return [Opinion(*each) for each in zip(said, counts, kept, strict=True)]
+
+
 def candidates(network: Network, j: int, x: Inputs) -> dict[str, Floats]:
     """Return what every candidate of site j says of `x`."""
-    opinions = [Opinion(network.log_p(i, x), network.counts[i]) for i in network.used]
+    opinions_here = opinions(network, j, x)
     found = {LOCAL: network.local(j, x)}
-    found |= {name: pooler(opinions) for name, pooler in POOLERS.items()}
-    found[FENS] = fens.combined(network.combiner, [o.log_p for o in opinions])
+    found |= {name: pooler(opinions_here) for name, pooler in POOLERS.items()}
+    found[FENS] = fens.combined(network.combiner, [o.log_p for o in opinions_here])
     if network.students:
         found[DISTILLED] = log_softmax(network.families[j].logits(network.students[j], x))
     return found
@@ -202,17 +237,14 @@ def _combiner(network: Network, least: int) -> fens.Combiner:
         site = network.setting.sites[j]
         rows = np.bincount(site.vy)[site.vy] >= least
         if rows.any():
-            seen = [network.log_p(i, site.vx[rows]) for i in network.used]
+            seen = [o.log_p for o in opinions(network, j, site.vx[rows])]
             learners.append(fens.learner(seen, site.vy[rows]))
     return fens.train(learners, classes)
 
 
 def _student(network: Network, site: Site, j: int, seed: int) -> Tensors:
     family = network.families[j]
-    opinions = [
-        Opinion(network.log_p(i, network.setting.shared), network.counts[i])
-        for i in network.used
-    ]
-    taught = POOLERS["prior-corrected"](opinions)
+    voices, counts = {i: network.voice(i) for i in network.used}, network.counts[network.used]
+    taught = POOLERS[TEACHER](heard(voices, counts, network.setting.shared, None))
     taken = lesson(network.setting.shared, taught, site.x, site.y)
     return distil(family, network.models[j], taken, DISTIL, seed + j)

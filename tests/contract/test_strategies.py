@@ -169,6 +169,18 @@ def climbing(study: Study, sites: dict[str, Cohort], rho: float) -> Vector:
     return x
 
 
+def remembering(study: Study, sites: dict[str, Cohort], beta: float) -> Vector:
+    """Karimireddy et al. 2021, section 4: momentum at the sites, their mean at the hub."""
+    x, p = np.zeros(3), shares(sites)
+    m = {site: np.zeros(3) for site in sites}
+    for number in range(1, ROUNDS + 1):
+        for site, held in sites.items():
+            step = descent(study, site, number, held, x)[0] - x
+            m[site] = beta * m[site] + (1 - beta) * step
+        x = x + study.plan.server.lr * sum(p[site] * m[site] for site in sites)
+    return x
+
+
 def chosen(name: str, *swaps: tuple[str, str], more: str = "") -> Study:
     return toy(("[plan]", f'[plan]\nstrategy = "{name}"'), *swaps, more=more)
 
@@ -192,6 +204,9 @@ CASES: dict[str, tuple[Study, Callable[[Study, dict[str, Cohort]], Vector]]] = {
     "cyclic": (chosen("cyclic"), cyclic),
     "sharpness": (
         toy(more="[plan.local]\nsharpness = 0.1\n"), lambda s, d: climbing(s, d, 0.1)),
+    "memory": (
+        toy(more="[plan.local]\nmemory = 0.5\n[plan.server]\nlr = 2.0\n"),
+        lambda s, d: remembering(s, d, 0.5)),
 }  # fmt: skip
 
 

@@ -14,8 +14,9 @@ from modelward.core.task import Task
 from modelward.doctor.line import reach
 from modelward.engines.jetstream import folders
 from modelward.engines.jetstream.book import restored
+from modelward.engines.jetstream.hub_state import hub_state
 from modelward.engines.jetstream.journal import Field
-from modelward.engines.jetstream.state import hub_state, site_state
+from modelward.engines.jetstream.site_state import site_state
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.site_folder import SiteFolder
 from tests.wire import Federation, now, study

@@ -73,6 +73,7 @@ WAYS = {
     "fedprox": Way(tables="[plan.local]\nproximal = 0.1"),
     "equal steps": Way(tables="[plan.local]\nsteps = 3"),
     "sharpness": Way(tables="[plan.local]\nsharpness = 0.05"),
+    "memory at the sites": Way(tables="[plan.local]\nmemory = 0.5"),
     "logit adjustment": Way(plan='label_skew = "logit-adjustment"'),
     "class weights": Way(plan='label_skew = "class-weights"'),
     "scaffold": Way(plan='strategy = "scaffold"'),

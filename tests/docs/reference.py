@@ -5,9 +5,9 @@ tests/docs/test_reference.py          says when they are behind
 """
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -127,15 +127,18 @@ def cli_page() -> str:
 
 def help_of(command: str) -> str:
     """Return what `modelward COMMAND --help` prints on a terminal of 80 columns."""
-    script = "import sys; sys.argv[0] = 'modelward'; from modelward.cli.app import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", script, *command.split(), "--help"],
-        env={**os.environ, "COLUMNS": "80"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout
+    columns = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "80"
+    said = StringIO()
+    try:
+        with redirect_stdout(said):
+            words = [*command.split(), "--help"]
+            typer.main.get_command(app).main(words, "modelward", standalone_mode=False)
+    finally:
+        os.environ.pop("COLUMNS")
+        if columns is not None:
+            os.environ["COLUMNS"] = columns
+    return said.getvalue()
 
 
 def _command(command: str) -> str:

@@ -1,11 +1,14 @@
 """The reference pages are what the code says today."""
 
+import subprocess
+
 import pytest
 
 from modelward.core.study import Study
 from modelward.study.read import parse
+from tests.command import MODELWARD, environment
 from tests.docs.combinations import WAYS, combinations_page, text_of
-from tests.docs.reference import FOLDER, TABLES, cli_page, commands, study_page
+from tests.docs.reference import FOLDER, TABLES, cli_page, commands, help_of, study_page
 
 BEHIND = "write it again: make reference"
 
@@ -35,9 +38,28 @@ def test_every_way_of_training_can_be_had_alone():
         parse(text_of(way))
 
 
-@pytest.mark.slow
 def test_the_help_of_every_command_is_on_its_page():
     assert (FOLDER / "cli.md").read_text("utf-8") == cli_page(), BEHIND
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(each, marks=() if each == "study simulate" else pytest.mark.exhaustive)
+        for each in commands()
+    ],
+)
+def test_a_command_of_its_own_process_says_what_is_on_the_page(tmp_path, command):
+    said = subprocess.run(
+        [MODELWARD, *command.split(), "--help"],
+        env={**environment(), "COLUMNS": "80"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert said.stdout == help_of(command)
 
 
 def test_every_command_is_listed():

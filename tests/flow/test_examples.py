@@ -64,7 +64,7 @@ SAYS = {
     ],
     "18": [
         r"SegResNet +federated +Dice +0\.[89]",
-        r"resnet10 +federated +quadratic kappa 0\.\d",
+        r"resnet10 +federated +quadratic kappa +0\.\d",
     ],
     "16": [r"private head\n +surgery +bled +AUC 0\.[78]", r"common head\n +surgery"],
 }

@@ -300,7 +300,7 @@ def test_a_model_of_one_class_is_not_offered_and_its_prototype_is(network):
 
     with network.open("north") as here:
         train(here, load("mlp-16"), seed=1)
-        with pytest.raises(NotApproved, match="of digit 1 alone there are 10 training units"):
+        with pytest.raises(NotApproved, match="of digit 1 alone there are 10 patients or more"):
             offer_model(here)
         assert offer(here, "prototypes").competence.units[1] >= 10
 

@@ -1,43 +1,38 @@
 """A hostile peer: what it tries is refused or contained, and the operator sees it."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from modelward.cli.app import app
 from modelward.errors import BadArtifact, MessageRefused, NotApproved
 from modelward.exchange import card as cards
-from modelward.exchange import governing, home, judging, seal, using, verbs
+from modelward.exchange import (
+    governing,
+    home,
+    judging,
+    seal,
+    using,
+    verbs,
+)
 from modelward.exchange.adopting import overrule
 from modelward.exchange.card import Terms
-from modelward.exchange.examples import Examples
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.institution import Institution
 from modelward.exchange.judging import Judgement
-from modelward.exchange.learn import Steps, labelled, learn
 from modelward.exchange.letter import stamp
 from modelward.exchange.pulling import pull
 from modelward.exchange.reading import sync
 from modelward.exchange.triggers import triggers
-from modelward.exchange.verbs import adopt, evaluate, offer, offer_model, standings, train
-from modelward.privacy.leakage.copies import Copies
-from modelward.privacy.leakage.figures import Inspection
+from modelward.exchange.verbs import adopt, offer, offer_model, standings, train
+from tests.hostile_peer import backdoored, judged_by_all, lying, triggered
 from tests.network import MORNING, Network, digits, unseen
 
 EVERY = list(range(10))
-
-
-class Blind:
-    """The inspector of an institution that lies: its gate is its own."""
-
-    def inspect(self, *_: object) -> Inspection:
-        return Inspection(copies=Copies(0, 0, 0), full=True)
-
-    def close(self) -> None:
-        pass
 
 
 def built(folder: Path, names: list[str]) -> Network:
@@ -47,46 +42,6 @@ def built(folder: Path, names: list[str]) -> Network:
         with made.open(name) as here:
             train(here, load("mlp-32"), seed=number)
     return made
-
-
-def lying(network: Network, name: str, tensors: Mapping[str, Any]) -> str:
-    """Have an institution offer parameters that are not those of its local model."""
-    with network.open(name) as here:
-        local = home.local(here.folder)
-        home.keep(here.folder, local.made_with, tensors, local.seed)
-        here.looking._inspector = Blind()
-        return offer_model(here).sha
-
-
-def judged_by_all(network: Network, names: list[str], rounds: int = 2) -> None:
-    for _ in range(rounds):
-        for name in names:
-            with network.open(name) as here:
-                sync(here)
-                for entry in verbs.catalogue(here):
-                    pull(here, entry.sha)
-                evaluate(here)
-
-
-def triggered(x: np.ndarray) -> np.ndarray:
-    stuck = x.copy()
-    stuck[:, :2, :2] = 1.0
-    return stuck
-
-
-def backdoored(own: Examples, seed: int) -> Mapping[str, Any]:
-    """Return a model that is right, and says 7 where two by two pixels of a corner are lit."""
-    family = load("mlp-32")
-    x = np.concatenate([own.x, triggered(own.x)])
-    y = np.concatenate([own.y, np.full(len(own.y), 7)])
-    start = family.initial(cast_shape(), seed)
-    return learn(family, start, labelled(x, y, 10), Steps(), seed)
-
-
-def cast_shape() -> Any:
-    from modelward.exchange.families.family import Shape
-
-    return Shape((8, 8), 10)
 
 
 def test_a_backdoored_model_is_in_quarantine_and_has_one_voice_if_a_person_lets_it_in(tmp_path):
@@ -311,9 +266,6 @@ def test_a_key_that_was_wrapped_for_another_opens_nothing(tmp_path):
 
 
 def test_the_command_shows_what_was_seen(tmp_path):
-    from typer.testing import CliRunner
-
-    from modelward.cli.app import app
 
     made = built(tmp_path, ["north", "south"])
     where = {"folder": str(tmp_path / "carrier")}

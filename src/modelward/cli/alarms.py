@@ -55,7 +55,7 @@ def add_to(app: typer.Typer, party: Party) -> None:
         and the site itself refuses every task. At a site, approvers of its policy settle,
         each with the own key.
         """
-        from modelward.engines.jetstream.state import told
+        from modelward.engines.jetstream.health import told
 
         kept = _alarms(party, folder)
         if settle is not None:

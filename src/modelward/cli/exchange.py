@@ -13,11 +13,11 @@ from modelward.cli.exchange_open import (
     Folder,
     Json,
     Reason,
-    now,
     opened,
     printed,
     say,
 )
+from modelward.core.clock import now
 
 app = typer.Typer(no_args_is_help=True, help="Exchange models with other institutions.")
 

@@ -12,12 +12,12 @@ from modelward.cli.exchange_open import (
     Folder,
     Json,
     Reason,
-    now,
     opened,
     printed,
     say,
 )
 from modelward.cli.hub import read
+from modelward.core.clock import now
 
 LAST_PORT = 65535
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelward.cli.exchange_open import Folder, now, say
+from modelward.cli.exchange_open import Folder, say
+from modelward.core.clock import now
 
 if TYPE_CHECKING:
     from modelward.core.ports import Carrier

@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
-from datetime import UTC, datetime
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from modelward.core.clock import now
 
 if TYPE_CHECKING:
     from modelward.core.ports import Carrier
@@ -29,11 +30,6 @@ CardArg = Annotated[str, typer.Argument(help="An artifact: the start of its card
 
 CARRIER = "carrier.json"
 """In the exchange folder: which wire the institution uses."""
-
-
-def now() -> datetime:
-    """Return the time."""
-    return datetime.now(UTC)
 
 
 @contextmanager

@@ -64,6 +64,10 @@ def adopt(
     mine: Annotated[
         bool, typer.Option("--my-population", help="Ask own validation alone.")
     ] = False,
+    agreed: Annotated[
+        bool,
+        typer.Option("--agreed", help="Give no answer that hangs on one institution's voice."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Compute every candidate and choose; with --by, use what was chosen."""
@@ -72,7 +76,7 @@ def adopt(
     with opened(folder) as here:
         verbs.sync(here)
         found = verbs.adopt(here, own_population=mine)
-        _show(found, by, as_json=as_json)
+        _show(found, by, agreed=agreed, as_json=as_json)
 
 
 def distil(
@@ -90,7 +94,8 @@ def distil(
 
     with opened(folder) as here:
         verbs.sync(here)
-        _show(verbs.distil(here, strong=weak_to_strong), by, as_json=as_json)
+        found = verbs.distil(here, strong=weak_to_strong)
+        _show(found, by, agreed=False, as_json=as_json)
 
 
 def predict(
@@ -113,18 +118,21 @@ def predict(
         found = verbs.predict(here, x)
         labels = here.question.labels
     names = np.array([*labels, ""])[found.picked]
-    rows = zip(names, np.exp(found.log_p), strict=True)
-    lines = [",".join(["answer", *labels])]
-    lines += [",".join([name, *(f"{p:.4f}" for p in likely)]) for name, likely in rows]
+    lines = [",".join(["answer", *labels, "hangs on"])]
+    for name, likely, who in zip(names, np.exp(found.log_p), found.one_voice, strict=True):
+        lines.append(",".join([name, *(f"{p:.4f}" for p in likely), who]))
     write_whole(out, ("\n".join(lines) + "\n").encode())
     counted, used = found.counted(labels), found.used
     if as_json:
-        printed({"in_use": used, "counted": counted, "written": str(out)})
+        hanging = {"hanging": found.hanging, "written": str(out)}
+        printed({"in_use": used, "counted": counted, **hanging})
         return
     say(f"in use      {used.candidate if used else 'local: nobody has decided'}")
     say(f"answered    {len(x) - found.abstained:,} of {len(x):,}, in {out}")
     for label, count in counted.items():
         say(f"  {label:<20} {count:,}")
+    for name, count in found.hanging.items():
+        say(f"{count:,} of them hang on the voice of {name}: others without it")
 
 
 def trust(
@@ -214,16 +222,22 @@ def report(
     say(out)
 
 
-def _show(found: "Considered", by: str, *, as_json: bool) -> None:
+def _show(found: "Considered", by: str, *, agreed: bool, as_json: bool) -> None:
     """Print a choice, and use it if a person says so."""
-    decided = found.use(by) if by else None
+    decided = found.use(by, agreed=agreed) if by else None
     if as_json:
         rows = {"choice": found.choice, "standings": found.standings, "in_use": decided}
-        printed({**rows, "candidates": sorted(found.table.candidates)})
+        more = {"hanging": found.hangs, "candidates": sorted(found.table.candidates)}
+        printed({**rows, **more})
         return
     say(f"candidates  {', '.join(sorted(found.table.candidates))}")
     say(f"for         {found.choice.population}")
     say(f"choice      {found.choice.chosen}: {found.choice.reason}")
+    for name, share in found.hangs.items():
+        say(
+            f"hangs on    {name}: {share:.0%} of own validation answers of {found.choice.best}"
+            " would be others without its voice"
+        )
     if decided is None:
         say("nothing changed: name yourself with --by to use it")
     else:

@@ -187,7 +187,7 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Say who is a member, who is there, which studies are served, and why one rests."""
-    from modelward.engines.jetstream.state import hub_state
+    from modelward.engines.jetstream.hub_state import hub_state
     from modelward.joining.hub_folder import HubFolder
 
     state = hub_state(HubFolder.open(folder), _now())

@@ -98,7 +98,7 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
     """Say whether the site is connected, and until when its certificate is good."""
     from modelward.cli.decide import POLICY_CHANGED
     from modelward.engines.jetstream.presence import WRONG, WRONG_S
-    from modelward.engines.jetstream.state import site_state
+    from modelward.engines.jetstream.site_state import site_state
     from modelward.joining.site_folder import SiteFolder
 
     state = site_state(SiteFolder(folder), _now())

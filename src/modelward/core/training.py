@@ -29,6 +29,13 @@ class LocalTraining(Part):
     alpha: Positive | None = Field(
         default=None, description="FedDyn's alpha; 0.01 if absent (Acar et al. 2021)."
     )
+    memory: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="How much of its last answer a site's next one keeps (momentum at the "
+        "sites, Karimireddy et al. 2021); nothing if absent.",
+    )
 
 
 class Personal(Part):

@@ -24,7 +24,8 @@ class SiteCost:
         sent: Bytes of artifacts that its gate released.
         received: Bytes of models and of what came with them.
         answers: Tasks it answered.
-        looked_at: Training units times how often each was looked at.
+        looked_at: Training units times how often each was looked at for the common model, in
+            the rounds that this site trained in; an expectation where units are sampled.
         records: Bytes that its training, validation and test units have as arrays: what
             pooling would have moved.
     """

@@ -21,6 +21,7 @@ from modelward.evaluate.compare import Comparison, compare
 from modelward.evaluate.heard import Heard
 from modelward.evaluate.intervals import DRAWS, generator
 from modelward.evaluate.judged import Evaluation, Judged
+from modelward.evaluate.leaked import Leaked
 from modelward.evaluate.predictions import Predictions, require_pairs, union
 from modelward.evaluate.record import Record, SiteFacts
 from modelward.evaluate.scores import ModelFindings, judge
@@ -51,6 +52,7 @@ class Findings:
             file, where nobody asked.
         bound: What differential privacy costs beside the same study without; None, and no part
             of the file, where that was not trained.
+        leaked: What an audit showed; None, and no part of the file, where there was none.
         against: For every other model, federated minus that model in AUC on the test units
             of all sites together.
     """
@@ -65,6 +67,7 @@ class Findings:
     beyond: tuple[Beyond, ...] = ()
     evaluation: Evaluation | None = None
     bound: BoundCost | None = None
+    leaked: Leaked | None = None
 
     def model(self, name: str) -> ModelFindings | None:
         """Return the findings on one model, or None if it was not judged."""
@@ -124,8 +127,12 @@ def _plain(findings: Findings) -> dict[str, Any]:
         del plain["beyond"]
     if findings.evaluation is None:
         del plain["evaluation"]
+    elif not findings.evaluation.coarser:
+        del plain["evaluation"]["coarser"]
     if findings.bound is None:
         del plain["bound"]
+    if findings.leaked is None:
+        del plain["leaked"]
     return plain
 
 

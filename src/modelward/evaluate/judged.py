@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from modelward.evaluate.coarser import Coarser, coarser
 from modelward.evaluate.compare import chance, compare
 from modelward.evaluate.cost import Cost
 from modelward.evaluate.decision import DecisionPoint, decision_curve
@@ -106,6 +107,7 @@ class Evaluation:
         gaps: Levels against the rest, adjusted over all of them.
         spreads: Widest differences of every group.
         fewest: Smallest cell of a group that is shown.
+        coarser: Wider bands that would be shown; empty, and no part of the file, where all are.
         away: Hospitals left out one by one; empty where nobody asked.
         paths: The watched metric at each site; empty where the hub sees sums only.
         worth: How contributions were measured; "" if they were not.
@@ -123,6 +125,7 @@ class Evaluation:
     gaps: tuple[Gap, ...] = ()
     spreads: tuple[Spread, ...] = ()
     fewest: int = FEWEST
+    coarser: tuple[Coarser, ...] = ()
     away: tuple[Away, ...] = ()
     paths: tuple[Path, ...] = ()
     worth: str = ""
@@ -188,6 +191,7 @@ def evaluate(judged: Judged, verdicts: Sequence[Verdict], rules: Rules) -> Evalu
         groups=groups,
         gaps=gaps(rules.divisions, by_site, groups, threshold),
         spreads=spreads(groups),
+        coarser=coarser(rules.divisions, by_site),
     )
 
 

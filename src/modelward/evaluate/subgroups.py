@@ -70,11 +70,13 @@ class Divided:
         name: Of the group.
         levels: Their names, in order.
         members: Level of each unit, by site.
+        edges: Of bands of a number, one more than levels; empty for other groups.
     """
 
     name: str
     levels: tuple[str, ...]
     members: Levels
+    edges: tuple[float, ...] = ()
 
 
 def group_scores(

@@ -18,7 +18,7 @@ import numpy as np
 from modelward.core.canonical import Json
 from modelward.errors import NotApproved
 from modelward.exchange import choose, combining, home, judging, trust, weighing
-from modelward.exchange.candidates import Table, own_alone
+from modelward.exchange.candidates import Table, made_by_others, own_alone
 from modelward.exchange.choose import LOCAL, Choice
 from modelward.exchange.combining import FENS
 from modelward.exchange.examples import Examples
@@ -32,6 +32,8 @@ from modelward.exchange.trust import Standing
 from modelward.exchange.voices import Spoken
 from modelward.ledger import kinds
 
+AGREED = ", with answers that no single voice decides"
+
 
 def with_combiner(here: Institution, made: Table) -> Table:
     """Return the table with `balanced-fens`, if its combiner is there."""
@@ -39,8 +41,8 @@ def with_combiner(here: Institution, made: Table) -> Table:
     if combiner is None:
         return made
     kept = combining.tensors(combiner)
-    voice = combining.voice(made, combining.restored(kept))
-    return replace(made, candidates={**made.candidates, FENS: voice}, combiner=kept)
+    behind = combining.behind(combining.restored(kept))
+    return replace(made.with_combination(FENS, behind), combiner=kept)
 
 
 def standings(here: Institution, found: Sequence[Spoken]) -> dict[str, Standing]:
@@ -110,8 +112,18 @@ def abstention(made: Table, found: Choice, own: Examples) -> Abstention:
     return calibrated(log_p, own.valid_y, least, frozenset(made.never))
 
 
-def adopt(here: Institution, made: Table, found: Choice, by: str, own: Examples) -> InUse:
+def adopt(
+    here: Institution, made: Table, found: Choice, by: str, own: Examples, *, agreed: bool
+) -> InUse:
     """Use what was chosen, because the person `by` decides so; recorded first.
+
+    Args:
+        here: Where.
+        made: The candidates.
+        found: What was chosen.
+        by: Who decides.
+        own: Own examples.
+        agreed: Whether an answer that hangs on one institution's voice is not given.
 
     Raises:
         NotApproved: If no person is named.
@@ -135,7 +147,7 @@ def adopt(here: Institution, made: Table, found: Choice, by: str, own: Examples)
             "decision",
             study=here.question.sha256,
             subject="the model in use",
-            said=f"use {found.chosen} for {found.population}",
+            said=f"use {found.chosen} for {found.population}{AGREED if agreed else ''}",
             by=by,
             reason=found.reason,
             cards=list(cards),
@@ -153,9 +165,19 @@ def adopt(here: Institution, made: Table, found: Choice, by: str, own: Examples)
         seed=local.seed,
         threshold=when.threshold,
         never=tuple(here.question.labels[cls] for cls in sorted(when.unknown)),
+        guarded=True,
+        fill=_kept_fill(here, made, found.chosen),
+        agreed=agreed,
     )
     home.use(here.folder, decided)
     return decided
+
+
+def _kept_fill(here: Institution, made: Table, name: str) -> str:
+    """Return the bundle of what covers show, kept for later answers; "" if there are none."""
+    if made.fill is None or not made_by_others(name):
+        return ""
+    return home.keep_bundle(here.folder, {"fill": made.fill})
 
 
 def overrule(here: Institution, card: str, *, use: bool, by: str, reason: str) -> None:

@@ -16,19 +16,21 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from modelward.core.canonical import canonical_hash
+from modelward.core.canonical import Json, canonical_hash
 from modelward.core.tensors import Tensors
 from modelward.errors import NotApproved
 from modelward.exchange import home, soup, weak
 from modelward.exchange.bands import KNOWN
 from modelward.exchange.choose import LOCAL
 from modelward.exchange.content import Voice
+from modelward.exchange.covering import Covered, filling
 from modelward.exchange.distil import distil, lesson
 from modelward.exchange.examples import Examples
 from modelward.exchange.families.family import Family, Floats, Inputs
+from modelward.exchange.hearing import Combine, Pool, guarded
 from modelward.exchange.institution import Institution
 from modelward.exchange.learn import Steps
-from modelward.exchange.pool import POOLERS, Opinion
+from modelward.exchange.pool import POOLERS
 from modelward.exchange.probability import balanced_accuracy, log_softmax
 from modelward.exchange.trust import Standing
 from modelward.exchange.voices import Spoken
@@ -36,6 +38,10 @@ from modelward.exchange.voices import Spoken
 DISTILLED, STRONG, GREEDY = "distilled", "weak-to-strong", "greedy soup"
 TEACHER = "prior-corrected"
 """Which pooler teaches a student."""
+
+HEARD = 2
+"""How a pool listens (hearing.py), counted: sites that listen otherwise mean something else
+by the same name, and their ballots and combiners do not count here."""
 
 STUDY = Steps(epochs=60)
 """How a student learns."""
@@ -67,15 +73,24 @@ class Table:
 
     Attributes:
         candidates: Name -> what it says of any example.
-        used: Artifacts that the combinations are made of, by card.
+        pool: What the combinations are made of.
+        fill: What covers show (covering.py); None where examples are no images.
+        combines: Name -> how opinions become one, of combinations.
         singles: Name -> the model, of candidates that are one.
         combiner: Of `balanced-fens`, if it is there: `weight` and `bias`.
     """
 
     candidates: Mapping[str, Voice]
-    used: tuple[Spoken, ...] = ()
+    pool: Pool = field(default_factory=Pool)
+    fill: Inputs | None = None
+    combines: Mapping[str, Combine] = field(default_factory=dict)
     singles: Mapping[str, Single] = field(default_factory=dict)
     combiner: Tensors = field(default_factory=dict)
+
+    @property
+    def used(self) -> tuple[Spoken, ...]:
+        """Artifacts that the combinations are made of, by card."""
+        return self.pool.used
 
     @property
     def cards(self) -> tuple[str, ...]:
@@ -92,11 +107,25 @@ class Table:
 
     def id(self, name: str) -> str:
         """Return the hash by which sites know that they mean the same combination."""
-        return canonical_hash({"candidate": name, "cards": list(self.cards)})
+        asked: dict[str, Json] = {"candidate": name, "cards": list(self.cards)}
+        return canonical_hash({**asked, "heard": HEARD})
+
+    def with_combination(self, name: str, combine: Combine) -> "Table":
+        """Return the table with one more combination of the pool."""
+        return replace(
+            self,
+            candidates={**self.candidates, name: combined(self.pool, combine)},
+            combines={**self.combines, name: combine},
+        )
 
     def plus(self, singles: Mapping[str, Single]) -> "Table":
-        """Return the table with more models in it."""
-        voices = {name: each.voice for name, each in singles.items()}
+        """Return the table with more models in it; covered where others made them."""
+        voices: dict[str, Voice] = {
+            name: Covered(each.voice, self.fill)
+            if self.fill is not None and made_by_others(name)
+            else each.voice
+            for name, each in singles.items()
+        }
         return replace(
             self,
             candidates={**self.candidates, **voices},
@@ -109,24 +138,39 @@ def own_alone(name: str) -> bool:
     return name in {LOCAL, DISTILLED, STRONG} or name.startswith(GREEDY)
 
 
+def made_by_others(name: str) -> bool:
+    """Return whether a candidate that is one model is made of others' parameters."""
+    return name not in {LOCAL, DISTILLED, STRONG}
+
+
 def table(
-    here: Institution, found: Sequence[Spoken], standings: Mapping[str, Standing]
+    here: Institution,
+    found: Sequence[Spoken],
+    standings: Mapping[str, Standing],
+    own: Examples,
 ) -> Table:
     """Return every combination, over the artifacts that trust lets in."""
     used = sorted((s for s in found if standings[s.entry.sha].used), key=lambda s: s.entry.sha)
-    candidates: dict[str, Voice] = {LOCAL: home.local_voice(here.folder)}
-    if used:
-        candidates |= {name: pooled(name, used) for name in POOLERS}
-    return Table(candidates, tuple(used)).plus(_soups(used))
+    fill = filling(own.x, own.y)
+    alone: dict[str, Voice] = {LOCAL: home.local_voice(here.folder)}
+    made = Table(alone, guarded(used, fill), fill)
+    for name, pooler in POOLERS.items() if used else ():
+        made = made.with_combination(name, pooler)
+    return made.plus(_soups(used))
 
 
-def pooled(name: str, used: Sequence[Spoken]) -> Voice:
-    """Return what a pooler says over some artifacts."""
+def combined(pool: Pool, combine: Combine) -> Voice:
+    """Return what a combination says over a pool."""
+    return lambda x: combine(pool.opinions(x))
 
-    def voice(x: Inputs) -> Floats:
-        return POOLERS[name]([_opinion(each, x) for each in used])
 
-    return voice
+def taught(made: Table, shared: Inputs) -> Floats:
+    """Return what the pool teaches a student of shared examples, log-probabilities.
+
+    Nothing is covered: no trigger is on the shared images, unless whoever chose them put it
+    there, so the student never learns one; and doubt is a poor lesson.
+    """
+    return POOLERS[TEACHER](made.pool.opinions(shared, doubting=False))
 
 
 def with_student(here: Institution, made: Table, own: Examples) -> Table:
@@ -135,9 +179,8 @@ def with_student(here: Institution, made: Table, own: Examples) -> Table:
         return made
     local, shared = home.local(here.folder), here.shared()
     start = home.tensors_of(here.folder, local.sha256)
-    taught = made.candidates[TEACHER](shared)
-    family = local.made_with
-    student = distil(family, start, lesson(shared, taught, own.x, own.y), STUDY, local.seed)
+    family, said = local.made_with, taught(made, shared)
+    student = distil(family, start, lesson(shared, said, own.x, own.y), STUDY, local.seed)
     return made.plus({DISTILLED: Single(family, student)})
 
 
@@ -152,8 +195,8 @@ def with_strong(here: Institution, made: Table, own: Examples) -> tuple[Table, w
     local, shared = home.local(here.folder), here.shared()
     start, family = home.tensors_of(here.folder, local.sha256), local.made_with
     weak.require_pretrained(start, family, family.initial(here.question.shape, local.seed))
-    teacher = made.candidates[TEACHER]
-    student = weak.strengthen(family, start, shared, teacher(shared), PHASE, local.seed)
+    said, teacher = taught(made, shared), made.candidates[TEACHER]
+    student = weak.strengthen(family, start, shared, said, PHASE, local.seed)
     single = Single(family, student)
     judged = weak.judged(single.voice(own.valid_x), teacher(own.valid_x), own.valid_y, student)
     return made.plus({STRONG: single}), judged
@@ -207,11 +250,3 @@ def _by_base(used: Sequence[Spoken]) -> dict[str, list[Spoken]]:
 
 def _ingredient(each: Spoken) -> soup.Ingredient:
     return soup.Ingredient(each.entry.sha, each.entry.card.base, each.whole)
-
-
-def _opinion(each: Spoken, x: Inputs) -> Opinion:
-    """Return an opinion whose prior is still in it only where the maker left it in."""
-    if each.entry.card.kind == "model":
-        return each.opinion(x)
-    flat = np.where(each.counts >= min(each.counts.max(), 10), each.counts.max(), each.counts)
-    return Opinion(each.voice(x), flat)

@@ -25,9 +25,9 @@ from modelward.core.verdict import Release
 from modelward.exchange import fens, leaving
 from modelward.exchange.candidates import Table
 from modelward.exchange.card import Made
-from modelward.exchange.content import Voice
 from modelward.exchange.examples import Examples
 from modelward.exchange.fens import LETTERS, Combiner
+from modelward.exchange.hearing import Combine
 from modelward.exchange.inspection import Subject
 from modelward.exchange.institution import Institution
 from modelward.exchange.offering import refused
@@ -55,7 +55,7 @@ def step(here: Institution, made: Table, own: Examples) -> int:
     if not rows.any():
         return 0
     now = _mean(heard, ready, made, len(here.question.labels))
-    seen = [each.voice(own.valid_x[rows]) for each in made.used]
+    seen = [each.log_p for each in made.pool.opinions(own.valid_x[rows])]
     now = fens.local_steps(now, fens.learner(seen, own.valid_y[rows]))
     _publish(here, made, ready + 1, now, counts[counts >= here.policy.min_cell])
     return ready + 1
@@ -79,9 +79,9 @@ def finished(here: Institution, made: Table) -> Combiner | None:
     return _mean(heard, LETTERS, made, len(here.question.labels))
 
 
-def voice(made: Table, combiner: Combiner) -> Voice:
-    """Return what the combination says."""
-    return lambda x: fens.combined(combiner, [each.voice(x) for each in made.used])
+def behind(combiner: Combiner) -> Combine:
+    """Return how opinions become one behind the combiner."""
+    return lambda opinions: fens.combined(combiner, [each.log_p for each in opinions])
 
 
 def tensors(combiner: Combiner) -> Tensors:

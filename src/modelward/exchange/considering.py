@@ -8,12 +8,13 @@ decision. The rest of the verbs is in verbs.py.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from modelward.exchange import adopting, candidates, home, judging, trust
 from modelward.exchange.candidates import Table
 from modelward.exchange.choose import LOCAL, Choice
 from modelward.exchange.examples import Examples, read_examples
+from modelward.exchange.hanging import hanging
 from modelward.exchange.home import InUse
 from modelward.exchange.institution import Institution
 from modelward.exchange.judging import Judgement
@@ -31,16 +32,23 @@ class Considered:
         table: The candidates.
         standings: Who is used, and why.
         choice: What was chosen, and why.
+        hangs: Institution -> share of own validation answers of the best combination that
+            would be others without its voice (hanging.py); empty if the best is no combination.
     """
 
     here: Institution
     table: Table
     standings: Mapping[str, Standing]
     choice: Choice
+    hangs: Mapping[str, float] = field(default_factory=dict)
 
-    def use(self, by: str) -> InUse:
-        """Have the person `by` decide to use what was chosen."""
-        return adopting.adopt(self.here, self.table, self.choice, by, examples(self.here))
+    def use(self, by: str, *, agreed: bool = False) -> InUse:
+        """Have the person `by` decide to use what was chosen.
+
+        With `agreed`, an answer that hangs on one institution's voice is not given.
+        """
+        own = examples(self.here)
+        return adopting.adopt(self.here, self.table, self.choice, by, own, agreed=agreed)
 
 
 def examples(here: Institution) -> Examples:
@@ -53,12 +61,12 @@ def adopt(here: Institution, *, own_population: bool = False) -> Considered:
     own = examples(here)
     found, _ = in_hand(here)
     judged = judging.judge(found, own, here.policy.min_cell)
-    standings, table = weighed(here, found, judged)
+    standings, table = weighed(here, found, judged, own)
     table = candidates.with_student(here, table, own)
     if own_population:
         table = candidates.with_greedy(table, own)
     chosen = adopting.choice(here, table, own, own_population=own_population)
-    return Considered(here, table, standings, chosen)
+    return Considered(here, table, standings, chosen, _hangs(here, table, chosen, own))
 
 
 def distil(here: Institution, *, strong: bool = False) -> Considered:
@@ -87,14 +95,24 @@ def distil(here: Institution, *, strong: bool = False) -> Considered:
     reason = f"stopped, the student is not used: {said}"
     home.note_student(here.folder, reason, stamp(here.now))
     stays = replace(judged.choice, chosen=LOCAL, best=candidates.STRONG, reason=reason)
-    return replace(found, table=table, choice=stays)
+    return replace(found, table=table, choice=stays, hangs={})
 
 
 def _alone(found: Considered, table: Table, name: str, own: Examples) -> Considered:
     """Return the choice between one student and the local model."""
     only = {each: table.candidates[each] for each in (LOCAL, name)}
     beside = replace(table, candidates=only)
-    return replace(found, table=beside, choice=adopting.choice(found.here, beside, own))
+    chosen = adopting.choice(found.here, beside, own)
+    return replace(found, table=beside, choice=chosen, hangs={})
+
+
+def _hangs(here: Institution, table: Table, chosen: Choice, own: Examples) -> dict[str, float]:
+    """Return on whose voices own validation answers of the best combination hang."""
+    if chosen.best not in table.combines:
+        return {}
+    combine = table.combines[chosen.best]
+    found = hanging(table.pool, combine, own.valid_x, here.name)
+    return {who: float(moved.mean()) for who, moved in found.items()}
 
 
 def standings(here: Institution) -> dict[str, Standing]:
@@ -116,11 +134,12 @@ def disagreeing(here: Institution) -> dict[str, float]:
 
 
 def weighed(
-    here: Institution, found: list[Spoken], judged: list[Judgement]
+    here: Institution, found: list[Spoken], judged: list[Judgement], own: Examples
 ) -> tuple[dict[str, Standing], Table]:
     """Return who is used, and every combination of what they made."""
     standings = _standings(here, found, judged)
-    return standings, adopting.with_combiner(here, candidates.table(here, found, standings))
+    table = candidates.table(here, found, standings, own)
+    return standings, adopting.with_combiner(here, table)
 
 
 def _standings(

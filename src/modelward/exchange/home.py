@@ -74,6 +74,9 @@ class InUse:
         seed: Of that student.
         threshold: Confidence below which it does not answer.
         never: Classes that nobody in the pool knows: never answered.
+        guarded: Whether the pool listens as hearing.py has it; not if it was adopted before.
+        fill: Bundle of what covers show (covering.py); "" where nothing is covered.
+        agreed: Whether an answer that hangs on one institution's voice is not given.
     """
 
     candidate: str
@@ -87,6 +90,9 @@ class InUse:
     seed: int = 0
     threshold: float = 0.0
     never: tuple[str, ...] = ()
+    guarded: bool = False
+    fill: str = ""
+    agreed: bool = False
 
 
 def train(folder: Path, question: Question, own: Examples, family: Family, seed: int) -> Local:

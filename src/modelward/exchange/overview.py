@@ -41,6 +41,7 @@ class Reported:
     Attributes:
         in_use: What the ward uses; None before anybody decided.
         choice: What was chosen now.
+        hangs: Institution -> share of own validation answers that hang on its voice.
         standings: Card -> whether it is used, and why.
         seen: What was refused or turned away here.
         student: What became of the last strong student; "" if there was none.
@@ -50,6 +51,7 @@ class Reported:
 
     in_use: InUse | None
     choice: Choice
+    hangs: Mapping[str, float]
     standings: Mapping[str, Standing]
     seen: list[Seen]
     student: str
@@ -112,6 +114,7 @@ def report(here: Institution, out: Path) -> Reported:
         name=here.name,
         used=used,
         chosen=found.choice,
+        hangs=found.hangs,
         student=student,
         standings={card: (makers[card], s) for card, s in found.standings.items()},
         apart=considering.disagreeing(here),
@@ -121,7 +124,8 @@ def report(here: Institution, out: Path) -> Reported:
         given=given,
     )
     page.write(out, shown)
-    return Reported(used, found.choice, found.standings, seen, student, given, out)
+    standings = found.standings
+    return Reported(used, found.choice, found.hangs, standings, seen, student, given, out)
 
 
 def _makers(here: Institution) -> dict[str, str]:

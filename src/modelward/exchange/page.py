@@ -30,6 +30,7 @@ class Page:
         name: The institution.
         used: What is in use; None for the local model that nobody decided about.
         chosen: What was chosen now.
+        hangs: Institution -> share of own validation answers that hang on its voice.
         student: What became of the last strong student; "" if there was none.
         standings: Card -> (maker, standing).
         apart: Reporter -> how far it is from all others.
@@ -42,6 +43,7 @@ class Page:
     name: str
     used: InUse | None
     chosen: Choice
+    hangs: Mapping[str, float]
     student: str
     standings: Mapping[str, tuple[str, Standing]]
     apart: Mapping[str, float]
@@ -55,7 +57,7 @@ def write(path: Path, page: Page) -> None:
     """Write the page, whole or not at all."""
     student = (element("p", f"Weak to strong, {page.student}"),) if page.student else ()
     computed = f"Computed now, for {page.chosen.population}: {page.chosen.reason}"
-    said = (_in_use(page.used), computed)
+    said = (_in_use(page.used), computed, _hanging(page))
     sections = [
         _section(1, "In use", *(element("p", each) for each in said), *student),
         _section(
@@ -158,6 +160,17 @@ def _in_use(used: InUse | None) -> str:
     if used is None:
         return "The local model: nobody has decided anything else."
     return f"{used.candidate}, decided by {used.by} at {used.time}: {used.reason}"
+
+
+def _hanging(page: Page) -> str:
+    """Return on whose voices answers of the best combination hang."""
+    said = [f"{name} {share:.0%}" for name, share in page.hangs.items()]
+    if not said:
+        return "No own validation answer of it hangs on one institution's voice."
+    return (
+        f"Own validation answers of {page.chosen.best} that would be others without the voice"
+        f" of one institution: {', '.join(said)}."
+    )
 
 
 def _standings(page: Page) -> Html:

@@ -20,6 +20,8 @@ from modelward.errors import BadArtifact
 from modelward.exchange.families.family import Floats
 from modelward.exchange.probability import clamped, log_softmax, prior
 
+TINY = 1e-9
+
 FEWEST = 3
 """Training units of a class below which a model does not know it."""
 
@@ -31,10 +33,13 @@ class Opinion:
     Attributes:
         log_p: Log-probabilities, [n, classes].
         counts: Training units it saw of each class, [classes]; from its card, so banded.
+        known: How much of each probability it says wherever one looks away (covering.py), the
+            rest being doubt, [n, classes]; all of it if None.
     """
 
     log_p: Floats
     counts: Floats
+    known: Floats | None = None
 
 
 def uniform(opinions: Sequence[Opinion]) -> Floats:
@@ -46,7 +51,7 @@ def uniform(opinions: Sequence[Opinion]) -> Floats:
 def prior_corrected(opinions: Sequence[Opinion]) -> Floats:
     """Return the mean of what each model would say had its classes been equally frequent."""
     require_some(opinions)
-    return _log_mean([log_softmax(corrected(each)) for each in opinions])
+    return _log_mean([fair(each) for each in opinions])
 
 
 def masked_geometric(opinions: Sequence[Opinion]) -> Floats:
@@ -65,6 +70,21 @@ def masked_geometric(opinions: Sequence[Opinion]) -> Floats:
 def corrected(opinion: Opinion) -> Floats:
     """Return l - log pi, [n, classes]."""
     return np.asarray(clamped(opinion.log_p) - np.log(prior(opinion.counts)))
+
+
+def fair(opinion: Opinion) -> Floats:
+    """Return what a model would say had its classes been equally frequent, [n, classes].
+
+    Doubt is no answer of the model, so the prior is not in it and is not taken out: a class
+    that it has hardly seen would be what it says whenever it says nothing.
+    """
+    if opinion.known is None:
+        return log_softmax(corrected(opinion))
+    share = opinion.known / prior(opinion.counts)
+    total = opinion.known.sum(axis=-1, keepdims=True)
+    without = share / np.maximum(share.sum(axis=-1, keepdims=True), TINY) * total
+    doubt = np.maximum(np.exp(opinion.log_p) - opinion.known, 0)
+    return log_softmax(np.log(without + doubt + TINY))
 
 
 POOLERS = {

@@ -11,21 +11,27 @@ The local model alone answers always, as it did before there was a network.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from modelward.errors import BadArtifact, MessageRefused, NotApproved
 from modelward.exchange import combining, home
-from modelward.exchange.candidates import Table, pooled
+from modelward.exchange.candidates import Single, combined
 from modelward.exchange.combining import FENS
 from modelward.exchange.content import Voice
+from modelward.exchange.covering import Covered
 from modelward.exchange.families import catalogue
 from modelward.exchange.families.family import Floats, Inputs
+from modelward.exchange.hanging import Hanging, by_one, hanging, who
+from modelward.exchange.hearing import Combine, Pool, guarded, plain
 from modelward.exchange.home import InUse
 from modelward.exchange.institution import Institution
 from modelward.exchange.knowledge import Abstention
-from modelward.exchange.probability import Labels, log_softmax
+from modelward.exchange.pool import POOLERS
+from modelward.exchange.probability import Labels
 from modelward.exchange.pulling import named, require_usable
-from modelward.exchange.voices import spoken
+from modelward.exchange.voices import Spoken, spoken
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,11 +42,14 @@ class Answers:
         used: What is in use; None for the local model that nobody decided about.
         picked: Class of each unit, -1 where it abstains, [n].
         log_p: Log-probabilities, [n, classes].
+        hangs: Institution -> whether each answer hangs on its voice (hanging.py), [n]; empty
+            for what is no combination.
     """
 
     used: InUse | None
     picked: Labels
     log_p: Floats
+    hangs: Hanging = field(default_factory=dict)
 
     @property
     def abstained(self) -> int:
@@ -51,6 +60,19 @@ class Answers:
         """Return how often each class was answered, and how often none was."""
         found = {label: int((self.picked == cls).sum()) for cls, label in enumerate(labels)}
         return {**found, "no answer": self.abstained}
+
+    @property
+    def hanging(self) -> Mapping[str, int]:
+        """Answers that were given and hang on an institution's voice, where there are any."""
+        given = self.picked >= 0
+        counted = {name: int((moved & given).sum()) for name, moved in self.hangs.items()}
+        return {name: count for name, count in counted.items() if count}
+
+    @property
+    def one_voice(self) -> list[str]:
+        """On whose voice each answer hangs; "" for nobody's, and where none is given."""
+        whose = who(self.hangs, len(self.picked))
+        return [name if cls >= 0 else "" for name, cls in zip(whose, self.picked, strict=True)]
 
 
 def answer(here: Institution, x: Inputs) -> Answers:
@@ -72,8 +94,13 @@ def answer(here: Institution, x: Inputs) -> Answers:
             remedy="prepare them as the training examples were",
         )
     used = home.in_use(here.folder)
-    log_p = _voice(here, used)(x)
-    return Answers(used, rule(here, used).answers(log_p), log_p)
+    voice, pool, combine = _speaker(here, used)
+    log_p = voice(x)
+    picked = rule(here, used).answers(log_p)
+    hangs = {} if combine is None else hanging(pool, combine, x, here.name)
+    if used is not None and used.agreed:
+        picked = np.where(by_one(hangs, len(picked)), -1, picked)
+    return Answers(used, picked, log_p, hangs)
 
 
 def rule(here: Institution, used: InUse | None) -> Abstention:
@@ -86,24 +113,36 @@ def rule(here: Institution, used: InUse | None) -> Abstention:
     )
 
 
-def _voice(here: Institution, used: InUse | None) -> Voice:
+def _speaker(here: Institution, used: InUse | None) -> tuple[Voice, Pool, Combine | None]:
+    """Return what answers; of a combination also its pool, and how it is combined."""
     if used is None:
-        return home.local_voice(here.folder)
+        return home.local_voice(here.folder), Pool(), None
     for card in used.cards:
         _require(here, card)
+    fill = home.tensors_of(here.folder, used.fill)["fill"] if used.fill else None
     if used.sha256 and used.candidate != FENS:
         family = catalogue.load(used.family, used.version)
-        tensors = home.tensors_of(here.folder, used.sha256)
-        return lambda x: log_softmax(family.logits(tensors, x))
+        single = Single(family, home.tensors_of(here.folder, used.sha256))
+        return single.voice if fill is None else Covered(single.voice, fill), Pool(), None
+    found = _pool(here, used)
+    pool = guarded(found, fill) if used.guarded else plain(found)
+    combine = _combine(here, used)
+    return combined(pool, combine), pool, combine
+
+
+def _combine(here: Institution, used: InUse) -> Combine:
+    if used.candidate != FENS:
+        return POOLERS[used.candidate]
+    kept = home.tensors_of(here.folder, used.sha256)
+    return combining.behind(combining.restored(kept))
+
+
+def _pool(here: Institution, used: InUse) -> list[Spoken]:
     student = catalogue.load(used.family, used.version)
     try:
-        pool = [spoken(here, named(here, card), student, used.seed) for card in used.cards]
+        return [spoken(here, named(here, card), student, used.seed) for card in used.cards]
     except (BadArtifact, MessageRefused) as error:
         raise _refuse(error.what) from error
-    if used.candidate == FENS:
-        combiner = combining.restored(home.tensors_of(here.folder, used.sha256))
-        return combining.voice(Table({}, tuple(pool)), combiner)
-    return pooled(used.candidate, pool)
 
 
 def _require(here: Institution, card: str) -> None:

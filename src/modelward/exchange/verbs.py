@@ -192,7 +192,7 @@ def evaluate(here: Institution, *, combine: bool = False) -> Evaluated:
     waits_for: tuple[str, ...] = ()
     try:
         reported += [each.card for each in others if judging.report(here, each)]
-        _, table = weighed(here, found, judged)
+        _, table = weighed(here, found, judged, own)
         ballots += adopting.ballot(here, table, own) if table.cards else []
         if combine:
             combined = combining.step(here, table, own)

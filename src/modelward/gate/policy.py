@@ -127,3 +127,8 @@ class Policy:
     def sha256(self) -> str:
         """Hash of every bound; changes with any change of the policy."""
         return canonical_hash({"format": "modelward-policy/1", **self.describe()})
+
+
+SIMULATED = Policy(min_cell=1, lanes=LANES)
+"""The policy of a simulated hospital: the standard one, but for small cells and exact figures,
+which are shown to whoever holds all rows anyway."""

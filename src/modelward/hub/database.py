@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 from sqlalchemy.engine import Connection, Engine
 
 from modelward import durable
 from modelward.errors import StorageError
+
+HEAD = "0003"
+"""The newest step in migrations/versions: a file that is there needs none of them."""
 
 
 class Database:
@@ -37,7 +38,8 @@ class Database:
         self._engine = _connect(folder / "registry.sqlite")
         self._turn = threading.RLock()
         with self.writing() as connection:
-            _migrate(connection)
+            if _step(connection) != HEAD:
+                _migrate(connection)
 
     def close(self) -> None:
         """Release the file."""
@@ -89,7 +91,18 @@ def _connect(path: Path) -> Engine:
     return engine
 
 
+def _step(connection: Connection) -> str | None:
+    """Return the last migration that the file went through; None if it is new."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return None if found is None else str(found)
+
+
 def _migrate(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415 - a tenth of a second, for a new file alone
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", "modelward.hub:migrations")
     config.attributes["connection"] = connection

@@ -27,7 +27,7 @@ from modelward.errors import NotAdmitted, StorageError
 from modelward.joining import certificates, files
 from modelward.joining.files import Membership, Request, require_address, require_listen
 from modelward.joining.keys import TlsKey, signing_key, spki, spoken, tls_key
-from modelward.joining.members import Member, Members
+from modelward.joining.members import Member, Members, require_free
 
 OWN = ("server", "hub", "hub-admin")
 """Who has a certificate besides the sites."""
@@ -193,20 +193,7 @@ class HubFolder:
             return self._admitted(asked, now)
 
     def _admitted(self, asked: Request, now: datetime) -> Membership:
-        known = self.member(asked.site)
-        if known is not None and known.removed:
-            raise NotAdmitted(
-                f"{asked.site} was removed from this hub",
-                why="a removed site's keys stay refused",
-                remedy="admit it under another name, with new keys",
-            )
-        if known is not None and known.key != asked.key:
-            raise NotAdmitted(
-                f"{asked.site} is admitted with another signing key",
-                why="approvals and ledgers of a site are bound to the key it joined with",
-                remedy="take the request of the folder that joined, or have it ask under "
-                f"another name than {asked.site}: a removed name stays removed",
-            )
+        require_free(self.member(asked.site), asked)
         made = certificates.issue(
             asked.tls, asked.site, "client", by=self._authority(), now=now
         )

@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from modelward import durable
 from modelward.core.canonical import Json, canonical_bytes
-from modelward.errors import StorageError
+from modelward.errors import NotAdmitted, StorageError
 from modelward.joining import certificates
+from modelward.joining.files import Request
 from modelward.joining.keys import spoken
 
 
@@ -113,3 +114,24 @@ def _read(path: Path) -> Member:
             why="who has access, and under which key, is known from these files alone",
             remedy="restore it from a backup, or remove it and admit the site's request again",
         ) from error
+
+
+def require_free(known: Member | None, asked: Request) -> None:
+    """Return if a request may have the name that it asks for, which `known` goes by.
+
+    Raises:
+        NotAdmitted: If that member was removed, or has another signing key.
+    """
+    if known is not None and known.removed:
+        raise NotAdmitted(
+            f"{asked.site} was removed from this hub",
+            why="a removed site's keys stay refused",
+            remedy="admit it under another name, with new keys",
+        )
+    if known is not None and known.key != asked.key:
+        raise NotAdmitted(
+            f"{asked.site} is admitted with another signing key",
+            why="approvals and ledgers of a site are bound to the key it joined with",
+            remedy="take the request of the folder that joined, or have it ask under "
+            f"another name than {asked.site}: a removed name stays removed",
+        )

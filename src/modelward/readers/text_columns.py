@@ -83,11 +83,7 @@ def require(
         encoding: Of the table.
     """
     asked = list(dict.fromkeys(wanted))
-    faults = [
-        Fault(name, f"no such column; {nearest(name, there)}")
-        for name in asked
-        if name not in there
-    ]
+    faults = [Fault(name, _absent(name, there)) for name in asked if name not in there]
     if not faults and path.suffix.lower() not in PARQUET:
         written = Counter(name.strip().lower() for name in _first_line(path, encoding))
         faults = [
@@ -99,6 +95,14 @@ def require(
         ]
     if faults:
         raise refuse(path, faults)
+
+
+def _absent(name: str, there: Sequence[str]) -> str:
+    """Return what to do about a heading that is not there."""
+    bare = name.strip()
+    if bare != name and bare in there:
+        return f"headings are read without the blanks around them; write {bare!r}"
+    return f"no such column; {nearest(name, there)}"
 
 
 def refuse(path: Path, faults: Sequence[Fault]) -> DataError:

@@ -23,7 +23,8 @@ from modelward.evaluate.curves import SMALLEST_GROUP
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.judged import Evaluation
-from modelward.evaluate.record import SiteFacts
+from modelward.evaluate.leaked import hide_few_told
+from modelward.evaluate.record import LEAKAGE, SiteFacts
 from modelward.evaluate.scores import ModelFindings, Scores
 from modelward.evaluate.subgroups import EVERYWHERE
 from modelward.evaluate.verdict import Verdict
@@ -47,16 +48,27 @@ def hide_small_cells(
         return findings
     return replace(
         findings,
-        record=replace(record, sites=tuple(hide_training(s, min_cell) for s in record.sites)),
+        record=replace(
+            record,
+            sites=tuple(hide_training(s, min_cell) for s in record.sites),
+            privacy=hide_card(record.privacy),
+        ),
         models=tuple(hide_model(model, min_cell) for model in findings.models),
         beyond=hide_few(findings.beyond, min_cell),
         choices=(),  # their sentences have counts and figures of few units
         evaluation=hide_evaluation(findings, min_cell),
+        leaked=hide_few_told(findings.leaked, min_cell),
         bound=None,  # trained where all rows are, and nowhere else
         verdicts=tuple(
             hide_verdict(one, record.study.unit, min_cell) for one in findings.verdicts
         ),
     )
+
+
+def hide_card(privacy: str) -> str:
+    """Return the words on privacy without a card of earlier versions, which has counts."""
+    said, mark, _ = privacy.partition(LEAKAGE)
+    return f"{said}{mark} Its figures are not shown; audit again." if mark else said
 
 
 def few(findings: Findings, min_cell: int) -> tuple[str, ...]:
@@ -103,6 +115,7 @@ def hide_evaluation(findings: Findings, min_cell: int) -> Evaluation | None:
         groups=tuple(one for one in groups if not gone or one.site == EVERYWHERE),
         gaps=found.gaps if groups else (),
         spreads=found.spreads if groups else (),
+        coarser=found.coarser if groups else (),
         away=tuple(one for one in found.away if one.site not in few),
         paths=tuple(one for one in found.paths if one.site not in few),
         decisions=found.decisions if min_cell <= SMALLEST_GROUP else {},

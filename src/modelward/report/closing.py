@@ -6,6 +6,7 @@ from modelward.evaluate.cost import Cost
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.record import LEAKAGE
 from modelward.report.blocks import Block, Command, Listing, Table, Words, cells
+from modelward.report.leaked import leakage
 from modelward.report.numbers import duration, nbytes
 from modelward.report.run_tables import egress_table, root_table, training_table
 
@@ -36,8 +37,8 @@ def egress(findings: Findings) -> tuple[Block, ...]:
 def privacy(findings: Findings, min_cell: int) -> tuple[Block, ...]:
     """Return what was done for privacy, and what is known about leakage."""
     said, mark, card = findings.record.privacy.partition(LEAKAGE)
-    leaks = (Listing(((LEAKAGE, card.strip()),)),) if mark else ()
-    said = said.replace("; how much was not measured in this run", "") if mark else said
+    leaks = (Listing(((LEAKAGE, card.strip()),)),) if mark else leakage(findings)
+    said = said.replace("; how much was not measured in this run", "") if leaks else said
     return (
         *map(Words, said.strip().splitlines()),
         *leaks,
@@ -153,7 +154,9 @@ def costs(findings: Findings) -> tuple[Block, ...]:
         ),
         notes=(
             "Sent: artifacts that passed the gate. Received: models, as often as one was asked"
-            " about. Records: what pooling would have moved, without file formats.",
+            " about. Records: what pooling would have moved, without file formats. Looked at:"
+            " to train the common model, each pass counted; a model of the hospital's own and"
+            " scoring are not in it.",
         ),
     )
     return (Words(_spent(cost)), table)

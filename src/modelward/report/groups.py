@@ -1,5 +1,6 @@
 """Groups of patients: scores by level and hospital, the worst one, and what is not chance."""
 
+from modelward.evaluate.coarser import Coarser
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.gaps import Gap, GapMetric
 from modelward.evaluate.judged import Evaluation
@@ -39,7 +40,34 @@ def groups(findings: Findings) -> tuple[Block, ...]:
     if found.gaps:
         blocks.append(_gap_table(found))
     blocks.append(_table(findings, by_site, "Groups, hospital by hospital"))
-    return tuple(blocks)
+    return (*blocks, *_not_shown(found, findings.record.study.unit))
+
+
+def _not_shown(found: Evaluation, unit: str) -> tuple[Block, ...]:
+    """Return why levels are not shown, and what to ask so that they are."""
+    away = [one for one in found.groups if one.units is None]
+    if not away:
+        return ()
+    names = list(dict.fromkeys(one.group for one in away))
+    wider = {one.group: one for one in found.coarser}
+    return (
+        Words(
+            f"{len(away)} of {len(found.groups)} rows are not shown: in the row, or in another"
+            f" that it would give away, fewer than {found.fewest} test {unit}s have the outcome"
+            " or do not. What would show more in a next version of the study:"
+        ),
+        Listing(tuple((f"{name}.", _remedy(wider.get(name), unit)) for name in names)),
+    )
+
+
+def _remedy(wider: Coarser | None, unit: str) -> str:
+    if wider is None:
+        return f"More test {unit}s (plan.test), or a group with fewer levels."
+    if not wider.edges:
+        return f"More test {unit}s (plan.test); no wider bands would show more."
+    bands = ", ".join(f"{edge:g}" for edge in wider.edges)
+    asked = f'groups = ["{wider.group}:[{bands}]"]'
+    return f"{asked} would show {wider.told} of its {wider.rows} rows."
 
 
 def _worst(found: Evaluation) -> str:

@@ -5,7 +5,7 @@ sites left out from models that were trained without them (left_out.py), contrib
 the statement that the study's rule leads to. evaluate/judged.py brings it together.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,8 +27,10 @@ from modelward.evaluate.judged import (
 from modelward.evaluate.subgroups import Divided
 from modelward.evaluate.verdict import Verdict
 from modelward.hub import shares as statements
+from modelward.hub.by_steps import steps_of
 from modelward.hub.followed import paths_of, threshold_of
 from modelward.hub.registry import Registry
+from modelward.hub.round import RoundRecord
 from modelward.hub.run import Outcome
 from modelward.hub.standing import AnswerRow
 from modelward.readers.cohort import FOLDS, Cohort
@@ -42,6 +44,9 @@ from modelward.study.own import LAYERS
 
 SEED = 2026
 """Of the resamples."""
+
+WHOLE = {"newton", "boosting"}
+"""Strategies whose round is one sum over all units."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,6 +125,7 @@ def _divisions(study: Study, tested: Mapping[str, Cohort]) -> tuple[Divided, ...
                 site: members(study, grouping, cohort.fold("test")[0])
                 for site, cohort in tested.items()
             },
+            edges=grouping.edges,
         )
         for grouping in groupings(study)
     )
@@ -168,11 +174,12 @@ def _cost(means: Means, models: Models, outcome: Outcome) -> Cost:
     """Return what the study cost; the left-out sites' studies are not in it."""
     study = models.study
     bundle = model_schema(study).nbytes
-    passes = len(outcome.history) * (
-        1 if study.plan.strategy == "newton" else study.plan.local_epochs
-    )
     sites = []
     for site, cohort in models.tested.items():
+        rounds, each = (
+            trained_in(outcome.history, site),
+            looked_at(study, cohort.count("train")),
+        )
         own = [answer for answer in means.answers if answer.site == site]
         sent = sum(a.bytes or 0 for a in own if a.decision == "released")
         asked = sum(answer.round_no > 0 for answer in own)
@@ -182,7 +189,7 @@ def _cost(means: Means, models: Models, outcome: Outcome) -> Cost:
                 sent=sent,
                 received=asked * bundle,
                 answers=len(own),
-                looked_at=passes * cohort.count("train"),
+                looked_at=rounds * each,
                 records=_records(cohort),
             )
         )
@@ -191,6 +198,23 @@ def _cost(means: Means, models: Models, outcome: Outcome) -> Cost:
         seconds=round(outcome.seconds, 3),
         cores=min(means.cores, len(sites)),
     )
+
+
+def trained_in(history: Sequence[RoundRecord], site: str) -> int:
+    """Return the rounds that a site trained in, refused ones among them."""
+    return sum(site in {*each.released, *each.refused} for each in history)
+
+
+def looked_at(study: Study, units: int) -> int:
+    """Return how often units are looked at in one round of a site with so many to train on."""
+    plan, dp = study.plan, study.privacy.dp
+    if plan.strategy in WHOLE:
+        return units
+    if dp is not None:
+        return round(steps_of(study, units) * dp.sampling * units)
+    if plan.local is not None and plan.local.steps is not None:
+        return plan.local.steps * min(plan.batch, units)
+    return plan.local_epochs * units
 
 
 def _records(cohort: Cohort) -> int:

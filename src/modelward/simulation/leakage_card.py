@@ -16,8 +16,10 @@ from typing import Any
 from modelward import durable
 from modelward.errors import BadPrivacyTerms, DataError, RunMismatch
 from modelward.evaluate.findings import Findings
+from modelward.evaluate.leaked import Guessed, Leaked, Told
 from modelward.evaluate.record import LEAKAGE
 from modelward.privacy.leakage.membership import Membership, by_lot
+from modelward.privacy.leakage.one_run import Audit
 from modelward.readers.open import open_cohort
 from modelward.report.page import write
 from modelward.simulation.folder import RunFolder
@@ -26,7 +28,11 @@ from modelward.site.auditing import Audited, audit
 
 FORMAT = "modelward-leakage/1"
 MARK = LEAKAGE
-"""First words of the card, after which everything is replaced by the next audit."""
+"""First words of the card as it is printed; reports of earlier versions hold it in words."""
+
+MORE = "These are results of these tests on this training; other attacks may find more."
+GROUPS = {"all": "all", "positive": "with the outcome", "negative": "without the outcome"}
+"""Groups of units to words; of many levels, the level's own name."""
 
 
 def audit_run(
@@ -72,8 +78,8 @@ def audit_run(
     words = card(chosen, found)
     findings = Findings.from_json(stored.read_bytes())
     before = findings.record.privacy.split(MARK)[0].rstrip()
-    record = replace(findings.record, privacy=f"{before} {words}".strip())
-    write(replace(findings, record=record), folder.report)
+    record = replace(findings.record, privacy=before)
+    write(replace(findings, record=record, leaked=leaked(chosen, found)), folder.report)
     figures = {"format": FORMAT, "study": study.sha256, "site": chosen, **to_json(found)}
     durable.write_whole(folder.report / "leakage.json", json.dumps(figures, indent=2).encode())
     return chosen, words, found
@@ -96,20 +102,60 @@ def require_honest(found: Audited) -> None:
 
 def card(site: str, found: Audited) -> str:
     """Return the card in sentences."""
+    members = (_members(each) for each in found.membership)
+    return " ".join([MARK, *_attacked(site, found), *members, MORE])
+
+
+def leaked(site: str, found: Audited) -> Leaked:
+    """Return the card as a report has it: words, and the figures for its tables."""
+    return Leaked(
+        site=site,
+        claimed=found.claimed,
+        words=(*_attacked(site, found), MORE),
+        guessed=(
+            _guessed("every update", found.updates),
+            _guessed("the last model only", found.model),
+        ),
+        told=tuple(_told(each) for each in found.membership),
+    )
+
+
+def _attacked(site: str, found: Audited) -> tuple[str, ...]:
     best = found.best
     which = "all its updates" if best is found.updates else "its last model"
-    said = [
-        MARK,
+    return (
         f"Audited: the training of {site}, as if alone, with {best.canaries} invented units"
         " added by coin tosses (Steinke and others, 2023).",
         f"From {which}, {best.right} of {best.guesses} coins were guessed rightly.",
         f"So epsilon is at least {best.low:.2f} (95 % confidence; this many guesses could"
         f" have shown {best.most:.2f} at most).",
         _claim(found),
-        *(_members(each) for each in found.membership),
-        "These are results of these tests on this training; other attacks may find more.",
-    ]
-    return " ".join(said)
+    )
+
+
+def _guessed(seen: str, audit: Audit) -> Guessed:
+    return Guessed(
+        seen=seen,
+        guesses=audit.guesses,
+        right=audit.right,
+        low=audit.low,
+        most=audit.most,
+        confidence=audit.confidence,
+    )
+
+
+def _told(each: Membership) -> Told:
+    return Told(
+        group=GROUPS.get(each.group, each.group),
+        members=each.members,
+        others=each.others,
+        auc=each.auc,
+        low=each.auc_low,
+        high=each.auc_high,
+        found=each.found,
+        found_low=each.found_low,
+        by_lot=by_lot(each),
+    )
 
 
 def to_json(found: Audited) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from modelward.core.clock import now
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.verdict import Answer
@@ -25,7 +26,6 @@ from modelward.hub.switchboard import Switchboard
 from modelward.ledger.note import VerifierKey
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.stage import Stage
-from modelward.site.hospital import now
 from modelward.site.keys import signing_key
 
 Watch = Callable[[Stage], None]

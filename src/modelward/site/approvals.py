@@ -11,7 +11,6 @@ study, a changed roster and a withdrawal all end it, and so does a decision file
 removed or put back.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,12 +19,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from modelward import durable
 from modelward.artifact.card import fingerprint
-from modelward.artifact.decision import MESSAGE, Decision, Word
+from modelward.artifact.decision import Decision, Word
 from modelward.artifact.envelope import Envelope
 from modelward.core.canonical import canonical_bytes, parse_strict
 from modelward.errors import MessageRefused, NotApproved, StorageError, StudyFileError
-from modelward.ledger import kinds
 from modelward.ledger.log import Ledger
+from modelward.site.decision_record import DecisionRecord
 from modelward.site.keys import signing_key
 from modelward.study.agreement import Agreement, from_body
 
@@ -174,7 +173,7 @@ class Approvals:
             found.append(made)
         return found
 
-    def settle(self, record: "DecisionRecord") -> list[Decision]:
+    def settle(self, record: DecisionRecord) -> list[Decision]:
         """Record in the ledger every decision that is not there yet, and return those."""
         new = [
             made
@@ -190,7 +189,7 @@ class Approvals:
         folders = sorted(self._decisions.glob("*"))
         return [made for where in folders for made in self.decided(where.name)]
 
-    def approved(self, study: str, record: "DecisionRecord") -> Agreement:
+    def approved(self, study: str, record: DecisionRecord) -> Agreement:
         """Return what was agreed about the study with this SHA-256.
 
         Raises:
@@ -229,53 +228,6 @@ def settle_now(folder: Path, approvals: Approvals, site: str, now: datetime) -> 
     with ledger:
         approvals.settle(DecisionRecord(ledger))
     return True
-
-
-class DecisionRecord:
-    """The decisions in a site's ledger: how many about each study, and the last one.
-
-    Args:
-        ledger: The site's open ledger.
-    """
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._counts: Counter[str] = Counter()
-        self._last: dict[str, str] = {}
-        for entry in ledger:
-            if entry["kind"] in MESSAGE.values():
-                self._note(str(entry["study"]), str(entry["decision"]))
-
-    def append(self, made: Decision) -> None:
-        """Record a decision.
-
-        Raises:
-            StorageError: If the ledger cannot take it; then it does not count.
-        """
-        self._ledger.append(
-            kinds.fields(
-                MESSAGE[made.word],
-                study=made.study,
-                by=made.person,
-                roster=made.roster,
-                key=made.key,
-                number=made.number,
-                decision=made.sha256,
-            )
-        )
-        self._note(made.study, made.sha256)
-
-    def count(self, study: str) -> int:
-        """Return how many decisions about `study` are recorded."""
-        return self._counts[study]
-
-    def last(self, study: str) -> str | None:
-        """Return the SHA-256 of the last decision about `study`."""
-        return self._last.get(study)
-
-    def _note(self, study: str, sha256: str) -> None:
-        self._counts[study] += 1
-        self._last[study] = sha256
 
 
 def _read(path: Path) -> Agreement:

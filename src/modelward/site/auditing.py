@@ -155,14 +155,16 @@ def _rounds(study: Study, cohort: Cohort, seed: int) -> Iterator[Model]:
     if listed:
         scaling = from_sums(local_sums(cohort.fold("train")[0], listed), listed)
     model = initial(study, scaling)
+    remembers = study.plan.local is not None and study.plan.local.memory is not None
     yield model
     for round_no in range(1, study.plan.rounds + 1):
         digest = sha256(model.parameters.tobytes()).hexdigest()
         task = Task(study=study.sha256, round_no=round_no, kind="train", model=digest)
         booked = _booked(study, seed)
-        update = compute(task, study, model, cohort, SITE, booked).tensors
-        moved = model.parameters + parameter_schema(study).join(update)
-        model = replace(model, parameters=moved)
+        answer = compute(task, study, model, cohort, SITE, booked)
+        moved = model.parameters + parameter_schema(study).join(answer.tensors)
+        kept = answer.kept if remembers else {}
+        model = replace(model, parameters=moved, kept=kept)
         yield model
 
 

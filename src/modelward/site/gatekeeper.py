@@ -17,6 +17,7 @@ from modelward.artifact.decision import Decision
 from modelward.artifact.envelope import Envelope
 from modelward.artifact.store import Store
 from modelward.core.artifact import Artifact
+from modelward.core.clock import now
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Finding, Refusal, Release
@@ -31,11 +32,12 @@ from modelward.gate.policy import Policy
 from modelward.ledger import kinds
 from modelward.recipes.brought import require
 from modelward.site import audits, lost, readiness, transcripts
-from modelward.site.approvals import Approvals, DecisionRecord
+from modelward.site.approvals import Approvals
+from modelward.site.decision_record import DecisionRecord
 from modelward.site.direct import Trainer
 from modelward.site.entrance import Entrance
 from modelward.site.giving_back import GivingBack
-from modelward.site.hospital import Hospital, now
+from modelward.site.hospital import Hospital
 from modelward.site.inspecting import Inspector, IsolatedInspector
 from modelward.site.isolated import IsolatedTrainer
 from modelward.site.mailbag import Mailbag

@@ -18,11 +18,12 @@ The folder of a site:
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from modelward.artifact.store import Store
+from modelward.core.clock import now
 from modelward.core.study import Study
 from modelward.core.task import MASK_PHASES, Task
 from modelward.core.verdict import Answer, Finding, Refusal, Release
@@ -37,7 +38,7 @@ from modelward.errors import (
 from modelward.gate.door import Cover, Door
 from modelward.gate.hold import Holding
 from modelward.gate.offer import UNBOUNDED, Offer, Rule
-from modelward.gate.policy import LANES, Policy
+from modelward.gate.policy import SIMULATED, Policy
 from modelward.gate.rules import exchanged, standard
 from modelward.gate.uplink import coded
 from modelward.ledger.circle import Circle
@@ -59,15 +60,6 @@ from modelward.site.spending import Booked, Spending
 from modelward.site.unit import require_unit
 from modelward.study.answers import answer_to
 from modelward.study.own import residual_schema
-
-SIMULATED = Policy(min_cell=1, lanes=LANES)
-"""The policy of a simulated hospital: the standard one, but for small cells and exact figures,
-which are shown to whoever holds all rows anyway."""
-
-
-def now() -> datetime:
-    """Return the time for ledger entries."""
-    return datetime.now(UTC)
 
 
 class Hospital:

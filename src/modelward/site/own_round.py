@@ -2,7 +2,8 @@
 
     start     the round's model, with the site's own layers put in
     force     what the strategy adds to every gradient (aggregate/scaffold.py, feddyn.py)
-    update    what is offered: without the site's own layers
+    update    what is offered: without the site's own layers, with what the site's last offer
+              left in it, if the plan says so (learn/memory.py)
     kept      what the next round starts from at this site (study/own.py)
 
 Controls are made of the update as it is offered, clipped and on the grid, because the hub
@@ -21,7 +22,7 @@ from modelward.core.columns import inputs
 from modelward.core.study import Study
 from modelward.core.tensors import FlatF32, Tensors
 from modelward.errors import TrainingFailed
-from modelward.learn import apfl, personal, sgd
+from modelward.learn import apfl, memory, personal, sgd
 from modelward.learn.examples import Examples
 from modelward.learn.sgd import LocalTerms
 from modelward.learn.steps import NO_PULL, Pull
@@ -50,7 +51,7 @@ class Trained:
 
 
 def train(model: Model, training: Examples, terms: LocalTerms, run: Run, steps: int) -> Trained:
-    """Return what one round gives.
+    """Return what one round gives, with what the site remembers of its rounds before.
 
     Args:
         model: The round's model, with what the site kept before.
@@ -62,6 +63,18 @@ def train(model: Model, training: Examples, terms: LocalTerms, run: Run, steps: 
     Raises:
         TrainingFailed: If a loss is no longer finite.
     """
+    found, local = _trained(model, training, terms, run, steps), model.study.plan.local
+    if local is None or local.memory is None:
+        return found
+    last = model.kept.get("memory")
+    offered = memory.remembered(last, found.update, local.memory, terms.clip)
+    return Trained(offered, {**found.kept, "memory": offered})
+
+
+def _trained(
+    model: Model, training: Examples, terms: LocalTerms, run: Run, steps: int
+) -> Trained:
+    """Return what this round alone gives."""
     study = model.study
     kind = study.plan.personal.kind if study.plan.personal else None
     start, lr = with_own_layers(model), terms.lr

@@ -9,7 +9,7 @@ from modelward.study.answers import answer_to
 from modelward.study.asked import cohort_lines, feature_words
 from modelward.study.groups import hub_sees, sizes
 from modelward.study.judging import judging_lines
-from modelward.study.method import method, own_lines
+from modelward.study.method import method, own_lines, robust_lines
 from modelward.study.model import parameter_schema
 from modelward.study.report_answer import report_words
 
@@ -42,6 +42,7 @@ def explain(study: Study) -> str:
         + ("" if exact else f" scaled down to an L2 norm of {study.privacy.clip:g}.")
         + " A short header names them.",
         *own_lines(study),
+        *robust_lines(study),
         _before(study),
         *(
             [f"After each round: validation scores in bins, for {study.stop.metric}."]

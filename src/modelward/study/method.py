@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from modelward.core.study import Study
+from modelward.core.training import LocalTraining
 from modelward.study.own import LAYERS, kept_schema
 
 _STRATEGIES = {
@@ -62,6 +63,26 @@ def own_lines(study: Study) -> list[str]:
     return lines
 
 
+def robust_lines(study: Study) -> list[str]:
+    """Return a warning where wrong sites can stop the study by sending what is refused.
+
+    A rule told of f wrong sites needs 2 f + 1 updates (aggregate/robust.py). Updates that are
+    not finite are refused, so f sites of n that send nothing else leave n - f.
+    """
+    robust = study.plan.robust
+    if robust is None or study.privacy.aggregation is not None:
+        return []
+    sites, needed = len(study.sites.names) or study.sites.minimum, 2 * robust.byzantine + 1
+    if sites - robust.byzantine >= needed:
+        return []
+    return [
+        f"Warning: told of {robust.byzantine} wrong sites, the rule needs {needed} updates "
+        f"that can be used. Of {sites} sites, {sites - needed + 1} whose updates are refused "
+        "or missing stop the study, and that is no more than it is told of; told of "
+        f"{(sites - 1) // 3} it goes on without as many as that."
+    ]
+
+
 def _parts(study: Study) -> Iterator[str]:
     plan, local = study.plan, study.plan.local
     server = "" if plan.server.name == "none" else f" and {plan.server.name} at the hub"
@@ -74,9 +95,15 @@ def _parts(study: Study) -> Iterator[str]:
         yield "adjusted for label skew"
     if plan.label_skew == "class-weights":
         yield "with both outcomes counted alike"
-    if local is not None and local.steps is not None:
+    yield from () if local is None else _beside_the_loss(local)
+
+
+def _beside_the_loss(local: LocalTraining) -> Iterator[str]:
+    if local.steps is not None:
         yield f"{local.steps} steps a round"
-    if local is not None and local.proximal is not None:
+    if local.proximal is not None:
         yield f"pulled to the round's model (FedProx, {local.proximal:g})"
-    if local is not None and local.sharpness is not None:
+    if local.sharpness is not None:
         yield f"each step from the top of a climb of {local.sharpness:g} (SAM)"
+    if local.memory is not None:
+        yield f"{local.memory:.0%} of a site's last answer in its next (momentum at the sites)"

@@ -7,6 +7,7 @@
     layers     [own]   the site's own layers, in schema order
     personal   [size]  a second model (Ditto, APFL)
     mix        [1]     APFL's alpha
+    memory     [sent]  what the site sent last, where its next answer keeps some of it
 
 All float32. Both sides derive this from the signed study alone.
 """
@@ -102,4 +103,6 @@ def kept_schema(study: Study) -> Schema | None:
         specs.append(TensorSpec("personal", "F32", (size,)))
         if plan.personal.kind == "apfl":
             specs.append(TensorSpec("mix", "F32", (1,)))
+    if plan.local is not None and plan.local.memory is not None:
+        specs.append(TensorSpec("memory", "F32", (update_schema(study).size,)))
     return Schema.of(*specs) if specs else None

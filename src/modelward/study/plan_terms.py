@@ -11,6 +11,7 @@
 | boosting                  | no            | no           | yes                  |
 | local.proximal, .steps    | yes           | yes          | yes                  |
 | local.sharpness           | yes           | no           | yes                  |
+| local.memory, fedavg only | yes           | yes          | yes                  |
 | label_skew                | yes           | yes, noised  | yes                  |
 | personal: fine-tune, ditto, head, norms | yes | yes     | yes                  |
 | personal: apfl, head-first | yes          | no           | yes                  |
@@ -29,6 +30,9 @@ READS_WEIGHTS = frozenset({"logistic", "mlp", "cnn", "densenet"})
 
 NOT_OF_ONE_ROUND = frozenset({"newton", "cyclic", "fedbuff", "boosting"})
 """Strategies that combine no updates of one round, whose parts could be told."""
+
+OF_ONE_ROUND = frozenset({"scaffold", "fednova", "feddyn", "cyclic", "fedbuff"})
+"""Strategies of local steps that read an answer as its site's way from that round's model."""
 
 
 def plan_faults(study: Study) -> list[Fault]:
@@ -111,6 +115,9 @@ def _local(study: Study) -> Iterator[Fault]:
     if study.plan.local.sharpness is not None and study.privacy.dp is not None:
         says = "the climb looks at patients a second time, without noise"
         yield Fault("plan.local.sharpness", says)
+    if study.plan.local.memory is not None and study.plan.strategy in OF_ONE_ROUND:
+        says = "reads off an answer what its round alone was: use 'fedavg'"
+        yield Fault("plan.local.memory", f"{study.plan.strategy!r} {says}")
 
 
 def _pulls(study: Study) -> Iterator[Fault]:

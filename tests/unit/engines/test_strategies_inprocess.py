@@ -31,6 +31,7 @@ GROWN = (
     .replace("rounds = 3", "rounds = 7")
 )
 ONE_TREE = GROWN.replace("trees = 3", "trees = 1").replace("rounds = 7", "rounds = 3")
+REMEMBERED = AVERAGED + "\n[plan.local]\nmemory = 0.5\n"
 
 STRATEGIES = {
     "scaffold": chosen("scaffold"),
@@ -43,6 +44,7 @@ STRATEGIES = {
     "ditto": AVERAGED + '\n[plan.personal]\nkind = "ditto"\n',
     "apfl": AVERAGED + '\n[plan.personal]\nkind = "apfl"\n',
     "head": AVERAGED + '\n[plan.personal]\nkind = "head"\n',
+    "remembered": REMEMBERED + "\n[plan.robust]\n[sites]\nminimum = 3\n",
     "head-first": AVERAGED + '\n[plan.personal]\nkind = "head-first"\n',
 }
 
@@ -116,6 +118,7 @@ def test_a_study_that_was_stopped_goes_on_to_the_same_model(name, tmp_path):
         pytest.param(chosen("scaffold", STEPS), id="scaffold"),
         pytest.param(ONE_TREE, id="one-tree"),
         pytest.param(STRATEGIES["ditto"], id="ditto", marks=pytest.mark.exhaustive),
+        pytest.param(REMEMBERED, id="remembered", marks=pytest.mark.exhaustive),
         pytest.param(GROWN, id="boosting", marks=pytest.mark.exhaustive),
     ],
 )

@@ -37,6 +37,18 @@ def test_the_mean_is_over_corrected_answers():
     assert np.exp(both)[0] == pytest.approx([(3 / 11 + 0.5) / 2, (8 / 11 + 0.5) / 2])
 
 
+def test_doubt_is_no_answer_so_no_prior_is_taken_out_of_it():
+    # It has seen the second class hardly, and says nothing: it goes on saying nothing.
+    silent = Opinion(np.log(np.array([[0.5, 0.5]])), np.array([7, 1]), np.zeros((1, 2)))
+    assert np.exp(prior_corrected([silent]))[0] == pytest.approx([0.5, 0.5], abs=1e-6)
+
+    # 0.6 and 0.2 are known, 0.1 each is doubt: 0.6/0.8 : 0.2/0.2 = 3 : 4 of 0.8, and the doubt.
+    partly = opinion([0.7, 0.3], [7, 1])
+    partly = Opinion(partly.log_p, partly.counts, np.array([[0.6, 0.2]]))
+    expected = [0.8 * 3 / 7 + 0.1, 0.8 * 4 / 7 + 0.1]
+    assert np.exp(prior_corrected([partly]))[0] == pytest.approx(expected, abs=1e-6)
+
+
 def test_who_has_not_seen_three_of_a_class_is_not_asked_about_it():
     knows, has_not_seen = opinion([0.5, 0.5], [16, 16]), opinion([0.9, 0.1], [16, 2])
 

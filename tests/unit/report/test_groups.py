@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from modelward.evaluate.coarser import Coarser
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.judged import Evaluation
 from modelward.evaluate.record import LEAKAGE
@@ -50,6 +51,16 @@ def test_a_hidden_group_says_that_it_is_hidden_and_nothing_else():
     assert swiss
     for row in swiss:
         assert [cell.main for cell in row[3:]] == ["not shown", "", "", "", ""]
+
+
+def test_rows_that_are_not_shown_say_why_and_what_would_show_more():
+    wide = Coarser(group="age", edges=(18.0, 60.0, 110.0), told=5, rows=8)
+    more = replace(part_of(FOUND), coarser=(wide,))
+    text = " ".join(as_text(tell(replace(FOUND, evaluation=more))).split())
+
+    assert "rows are not shown: in the row, or in another that it would give away" in text
+    assert 'groups = ["age:[18, 60, 110]"] would show 5 of its 8 rows' in text
+    assert "sex: More test patients (plan.test), or a group with fewer levels." in text
 
 
 def test_the_threshold_and_its_rule_are_said():

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from modelward.artifact.store import Store
+from modelward.core.clock import now
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.verdict import Refusal, Release
 from modelward.errors import DataError, GateRefused, StorageError
+from modelward.gate.policy import SIMULATED
 from modelward.ledger.verify import verify
-from modelward.site.hospital import SIMULATED, Hospital, now
+from modelward.site.hospital import Hospital
 from modelward.site.keys import signing_key
 from modelward.study.model import initial
 from modelward.study.scaling import Scaling

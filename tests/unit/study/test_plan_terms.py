@@ -4,6 +4,7 @@ import pytest
 
 from modelward.errors import StudyFileError
 from modelward.study.explain import explain
+from modelward.study.read import parse
 from tests.federations import TOY, toy
 
 DP = "\n[privacy.dp]\nepsilon = 3.0\n"
@@ -40,6 +41,9 @@ REFUSED = {
         plan(tables=DP + "\n[plan.local]\nsharpness = 0.1\n"), "a second time, without noise"),
     "alpha for nobody": (
         plan(tables="\n[plan.local]\nalpha = 0.1\n"), "only strategy = 'feddyn'"),
+    "a memory of controls": (
+        plan('strategy = "scaffold"', tables="\n[plan.local]\nmemory = 0.9\n"),
+        "what its round alone was"),
     "a pull that overshoots": (
         plan(tables="\n[plan.local]\nproximal = 3.0\n"), "or steps overshoot"),
     "apfl under dp": (
@@ -88,13 +92,7 @@ def test_what_does_not_go_together_is_refused_with_the_reason(name):
     text, says = REFUSED[name]
 
     with pytest.raises(StudyFileError, match=says):
-        toy_of(text)
-
-
-def toy_of(text: str) -> object:
-    from modelward.study.read import parse
-
-    return parse(text)
+        parse(text)
 
 
 @pytest.mark.parametrize(
@@ -108,10 +106,13 @@ def toy_of(text: str) -> object:
         plan(tables="\n[plan.robust]\n[plan.local]\nsharpness = 0.1\nproximal = 0.1\n"),
         plan(tables='\n[plan.robust]\n[plan.personal]\nkind = "apfl"\n'),
         plan('label_skew = "class-weights"', tables=DP),
+        plan(tables="\n[plan.robust]\n[plan.local]\nmemory = 0.9\n"),
+        plan(tables=DP + "\n[plan.local]\nmemory = 0.9\n"),
+        plan(tables="\n[plan.local]\nmemory = 0.9\n", privacy=MASKS),
     ],
 )
 def test_what_the_mathematics_allow_is_allowed(text):
-    toy_of(text)
+    parse(text)
 
 
 def test_absent_tables_leave_no_trace():
@@ -127,3 +128,27 @@ def test_the_explanation_says_what_stays_at_the_site():
     assert "Kept at a site between rounds, and sent to nobody: 4 bytes of layers." in said
     assert "Leaves a site each round: 8 bytes" in said
     assert "pulled to the round's model (FedProx, 0.1)" in said
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        (1, "Of 3 sites, 1 whose updates are refused or missing stop the study"),
+        (16, "Of 40 sites, 8 whose updates are refused or missing stop the study"),
+        (13, None),
+    ],
+)
+def test_a_rule_that_refused_updates_can_stop_is_warned_of_before_it_is_signed(told, says):
+    text = plan(tables=f"\n[plan.robust]\nbyzantine = {told}\n")
+    study = parse(text.replace("minimum = 3", f"minimum = {3 if told == 1 else 40}"))
+
+    said = explain(study)
+
+    assert (says in said) if says else ("Warning" not in said)
+
+
+def test_a_memory_is_said_and_stays_at_the_site():
+    said = explain(toy(more="[plan.local]\nmemory = 0.9\n"))
+
+    assert "90% of a site's last answer in its next (momentum at the sites)" in said
+    assert "Kept at a site between rounds, and sent to nobody: 12 bytes of memory." in said

@@ -14,13 +14,13 @@ from modelward import durable
 from modelward.artifact.card import fingerprint
 from modelward.artifact.envelope import Envelope
 from modelward.core.study import Study
+from modelward.gate.policy import SIMULATED
 from modelward.gate.policy_file import read_policy
 from modelward.hub.consent import Consent
 from modelward.hub.registry import Registry
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.keys import signing_key
 from modelward.site.approvals import Approvals
-from modelward.site.hospital import SIMULATED
 from modelward.study.agreement import Agreement
 
 NOBODY = "Nobody (demonstration)"

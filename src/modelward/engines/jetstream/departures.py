@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from modelward.artifact.envelope import Kind, digest
 from modelward.artifact.store import Store
 from modelward.core.canonical import Json
+from modelward.core.clock import now
 from modelward.core.task import Task
 from modelward.engines.jetstream import objects
 from modelward.engines.jetstream.book import Book
@@ -26,7 +27,6 @@ from modelward.engines.jetstream.journal import Journal
 from modelward.engines.jetstream.line import Line, Rejected
 from modelward.engines.jetstream.parcel import INLINE, pack
 from modelward.engines.jetstream.pieces import Pieces
-from modelward.engines.jetstream.presence import now
 from modelward.engines.jetstream.questions import Question, Questions
 from modelward.engines.jetstream.task_message import body_of
 from modelward.engines.jetstream.unread import Unread

@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 from modelward.artifact.envelope import Kind, digest
 from modelward.artifact.store import Store
 from modelward.core.canonical import Json
+from modelward.core.clock import now
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Refusal
 from modelward.engines.jetstream.arrivals import Arrivals
@@ -37,7 +38,7 @@ from modelward.engines.jetstream.departures import Departures
 from modelward.engines.jetstream.identity import Identity
 from modelward.engines.jetstream.journal import Journal, silent
 from modelward.engines.jetstream.line import Line, Traffic
-from modelward.engines.jetstream.presence import Presence, now
+from modelward.engines.jetstream.presence import Presence
 from modelward.engines.jetstream.questions import Question, Questions
 from modelward.engines.jetstream.received import Received
 from modelward.errors import EngineFailed, ModelwardError

@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
 from pathlib import Path
@@ -24,6 +23,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from modelward import errors
+from modelward.core.clock import now
 from modelward.core.study import Study
 from modelward.engines.jetstream.assent import agree
 from modelward.engines.jetstream.hub_node import HubNode
@@ -63,11 +63,6 @@ class WireFigures:
     round_ms: tuple[float, ...]
     bytes_up: int
     bytes_down: int
-
-
-def now() -> datetime:
-    """Return the time."""
-    return datetime.now(UTC)
 
 
 def federate(

@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Collection, Set
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +18,7 @@ from pathlib import Path
 from nats.aio.msg import Msg
 
 from modelward.artifact.envelope import SKEW
+from modelward.core.clock import now
 from modelward.engines.jetstream.journal import Journal
 from modelward.engines.jetstream.line import Line
 
@@ -43,11 +44,6 @@ RESTORED = (
 
 WRONG = "set whichever is wrong: messages are refused from five minutes on"
 """What is said of it."""
-
-
-def now() -> datetime:
-    """Return the time."""
-    return datetime.now(UTC)
 
 
 class Presence:

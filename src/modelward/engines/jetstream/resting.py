@@ -1,8 +1,9 @@
 """Why a study does not go on, in words for whoever asks how the hub is.
 
 The hub that serves writes down what stood in a study's way (`studies/<study>.rests`, beside
-the registry) until its next round is committed. The rest is found by whoever asks (state.py):
-what people have decided, who gives a sign of life, and whether the disk is full.
+the registry) until its next round is committed. The rest is found by whoever asks
+(hub_state.py): what people have decided, who gives a sign of life, and whether the disk is
+full.
 """
 
 import json

@@ -26,6 +26,7 @@ from modelward.artifact import bundle
 from modelward.artifact import card as cards
 from modelward.artifact.envelope import Envelope, unseal
 from modelward.artifact.store import Store
+from modelward.core.clock import now
 from modelward.core.task import Task
 from modelward.core.tensors import Schema
 from modelward.core.verdict import Answer, Release
@@ -36,7 +37,7 @@ from modelward.engines.jetstream.line import Line
 from modelward.engines.jetstream.news import LOOK_S, Telling
 from modelward.engines.jetstream.parcel import KIND, being_worked_on, unpack
 from modelward.engines.jetstream.pieces import Pieces
-from modelward.engines.jetstream.presence import Presence, now
+from modelward.engines.jetstream.presence import Presence
 from modelward.engines.jetstream.pull import pull
 from modelward.engines.jetstream.replies import LATER_S, Desk, Replies, Saying
 from modelward.engines.jetstream.task_message import fetch_model, task_of

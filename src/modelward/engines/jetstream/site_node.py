@@ -18,7 +18,7 @@ from modelward.engines.jetstream import folders
 from modelward.engines.jetstream.journal import Journal
 from modelward.engines.jetstream.news import News
 from modelward.engines.jetstream.site_end import SiteEnd
-from modelward.engines.jetstream.state import policy_digest
+from modelward.engines.jetstream.site_state import policy_digest
 from modelward.errors import MessageRefused, ModelwardError, NotCompared, StorageError
 from modelward.gate.policy_file import read_policy
 from modelward.hub.statements import body_of
@@ -128,13 +128,20 @@ class SiteNode:
     def _all_news(self) -> list[News]:
         """Return mail for its witnesses, and the decisions of this site's people.
 
-        Decisions are recorded once the ledger was held against what the witnesses know.
+        Decisions are recorded once the ledger was held against what the witnesses know. If
+        they cannot be, what stands in the way is raised at the next look that has no mail:
+        mail is handed out once, and must not be lost for it.
         """
         body = self.keeper.mailbag.out()
         mail = [] if body is None else [News(kind="witness", study=NO_STUDY, body=body)]
         if not self.end.may_answer():
             return mail
-        return [*mail, *self._decisions(), *self._statements()]
+        try:
+            return [*mail, *self._decisions(), *self._statements()]
+        except ModelwardError:
+            if not mail:
+                raise
+            return mail
 
     def _statements(self) -> list[News]:
         """Return what the hub may know of how this site's data fit what was proposed.

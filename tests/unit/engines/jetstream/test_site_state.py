@@ -7,7 +7,12 @@ from pathlib import Path
 
 from modelward.engines.jetstream.journal import silent
 from modelward.engines.jetstream.presence import Presence
-from modelward.engines.jetstream.state import CUT_OFF, policy_changed, policy_digest, site_state
+from modelward.engines.jetstream.site_state import (
+    CUT_OFF,
+    policy_changed,
+    policy_digest,
+    site_state,
+)
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.site_folder import SiteFolder
 
