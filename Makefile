@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -q -n $(JOBS) --dist worksteal
 
-.PHONY: help demo test quick check test-all bench bench-peers bench-wire reference clean
+.PHONY: help demo test coverage quick check test-all bench bench-peers bench-wire reference clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ demo: $(READY)  ## two real studies on this machine, from data to report
 	$(BIN)/modelward demo
 
 test: check  ## every check and test; slow suites are sampled (under 15 minutes)
+	$(PYTEST) -m 'not exhaustive'
+
+coverage: $(READY)  ## the tests of `make test`, measured: which lines and branches they reach
 	$(BIN)/coverage erase
 	$(PYTEST) -m 'not exhaustive' --cov --cov-report=
 	$(BIN)/coverage report --skip-covered --show-missing
@@ -35,8 +38,8 @@ check: $(READY)  ## style, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test-all: check  ## everything at full length
-	$(PYTEST)
+test-all: check coverage  ## everything at full length, and how much of the code it reaches
+	$(PYTEST) -m exhaustive
 
 bench: $(READY)  ## W1, W2, W3 against a floor and naive averaging
 	$(BIN)/python -m bench.run

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from modelward.artifact import bundle, card, envelope
 from modelward.artifact.decision import Decision
 from modelward.artifact.review import Review
+from modelward.artifact.settlement import Settlement
 from modelward.core.artifact import Card
 from modelward.core.canonical import canonical_bytes, parse_strict
 from modelward.errors import BadArtifact
@@ -38,6 +39,10 @@ ROOT = Path(__file__).parents[1]
 VECTORS = ROOT / "tests/vectors"
 LEDGER = VECTORS / "ledger"
 SIGNER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+SETTLED = Settlement(
+    alarm="3b" * 8, spent="2.5", reason="a new disk", site="cleveland", person="Dr Ada Byron",
+    time="2026-11-20T09:30:00Z",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -229,6 +234,11 @@ OPENINGS: dict[str, Opening] = {
         decided(Review.read),
         (VECTORS / "message/review.json").read_bytes(),
         lambda table: signed(table, b"modelward-review/1\n", "public"),
+    ),
+    "settlement": Opening(
+        decided(Settlement.read),
+        canonical_bytes(SETTLED.signed(SIGNER).body()),
+        lambda table: signed(table, b"modelward-settlement/1\n", "public"),
     ),
     "transcript": Opening(transcript_of, a_transcript()),
     "request": Opening(request_of, (VECTORS / "joining/request.json").read_bytes(), joined),

@@ -126,7 +126,7 @@ def test_what_is_offered_before_the_leaf_has_ever_run_waits_in_the_folder(tmp_pa
 
 def test_a_leaf_reaches_nothing_but_what_its_site_reaches(tmp_path):
     chain = Chain(tmp_path)
-    with chain.made.server(), chain.run(chain.edge), chain.run(chain.inner):
+    with chain.made.server(), chain.run(chain.inner), chain.run(chain.edge):
         south = chain.boxes("south")
         south.post(1, b"south's own")
         with LeafBoxesOf(chain) as north:

@@ -3,7 +3,6 @@
 A real server, certificates, hospitals and ledgers; sites come late, and what they keep counts.
 """
 
-import json
 import time
 from contextlib import ExitStack
 from dataclasses import replace
@@ -19,6 +18,8 @@ from modelward.engines.jetstream.loopback import federate
 from modelward.hub.registry import Registry
 from modelward.hub.run import Hub
 from modelward.site.keys import signing_key
+from modelward.study.read import parse
+from tests.docs.combinations import CNN, WAYS, refused, text_of
 from tests.wire import Federation, make_site, study
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -105,13 +106,22 @@ def test_separate_processes_over_mutual_tls_end_with_the_bits_of_one_process(tmp
     )
 
 
+KEEP = {"scaffold", "feddyn", "own: ditto", "own: apfl", "own: head", "own: head-first"}
+"""Ways whose sites keep something between rounds."""
+
+
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("plan", [{"strategy": "scaffold"}, {"personal": {"kind": "head"}}])
-def test_what_sites_keep_over_the_wire_gives_the_bits_of_one_process(tmp_path, plan):
-    terms = STUDY.model_dump(mode="json")
-    asked = Study.model_validate_json(json.dumps({**terms, "plan": {**terms["plan"], **plan}}))
+@pytest.mark.parametrize("beside", ["", "`[plan.uplink]`"], ids=["plain", "coded"])
+@pytest.mark.parametrize("way", [way for way, terms in WAYS.items() if terms.recipe != CNN])
+def test_each_way_of_training_over_the_wire_gives_the_bits_of_one_process(
+    tmp_path, way, beside
+):
+    if beside and refused(way, beside):
+        pytest.skip("refused, as the table of combinations says")
+    asked = parse(text_of(way, beside))
 
     assert over_wire(tmp_path / "wire", NAMES, asked) == in_process(
         tmp_path / "one", NAMES, asked
     )
-    assert list((tmp_path / "wire" / "north").glob("kept/*/*"))
+    if way in KEEP:
+        assert list((tmp_path / "wire" / "north").glob("kept/*/*"))

@@ -50,6 +50,10 @@ size = [12, 12]
 
 LOGISTIC, MLP = 'name = "logistic"', 'name = "mlp"\noptions = { hidden = [4] }'
 TREES = 'name = "trees"\noptions = { trees = 2, depth = 1, bins = 4 }'
+ALL = "EVERY_SITE"
+"""Stands for the number of sites."""
+
+UPLINK = "[plan.uplink]"
 CNN = 'name = "cnn"\noptions = { channels = [4], groups = 2 }'
 
 
@@ -64,6 +68,10 @@ class Way:
 
 def _personal(kind: str, recipe: str = MLP) -> Way:
     return Way(tables=f'[plan.personal]\nkind = "{kind}"', recipe=recipe)
+
+
+def _coded(codec: str, more: str = "") -> Way:
+    return Way(tables=f'{UPLINK}\ncodec = "{codec}"\n{more}')
 
 
 WAYS = {
@@ -83,7 +91,7 @@ WAYS = {
     "fednova": Way(plan='strategy = "fednova"'),
     "feddyn": Way(plan='strategy = "feddyn"'),
     "cyclic": Way(plan='strategy = "cyclic"'),
-    "fedbuff": Way(plan='strategy = "fedbuff"', tables="[plan.buffer]\nsize = 3"),
+    "fedbuff": Way(plan='strategy = "fedbuff"', tables=f"[plan.buffer]\nsize = {ALL}"),
     "boosting": Way(plan='strategy = "boosting"', recipe=TREES),
     "newton": Way(plan='strategy = "newton"'),
     "own: fine-tune": _personal("fine-tune"),
@@ -92,6 +100,11 @@ WAYS = {
     "own: head": _personal("head"),
     "own: head-first": _personal("head-first"),
     "own: norms": _personal("norms", CNN),
+    "uplink: bf16": _coded("bf16"),
+    "uplink: int8": _coded("int8"),
+    "uplink: int8, packed": _coded("int8", "packed = true"),
+    "uplink: int4": _coded("int4"),
+    "uplink: top-k": _coded("top-k"),
 }
 """Rows of the table."""
 
@@ -110,7 +123,7 @@ BESIDE = {
     "`[privacy.dp]`": Beside(tables="[privacy.dp]\nepsilon = 3.0"),
     "`secagg`": Beside(privacy='aggregation = "secagg"'),
     "`grouped`": Beside(privacy='aggregation = "grouped"', sites=20),
-    "`[plan.uplink]`": Beside(tables='[plan.uplink]\ncodec = "int8"'),
+    "`[plan.uplink]`": Beside(tables=f'{UPLINK}\ncodec = "int8"'),
     "shares by contribution": Beside(tables='[sharing]\nrule = "contribution"'),
 }
 """Columns of the table."""
@@ -120,14 +133,14 @@ INTRO = """\
 
 Written from the code by `make reference`; do not edit. Each cell is what `study check` says
 of a study with both: *yes*, or the reason why not. `tests/flow/test_combinations.py` runs
-every *yes*.
+every *yes* and holds every reason against what the mathematics says.
 """
 
 
 def text_of(way: str, beside: str = "") -> str:
     """Return the study file of a pair; of the way alone if `beside` is ""."""
     mine, other = WAYS[way], BESIDE[beside] if beside else Beside()
-    return BASE.format(
+    text = BASE.format(
         features=PICTURES if mine.recipe == CNN else COLUMNS,
         recipe=mine.recipe,
         plan=mine.plan,
@@ -135,6 +148,13 @@ def text_of(way: str, beside: str = "") -> str:
         tables=f"{mine.tables}\n{other.tables}",
         sites=other.sites,
     )
+    return text.replace(ALL, str(other.sites))
+
+
+PAIRS = [
+    (w, b) for w in WAYS for b in BESIDE if UPLINK not in b or UPLINK not in WAYS[w].tables
+]
+"""Cells of the table; a code beside a code is none."""
 
 
 def refused(way: str, beside: str) -> str:
@@ -151,6 +171,11 @@ def combinations_page() -> str:
     """Return docs/reference/combinations.md."""
     lines = [INTRO, f"| | {' | '.join(BESIDE)} |", "|---" * (len(BESIDE) + 1) + "|"]
     for way in WAYS:
-        cells = [f"no: {why}" if (why := refused(way, each)) else "yes" for each in BESIDE]
-        lines.append(f"| {way} | {' | '.join(cells)} |")
+        lines.append(f"| {way} | {' | '.join(_cell(way, each) for each in BESIDE)} |")
     return "\n".join(lines) + "\n"
+
+
+def _cell(way: str, beside: str) -> str:
+    if (way, beside) not in PAIRS:
+        return "the same"
+    return f"no: {why}" if (why := refused(way, beside)) else "yes"

@@ -19,6 +19,8 @@ from tests.disks import largest_file
 from tests.ledgers import KEY, open_ledger
 
 KILLS = 40
+A_LEDGER = 10
+"""Interrupts a ledger: each is read and verified from its start after every one."""
 
 
 def write_until_killed(folder: Path, acknowledge: int) -> None:
@@ -80,19 +82,22 @@ def test_ctrl_c_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path):
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    delays, acknowledged = random.Random(3), 0
+    delays, total = random.Random(3), 0
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        for _ in range(KILLS):
-            acknowledged += appended_until_interrupted(tmp_path, delays.uniform(0.0001, 0.03))
-            with open_ledger(tmp_path) as ledger:
-                assert ledger.size >= acknowledged
-                acknowledged = ledger.size
-            assert verify(tmp_path, KEY.text).entries == acknowledged
+        for number in range(KILLS // A_LEDGER):
+            folder, acknowledged = tmp_path / str(number), 0
+            for _ in range(A_LEDGER):
+                acknowledged += appended_until_interrupted(folder, delays.uniform(0.0001, 0.03))
+                with open_ledger(folder) as ledger:
+                    assert ledger.size >= acknowledged
+                    acknowledged = ledger.size
+                assert verify(folder, KEY.text).entries == acknowledged
+            total += acknowledged
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert acknowledged > KILLS
+    assert total > KILLS
 
 
 @contextmanager

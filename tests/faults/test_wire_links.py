@@ -96,10 +96,10 @@ def cut(proxy: Proxy, round_no: int) -> None:
         later(8, lambda: setattr(proxy, "mode", "plain"))
 
 
-LONG = [pytest.param(each, marks=pytest.mark.exhaustive) for each in (resets, half_open)]
+LONG = [pytest.param(each, marks=pytest.mark.exhaustive) for each in (slow, resets, half_open)]
 
 
-@pytest.mark.parametrize("disturb", [slow, stalls, cut, *LONG])
+@pytest.mark.parametrize("disturb", [stalls, cut, *LONG])
 def test_a_bad_link_changes_no_bit(tmp_path, good, disturb):
     assert train(tmp_path, disturb) == good
 

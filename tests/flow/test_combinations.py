@@ -7,11 +7,56 @@ import pytest
 from modelward.simulation.dealing import Dealing, Special
 from modelward.simulation.simulate import Result, Simulation, simulate
 from modelward.study.read import parse
-from tests.docs.combinations import BESIDE, CNN, WAYS, refused, text_of
+from tests.docs.combinations import BESIDE, CNN, PAIRS, WAYS, refused, text_of
 from tests.studies import HEADING, rows, write_csv, write_images
 
-WORKS = [(way, each) for way in WAYS for each in BESIDE if not refused(way, each)]
+WORKS = [pair for pair in PAIRS if not refused(*pair)]
 SAMPLE = [("scaffold", "`[privacy.dp]`"), ("own: ditto", "`secagg`")]
+
+RULE, NOISE, MASKS, GROUPS, CODE, SHARES = BESIDE
+CODES = [way for way in WAYS if way.startswith("uplink")]
+REFUSED = {
+    **{
+        (way, RULE): "judges plain updates"
+        for way in (
+            "scaffold",
+            "scaffold, equal steps",
+            "fednova",
+            "feddyn",
+            "cyclic",
+            "fedbuff",
+        )
+    },
+    ("boosting", RULE): "a rule needs updates, and these are sums",
+    ("newton", RULE): "adds sums, and a rule needs updates",
+    ("sharpness", NOISE): "a second time, without noise",
+    ("fednova", NOISE): "all sites make equally many steps",
+    ("boosting", NOISE): "histograms carry no noise",
+    ("newton", NOISE): "exact sums have no bound",
+    ("own: apfl", NOISE): "between the noised ones",
+    ("own: head-first", NOISE): "between the noised ones",
+    **{
+        (way, kind): reason
+        for kind in (MASKS, GROUPS)
+        for way, reason in (
+            ("scaffold", "needs equally many steps everywhere"),
+            ("fednova", "masks hide each update"),
+            ("cyclic", "a sum over one hides nothing"),
+            ("fedbuff", "masks need a round's roster first"),
+            *((way, "behind masks every value is 8 random bytes") for way in CODES),
+        )
+    },
+    ("scaffold", CODE): "a code changes it",
+    ("scaffold, equal steps", CODE): "a code changes it",
+    ("feddyn", CODE): "a code changes it",
+    ("boosting", CODE): "sends exact sums, and a code would round them",
+    ("newton", CODE): "sends exact sums, and a code would round them",
+    **{
+        (way, SHARES): "combines no updates of one round"
+        for way in ("cyclic", "fedbuff", "boosting", "newton")
+    },
+}
+"""What does not go together, by the mathematics, and what the reader has to be told."""
 
 
 def ran(folder: Path, way: str, beside: str) -> Result:
@@ -58,6 +103,13 @@ def test_a_pair_that_is_said_to_work_works(tmp_path, way, beside):
 @pytest.mark.parametrize(("way", "beside"), [pair for pair in WORKS if pair not in SAMPLE])
 def test_every_pair_that_is_said_to_work_works(tmp_path, way, beside):
     check(tmp_path, way, beside)
+
+
+def test_nothing_is_refused_but_for_the_reason_that_the_mathematics_has():
+    told = {pair: why for pair in PAIRS if (why := refused(*pair))}
+
+    assert set(told) == set(REFUSED)
+    assert {pair: why for pair, why in told.items() if REFUSED[pair] not in why} == {}
 
 
 def test_the_sample_is_of_the_table():

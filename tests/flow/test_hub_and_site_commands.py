@@ -1,9 +1,7 @@
 """A hub and three sites in four folders, by the commands of docs/operations/joining.md alone.
 
 Two sites approve, one declines; the study changes, and everybody is asked again; one
-withdraws. Hub and sites are real processes, and every wait has an end. In the first test people
-type each command in a process of its own; looking again and again, and what the second does as
-the first did, costs no start of a program.
+withdraws. Every process is real, and every wait has an end.
 """
 
 import json
@@ -11,8 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack, chdir
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +22,7 @@ from modelward.joining.files import read_hub_key
 from modelward.ledger.verify import verify
 from modelward.site.isolation import unavailable
 from modelward.site.predict import open_model
-from tests.nodes import SECRET, running, said, until
+from tests.nodes import SECRET, running, until
 from tests.wire import STUDY_FILE, make_site
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -48,23 +45,13 @@ def modelward(folder: Path, *words: object) -> str:
     return done.stdout
 
 
-def inside(folder: Path, *words: object) -> str:
-    """Run a command in this process as if in `folder`, and return what it printed."""
-    with chdir(folder):
-        return said(*words)
-
-
-Typed = Callable[..., str]
-"""Runs a command in a folder to its end, and returns what it printed."""
-
-
 class Country:
-    """A hub and its sites, joined by commands in one folder, each `typed` by people."""
+    """A hub and its sites, joined by commands in one folder."""
 
-    def __init__(self, folder: Path, typed: Typed) -> None:
-        self.folder, self.typed = folder, typed
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         url = f"tls://127.0.0.1:{free_port()}"
-        typed(folder, "hub", "init", "hub", "--url", url)
+        modelward(folder, "hub", "init", "hub", "--url", url)
         for seed, name in enumerate(SITES):
             self._join(name, seed, url)
 
@@ -72,12 +59,12 @@ class Country:
         here = self.folder
         table = make_site(here / name, 60, seed) / "data.csv"
         table.write_text(table.read_text().replace("\np7,", f"\n{MARKED},"))
-        asked = self.typed(here, "site", "init", name, "--name", name, "--hub-url", url)
-        admitted = self.typed(here, "hub", "admit", "hub", f"{name}/request.json")
-        joined = self.typed(here, "site", "join", name, f"{name}-membership.json")
+        asked = modelward(here, "site", "init", name, "--name", name, "--hub-url", url)
+        admitted = modelward(here, "hub", "admit", "hub", f"{name}/request.json")
+        joined = modelward(here, "site", "join", name, f"{name}-membership.json")
         assert asked.strip().rpartition("voice")[2].partition("then")[0].strip() in admitted
         assert re.findall(r"(\S+)\s+\(hub\)", admitted)[0] in joined
-        person = self.typed(
+        person = modelward(
             here, "site", "person", "Ada", "--key", f"{name}.pem", "--passphrase", SECRET
         )
         apart = "namespaces" if unavailable(here) is None else "none"
@@ -89,7 +76,7 @@ class Country:
     def decide(self, word: str, site: str, study: str = "small") -> str:
         """Have a person of `site` decide."""
         key = ("--as", "Ada", "--key", f"{site}.pem", "--passphrase", SECRET)
-        return self.typed(self.folder, "site", word, site, study, *key)
+        return modelward(self.folder, "site", word, site, study, *key)
 
     def submit(self, rounds: int, version: int) -> None:
         """Write the study file and propose it."""
@@ -98,16 +85,16 @@ class Country:
         text += '\n[sharing]\nrule = "contribution"\n'
         text += "\n[report]\n"
         (self.folder / "study.toml").write_text(text)
-        self.typed(self.folder, "study", "submit", "study.toml", "--hub", "hub")
+        modelward(self.folder, "study", "submit", "study.toml", "--hub", "hub")
 
     def studies(self, site: str) -> list[Any]:
         """Return what `site` was asked to join."""
-        found: list[Any] = json.loads(inside(self.folder, "site", "studies", site, "--json"))
+        found: list[Any] = json.loads(modelward(self.folder, "site", "studies", site, "--json"))
         return found
 
     def state(self, version: int = 1) -> Any:
         """Return what the hub says of one version of the study."""
-        told = json.loads(inside(self.folder, "study", "status", "--hub", "hub", "--json"))
+        told = json.loads(modelward(self.folder, "study", "status", "--hub", "hub", "--json"))
         return told[version - 1]
 
     def words(self, version: int = 1) -> dict[str, str | None]:
@@ -116,7 +103,7 @@ class Country:
 
     def hub_says(self) -> str:
         """Return the status of the hub."""
-        return inside(self.folder, "hub", "status", "hub")
+        return modelward(self.folder, "hub", "status", "hub")
 
     def messages(self, site: str, study: str) -> list[str]:
         """Return the kinds of messages that a site has had and sent about a study."""
@@ -130,10 +117,10 @@ class Country:
         return [json.loads(line) for line in lines]
 
 
-@pytest.fixture(params=[modelward])
-def country(tmp_path, request):
+@pytest.fixture
+def country(tmp_path):
     """Everybody is up."""
-    made = Country(tmp_path, request.param)
+    made = Country(tmp_path)
     with ExitStack() as stack:
         stack.enter_context(running(tmp_path, "hub", "up", "hub"))
         for name in SITES:
@@ -217,31 +204,32 @@ def check_reports(country: Country, shown: str) -> None:
         assert hub.federated.at(site).units in {None, own.federated.at(site).units}
 
 
-@pytest.mark.parametrize("country", [inside], indirect=True)
 def test_a_changed_study_needs_new_approvals_and_a_withdrawal_ends_one(country):
     country.submit(rounds=500, version=1)
     for name in SITES:
         until(partial(country.studies, name))
         country.decide("approve", name)
     until(lambda: set(country.words().values()) == {"approved"})
-    inside(country.folder, "study", "start", "small", "--hub", "hub")
+    modelward(country.folder, "study", "start", "small", "--hub", "hub")
     until(lambda: "round 0" not in country.hub_says())
 
     country.decide("withdraw", "south")
     until(lambda: country.words()["south"] == "withdrawn")
-    inside(country.folder, "study", "pause", "small", "--hub", "hub")
+    modelward(country.folder, "study", "pause", "small", "--hub", "hub")
     asked = country.messages("south", country.state()["study"]).count("task")
-    inside(country.folder, "study", "start", "small", "--hub", "hub")
+    modelward(country.folder, "study", "start", "small", "--hub", "hub")
     before = _round(country)
     until(lambda: _round(country) > before + 2)
-    inside(country.folder, "study", "stop", "small", "--hub", "hub")
+    modelward(country.folder, "study", "stop", "small", "--hub", "hub")
 
     assert country.messages("south", country.state()["study"]).count("task") == asked
     country.submit(rounds=1, version=2)
     assert set(until(lambda: country.words(2)).values()) == {None}
     until(lambda: len(country.studies("north")) == 2)
     assert [each["decision"] for each in country.studies("north")] == ["approved", "undecided"]
-    assert "waiting for a decision: small" in inside(country.folder, "site", "status", "north")
+    assert "waiting for a decision: small" in modelward(
+        country.folder, "site", "status", "north"
+    )
 
 
 def _round(country: Country) -> int:

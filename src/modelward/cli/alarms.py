@@ -18,6 +18,16 @@ Spent = Annotated[
     float | None,
     typer.Option(help="Epsilon that lost entries spent at most; all that is left if absent."),
 ]
+Key = Annotated[Path | None, typer.Option(help="That person's key file; a site asks for it.")]
+SecondKey = Annotated[
+    Path | None, typer.Option("--with-key", help="The second one's key file.")
+]
+Pass = Annotated[
+    str, typer.Option("--passphrase", help="Of --key: asked for if absent; @FILE reads a file.")
+]
+SecondPass = Annotated[
+    str, typer.Option("--with-passphrase", help="Of --with-key, in the same way.")
+]
 Reason = Annotated[str, typer.Option(help="Why it is cleared up, for who reads it later.")]
 
 
@@ -33,20 +43,27 @@ def add_to(app: typer.Typer, party: Party) -> None:
         second: Second = "",
         spent: Spent = None,
         reason: Reason = "",
+        key: Key = None,
+        second_key: SecondKey = None,
+        passphrase: Pass = "",
+        second_passphrase: SecondPass = "",
         as_json: Json = False,
     ) -> None:
         """List alarms about ledgers; with --settle, say that one is cleared up.
 
         While an alarm stands, its ledger is not cosigned, the hub does not ask its site,
-        and the site itself refuses every task.
+        and the site itself refuses every task. At a site, approvers of its policy settle,
+        each with the own key.
         """
         from modelward.engines.jetstream.health import told
 
         kept = _alarms(party, folder)
         if settle is not None:
             if party == "site":
-                name = _two_persons(folder, settle, (name, second))
-            _settle(party, folder, settle, (name, reason), spent)
+                locks = ((key, passphrase), (second_key, second_passphrase))
+                _sign(folder, (settle, reason, spent), (name, second), locks)
+            else:
+                _settle(folder, settle, (name, reason), spent)
             kept = _alarms(party, folder)
         if as_json:
             typer.echo(json.dumps([told(each) for each in kept]))
@@ -79,7 +96,45 @@ def _alarms(party: Party, folder: Path) -> tuple[Any, ...]:
     return read_alarms(folder / "witness" / "alarms")
 
 
-def _two_persons(folder: Path, settled: str, names: tuple[str, str]) -> str:
+def _sign(
+    folder: Path,
+    said: tuple[str, str, float | None],
+    names: tuple[str, str],
+    locks: Sequence[tuple[Path | None, str]],
+) -> None:
+    """Have approvers of the site's policy sign that an alarm is cleared up, and settle it."""
+    from modelward.cli.decide import site_name
+    from modelward.cli.passphrase import wanted
+    from modelward.errors import NotApproved
+    from modelward.gate.policy_file import read_policy
+    from modelward.ledger.alarm import Alarms
+    from modelward.site import settling
+    from modelward.site.person_key import unlock
+
+    settled, reason, spent = said
+    who = _persons(folder, settled, names)
+    now = datetime.now(UTC)
+    by = " with ".join(who)
+    alarms = Alarms(folder / "witness" / "alarms", lambda: now)
+    alarms.require_open(settled, by=by, reason=reason, spent=spent)  # before keys are asked for
+    missing = [each for each, (path, _) in zip(who, locks, strict=False) if path is None]
+    if missing:
+        raise NotApproved(
+            f"alarm {settled!r} is not settled: no key of {' and '.join(missing)} was given",
+            why="who lets a site go on signs for it, as for an approval",
+            remedy="give --key FILE, and --with-key FILE for the second person",
+        )
+    persons = [
+        (each, unlock(path, wanted(words, f"Passphrase of {each}")))
+        for each, (path, words) in zip(who, locks, strict=False)
+        if path is not None
+    ]
+    word = settling.Word(alarm=settled, reason=reason, spent=spent)
+    approvers = read_policy(folder / "policy.toml").approvers
+    settling.settle((folder, site_name(folder)), word, persons, approvers, now)
+
+
+def _persons(folder: Path, settled: str, names: tuple[str, str]) -> list[str]:
     """Return who settles: two approvers of the policy, if it is about the site's own ledger."""
     from modelward.errors import LedgerBroken
     from modelward.gate.policy_file import read_policy
@@ -89,7 +144,7 @@ def _two_persons(folder: Path, settled: str, names: tuple[str, str]) -> str:
     first, second = names
     about = {each.id: each.states[0].origin for each in read_alarms(folder / "witness/alarms")}
     if about.get(settled) != f"modelward/{SiteFolder(folder).name}":
-        return first
+        return [first]
     may = read_policy(folder / "policy.toml").approvers
     if first == second or not {first, second} <= set(may):
         raise LedgerBroken(
@@ -104,19 +159,17 @@ def _two_persons(folder: Path, settled: str, names: tuple[str, str]) -> str:
             why="two names of one key are one person, and two have to answer for what was lost",
             remedy="let the second approver make a key of their own: modelward site person",
         )
-    return f"{first} with {second}"
+    return [first, second]
 
 
-def _settle(
-    party: Party, folder: Path, settled: str, said: tuple[str, str], spent: float | None
-) -> None:
-    """Settle an alarm, on disk beside a running node, which sees it at its next look."""
+def _settle(folder: Path, settled: str, said: tuple[str, str], spent: float | None) -> None:
+    """Settle an alarm at a hub, on disk beside the running one, which sees it soon."""
     from modelward.hub.switchboard import FOLDER, REPORTED
     from modelward.ledger.alarm import Alarms
 
     place = folder / FOLDER / "alarms"
     reported = folder / FOLDER / REPORTED
-    if party == "hub" and (reported / f"{settled}.json").exists():
+    if (reported / f"{settled}.json").exists():
         place = reported
     name, reason = said
     Alarms(place, lambda: datetime.now(UTC)).settle(

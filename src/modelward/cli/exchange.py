@@ -28,7 +28,9 @@ KindName = Literal["model", "adapter", "predictions", "prototypes", "labels"]
 def train(
     folder: Folder,
     family: Annotated[str, typer.Option(help="linear, mlp-N or conv-N.")] = "mlp-64",
-    seed: Annotated[int, typer.Option(help="Of the start and the batches.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="Of the start and the batches.")
+    ] = 0,
     epsilon: Epsilon = None,
     *,
     as_json: Json = False,

@@ -19,6 +19,8 @@ from modelward.cli.exchange_open import (
 from modelward.cli.hub import read
 from modelward.core.clock import now
 
+LAST_PORT = 65535
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file to `modelward exchange`."""
@@ -47,20 +49,20 @@ def init(
     from modelward.exchange.examples import read_shared
     from modelward.exchange.question import from_json
 
-    asked = from_json(read(question))
+    asked, wire = from_json(read(question)), _wire(carrier)
     if shared is not None:
         read_shared(shared, asked)  # another file would stop the first command that needs it
     spoken = institution.prepare(folder, name, asked, now())
-    write_whole(folder / "exchange" / CARRIER, canonical_bytes(_wire(carrier)))
+    write_whole(folder / "exchange" / CARRIER, canonical_bytes(wire))
     if shared is not None:
         write_whole(folder / "exchange" / "shared.safetensors", read(shared))
     if as_json:
         sent = folder / "exchange" / "introduction.json"
-        printed({"introduction": str(sent), "fingerprint": spoken})
+        printed({"introduction": str(sent), "fingerprint": spoken, "wire": _spoken(wire)})
         return
     say(f"send to the others      {folder / 'exchange' / 'introduction.json'}")
     say(f"and compare by voice    {spoken}")
-    say(f"letters go by           {_spoken(_wire(carrier))}")
+    say(f"letters go by           {_spoken(wire)}")
 
 
 def admit(
@@ -109,7 +111,7 @@ def _wire(carrier: str) -> dict[str, str | int]:
     kind, _, port = carrier.partition(":")
     if carrier == "jetstream":
         return {}
-    if kind == "leaf" and (not port or port.isdigit()):
+    if kind == "leaf" and (not port or (port.isdecimal() and 0 < int(port) <= LAST_PORT)):
         return {"leaf": int(port or PORT)}
     if kind == "leaf":
         raise typer.BadParameter(f"{carrier!r} is not leaf[:PORT]", param_hint="--carrier")

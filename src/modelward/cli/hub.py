@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from modelward.cli import alarms
+from modelward.core.clock import now
 
 if TYPE_CHECKING:
     from modelward.joining.hub_folder import HubFolder
@@ -17,10 +17,6 @@ app = typer.Typer(no_args_is_help=True, help="Run a hub: admit sites, serve stud
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the hub.", metavar="HUB")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @app.command()
@@ -50,7 +46,7 @@ def init(
 
     where = listen or f"127.0.0.1:{urlsplit(url).port or 4222}"
     hub = HubFolder.create(
-        folder, url=url, listen=where, now=_now(), websocket=websocket, external=external
+        folder, url=url, listen=where, now=now(), websocket=websocket, external=external
     )
     typer.echo(f"hub at {hub.url}, listening on {hub.listen}")
     typer.echo(f"fingerprint  {hub.spoken}")
@@ -74,7 +70,7 @@ def admit(
 
     hub = HubFolder.open(folder)
     asked = Request.read(read(request), file=request.name)
-    given = hub.admit(asked, _now())
+    given = hub.admit(asked, now())
     target = out or Path(f"{asked.site}-membership.json")
     durable.write_whole(target, given.to_bytes())
     folders.apply(hub, Limits())
@@ -97,7 +93,7 @@ def renew(
     from modelward.joining.hub_folder import HubFolder
 
     hub = HubFolder.open(folder)
-    given = hub.readmit(site, _now())
+    given = hub.readmit(site, now())
     target = out or Path(f"{site}-membership.json")
     durable.write_whole(target, given.to_bytes())
     member = hub.member(site)
@@ -113,7 +109,7 @@ def restored(folder: Folder) -> None:
     from modelward.engines.jetstream import book
     from modelward.joining.hub_folder import HubFolder
 
-    number = book.restored(HubFolder.open(folder).path / "letters", _now())
+    number = book.restored(HubFolder.open(folder).path / "letters", now())
     typer.echo(f"messages of this hub count on from {number:,}")
     typer.echo(f"next    modelward hub up {folder}")
 
@@ -132,7 +128,7 @@ def server_config(
     from modelward.joining.hub_folder import HubFolder
 
     hub = HubFolder.open(folder)
-    hub.renew_own(_now())
+    hub.renew_own(now())
     for path in folders.export(hub, out, at, Limits()):
         typer.echo(path)
     typer.echo(f"copy them to {at}, start: nats-server -c {at / 'nats.conf'}")
@@ -171,10 +167,10 @@ def up(
     from modelward.engines.jetstream.journal import to_stream
     from modelward.joining.hub_folder import HubFolder
 
-    node = HubNode(HubFolder.open(folder), to_stream(_now))
+    node = HubNode(HubFolder.open(folder), to_stream(now))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: node.stop())
-    node.serve(_now, until_done=until_done)
+    node.serve(now, until_done=until_done)
 
 
 @app.command()
@@ -190,7 +186,7 @@ def status(
     from modelward.engines.jetstream.hub_state import hub_state
     from modelward.joining.hub_folder import HubFolder
 
-    state = hub_state(HubFolder.open(folder), _now())
+    state = hub_state(HubFolder.open(folder), now())
     _tell(state, folder, as_json=as_json)
     if require_up and not state["up"]:
         raise typer.Exit(1)

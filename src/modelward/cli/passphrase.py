@@ -12,6 +12,7 @@ the history of a shell for good, so that way is warned about.
 
 import sys
 from getpass import GetPassWarning
+from os import environ
 from pathlib import Path
 from typing import Annotated
 from warnings import catch_warnings, simplefilter
@@ -52,6 +53,24 @@ def _found(
     source = context.get_parameter_source(name)
     if source is None or source.name != "COMMANDLINE":
         return value or _asked(name.replace("_", " ").capitalize(), twice=twice)
+    return _meant(value)
+
+
+def wanted(value: str, label: str) -> str:
+    """Return the passphrase of a key that not every call of a command needs.
+
+    Args:
+        value: As it stands behind the option; asked for, or from the environment, if absent.
+        label: What is asked for.
+
+    Raises:
+        BadParameter: As `given`.
+    """
+    return _meant(value) if value else environ.get(VARIABLE) or _asked(label, twice=False)
+
+
+def _meant(value: str) -> str:
+    """Return what stands behind the option, or in the file that it names."""
     if not value.startswith("@"):
         typer.echo(SEEN, err=True)
         return value

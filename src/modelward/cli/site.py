@@ -1,7 +1,6 @@
 """`modelward site`: a hospital's side of joining and running."""
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +16,7 @@ from modelward.cli import (
     reports,
     site_audit,
 )
+from modelward.core.clock import now
 
 if TYPE_CHECKING:
     from modelward.core.study import Study
@@ -26,10 +26,6 @@ app = typer.Typer(no_args_is_help=True, help="Run a site: join a hub, answer its
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the site.", metavar="SITE")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @app.command()
@@ -43,7 +39,7 @@ def init(
     """Make the site's keys, and the request file to send to the hub."""
     from modelward.joining.site_folder import SiteFolder
 
-    asked = SiteFolder(folder).ask(name, hub_url, _now())
+    asked = SiteFolder(folder).ask(name, hub_url, now())
     typer.echo(f"send to the hub         {folder / 'request.json'}  (it is not secret)")
     typer.echo(f"and compare by voice    {asked.spoken}")
     typer.echo(f"then                    modelward site join {folder} {name}-membership.json")
@@ -60,7 +56,7 @@ def join(
     from modelward.joining.site_folder import SiteFolder
 
     given = Membership.read(read(membership), file=membership.name)
-    SiteFolder(folder).join(given, _now())
+    SiteFolder(folder).join(given, now())
     typer.echo(f"joined {given.hub} as {given.site}")
     typer.echo(f"compare the hub's fingerprint by voice    {given.spoken}")
     typer.echo(f"next    modelward site up {folder}")
@@ -74,7 +70,7 @@ def up(folder: Folder) -> None:
     from modelward.engines.jetstream.journal import to_stream
     from modelward.engines.jetstream.site_node import SiteNode
 
-    node = SiteNode(folder, to_stream(_now), _now)
+    node = SiteNode(folder, to_stream(now), now)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: node.stop())
     node.serve()
@@ -87,7 +83,7 @@ def restored(folder: Folder) -> None:
     from modelward.joining.site_folder import SiteFolder
 
     site = SiteFolder(folder)
-    number = book.restored(site.path / "letters", _now())
+    number = book.restored(site.path / "letters", now())
     typer.echo(f"messages of {site.name} count on from {number:,}")
     typer.echo("rounds that are missing from its ledger may be computed again")
     typer.echo(f"next    modelward site up {folder}")
@@ -101,7 +97,7 @@ def status(folder: Folder, *, as_json: Json = False) -> None:
     from modelward.engines.jetstream.site_state import site_state
     from modelward.joining.site_folder import SiteFolder
 
-    state = site_state(SiteFolder(folder), _now())
+    state = site_state(SiteFolder(folder), now())
     if as_json:
         typer.echo(json.dumps(state))
         return

@@ -6,9 +6,16 @@ before a test unit is looked at, so the test figure is not that of the luckiest.
 compared with the local model on the site's test units, by the paired interval of verdict.py:
 
     use NAME here            the whole interval is above zero
-    keep your local model    the whole interval is below zero, or local was chosen
+    keep your local model    the whole interval is below zero
     no worse than local      the interval stays above minus the margin
     cannot tell              it does not: too few test units for this margin
+
+Where local is chosen, the candidate with the next least loss is held against it, so that the
+advice has an interval behind it as well:
+
+    keep your local model    the whole interval is below zero
+    no difference shown      zero is in it
+    cannot tell              it is above zero: test and validation say the opposite
 
 The margin was fixed before any result was seen: `MARGIN` of AUC, or of the Brier score where
 AUC cannot carry a verdict.
@@ -42,7 +49,8 @@ class Choice:
         word: The answer, as above.
         validation: Log loss of each candidate on the site's validation units, by name.
         metric: What was compared on test.
-        difference: The chosen model minus local, on the site's test units.
+        difference: The chosen model minus local, on the site's test units; the next best one
+            minus local where local was chosen.
         sentence: All of this in words.
     """
 
@@ -75,8 +83,9 @@ def choose(
         draws: Number of resamples.
     """
     losses = {name: log_loss(found) for name, found in validation.items()}
-    model = min(losses, key=lambda name: losses[name])
-    compared, reason = compared_by(test[model], test[LOCAL], unit, rng, draws)
+    order = sorted(losses, key=lambda name: losses[name])
+    model, rival = order[0], next(name for name in order if name != LOCAL)
+    compared, reason = compared_by(test[rival], test[LOCAL], unit, rng, draws)
     word = _word(model, compared)
     return Choice(
         site=site,
@@ -85,7 +94,9 @@ def choose(
         validation=losses,
         metric=compared.metric,
         difference=compared.difference,
-        sentence=_say(model, word, compared, reason, f"{len(test[model]):,} test {unit}s"),
+        sentence=_say(
+            (model, rival), word, compared, reason, f"{len(test[rival]):,} test {unit}s"
+        ),
     )
 
 
@@ -96,28 +107,31 @@ def log_loss(found: Predictions) -> float:
 
 
 def _word(model: str, compared: Comparison) -> str:
-    if model == LOCAL:
-        return "keep your local model"
     interval = compared.difference.interval
     if interval is None:
         return "cannot tell"
     sign = 1 if HIGHER_IS_BETTER[compared.metric] else -1
     worst, best = sorted((sign * interval.low, sign * interval.high))
-    if worst > 0:
-        return f"use {model} here"
     if best < 0:
         return "keep your local model"
+    if model == LOCAL:
+        return "cannot tell" if worst > 0 else "no difference shown"
+    if worst > 0:
+        return f"use {model} here"
     return "no worse than local" if worst > -MARGIN else "cannot tell"
 
 
-def _say(model: str, word: str, compared: Comparison, reason: str, who: str) -> str:
-    if model == LOCAL:
-        return f"The local model has the least loss on validation: {word}."
+def _say(pair: tuple[str, str], word: str, compared: Comparison, reason: str, who: str) -> str:
+    model, rival = pair
     interval, value = compared.difference.interval, compared.difference.value
     spread = f" [{interval.low:+.3f}, {interval.high:+.3f}]" if interval else ""
     shown = "no value" if value is None else f"{value:+.3f}"
+    chosen = f"Validation chooses {model}"
+    next_best = f", {rival} comes next" if model == LOCAL else ""
+    name = NAMES[compared.metric]
+    whose = f"the {name} of {rival}" if next_best else f"its {name}"
     said = (
-        f"Validation chooses {model}; on {who} its {NAMES[compared.metric]} differs from the "
-        f"local model's by {shown}{spread}: {word}."
+        f"{chosen}{next_best}; on {who} {whose} differs from the local model's by"
+        f" {shown}{spread}: {word}."
     )
     return f"{reason} {said}".strip()

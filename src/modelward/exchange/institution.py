@@ -18,7 +18,7 @@ reading.py, pulling.py, judging.py, adopting.py and governing.py.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -275,17 +275,6 @@ def prepare(site: Path, name: str, asked: question.Question, now: datetime) -> s
     text = asked.model_dump_json(exclude_none=True).encode()
     durable.write_whole(folder / "question.json", text)
     return own.spoken
-
-
-def admit_each_other(sites: Sequence[Path]) -> None:
-    """Have all institutions in these site folders admit each other, unasked: on one machine.
-
-    Between real institutions people compare fingerprints first (members.py).
-    """
-    said = [members.read(_bytes(site / "exchange" / "introduction.json")) for site in sites]
-    for site in sites:
-        for each in said:
-            members.admit(site / "exchange" / "members", each, each.spoken)
 
 
 def sealing_key(path: Path) -> X25519PrivateKey:

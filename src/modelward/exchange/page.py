@@ -18,8 +18,8 @@ from modelward.report.markup import Html, element, join, label
 from modelward.report.page import POLICY
 from modelward.report.styles import style_sheet
 
-CELL, LEFT, TOP = 26.0, 150.0, 90.0
-"""Of the picture, in units of its view box."""
+CELL, GLYPH = 26.0, 7.2
+"""Of the picture, in units of its view box: a cell, and a letter of a wide word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,28 +92,37 @@ def write(path: Path, page: Page) -> None:
 
 
 def picture(known: Map) -> Html:
-    """Return who knows what as a grid: one row an item, one column an institution."""
+    """Return who knows what as a grid: one row an item, one column an institution.
+
+    The margins hold the longest name, whatever it is; a row that nobody knows says so.
+    """
+    longest = GLYPH * max(map(len, known.institutions), default=0)
+    left = GLYPH * max((len(": ".join(item)) for item in known.wanted), default=0) + 16
+    top = longest * 0.87 + 24  # names are turned by 60 degrees: sine and cosine
+    right = left + CELL * len(known.institutions)
     rows: list[Html] = []
     for column, who in enumerate(known.institutions):
-        x = LEFT + (column + 0.6) * CELL
+        x = left + (column + 0.6) * CELL
         turned = element(
             "text",
             who,
-            transform=f"rotate(-60 {x:.1f} {TOP - 8})",
+            transform=f"rotate(-60 {x:.1f} {top - 8:.1f})",
             x=x,
-            y=TOP - 8,
+            y=top - 8,
             class_="tick",
         )
         rows.append(turned)
     for row, item in enumerate(known.wanted):
-        y = TOP + row * CELL
-        rows.append(label(LEFT - 8, y + 17, ": ".join(item), anchor="end", kind="tick"))
+        y = top + row * CELL
+        rows.append(label(left - 8, y + 17, ": ".join(item), anchor="end", kind="tick"))
         rows += [
-            _cell(LEFT + column * CELL, y, known.known.get(item, {}).get(who))
+            _cell(left + column * CELL, y, known.known.get(item, {}).get(who))
             for column, who in enumerate(known.institutions)
         ]
-    width = LEFT + CELL * max(1, len(known.institutions)) + 60
-    height = TOP + CELL * len(known.wanted) + 10
+        if item in known.holes:
+            rows.append(label(right + 6, y + 17, "nobody", anchor="start", kind="tick"))
+    width = right + max(longest * 0.5, 9 * GLYPH) + 10
+    height = top + CELL * len(known.wanted) + 10
     drawn = element(
         "svg", *rows, viewBox=f"0 0 {width:.0f} {height:.0f}", width=f"{width:.0f}", role="img"
     )
@@ -131,8 +140,20 @@ def _cell(x: float, y: float, units: int | None) -> Html:
     )  # fmt: skip
     if units is None:
         return box
-    said = str(units) if units < 1000 else f"{units // 1000}k"  # noqa: PLR2004 - thousands
+    said = _short(units)
     return join(box, label(x + CELL / 2 - 1, y + 16, said, anchor="middle", kind="tick"))
+
+
+def _short(units: int) -> str:
+    """Return the edge of a band in at most four letters.
+
+    >>> _short(500), _short(2_000), _short(1_000_000)
+    ('500', '2k', '1M')
+    """
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if units >= size:
+            return f"{units // size}{letter}"
+    return str(units)
 
 
 def _in_use(used: InUse | None) -> str:

@@ -144,11 +144,23 @@ class Alarms:
     ) -> Alarm:
         """Record that a person has cleared an alarm up; its origin is cosigned again.
 
+        At a site it is signed first (site/settling.py).
+
         Args:
             alarm_id: Which one.
             by: Who; two names where a site goes on with a ledger that has lost entries.
             reason: Why.
             spent: See `Alarm`.
+
+        Raises:
+            LedgerBroken: As `require_open`.
+        """
+        self.require_open(alarm_id, by=by, reason=reason, spent=spent)
+        said = f"{stamp(self._clock())} {by}: {reason}"
+        return self._keep(replace(self._known[alarm_id], settled=said, spent=spent))
+
+    def require_open(self, alarm_id: str, *, by: str, reason: str, spent: float | None) -> None:
+        """Check that an alarm can be settled so.
 
         Raises:
             LedgerBroken: If there is no such alarm, it is settled already, no name or reason
@@ -172,8 +184,6 @@ class Alarms:
                 why="who answered for it stays on record",
                 remedy="nothing; what was settled stands no more",
             )
-        said = f"{stamp(self._clock())} {by}: {reason}"
-        return self._keep(replace(self._known[alarm_id], settled=said, spent=spent))
 
     def _keep(self, alarm: Alarm) -> Alarm:
         write_whole(self._folder / f"{alarm.id}.json", encode(alarm))

@@ -133,3 +133,11 @@ def _unreadable(what: str) -> LedgerBroken:
         why="an entry has exactly one spelling (docs/formats/ledger.md)",
         remedy="compare the line with a copy of the ledger that somebody else holds",
     )
+
+
+def is_number(seq: int, line: bytes) -> bool:
+    """Tell whether `line` is a whole entry with this number, counted from 0."""
+    try:
+        return decode(line)["seq"] == seq
+    except LedgerBroken:
+        return False

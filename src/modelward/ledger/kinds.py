@@ -143,6 +143,7 @@ KINDS: Mapping[str, Kind] = {
     "gap": Kind(
         "took {spent} as spent for what is missing before this entry: {by}",
         {"alarm": _is_text, "by": _is_text, "spent": _is_table},
+        {"settlements": _is_hashes},
     ),
     "policy": Kind(
         "{by} changed the policy from {before} to {after}",

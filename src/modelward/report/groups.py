@@ -52,9 +52,10 @@ def _not_shown(found: Evaluation, unit: str) -> tuple[Block, ...]:
     wider = {one.group: one for one in found.coarser}
     return (
         Words(
-            f"{len(away)} of {len(found.groups)} rows are not shown: in the row, or in another"
-            f" that it would give away, fewer than {found.fewest} test {unit}s have the outcome"
-            " or do not. What would show more in a next version of the study:"
+            f"{len(away)} of {len(found.groups)} levels, together and by hospital, are not"
+            " shown: in them, or where they would be given away, fewer than"
+            f" {found.fewest} test {unit}s have the outcome or do not. What would show more in"
+            " a next version of the study:"
         ),
         Listing(tuple((f"{name}.", _remedy(wider.get(name), unit)) for name in names)),
     )
@@ -67,7 +68,7 @@ def _remedy(wider: Coarser | None, unit: str) -> str:
         return f"More test {unit}s (plan.test); no wider bands would show more."
     bands = ", ".join(f"{edge:g}" for edge in wider.edges)
     asked = f'groups = ["{wider.group}:[{bands}]"]'
-    return f"{asked} would show {wider.told} of its {wider.rows} rows."
+    return f"{asked} would show {wider.told} of its {wider.rows} levels."
 
 
 def _worst(found: Evaluation) -> str:
@@ -94,14 +95,20 @@ def _p(value: float) -> str:
 
 
 def _table(findings: Findings, scores: list[GroupScores], caption: str) -> Table:
-    """Return scores by level; a hospital whose every level is hidden is one line."""
+    """Return scores by level; a group of which a hospital shows no level is one line."""
     found = findings.evaluation
     fewest = found.fewest if found else 0
     record, unit = findings.record, findings.record.study.unit
     rows = []
+    told = {(one.site, one.group) for one in scores if one.units is not None}
+    seen: set[tuple[str, str]] = set()
     for one in scores:
         site = record.title(one.site) if one.site else "All"
-        head = cells(site, one.group, one.level)
+        whole = (one.site, one.group) not in told
+        if whole and (one.site, one.group) in seen:
+            continue
+        seen.add((one.site, one.group))
+        head = cells(site, one.group, "every level" if whole else one.level)
         if one.units is None:
             rows.append((*head, Cell("not shown"), *(Cell("") for _ in range(4))))
             continue

@@ -43,7 +43,7 @@ from modelward.privacy.book import (
 from modelward.privacy.budget import Ceilings, Proposal
 from modelward.privacy.noise import KEY_BYTES
 from modelward.privacy.plan import GROUP, adjusts_labels, look, plan_of
-from modelward.site import charged
+from modelward.site import charged, settling
 from modelward.site.snapshot import CohortFacts
 
 PUBLIC: Mapping[str, str | int | float] = {"mechanism": "public"}
@@ -221,7 +221,10 @@ class Spending:
             spent: Epsilon that the persons answer for; the whole lifetime ceiling if None.
         """
         epsilon = self._ceilings.lifetime if spent is None else spent
-        self._append("gap", {"alarm": alarm, "by": by, "spent": {"epsilon": epsilon}})
+        said: dict[str, Json] = {"alarm": alarm, "by": by, "spent": {"epsilon": epsilon}}
+        if hashes := [each.sha256 for each in settling.signed(self._folder, alarm)]:
+            said["settlements"] = [*hashes]
+        self._append("gap", said)
 
     def _key(self, study: Study, facts: CohortFacts) -> bytes:
         """Return the secret of `study` on this cohort."""

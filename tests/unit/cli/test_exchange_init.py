@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from typer.testing import CliRunner
 
 from modelward.cli.exchange import app
@@ -25,3 +26,42 @@ def test_another_shared_set_than_the_questions_is_refused_before_keys_are_made(t
     assert isinstance(done.exception, BadArtifact)
     assert "the question names another set" in done.exception.what
     assert not site.exists()
+
+
+@pytest.mark.parametrize("wrong", ["leaf:99999", "leaf:0", "leaf:abc", "leaf:-1"])
+def test_a_leaf_on_a_port_that_is_none_is_refused_and_is_no_folder(tmp_path, wrong):
+    asked = {"id": "q", "purpose": "research", "labels": ["a", "b"], "inputs": [2]}
+    question = tmp_path / "question.json"
+    question.write_text(json.dumps(asked))
+
+    done = CliRunner().invoke(
+        app,
+        ["init", str(tmp_path / "north"), "--name", "north", "--question", str(question),
+         "--carrier", wrong],
+    )  # fmt: skip
+
+    assert done.exit_code == 2
+    assert "is not leaf[:PORT]" in done.output
+
+
+def test_init_says_by_which_wire_letters_go_in_words_and_in_json(tmp_path):
+    asked = {"id": "q", "purpose": "research", "labels": ["a", "b"], "inputs": [2]}
+    question = tmp_path / "question.json"
+    question.write_text(json.dumps(asked))
+    words = ["init", str(tmp_path / "north"), "--name", "north", "--question", str(question)]
+
+    said = CliRunner().invoke(app, [*words, "--carrier", str(tmp_path / "jetsream")])
+    again = CliRunner().invoke(app, [*words, "--carrier", "leaf", "--json"])
+
+    assert f"letters go by           the folder {tmp_path / 'jetsream'}" in said.output
+    told = json.loads(again.stdout)
+    assert told["wire"] == "a leaf server on port 4322"
+    assert told["fingerprint"] in said.output
+
+
+@pytest.mark.parametrize("seed", [-1, 2**40])
+def test_a_seed_that_is_none_is_a_word_about_the_option(tmp_path, seed):
+    done = CliRunner().invoke(app, ["train", str(tmp_path), "--seed", str(seed)])
+
+    assert done.exit_code == 2
+    assert "--seed" in done.output

@@ -33,8 +33,31 @@ def test_a_much_better_model_is_to_be_used():
     assert chosen(400, 0.2, 2.0) == ("federated", "use federated here")
 
 
-def test_a_local_model_with_less_validation_loss_is_kept_whatever_the_test_says():
+def test_a_local_model_that_validation_chooses_is_kept_where_the_test_shows_it_better():
     assert chosen(400, 2.0, 0.2) == ("local", "keep your local model")
+
+
+def test_a_local_model_that_is_like_the_next_best_is_no_better():
+    assert chosen(400, 1.5, 0.5, (1.0, 1.0)) == ("local", "no difference shown")
+
+
+def test_where_validation_and_test_say_the_opposite_nobody_can_tell():
+    assert chosen(400, 2.0, 0.2, (0.2, 2.0)) == ("local", "cannot tell")
+
+
+def test_a_choice_of_the_local_model_has_an_interval_behind_it():
+    skills = {"local": 2.0, "own": 1.0, "federated": 0.1}
+    found = choose(
+        "north",
+        {name: predictions(200, skill, 5) for name, skill in skills.items()},
+        {name: predictions(300, skill, 9) for name, skill in skills.items()},
+        unit="patient",
+        rng=np.random.default_rng(0),
+    )
+
+    assert found.difference.interval is not None
+    assert found.difference.interval.low < found.difference.interval.high < 0
+    assert found.sentence.startswith("Validation chooses local, own comes next; on 300 test")
 
 
 def test_models_that_are_alike_are_no_worse_where_there_are_enough_units():

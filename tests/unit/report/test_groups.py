@@ -53,13 +53,32 @@ def test_a_hidden_group_says_that_it_is_hidden_and_nothing_else():
         assert [cell.main for cell in row[3:]] == ["not shown", "", "", "", ""]
 
 
+def test_a_group_of_which_a_hospital_shows_no_level_is_one_line():
+    everywhere = next(iter(part_of(FOUND).groups))
+    away = [replace(everywhere, site="va", level=level, units=None) for level in "abc"]
+    found = replace(part_of(FOUND), groups=(everywhere, *away))
+    tables = section(replace(FOUND, evaluation=found), "In groups of patients").blocks
+    rows = next(
+        t.rows
+        for t in tables
+        if isinstance(t, Table) and t.caption == "Groups, hospital by hospital"
+    )
+
+    assert [[cell.main for cell in row[1:4]] for row in rows] == [
+        [everywhere.group, "every level", "not shown"]
+    ]
+
+
 def test_rows_that_are_not_shown_say_why_and_what_would_show_more():
     wide = Coarser(group="age", edges=(18.0, 60.0, 110.0), told=5, rows=8)
     more = replace(part_of(FOUND), coarser=(wide,))
     text = " ".join(as_text(tell(replace(FOUND, evaluation=more))).split())
 
-    assert "rows are not shown: in the row, or in another that it would give away" in text
-    assert 'groups = ["age:[18, 60, 110]"] would show 5 of its 8 rows' in text
+    assert (
+        "levels, together and by hospital, are not shown: in them, or where they would be"
+        in text
+    )
+    assert 'groups = ["age:[18, 60, 110]"] would show 5 of its 8 levels' in text
     assert "sex: More test patients (plan.test), or a group with fewer levels." in text
 
 
