@@ -105,6 +105,8 @@ WAYS = {
     "uplink: int8, packed": _coded("int8", "packed = true"),
     "uplink: int4": _coded("int4"),
     "uplink: top-k": _coded("top-k"),
+    "a rule against wrong sites": Way(tables="[plan.robust]\nbyzantine = 1"),
+    "shares by contribution": Way(tables='[sharing]\nrule = "contribution"'),
 }
 """Rows of the table."""
 
@@ -151,10 +153,14 @@ def text_of(way: str, beside: str = "") -> str:
     return text.replace(ALL, str(other.sites))
 
 
-PAIRS = [
-    (w, b) for w in WAYS for b in BESIDE if UPLINK not in b or UPLINK not in WAYS[w].tables
-]
-"""Cells of the table; a code beside a code is none."""
+def _apart(way: str, beside: str) -> bool:
+    """Return whether the two are not one table of the study twice."""
+    title = BESIDE[beside].tables.partition("\n")[0]
+    return not title or title not in WAYS[way].tables
+
+
+PAIRS = [(way, each) for way in WAYS for each in BESIDE if _apart(way, each)]
+"""Cells of the table; a rule beside a rule is none."""
 
 
 def refused(way: str, beside: str) -> str:

@@ -27,6 +27,7 @@ REFUSED = {
             "fedbuff",
         )
     },
+    ("a rule against wrong sites", MASKS): "compares updates, and masks hide them",
     ("boosting", RULE): "a rule needs updates, and these are sums",
     ("newton", RULE): "adds sums, and a rule needs updates",
     ("sharpness", NOISE): "a second time, without noise",
@@ -44,6 +45,7 @@ REFUSED = {
             ("cyclic", "a sum over one hides nothing"),
             ("fedbuff", "masks need a round's roster first"),
             *((way, "behind masks every value is 8 random bytes") for way in CODES),
+            ("shares by contribution", "masks hide what 'contribution' needs of each site"),
         )
     },
     ("scaffold", CODE): "a code changes it",

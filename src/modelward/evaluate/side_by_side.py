@@ -1,8 +1,10 @@
 """Several finished runs side by side: what each reached, and whether one is better.
 
 Figures of each run come from its findings. Where two runs hold the same test units at the same
-sites their federated models are compared on these units, paired (compare.py); all
-comparisons with the first run are adjusted together (multiplicity.py, Holm).
+sites their federated models are compared on these units, paired (compare.py), on how they
+rank (AUC) and on how far their probabilities are off (Brier score): runs that rank alike may
+differ in calibration. All comparisons with the first run are adjusted together
+(multiplicity.py, Holm).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from modelward.evaluate.compare import Comparison, chance, compare
+from modelward.evaluate.compare import Comparison, Metric, chance, compare
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.multiplicity import ALPHA, holm
@@ -21,6 +23,9 @@ from modelward.evaluate.verdict import Word
 FORMAT = "modelward-comparison/1"
 
 SEED = 2026
+
+ASKED: tuple[Metric, ...] = ("auc", "brier")
+"""On what runs are held against each other."""
 
 OTHER_UNITS = "other test units, so the two are not compared on the same ones"
 
@@ -69,19 +74,29 @@ class Against:
     Attributes:
         name: Of the run.
         auc: It minus the first, on the same test units; None where there are others.
-        adjusted: p value after Holm's adjustment over all runs; None without a comparison.
+        adjusted: p value after Holm's adjustment over both figures of all runs; None without
+            a comparison.
         note: Why there is none; "" if there is one.
+        brier: The same of the Brier score: above zero is worse than the first.
+        brier_adjusted: The same.
     """
 
     name: str
     auc: Comparison | None
     adjusted: float | None
     note: str = ""
+    brier: Comparison | None = None
+    brier_adjusted: float | None = None
 
     @property
-    def kept(self) -> bool:
-        """Whether the difference is more than chance when all runs are asked at once."""
-        return self.adjusted is not None and self.adjusted < ALPHA
+    def figures(self) -> tuple[tuple[str, Comparison | None, float | None], ...]:
+        """Name, comparison and adjusted p value of both figures."""
+        return ("AUC", self.auc, self.adjusted), ("Brier", self.brier, self.brier_adjusted)
+
+
+def kept(adjusted: float | None) -> bool:
+    """Return whether a difference is more than chance when all of them are asked at once."""
+    return adjusted is not None and adjusted < ALPHA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,26 +157,28 @@ def side_by_side(
     """
     first, *others = runs
     base = predicted.get(first.name)
-    made: dict[str, tuple[Comparison, float | None]] = {}
+    made: dict[tuple[str, Metric], Comparison] = {}
+    by_chance: dict[tuple[str, Metric], float | None] = {}
     for run in others:
         mine = predicted.get(run.name)
         if base is None or mine is None:
             continue
         pair = [union([each[site] for site in sorted(base)]) for each in (mine, base)]
         rng = np.random.default_rng(SEED)
-        made[run.name] = (
-            compare("auc", pair[0], pair[1], rng),
-            chance("auc", pair[0], pair[1], rng),
-        )
-    adjusted = holm({name: p for name, (_, p) in made.items() if p is not None})
+        for metric in ASKED:
+            made[run.name, metric] = compare(metric, pair[0], pair[1], rng)
+            by_chance[run.name, metric] = chance(metric, pair[0], pair[1], rng)
+    adjusted = holm({" ".join(key): p for key in made if (p := by_chance[key]) is not None})
     return SideBySide(
         runs=tuple(runs),
         against=tuple(
             Against(
                 name=run.name,
-                auc=made[run.name][0] if run.name in made else None,
-                adjusted=adjusted.get(run.name),
-                note="" if run.name in made else OTHER_UNITS,
+                auc=made.get((run.name, "auc")),
+                adjusted=adjusted.get(f"{run.name} auc"),
+                note="" if (run.name, "auc") in made else OTHER_UNITS,
+                brier=made.get((run.name, "brier")),
+                brier_adjusted=adjusted.get(f"{run.name} brier"),
             )
             for run in others
         ),

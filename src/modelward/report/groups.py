@@ -57,18 +57,27 @@ def _not_shown(found: Evaluation, unit: str) -> tuple[Block, ...]:
             f" {found.fewest} test {unit}s have the outcome or do not. What would show more in"
             " a next version of the study:"
         ),
-        Listing(tuple((f"{name}.", _remedy(wider.get(name), unit)) for name in names)),
+        Listing(tuple((f"{n}.", _remedy(wider.get(n), unit, _now(found, n))) for n in names)),
     )
 
 
-def _remedy(wider: Coarser | None, unit: str) -> str:
+def _now(found: Evaluation, group: str) -> str:
+    """Return how many levels of a group are shown as it was signed."""
+    mine = [one for one in found.groups if one.group == group]
+    return f"{sum(one.units is not None for one in mine)} of {len(mine)} now"
+
+
+def _remedy(wider: Coarser | None, unit: str, now: str) -> str:
     if wider is None:
         return f"More test {unit}s (plan.test), or a group with fewer levels."
     if not wider.edges:
         return f"More test {unit}s (plan.test); no wider bands would show more."
     bands = ", ".join(f"{edge:g}" for edge in wider.edges)
     asked = f'groups = ["{wider.group}:[{bands}]"]'
-    return f"{asked} would show {wider.told} of its {wider.rows} levels."
+    return (
+        f"{asked} would show {wider.told} of its {wider.rows} levels, among them every one of"
+        f" all hospitals together ({now})."
+    )
 
 
 def _worst(found: Evaluation) -> str:

@@ -55,7 +55,7 @@ def _members(found: Leaked, site: str, unit: str) -> Table:
         rows=tuple(
             (
                 *cells(one.group, f"{one.members:,}", f"{one.others:,}"),
-                Cell(decimal(one.auc, 2), f"({decimal(one.low, 2)} to {decimal(one.high, 2)})"),
+                Cell(decimal(one.auc, 2), f"[{decimal(one.low, 2)}, {decimal(one.high, 2)}]"),
                 Cell(f"{one.found:.1%}", f"at least {one.found_low:.1%}"),
                 Cell(f"{one.by_lot:.2g}"),
             )

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from modelward.durable import make_folder, write_whole
-from modelward.evaluate.side_by_side import Run, SideBySide
+from modelward.evaluate.side_by_side import Run, SideBySide, kept
 from modelward.report import plots
 from modelward.report.blocks import Block, Cell, Figure, Section, Story, Table, Words, cells
 from modelward.report.numbers import MISSING, counted, decimal, duration, nbytes, spelled
@@ -57,22 +57,25 @@ def better(found: SideBySide) -> tuple[Block, ...]:
     first, *_ = found.runs
     known = [one for one in found.against if one.auc is not None]
     table = Table(
-        caption=f"AUC on the same test units, minus {first.name}",
-        head=("Run", "Difference", "Adjusted p", "More than chance"),
+        caption=f"On the same test units, minus {first.name}",
+        head=("Run", "In", "Difference", "Adjusted p", "More than chance"),
+        words=2,
         rows=tuple(
             (
-                Cell(one.name),
-                estimate(one.auc.difference, sign=True)
-                if one.auc is not None
+                *cells(one.name, figure),
+                estimate(made.difference, sign=True)
+                if made is not None
                 else Cell(MISSING, one.note),
-                Cell(MISSING if one.adjusted is None else decimal(one.adjusted)),
-                Cell("yes" if one.kept else "no"),
+                Cell(MISSING if adjusted is None else decimal(adjusted)),
+                Cell("yes" if kept(adjusted) else "no"),
             )
             for one in found.against
+            for figure, made, adjusted in one.figures
         ),
         notes=(
-            "95% intervals in brackets: paired DeLong. p values are adjusted for the number of"
-            " runs (Holm).",
+            "95% intervals in brackets: paired DeLong; Brier score, of which less is better,"
+            " paired stratified bootstrap. p values are adjusted over all lines of this table"
+            " (Holm).",
         ),
     )
     rows = [

@@ -78,7 +78,12 @@ def test_rows_that_are_not_shown_say_why_and_what_would_show_more():
         "levels, together and by hospital, are not shown: in them, or where they would be"
         in text
     )
-    assert 'groups = ["age:[18, 60, 110]"] would show 5 of its 8 levels' in text
+    rows = [one for one in part_of(FOUND).groups if one.group == "age"]
+    told = sum(one.units is not None for one in rows)
+    assert (
+        'groups = ["age:[18, 60, 110]"] would show 5 of its 8 levels, among them every one of'
+        f" all hospitals together ({told} of {len(rows)} now)."
+    ) in text
     assert "sex: More test patients (plan.test), or a group with fewer levels." in text
 
 

@@ -57,7 +57,7 @@ def test_the_card_has_a_table_of_each_attack():
     assert [cell.main for cell in members.rows[0]] == [
         "all", "85", "45", "0.57", "3.0%", "0.004",
     ]  # fmt: skip
-    assert members.rows[0][3].small == "(0.53 to 0.61)"
+    assert members.rows[0][3].small == "[0.53, 0.61]"
 
 
 def test_a_study_that_was_audited_does_not_say_that_nothing_was_measured():

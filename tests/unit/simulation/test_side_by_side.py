@@ -57,6 +57,7 @@ def test_the_same_patients_are_compared_and_others_are_not(three):
     assert slow.note == ""
     assert slow.adjusted is not None
     assert (others.auc, others.adjusted, others.note) == (None, None, OTHER_UNITS)
+    assert (others.brier, others.brier_adjusted) == (None, None)
 
 
 def test_runs_that_differ_in_what_means_missing_are_compared_on_the_same_units(three, tmp_path):

@@ -1,0 +1,39 @@
+"""Runs that rank alike and differ in calibration are told apart, all asked at once."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from modelward.evaluate.predictions import Predictions
+from modelward.evaluate.side_by_side import described, kept, side_by_side
+from tests.four_hospitals import findings
+
+
+def squeezed(one: Predictions) -> Predictions:
+    """Return the same ranks, with probabilities close to one half."""
+    return replace(one, probability=0.5 + (one.probability - 0.5) / 20)
+
+
+def test_runs_that_rank_alike_are_told_apart_by_their_brier_score():
+    rng = np.random.default_rng(0)
+    y = rng.random(200) < 0.5
+    one = Predictions.of(y, np.clip(rng.normal(0.2 + 0.6 * y, 0.15), 0.01, 0.99))
+    run = described("first", findings(draws=10))
+    two = squeezed(one)
+    found = side_by_side(
+        [run, replace(run, name="second"), replace(run, name="third")],
+        {"first": {"north": one}, "second": {"north": two}, "third": {"north": one}},
+    )
+    second, third = found.against
+    off = [np.mean((each.probability - y) ** 2) for each in (two, one)]
+
+    assert second.auc is not None
+    assert second.brier is not None
+    assert second.auc.difference.value == 0.0
+    assert second.brier.difference.value == pytest.approx(off[0] - off[1])
+    assert kept(second.brier_adjusted)
+    assert not kept(second.adjusted)
+    assert not kept(third.brier_adjusted)
+    assert second.brier_adjusted is not None  # four questions: at least four times the p alone
+    assert second.brier_adjusted >= 4 / 2001
