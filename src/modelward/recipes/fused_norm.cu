@@ -63,6 +63,14 @@ __device__ Place place(int n, int c, int wide, int rows) {
     return p;
 }
 
+// Read both numbers of four channels, from their place in the first row of [2, c].
+__device__ void pair(const float* from, int c, float first[4], float second[4]) {
+    for (int i = 0; i < 4; i++) {
+        first[i] = from[i];
+        second[i] = from[c + i];
+    }
+}
+
 // Add up the eight sums of all threads of a quad: four channels' first and second.
 __device__ void fold(const float s[8], int wide, int c, float* out) {
     __shared__ float kept[8 * THREADS];
@@ -145,12 +153,8 @@ extern "C" __global__ void stand(const float* given, const float* gain, const fl
 extern "C" __global__ void forward(const Quad* x, const float* stood, Quad* y,
                                    int n, int c, int wide, int rows) {
     Place p = place(n, c, wide, rows);
-    const float* scale = stood + 2 * blockIdx.z * c + p.channel;
     float a[4], d[4], v[4];
-    for (int i = 0; i < 4; i++) {
-        a[i] = scale[i];
-        d[i] = scale[c + i];
-    }
+    pair(stood + 2 * blockIdx.z * c + p.channel, c, a, d);
 #pragma unroll 4
     for (int r = p.first; r < p.end; r += p.step) {
         long long at = p.begin + (long long)r * (c / 4);
@@ -167,12 +171,8 @@ extern "C" __global__ void forward(const Quad* x, const float* stood, Quad* y,
 extern "C" __global__ void slopes(const Quad* x, const Quad* slope, const float* stood, float* out,
                                   int n, int c, int wide, int rows) {
     Place p = place(n, c, wide, rows);
-    const float* scale = stood + 2 * blockIdx.z * c + p.channel;
     float a[4], d[4], v[4], z[4], s[8] = {0, 0, 0, 0, 0, 0, 0, 0};
-    for (int i = 0; i < 4; i++) {
-        a[i] = scale[i];
-        d[i] = scale[c + i];
-    }
+    pair(stood + 2 * blockIdx.z * c + p.channel, c, a, d);
 #pragma unroll 4
     for (int r = p.first; r < p.end; r += p.step) {
         long long at = p.begin + (long long)r * (c / 4);
@@ -224,12 +224,8 @@ extern "C" __global__ void backward(const Quad* x, const Quad* slope, const floa
     Place p = place(n, c, wide, rows);
     long long begin = 2 * blockIdx.z * c + p.channel;
     float a[4], d[4], k[4], j[4], v[4], z[4];
-    for (int i = 0; i < 4; i++) {
-        a[i] = stood[begin + i];
-        d[i] = stood[begin + c + i];
-        k[i] = leans[begin + i];
-        j[i] = leans[begin + c + i];
-    }
+    pair(stood + begin, c, a, d);
+    pair(leans + begin, c, k, j);
 #pragma unroll 4
     for (int r = p.first; r < p.end; r += p.step) {
         long long at = p.begin + (long long)r * (c / 4);
