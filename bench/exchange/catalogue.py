@@ -21,6 +21,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from modelward.core.clock import stamp
 from modelward.core.ports import Carrier
 from modelward.engines.jetstream import folders
 from modelward.engines.jetstream.boxes import Boxes
@@ -30,7 +31,7 @@ from modelward.exchange import letter as letters
 from modelward.exchange import members
 from modelward.exchange.card import Competence, Made, OfferCard, Terms
 from modelward.exchange.institution import Institution, prepare
-from modelward.exchange.letter import Letter, Place, stamp
+from modelward.exchange.letter import Letter, Place
 from modelward.exchange.question import Question
 from modelward.exchange.reading import sync
 from modelward.joining.site_folder import SiteFolder

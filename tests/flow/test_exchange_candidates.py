@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from modelward.cli.app import app
+from modelward.core.clock import stamp
 from modelward.errors import BadArtifact
 from modelward.exchange import combining, fens, home, using, verbs
 from modelward.exchange.adopting import overrule
@@ -14,7 +15,6 @@ from modelward.exchange.card import Terms
 from modelward.exchange.combining import FENS
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.fens import LETTERS
-from modelward.exchange.letter import stamp
 from modelward.exchange.pulling import pull
 from modelward.exchange.reading import sync
 from modelward.exchange.verbs import adopt, distil, evaluate, offer, offer_model, train

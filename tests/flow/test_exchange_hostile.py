@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from modelward.cli.app import app
+from modelward.core.clock import stamp
 from modelward.errors import BadArtifact, MessageRefused, NotApproved
 from modelward.exchange import card as cards
 from modelward.exchange import (
@@ -24,7 +25,6 @@ from modelward.exchange.card import Terms
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.institution import Institution
 from modelward.exchange.judging import Judgement
-from modelward.exchange.letter import stamp
 from modelward.exchange.pulling import pull
 from modelward.exchange.reading import sync
 from modelward.exchange.triggers import triggers

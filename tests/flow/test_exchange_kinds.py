@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from modelward.core.clock import stamp
 from modelward.engines.shared_folder import SharedFolder
 from modelward.errors import BadArtifact, GateRefused, MessageRefused
 from modelward.exchange import card as cards
@@ -15,7 +16,6 @@ from modelward.exchange.adopting import overrule
 from modelward.exchange.card import Terms
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.institution import Institution
-from modelward.exchange.letter import stamp
 from modelward.exchange.pulling import pull
 from modelward.exchange.reading import sync
 from modelward.exchange.verbs import evaluate, offer, offer_model, standings, train

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from modelward.core.clock import stamp
 from modelward.errors import BadArtifact, NotAdmitted, NotApproved
 from modelward.exchange import (
     admitting,
@@ -33,7 +34,6 @@ from modelward.exchange.adopting import overrule
 from modelward.exchange.card import Competence, Group, Made, OfferCard, Terms
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.institution import Institution
-from modelward.exchange.letter import stamp
 from modelward.exchange.pulling import pull
 from modelward.exchange.reading import sync
 from tests.network import LABELS, MORNING, Clock, Network, digits

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 
 from modelward.artifact.card import fingerprint
 from modelward.core.canonical import Json, canonical_bytes, parse_strict
+from modelward.core.clock import stamp
 from modelward.errors import BadArtifact, MessageRefused
 
 Kind = Literal[
@@ -198,8 +199,8 @@ def _fields(envelope: Envelope) -> dict[str, Json]:
         "round": envelope.round_no,
         "sender": envelope.sender,
         "sequence": envelope.sequence,
-        "issued": _stamp(envelope.issued),
-        "expires": _stamp(envelope.expires),
+        "issued": stamp(envelope.issued),
+        "expires": stamp(envelope.expires),
         "body": envelope.body,
     }
 
@@ -242,17 +243,13 @@ def _envelope(fields: Mapping[str, Any]) -> Envelope:
 
 def _check_time(envelope: Envelope, now: datetime) -> None:
     if now >= envelope.expires:
-        raise _refuse(f"it expired at {_stamp(envelope.expires)}, it is {_stamp(now)} here")
+        raise _refuse(f"it expired at {stamp(envelope.expires)}, it is {stamp(now)} here")
     if envelope.issued > now + SKEW:
         raise MessageRefused(
-            f"{envelope.sender} made it at {_stamp(envelope.issued)}, it is {_stamp(now)} here",
+            f"{envelope.sender} made it at {stamp(envelope.issued)}, it is {stamp(now)} here",
             why=f"clocks may differ by {SKEW.seconds // 60} minutes, or expiry means nothing",
             remedy="set the clock of whichever machine is wrong (such as with chrony)",
         )
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _time(text: object) -> datetime:

@@ -17,7 +17,7 @@ from modelward.cli.exchange_open import (
     printed,
     say,
 )
-from modelward.core.clock import now
+from modelward.core.clock import now, stamp
 
 app = typer.Typer(no_args_is_help=True, help="Exchange models with other institutions.")
 
@@ -72,7 +72,6 @@ def offer(
 
     from modelward.exchange import offering, verbs
     from modelward.exchange.card import Terms
-    from modelward.exchange.letter import stamp
 
     with opened(folder) as here:
         offering.require_admitted(here, to or ())

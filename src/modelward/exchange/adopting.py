@@ -16,6 +16,7 @@ from dataclasses import replace
 import numpy as np
 
 from modelward.core.canonical import Json
+from modelward.core.clock import stamp
 from modelward.errors import NotApproved
 from modelward.exchange import choose, combining, home, judging, trust, weighing
 from modelward.exchange.candidates import Table, made_by_others, own_alone
@@ -26,7 +27,6 @@ from modelward.exchange.home import InUse
 from modelward.exchange.institution import Institution
 from modelward.exchange.judging import Said
 from modelward.exchange.knowledge import Abstention, calibrated
-from modelward.exchange.letter import stamp
 from modelward.exchange.probability import balanced_accuracy
 from modelward.exchange.trust import Standing
 from modelward.exchange.voices import Spoken

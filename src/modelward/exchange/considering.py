@@ -10,6 +10,7 @@ decision. The rest of the verbs is in verbs.py.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from modelward.core.clock import stamp
 from modelward.exchange import adopting, candidates, home, judging, trust
 from modelward.exchange.candidates import Table
 from modelward.exchange.choose import LOCAL, Choice
@@ -18,7 +19,6 @@ from modelward.exchange.hanging import hanging
 from modelward.exchange.home import InUse
 from modelward.exchange.institution import Institution
 from modelward.exchange.judging import Judgement
-from modelward.exchange.letter import stamp
 from modelward.exchange.trust import Standing
 from modelward.exchange.voices import Spoken, in_hand
 

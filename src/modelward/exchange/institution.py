@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from modelward import durable
 from modelward.artifact.store import Store
+from modelward.core.clock import stamp
 from modelward.core.ports import Carrier
 from modelward.errors import EngineFailed, NotAdmitted
 from modelward.exchange import letter as letters
@@ -36,7 +37,7 @@ from modelward.exchange.book import Book
 from modelward.exchange.examples import read_shared
 from modelward.exchange.families.family import Inputs
 from modelward.exchange.intake import Intake, read_intake
-from modelward.exchange.letter import Letter, stamp
+from modelward.exchange.letter import Letter
 from modelward.exchange.looking import Inspector, IsolatedInspector, Looking
 from modelward.exchange.members import Member
 from modelward.exchange.seal import Draw

@@ -19,7 +19,7 @@ docs/formats/letter.md has an example. Pure: keys and time are arguments.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -87,11 +87,6 @@ class Place:
 
     number: int = 0
     digest: str = START
-
-
-def stamp(moment: datetime) -> str:
-    """Return a time as letters and cards spell it."""
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def write(letter: Letter, key: Ed25519PrivateKey) -> bytes:

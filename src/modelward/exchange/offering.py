@@ -16,6 +16,7 @@ import numpy as np
 
 from modelward import durable
 from modelward.core.canonical import Json, canonical_hash
+from modelward.core.clock import stamp
 from modelward.core.task import Publication
 from modelward.core.tensors import Tensors
 from modelward.core.terms import NAME
@@ -29,7 +30,6 @@ from modelward.exchange.entry import Entry
 from modelward.exchange.families.family import Family
 from modelward.exchange.inspection import Subject
 from modelward.exchange.institution import Institution
-from modelward.exchange.letter import stamp
 from modelward.gate.offer import UNBOUNDED, Offer
 
 

@@ -10,6 +10,7 @@ from hashlib import sha256
 
 from modelward import durable
 from modelward.artifact import bundle
+from modelward.core.clock import stamp
 from modelward.core.tensors import Tensors
 from modelward.core.verdict import Finding
 from modelward.errors import BadArtifact, MessageRefused, StorageError
@@ -18,7 +19,6 @@ from modelward.exchange.content import schema_of
 from modelward.exchange.entry import Entry
 from modelward.exchange.institution import Institution
 from modelward.exchange.intake import objections
-from modelward.exchange.letter import stamp
 from modelward.ledger import kinds
 
 

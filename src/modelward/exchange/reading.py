@@ -14,13 +14,14 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
+from modelward.core.clock import stamp
 from modelward.core.terms import Part
 from modelward.errors import BadArtifact, EngineFailed, MessageRefused
 from modelward.exchange import card as cards
 from modelward.exchange import letter as letters
 from modelward.exchange.card import Hash
 from modelward.exchange.institution import Institution
-from modelward.exchange.letter import Letter, Place, stamp
+from modelward.exchange.letter import Letter, Place
 from modelward.ledger import kinds
 
 TOGETHER = 100

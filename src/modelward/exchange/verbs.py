@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from modelward.core.clock import stamp
 from modelward.errors import GateRefused
 from modelward.exchange import adopting, combining, home, judging, offering, private
 from modelward.exchange.admitting import dismiss
@@ -39,7 +40,6 @@ from modelward.exchange.home import Local
 from modelward.exchange.institution import Institution
 from modelward.exchange.judging import Judgement
 from modelward.exchange.learn import labelled
-from modelward.exchange.letter import stamp
 from modelward.exchange.making import How, draft
 from modelward.exchange.overview import Reported, Trusted, map, report, trust
 from modelward.exchange.pulling import named, pull, turn_away

@@ -12,7 +12,7 @@ removed or put back.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -22,6 +22,7 @@ from modelward.artifact.card import fingerprint
 from modelward.artifact.decision import Decision, Word
 from modelward.artifact.envelope import Envelope
 from modelward.core.canonical import canonical_bytes, parse_strict
+from modelward.core.clock import stamp
 from modelward.errors import MessageRefused, NotApproved, StorageError, StudyFileError
 from modelward.ledger.log import Ledger
 from modelward.site.decision_record import DecisionRecord
@@ -122,7 +123,7 @@ class Approvals:
             site=self._site,
             number=len(before) + 1,
             person=person,
-            time=now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            time=stamp(now),
         ).signed(key)
         where = self._decisions / made.study
         durable.make_folder(where)

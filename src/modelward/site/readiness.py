@@ -11,7 +11,7 @@ refused (`objection`). What may be said of it to the hub is telling.py's.
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from modelward import durable
 from modelward.core.canonical import Json, canonical_bytes
+from modelward.core.clock import stamp
 from modelward.core.study import Study
 from modelward.core.targets import time_of
 from modelward.core.verdict import Finding
@@ -86,7 +87,7 @@ def check_now(
         ready=by_name(found, study),
         accepted=accepts,
         tell=tell,
-        time=now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        time=stamp(now),
     )
     durable.make_folder(folder / FOLDER)
     durable.write_whole(_path(folder, study.sha256), canonical_bytes(_table(made)), mode=0o640)

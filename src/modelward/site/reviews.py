@@ -10,7 +10,7 @@ What waits for the network leaves when it is offered again (exchange/offering.py
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,6 +19,7 @@ from modelward import durable
 from modelward.artifact.card import fingerprint
 from modelward.artifact.review import Review, Ruling
 from modelward.core.canonical import canonical_bytes, parse_strict
+from modelward.core.clock import stamp
 from modelward.core.task import Cause
 from modelward.core.tensors import Schema
 from modelward.core.verdict import Answer
@@ -95,7 +96,7 @@ class Reviews:
             card=fitting[0].sha256,
             site=self._site,
             person=name,
-            time=now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            time=stamp(now),
             reason=reason,
         ).signed(key)
         durable.make_folder(self._folder)

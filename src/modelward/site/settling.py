@@ -10,7 +10,7 @@ settled, and the entry `gap` has their hashes.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from modelward import durable
 from modelward.artifact.card import fingerprint
 from modelward.artifact.settlement import Settlement
 from modelward.core.canonical import canonical_bytes, parse_strict
+from modelward.core.clock import stamp
 from modelward.errors import NotApproved
 from modelward.ledger.alarm import Alarms
 
@@ -84,7 +85,7 @@ def settle(
             reason=word.reason,
             site=name,
             person=person,
-            time=now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            time=stamp(now),
         ).signed(key)
         path = folder / FOLDER / f"{word.alarm}-{said.key[:16]}.json"
         durable.write_whole(path, canonical_bytes(said.body()))
