@@ -36,11 +36,13 @@ class Ward:
         n: How many.
         size: Words of each.
         seed: Of everything random.
+        bits: Of a word.
     """
 
     n: int
     size: int = 3
     seed: int = 0
+    bits: int = 64
     journals: dict[str, MemoryJournal] = field(default_factory=dict)
     words: dict[str, Words] = field(default_factory=dict)
 
@@ -48,7 +50,8 @@ class Ward:
         rng = np.random.default_rng([self.seed, self.n])
         for name in self.names:
             self.journals[name] = MemoryJournal()
-            self.words[name] = rng.integers(0, 2**64, self.size, np.uint64)
+            words = rng.integers(0, 2**64, self.size, np.uint64)
+            self.words[name] = words.astype(self.session.dtype)
 
     @property
     def names(self) -> list[str]:
@@ -65,7 +68,7 @@ class Ward:
         roster = tuple(
             (name, self.key(name).public_key().public_bytes_raw().hex()) for name in self.names
         )
-        return Session("study", 1, "task", "schema", roster, self.size)
+        return Session("study", 1, "task", "schema", roster, self.size, self.bits)
 
     def seat(self, name: str) -> Seat:
         return Seat(self.session, name, self.key(name), self.words[name], self.journals[name])
@@ -74,8 +77,8 @@ class Ward:
         return site.begin(self.seat(name), self.secret(name, "entropy"))
 
     def expected(self, names: Collection[str]) -> Words:
-        """Return the sum over `names`, modulo 2^64."""
-        total = np.zeros(self.size, np.uint64)
+        """Return the sum over `names`, modulo 2^bits."""
+        total = np.zeros(self.size, self.session.dtype)
         for name in names:
             total += self.words[name]
         return total

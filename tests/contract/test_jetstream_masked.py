@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from modelward.artifact import bundle
 from modelward.artifact.envelope import Envelope
 from modelward.core.ports import Engine
+from modelward.core.ring import coded_words, ring_bits
 from modelward.core.study import Study
 from modelward.core.task import MASK_PHASES, Task
+from modelward.core.tensors import Schema, TensorSpec
 from modelward.core.verdict import Answer
 from modelward.engines.inprocess import InProcess
 from modelward.engines.jetstream.task_message import body_of, task_of
@@ -22,6 +25,7 @@ from modelward.ledger.archive import read
 from modelward.ledger.log import KEY
 from modelward.ledger.verify import read_key
 from modelward.site.keys import signing_key
+from modelward.study.answers import answer_to
 from modelward.study.read import parse
 from tests.wire import STUDY_FILE, Federation, make_site, now
 
@@ -30,7 +34,12 @@ SITES = ["centre", "east", "north", "south", "west"]
 
 PLAN = STUDY_FILE.replace("ROUNDS", "2").replace("EXTRA", "quorum = 4")
 OPEN = parse(PLAN)
-MASKED = parse(PLAN + '\n[privacy]\naggregation = "secagg"\n[sites]\nminimum = 3\n[report]\n')
+TABLES = '\n[privacy]\naggregation = "secagg"\n[sites]\nminimum = 3\n[report]\n'
+MASKED = parse(PLAN + TABLES)
+GRID = '[plan.uplink]\ncodec = "int8"\nrange = 0.1\nmax_patients = 200\n'
+CODED = parse(PLAN + TABLES + GRID)
+FEWER = parse(PLAN + TABLES + GRID + "levels = 25\n")
+"""Words of 16 and of 8 bits with five sites."""
 
 engine = pytest.mark.engine
 slow = pytest.mark.slow
@@ -66,9 +75,11 @@ def in_process(folder: Path, study: Study, drops: Mapping[str, str]) -> Outcome:
         registry.close()
 
 
-def over_wire(folder: Path, drops: Mapping[str, str]) -> tuple[Outcome, Federation]:
-    """Run the masked study over a server, with every site in a thread."""
-    made = Federation(folder, SITES, MASKED)
+def over_wire(
+    folder: Path, drops: Mapping[str, str], study: Study = MASKED
+) -> tuple[Outcome, Federation]:
+    """Run a masked study over a server, with every site in a thread."""
+    made = Federation(folder, SITES, study)
     keys = {member.site: member.signing for member in made.hub.members()}
     registry = Registry(made.hub.path)
     with ExitStack() as stack:
@@ -77,7 +88,7 @@ def over_wire(folder: Path, drops: Mapping[str, str]) -> tuple[Outcome, Federati
         for name in SITES:
             stack.enter_context(made.node(name))
         wire = stack.enter_context(made.engine())
-        return Hub(Dropping(wire, drops), registry, keys).run(MASKED), made
+        return Hub(Dropping(wire, drops), registry, keys).run(study), made
 
 
 def sum_at(folder: Path) -> Counted:
@@ -127,6 +138,38 @@ def test_a_site_that_drops_out_leaves_the_sum_that_one_process_has(tmp_path, pha
 
     same(wired, in_process(tmp_path / "one", MASKED, {"south": phase}))
     assert (phase == "mask-list") == ("south" in wired.history[1].released)
+
+
+def left_in(folder: Path, exchange: str) -> list[int]:
+    """Return the bytes of what a site released in this exchange, about each question."""
+    ledger = read(folder / "ledger", read_key(folder / "ledger" / KEY))
+    released = [e for e in ledger.entries() if e["kind"] == "release"]
+    return [int(str(e["bytes"])) for e in released if e["artifact"] == exchange]
+
+
+@engine
+@slow
+@pytest.mark.parametrize(
+    ("study", "drops"),
+    [
+        pytest.param(CODED, {"south": "masked"}, id="16 bits, one site away in round 2"),
+        pytest.param(FEWER, {}, id="8 bits"),
+        pytest.param(
+            CODED, {"south": "mask-list"}, id="16 bits, late", marks=pytest.mark.exhaustive
+        ),
+    ],
+)
+def test_coded_words_add_up_over_the_wire_as_in_one_process(tmp_path, study, drops):
+    wired, made = over_wire(tmp_path / "wire", drops, study)
+    here = in_process(tmp_path / "one", study, drops)
+
+    same(wired, here)
+    assert [r.clipped for r in wired.history] == [r.clipped for r in here.history]
+    assert ("south" in wired.history[1].released) == (drops.get("south") != "masked")
+    size, bits = answer_to(study, "train")[1].size, ring_bits(5, study.plan.uplink.steps)  # type: ignore[union-attr]
+    words = Schema.of(TensorSpec("words", "U8", (coded_words(size, bits) * bits // 8,)))
+    updates = words.nbytes + len(bundle.header(words))
+    assert left_in(made.sites["east"], "masked").count(updates) == len(wired.history)
 
 
 def message(task: Task, **changes: object) -> Envelope:

@@ -5,7 +5,7 @@ cannot say anything else than `modelward study check` does. tests/flow/test_comb
 runs what the table says works.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelward.errors import StudyFileError
 from modelward.study.read import parse
@@ -54,16 +54,21 @@ ALL = "EVERY_SITE"
 """Stands for the number of sites."""
 
 UPLINK = "[plan.uplink]"
+SECAGG = 'aggregation = "secagg"'
 CNN = 'name = "cnn"\noptions = { channels = [4], groups = 2 }'
 
 
 @dataclass(frozen=True)
 class Way:
-    """One way of training: what it adds to `[plan]`, its tables, and what is trained."""
+    """One way of training: what it adds to `[plan]`, its tables, and what is trained.
+
+    `privacy` is how it is summed where the column does not say.
+    """
 
     plan: str = ""
     tables: str = ""
     recipe: str = LOGISTIC
+    privacy: str = ""
 
 
 def _personal(kind: str, recipe: str = MLP) -> Way:
@@ -72,6 +77,12 @@ def _personal(kind: str, recipe: str = MLP) -> Way:
 
 def _coded(codec: str, more: str = "") -> Way:
     return Way(tables=f'{UPLINK}\ncodec = "{codec}"\n{more}')
+
+
+def _gridded(codec: str, more: str = "") -> Way:
+    """Return a code on the grid that all sites share, which masked sums need."""
+    grid = f"range = 0.5\nmax_patients = 200\n{more}"
+    return replace(_coded(codec, grid), privacy=SECAGG)
 
 
 WAYS = {
@@ -105,6 +116,9 @@ WAYS = {
     "uplink: int8, packed": _coded("int8", "packed = true"),
     "uplink: int4": _coded("int4"),
     "uplink: top-k": _coded("top-k"),
+    "`secagg`, uplink: int8 on one grid": _gridded("int8"),
+    "`secagg`, uplink: int8, 12 steps, on one grid": _gridded("int8", "levels = 12"),
+    "`secagg`, uplink: int4 on one grid": _gridded("int4"),
     "a rule against wrong sites": Way(tables="[plan.robust]\nbyzantine = 1"),
     "shares by contribution": Way(tables='[sharing]\nrule = "contribution"'),
 }
@@ -123,7 +137,7 @@ class Beside:
 BESIDE = {
     "`[plan.robust]`": Beside(tables="[plan.robust]\nbyzantine = 1"),
     "`[privacy.dp]`": Beside(tables="[privacy.dp]\nepsilon = 3.0"),
-    "`secagg`": Beside(privacy='aggregation = "secagg"'),
+    "`secagg`": Beside(privacy=SECAGG),
     "`grouped`": Beside(privacy='aggregation = "grouped"', sites=20),
     "`[plan.uplink]`": Beside(tables=f'{UPLINK}\ncodec = "int8"'),
     "shares by contribution": Beside(tables='[sharing]\nrule = "contribution"'),
@@ -146,7 +160,7 @@ def text_of(way: str, beside: str = "") -> str:
         features=PICTURES if mine.recipe == CNN else COLUMNS,
         recipe=mine.recipe,
         plan=mine.plan,
-        privacy=other.privacy,
+        privacy=other.privacy or mine.privacy,
         tables=f"{mine.tables}\n{other.tables}",
         sites=other.sites,
     )
@@ -156,6 +170,8 @@ def text_of(way: str, beside: str = "") -> str:
 def _apart(way: str, beside: str) -> bool:
     """Return whether the two are not one table of the study twice."""
     title = BESIDE[beside].tables.partition("\n")[0]
+    if BESIDE[beside].privacy and BESIDE[beside].privacy == WAYS[way].privacy:
+        return False
     return not title or title not in WAYS[way].tables
 
 

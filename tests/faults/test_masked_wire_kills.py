@@ -1,4 +1,4 @@
-"""SIGKILL at every step of private rounds behind masks, over the wire.
+"""SIGKILL at every step of private rounds behind masks, over the wire, with coded updates.
 
 Real processes over mutual TLS, with isolated trainers; a site or the hub (with its server) is
 killed before a wait for the disk, and started again, at one step after the other. Nothing is
@@ -27,6 +27,7 @@ STUDY = parse(
     STUDY_FILE.replace("ROUNDS", "1").replace("EXTRA", "")
     + '\n[privacy]\naggregation = "secagg"\n'
     + "\n[privacy.dp]\nepsilon = 3.0\nsampling = 0.5\n\n[sites]\nminimum = 3\n"
+    + '\n[plan.uplink]\ncodec = "int8"\nrange = 0.5\nmax_patients = 100\n'
 )
 QUESTIONS = 3
 """Units, training, validation counts."""

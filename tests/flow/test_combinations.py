@@ -11,10 +11,14 @@ from tests.docs.combinations import BESIDE, CNN, PAIRS, WAYS, refused, text_of
 from tests.studies import HEADING, rows, write_csv, write_images
 
 WORKS = [pair for pair in PAIRS if not refused(*pair)]
-SAMPLE = [("scaffold", "`[privacy.dp]`"), ("own: ditto", "`secagg`")]
+SAMPLE = [
+    ("scaffold", "`[privacy.dp]`"),
+    ("own: ditto", "`secagg`"),
+    ("`secagg`, uplink: int8 on one grid", "`[privacy.dp]`"),
+]
 
 RULE, NOISE, MASKS, GROUPS, CODE, SHARES = BESIDE
-CODES = [way for way in WAYS if way.startswith("uplink")]
+GRIDDED = [way for way in WAYS if way.endswith("on one grid")]
 REFUSED = {
     **{
         (way, RULE): "judges plain updates"
@@ -44,10 +48,16 @@ REFUSED = {
             ("fednova", "masks hide each update"),
             ("cyclic", "a sum over one hides nothing"),
             ("fedbuff", "masks need a round's roster first"),
-            *((way, "behind masks every value is 8 random bytes") for way in CODES),
+            ("uplink: bf16", "masks add whole numbers"),
+            ("uplink: int8", "add up on one grid for all sites"),
+            ("uplink: int8, packed", "bytes are random: nothing packs them"),
+            ("uplink: int4", "add up on one grid for all sites"),
+            ("uplink: top-k", "masked sums need the same"),
             ("shares by contribution", "masks hide what 'contribution' needs of each site"),
         )
     },
+    **{(way, RULE): "compares updates, and masks hide them" for way in GRIDDED},
+    **{(way, SHARES): "masks hide what 'contribution' needs" for way in GRIDDED},
     ("scaffold", CODE): "a code changes it",
     ("scaffold, equal steps", CODE): "a code changes it",
     ("feddyn", CODE): "a code changes it",

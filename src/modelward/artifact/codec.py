@@ -33,9 +33,6 @@ from modelward.errors import BadArtifact
 
 CODE, SCALE, PACKED = "code", "scale", "packed"
 
-LEVELS = {"int8": 127, "int4": 7}
-"""Steps each way."""
-
 EFFORT = 9
 """Of DEFLATE."""
 
@@ -86,7 +83,7 @@ def encode(
     elif uplink.codec == "top-k":
         code = _largest(flat, _kept(flat.size, uplink))
     else:
-        whole, scale = _steps(flat, schema, uplink.levels or LEVELS[uplink.codec], draw)
+        whole, scale = _steps(flat, schema, uplink.steps, draw)
         code = whole.view(np.uint8) if uplink.codec == "int8" else _nibbles(whole)
     if uplink.packed:
         raw = zlib.compress(code.tobytes() + scale.astype("<f4").tobytes(), EFFORT)

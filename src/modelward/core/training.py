@@ -61,8 +61,17 @@ class Personal(Part):
     )
 
 
+LEVELS = {"int8": 127, "int4": 7}
+"""Steps each way of a code, from 0 to the largest value, where a study does not say."""
+
+
 class Uplink(Part):
-    """`[plan.uplink]`: how an update leaves in fewer bytes, once the gate has judged it."""
+    """`[plan.uplink]`: how an update leaves in fewer bytes, once the gate has judged it.
+
+    In the open each site's steps are as long as its own values ask for. Behind masks steps are
+    added before anybody sees them, so one grid holds for all sites: `range` and `max_patients`
+    fix it, and are read there alone.
+    """
 
     codec: Literal["bf16", "int8", "int4", "top-k"] = Field(
         description="Half the bits of each value, 8 or 4 bits rounded at random, or the "
@@ -77,8 +86,26 @@ class Uplink(Part):
         ge=1,
         le=127,
         description="int8: steps each way from 0 to the largest value, 127 if absent; fewer "
-        "make shorter packed answers.",
+        "make shorter packed answers, and behind masks shorter words.",
     )
+    range: Positive | None = Field(
+        default=None,
+        le=64.0,
+        description="Behind masks: the largest value that a step is made of, the same for all "
+        "sites; what is beyond is cut to it, and counted.",
+    )
+    max_patients: int | None = Field(
+        default=None,
+        ge=1,
+        le=2**25,
+        description="Behind masks: the most units that a site may count for; one with more "
+        "refuses. The range is for so many: steps are longer for sites with fewer.",
+    )
+
+    @property
+    def steps(self) -> int:
+        """Steps each way of int8 and int4; 0 of the other codes."""
+        return self.levels or LEVELS.get(self.codec, 0)
 
 
 class Buffer(Part):

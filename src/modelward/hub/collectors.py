@@ -22,7 +22,8 @@ from modelward.core.tensors import FlatF32, Tensors
 from modelward.core.verdict import Release
 from modelward.errors import BadUpdate
 from modelward.gate.uplink import plain_update
-from modelward.privacy.masks import grid, words
+from modelward.privacy.masks import words
+from modelward.privacy.masks.coded import Code
 from modelward.privacy.masks.grid import Words
 from modelward.study.answers import answer_to
 
@@ -73,11 +74,15 @@ class Updates:
     """Running sum of updates, weighted by patients; one int64 vector, however many sites.
 
     Source: McMahan et al. 2017, arXiv:1602.05629, Algorithm 1.
+
+    Attributes:
+        clipped: Values of coded updates behind masks that were cut to the study's range.
     """
 
     def __init__(self, study: Study) -> None:
         self._study, self._schema = study, answer_to(study, "train")[1]
-        self._sum = UpdateSum(self._schema.size)
+        self._sum, self._code = UpdateSum(self._schema.size), Code.of(study, "train")
+        self.clipped = 0
 
     def add(self, release: Release) -> None:
         """Add one update.
@@ -94,7 +99,8 @@ class Updates:
 
     def add_totals(self, totals: Mapping[str, Words]) -> None:
         """Take sums that were made behind masks; see `Summed`."""
-        self._sum = UpdateSum.of(*grid.read_update(words.added(totals)))
+        total = words.read_updates(totals.values(), self._code)
+        self._sum, self.clipped = UpdateSum.of(total.values, total.weight), total.clipped
 
     @property
     def patients(self) -> int:
@@ -117,12 +123,14 @@ class RobustUpdates:
 
     Attributes:
         patients: Units behind the groups; 0 where answers are open, whose cards say it.
+        clipped: As `Updates` has it.
     """
 
     def __init__(self, study: Study, choice: Robust) -> None:
         self._study, self._choice = study, choice
         self._flats: dict[str, FlatF32] = {}
-        self.patients = 0
+        self._code = Code.of(study, "train")
+        self.patients = self.clipped = 0
 
     def add(self, release: Release) -> None:
         """Add one update; how many patients are behind it makes no difference.
@@ -142,9 +150,10 @@ class RobustUpdates:
     def add_totals(self, totals: Mapping[str, Words]) -> None:
         """Take the mean update of each group for that of one site; see `Summed`."""
         for group, total in totals.items():
-            made = UpdateSum.of(*grid.read_update(total))
-            self._flats[group] = made.mean()
-            self.patients += made.weight
+            found = words.read_updates([total], self._code)
+            self._flats[group] = UpdateSum.of(found.values, found.weight).mean()
+            self.patients += found.weight
+            self.clipped += found.clipped
 
     def mean(self) -> FlatF32:
         """Return what the rule makes of the updates."""

@@ -34,6 +34,7 @@ from modelward.hub.reported import patience_s
 from modelward.hub.round import enough
 from modelward.hub.standing import AnswerRow
 from modelward.privacy.masks import exchange, hub
+from modelward.privacy.masks.coded import Code
 from modelward.privacy.masks.grid import Words
 from modelward.privacy.masks.journal import FileJournal
 from modelward.privacy.masks.session import Session
@@ -125,7 +126,8 @@ class Exchanges:
     ) -> "_Round":
         roster = {name: self._keys[name].public_bytes_raw().hex() for name in names}
         schema = answer_to(study, question.kind)[1]
-        session = exchange.session_of(question, schema, roster)
+        code = Code.of(study, question.kind)
+        session = exchange.session_of(question, schema, roster, code)
         return _Round(session, FileJournal.of(self._folder, question, number))
 
     def _advertised(self, study: Study, question: Task, rounds: "list[_Round]") -> list[Answer]:

@@ -41,6 +41,8 @@ class RoundRecord:
             watched, or the hub sees sums only.
         waiting: Sites that work on with the question of this or an earlier round, and which,
             where sites answer at their own pace (hub/buffered.py).
+        clipped: Values, over all sites, that were cut to the range of a code behind masks
+            (privacy/masks/coded.py); 0 without one.
     """
 
     round_no: int
@@ -53,6 +55,7 @@ class RoundRecord:
     deviations: dict[str, float] = field(default_factory=dict)
     by_site: dict[str, float] = field(default_factory=dict)
     waiting: dict[str, int] = field(default_factory=dict)
+    clipped: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

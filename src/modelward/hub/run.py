@@ -217,6 +217,8 @@ class Hub:
             record = replace(record, waiting=waiting(state.history, self._keys, names))
         if study.privacy.aggregation is not None:
             record = replace(record, patients=collected.patients)
+        if study.privacy.aggregation is not None and study.plan.uplink is not None:
+            record = replace(record, clipped=collected.clipped)
         model = replace(start, parameters=parameters, control=told(study, optimiser))
         if study.stop.metric is not None:
             self._registry.combine(model, optimiser, record, answers)

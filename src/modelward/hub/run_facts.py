@@ -10,7 +10,9 @@ from modelward.evaluate.deviation import deviations
 from modelward.evaluate.record import Curve, RunFacts, StudyFacts, facts_of
 from modelward.hub.round import RoundRecord
 from modelward.learn.group import numeric_path
+from modelward.privacy.masks.coded import Code
 from modelward.recipes.catalogue import recipe
+from modelward.study.answers import answer_to
 from modelward.study.method import method
 
 Histories = Mapping[str, Sequence[RoundRecord]]
@@ -69,7 +71,7 @@ def run_facts(study: Study, ended: Ended, histories: Histories, sites: int) -> R
         rounds=len(history),
         seconds=round(ended.seconds, 3),
         model_sha256=ended.sha256,
-        ended=f"{ended.reason}; the model of round {ended.kept} is kept",
+        ended=f"{ended.reason}; the model of round {ended.kept} is kept{_cut(study, history)}",
         scaling=_scaling(study),
         numeric_path=_numeric_path(study, sites),
         versions={
@@ -78,6 +80,17 @@ def run_facts(study: Study, ended: Ended, histories: Histories, sites: int) -> R
         curves=curves,
         deviations=deviations([each.deviations for each in history]),
     )
+
+
+def _cut(study: Study, history: Sequence[RoundRecord]) -> str:
+    """Return how many values were beyond the range of a code behind masks, in a clause."""
+    code = Code.of(study, "train")
+    if code is None:
+        return ""
+    size = answer_to(study, "train")[1].size
+    values = size * sum(len(each.released) for each in history)
+    cut = sum(each.clipped for each in history)
+    return f"; of {values:,} values of coded updates {cut:,} were cut to the study's range"
 
 
 def _words(study: Study, averaged: str) -> str:

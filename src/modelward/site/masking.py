@@ -30,6 +30,7 @@ from modelward.errors import MaskingFailed
 from modelward.gate.door import Door
 from modelward.gate.offer import Offer
 from modelward.privacy.masks import exchange, site
+from modelward.privacy.masks.coded import Code, words_of
 from modelward.privacy.masks.grid import Words
 from modelward.privacy.masks.journal import FileJournal
 from modelward.privacy.masks.lists import singled_out
@@ -37,6 +38,7 @@ from modelward.privacy.masks.messages import Advert, FromSite, Masked, Survivors
 from modelward.privacy.masks.seat import Seat
 from modelward.privacy.masks.session import Session
 from modelward.privacy.masks.words import answer_words
+from modelward.recipes.draws import draws
 from modelward.study.answers import answer_to
 from modelward.study.groups import group_of
 
@@ -67,6 +69,7 @@ class Masking:
         self._folder, self._door, self._entropy = folder, door, entropy
         self._rosters: dict[str, dict[str, str]] = {}
         self._groups: dict[str, tuple[str, ...]] = {}
+        self._studies: dict[str, Study] = {}
         self._states: dict[str, site.State] = {}
 
     def pin(self, study: Study, roster: Mapping[str, str]) -> None:
@@ -76,6 +79,7 @@ class Masking:
         """
         self._rosters[study.sha256] = dict(roster)
         self._groups[study.sha256] = group_of(study, roster, self._door.site)
+        self._studies[study.sha256] = study
 
     def keys(self, judged: Offer) -> Offer:
         """Return what leaves in place of an answer that was judged: keys of this question.
@@ -191,15 +195,34 @@ class Masking:
         return entry
 
     def _words(self, judged: Offer) -> Words:
-        """Return an answer as words, of which every site's can be added without wrapping."""
-        sites = len(self._rosters.get(judged.asked.study, {}))
-        return answer_words(judged.tensors, judged.schema, judged.patients, sites)
+        """Return an answer as words, of which every site's can be added without wrapping.
+
+        Updates are coded here, after the gate has judged them plain, where the study says so.
+        A site that is asked again draws the same numbers, so it masks the same words.
+        """
+        task = judged.asked
+        everybody, code = len(self._rosters.get(task.study, {})), self._code(task)
+        if code is None:
+            return answer_words(judged.tensors, judged.schema, judged.patients, everybody)
+        seed = self._studies[task.study].plan.seed
+        return words_of(
+            judged.schema.join(judged.tensors),
+            judged.patients,
+            code,
+            (len(self._groups[task.study]), everybody),
+            draws("uplink", seed, task.round_no, self._door.site),
+        )
+
+    def _code(self, task: Task) -> Code | None:
+        study = self._studies.get(task.study)
+        return None if study is None else Code.of(study, task.kind)
 
     def _session(self, task: Task, schema: Schema) -> Session:
         """Return the session of this site's group; with a single group, of the roster."""
         roster = self._rosters.get(task.study, {})
         group = self._groups.get(task.study, ())
-        return exchange.session_of(task.question, schema, {n: roster[n] for n in group})
+        pinned = {name: roster[name] for name in group}
+        return exchange.session_of(task.question, schema, pinned, self._code(task))
 
 
 def _phase_of(task: Task) -> MaskPhase:

@@ -1,6 +1,7 @@
 """A study in plain words, for whoever has to approve it."""
 
 from modelward.core.columns import columns, summed_columns
+from modelward.core.ring import MAX_SITES, coded_words, ring_bits
 from modelward.core.study import Study
 from modelward.core.task import MASK_PHASES, TaskKind
 from modelward.core.tensors import Schema
@@ -12,9 +13,6 @@ from modelward.study.judging import judging_lines
 from modelward.study.method import method, own_lines, robust_lines
 from modelward.study.model import parameter_schema
 from modelward.study.report_answer import report_words
-
-MOST_MASKED = 64
-"""Largest roster of a masked sum; a test holds it to privacy/masks/grid.py."""
 
 
 def explain(study: Study) -> str:
@@ -106,25 +104,35 @@ def most_bytes(study: Study, sites: int | None = None) -> tuple[int, int]:
             sum(singly) + study.plan.rounds * each,
             len(singly) + study.plan.rounds * len(asked),
         )
-    number = max(sizes(study, sites or len(study.sites.names) or MOST_MASKED))
-    once = masked_bytes(answer_to(study, "statistics")[1], number)
-    each = sum(masked_bytes(answer_to(study, kind)[1], number) for kind in asked)
+    number = max(sizes(study, sites or len(study.sites.names) or MAX_SITES))
+    once = [_masked(study, kind, number) for kind in tasks_of(study) if kind in ONCE]
+    each = sum(_masked(study, kind, number) for kind in asked)
     exchanges = len(MASK_PHASES)
     return (
-        once + study.plan.rounds * each,
-        exchanges * (1 + study.plan.rounds * len(asked)),
+        sum(once) + study.plan.rounds * each,
+        exchanges * (len(once) + study.plan.rounds * len(asked)),
     )
 
 
-def masked_bytes(schema: Schema, sites: int) -> int:
+def masked_bytes(schema: Schema, sites: int, levels: int = 0) -> int:
     """Return the bytes of values of all exchanges about one answer with `schema`.
 
     Eight bytes a value of an update and sixteen a value of sums, the weight included; keys
-    and a signature; and shares for each of `sites` sites (privacy/masks/exchange.py).
+    and a signature; and shares for each of `sites` sites (privacy/masks/exchange.py). Of an
+    update that is coded with so many steps each way, the words of core/ring.py.
     """
     wide = any(spec.dtype == "F64" for spec in schema)
-    words = (schema.size + 1) * (2 if wide else 1)
-    return 8 * words + 160 + 64 + sites * (82 + 2 * 33)
+    octets = 8 * (schema.size + 1) * (2 if wide else 1)
+    if levels:
+        bits = ring_bits(sites, levels)
+        octets = coded_words(schema.size, bits) * bits // 8
+    return octets + 160 + 64 + sites * (82 + 2 * 33)
+
+
+def _masked(study: Study, kind: TaskKind, sites: int) -> int:
+    uplink = study.plan.uplink
+    levels = uplink.steps if uplink is not None and kind == "train" else 0
+    return masked_bytes(answer_to(study, kind)[1], sites, levels)
 
 
 def spoken(fingerprint: str) -> str:
@@ -155,11 +163,12 @@ def masking_terms(study: Study) -> list[str]:
     if study.privacy.aggregation is None:
         return []
     sites = len(study.sites.names) or study.sites.minimum
+    longer = "Words" if study.plan.uplink is None else "Words of sums"
     return [
         "Summed behind masks: every answer above leaves in five exchanges. "
         f"{hub_sees(study, sites)} These figures are for {sites} sites. "
-        f"{_absence(study)}What a sum tells about one patient is not bounded by masks. Words "
-        "behind masks are longer, and shares come on top: at most "
+        f"{_absence(study)}What a sum tells about one patient is not bounded by masks. "
+        f"{longer} behind masks are longer, and shares come on top: at most "
         f"{most_bytes(study)[0]:,} bytes leave a site."
     ]
 

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 from modelward.core.study import Study
 from modelward.core.training import LocalTraining
+from modelward.study.groups import sizes
 from modelward.study.own import LAYERS, kept_schema
+from modelward.study.uplink_terms import uplink_lines
 
 _STRATEGIES = {
     "fedavg": "averaged local training",
@@ -45,12 +47,8 @@ def own_lines(study: Study) -> list[str]:
             f"Kept at a site between rounds, and sent to nobody: {kept.nbytes:,} bytes of "
             f"{', '.join(spec.name for spec in kept)}."
         )
-    if study.plan.uplink is not None:
-        packed = ", packed" if study.plan.uplink.packed else ""
-        lines.append(
-            f"Updates leave as {study.plan.uplink.codec}{packed}, in fewer bytes than stated, "
-            "once the gate has judged them plain."
-        )
+    sites = len(study.sites.names) or study.sites.minimum
+    lines += uplink_lines(study, max(sizes(study, sites)))
     if study.sharing is not None:
         lines.append(f"What comes of the model is shared by the rule: {study.sharing.rule}.")
     if personal is not None and study.privacy.dp is not None:

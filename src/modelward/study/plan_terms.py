@@ -1,5 +1,7 @@
 """Whether the parts of a plan go together; each refusal gives the mathematical reason.
 
+Codes of updates are uplink_terms.py's.
+
 | strategy or key           | [plan.robust] | [privacy.dp] | masked sums          |
 |---------------------------|---------------|--------------|----------------------|
 | fedavg, any server        | yes           | yes          | yes                  |
@@ -15,7 +17,7 @@
 | label_skew                | yes           | yes, noised  | yes                  |
 | personal: fine-tune, ditto, head, norms | yes | yes     | yes                  |
 | personal: apfl, head-first | yes          | no           | yes                  |
-| uplink                    | yes           | yes          | no                   |
+| uplink                    | yes           | yes          | int8, int4 on one grid |
 """
 
 from collections.abc import Iterator
@@ -24,6 +26,7 @@ from modelward.core.faults import Fault
 from modelward.core.study import Study
 from modelward.core.training import Personal
 from modelward.study.own import LAYERS, own_places
+from modelward.study.uplink_terms import uplink_faults
 
 READS_WEIGHTS = frozenset({"logistic", "mlp", "cnn", "densenet"})
 """Recipes whose loss takes class weights."""
@@ -37,7 +40,7 @@ OF_ONE_ROUND = frozenset({"scaffold", "fednova", "feddyn", "cyclic", "fedbuff"})
 
 def plan_faults(study: Study) -> list[Fault]:
     """Return what of `[plan]` cannot go together; empty if nothing."""
-    faults = [*_strategy(study), *_local(study), *_personal(study), *_uplink(study)]
+    faults = [*_strategy(study), *_local(study), *_personal(study), *uplink_faults(study)]
     faults += [*_sharing(study), *_boosting(study)]
     plan = study.plan
     if plan.label_skew == "class-weights" and study.recipe.name not in READS_WEIGHTS:
@@ -151,23 +154,6 @@ def _personal(study: Study) -> Iterator[Fault]:
         says = "its own steps go between the noised ones; 'ditto' and 'head' keep apart"
         yield Fault(key, says)
     yield from _unread(personal)
-
-
-def _uplink(study: Study) -> Iterator[Fault]:
-    uplink, key = study.plan.uplink, "plan.uplink"
-    if uplink is None:
-        return
-    if study.plan.strategy == "newton":
-        yield Fault(key, "'newton' sends exact sums, and a code would round them")
-    if study.plan.strategy in {"scaffold", "feddyn"}:
-        says = "controls are made of the update as it was trained, and a code changes it"
-        yield Fault(key, f"{study.plan.strategy!r}: {says}")
-    if study.privacy.aggregation is not None:
-        yield Fault(key, "behind masks every value is 8 random bytes, and no code is shorter")
-    if uplink.share is not None and uplink.codec != "top-k":
-        yield Fault("plan.uplink.share", "only codec = 'top-k' reads it")
-    if uplink.levels is not None and uplink.codec != "int8":
-        yield Fault("plan.uplink.levels", "only codec = 'int8' reads it")
 
 
 def _sharing(study: Study) -> Iterator[Fault]:

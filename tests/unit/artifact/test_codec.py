@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from modelward.artifact import codec
 from modelward.core.tensors import Schema, TensorSpec
-from modelward.core.training import Uplink
+from modelward.core.training import LEVELS, Uplink
 from modelward.errors import BadArtifact
 
 SCHEMA = Schema.of(TensorSpec("a", "F32", (3, 2)), TensorSpec("b", "F32", (5,)))
@@ -89,7 +89,7 @@ def test_rounding_at_random_is_right_on_average(name):
 
     mean = np.mean([back(flat, uplink, seed) for seed in range(4000)], axis=0)
 
-    step = 0.3 / codec.LEVELS[name]
+    step = 0.3 / LEVELS[name]
     np.testing.assert_allclose(mean, flat, atol=5 * step / 2 / 4000**0.5)
 
 

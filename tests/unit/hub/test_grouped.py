@@ -53,6 +53,20 @@ def test_groups_add_up_to_the_bits_of_the_open_study(tmp_path, opened):
 
 
 @pytest.mark.slow
+def test_coded_groups_add_up_to_the_bits_of_one_coded_sum(tmp_path):
+    coded = (
+        SHORT + '[plan.uplink]\ncodec = "int8"\nlevels = 18\nrange = 0.05\nmax_patients = 99\n'
+    )
+    grouped = run(tmp_path / "groups", table_study(coded + GROUPED))
+    together = run(tmp_path / "one", table_study(coded + GROUPED.replace("grouped", "secagg")))
+
+    assert grouped.model.parameters.tobytes() == together.model.parameters.tobytes()
+    assert [r.patients for r in grouped.history] == [r.patients for r in together.history]
+    assert [r.clipped for r in grouped.history] == [r.clipped for r in together.history]
+    assert sum(r.clipped for r in grouped.history) > 0
+
+
+@pytest.mark.slow
 def test_a_rule_compares_the_means_of_groups(tmp_path, opened):
     robust = SHORT.replace("[plan]", '[plan]\nrobust = { rule = "median", byzantine = 2 }')
     study = table_study(robust + GROUPED)

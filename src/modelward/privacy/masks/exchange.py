@@ -18,9 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelward.core.canonical import canonical_hash
+from modelward.core.ring import coded_words
 from modelward.core.task import MASK_PHASES, MaskPhase, Task
 from modelward.core.tensors import Schema, Tensors, TensorSpec
 from modelward.privacy.masks import hub
+from modelward.privacy.masks.coded import Code
 from modelward.privacy.masks.messages import (
     Advert,
     Adverts,
@@ -34,7 +36,7 @@ from modelward.privacy.masks.messages import (
     Survivors,
     ToSite,
 )
-from modelward.privacy.masks.session import Session
+from modelward.privacy.masks.session import WIDEST, Session
 from modelward.privacy.masks.shamir import SHARE_BYTES
 from modelward.privacy.masks.words import words_in
 
@@ -48,24 +50,29 @@ PARCEL = 2 * SHARE_BYTES + 16
 Bytes = NDArray[np.uint8]
 
 
-def session_of(question: Task, schema: Schema, roster: Mapping[str, str]) -> Session:
+def session_of(
+    question: Task, schema: Schema, roster: Mapping[str, str], code: Code | None = None
+) -> Session:
     """Return the session in which the answers to `question` are summed.
 
     Args:
         question: What is asked, without an exchange.
         schema: Of an answer to it (study/answers.py).
         roster: Name -> raw Ed25519 public key (hex) of each site, as approvals pinned them.
+        code: In which the study has answers to `question` summed; None if it has none.
 
     Raises:
         MaskingFailed: If no sum over this roster hides anything.
     """
+    bits = WIDEST if code is None else code.bits(len(roster))
     return Session(
         study=question.study,
         round_no=question.round_no,
         task=question.id,
         schema=canonical_hash(schema.describe()),
         roster=tuple(sorted(roster.items())),
-        size=words_in(schema),
+        size=words_in(schema) if code is None else coded_words(schema.size, bits),
+        bits=bits,
     )
 
 
@@ -78,7 +85,10 @@ def said_schema(session: Session, phase: MaskPhase) -> Schema:
         case "mask-shares":
             return Schema.of(TensorSpec("parcels", "U8", (sites, PARCEL)))
         case "masked":
-            return Schema.of(TensorSpec("words", "I64", (session.size,)))
+            if session.bits == WIDEST:
+                return Schema.of(TensorSpec("words", "I64", (session.size,)))
+            octets = session.size * session.dtype.itemsize
+            return Schema.of(TensorSpec("words", "U8", (octets,)))
         case "mask-list":
             return Schema.of(TensorSpec("signature", "U8", (SIGNATURE,)))
         case "unmask":
@@ -94,7 +104,8 @@ def said(session: Session, message: FromSite) -> Tensors:
         case Parcels():
             return {"parcels": _rows(session, message.to, PARCEL)}
         case Masked():
-            return {"words": message.words.view("<i8")}
+            wide = session.bits == WIDEST
+            return {"words": message.words.view("<i8" if wide else "u1")}
         case Consent():
             return {"signature": _flat(message.signature)}
         case Reveal():
@@ -112,7 +123,7 @@ def read_said(session: Session, phase: MaskPhase, tensors: Tensors) -> FromSite:
         case "mask-shares":
             return Parcels(_named(session, tensors["parcels"]))
         case "masked":
-            return Masked(tensors["words"].view("<u8"))
+            return Masked(tensors["words"].view(session.dtype))
         case "mask-list":
             return Consent(tensors["signature"].tobytes())
         case "unmask":

@@ -5,21 +5,22 @@
 
 The weight travels inside the sum, so the hub learns the mean and the total weight, and not
 how many patients one site has. Statistics need 103 bits; a low limb of 56 bits leaves room
-for the carries of `MAX_SITES` sites, so limbs are summed apart and joined afterwards.
+for the carries of 64 sites, so limbs are summed apart and joined afterwards.
+
+Updates of a study that codes them are coded.py's, in narrower words.
 
 The grids are those of aggregate/fixed_point.py, which sums without masks; a test holds one
 to the other. What is off the grid or out of range is refused before it is masked: behind a
 mask nobody could see it.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from modelward.core.tensors import FlatF32
 from modelward.errors import BadUpdate
-
-MAX_SITES = 64
-"""Largest roster; the headroom of every encoding is for so many."""
 
 UPDATE_BITS = 24
 UPDATE_RANGE_BITS = 7
@@ -31,8 +32,9 @@ SUMS_RANGE_BITS = 62
 LIMB_BITS = 56
 """Grid and range of statistics, and the width of their low limb."""
 
-Words = NDArray[np.uint64]
-"""Whole numbers modulo 2^64; negative ones in two's complement."""
+Words = NDArray[np.unsignedinteger[Any]]
+"""Whole numbers modulo 2^64, or less where updates are coded (coded.py); negative ones in two's
+complement."""
 
 
 def largest_weight(sites: int) -> int:
@@ -57,15 +59,24 @@ def update_words(flat: FlatF32, weight: int, sites: int) -> Words:
             why=f"so that no sum can wrap, weights go from 1 to {largest_weight(sites)}",
             remedy="check the number of patients, or agree on smaller weights in the study",
         )
+    words = np.empty(flat.size + 1, np.int64)
+    words[:-1] = whole_units(flat)
+    words[:-1] *= weight
+    words[-1] = weight
+    return words.view(np.uint64)
+
+
+def whole_units(flat: FlatF32) -> NDArray[np.int64]:
+    """Return an update in units of 2^-24, [size].
+
+    Raises:
+        BadUpdate: If a value is off the grid of updates, not finite or out of range.
+    """
     scaled = flat.astype(np.float64) * 2.0**UPDATE_BITS
     limit = 2.0 ** (UPDATE_BITS + UPDATE_RANGE_BITS)
     if not ((np.abs(scaled) < limit) & (np.rint(scaled) == scaled)).all():
         raise _off_grid(f"multiples of 2^-{UPDATE_BITS} below 2^{UPDATE_RANGE_BITS}")
-    words = np.empty(flat.size + 1, np.int64)
-    words[:-1] = scaled
-    words[:-1] *= weight
-    words[-1] = weight
-    return words.view(np.uint64)
+    return scaled.astype(np.int64)
 
 
 def read_update(total: Words) -> tuple[NDArray[np.int64], int]:

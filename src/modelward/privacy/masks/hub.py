@@ -1,6 +1,6 @@
 """The hub's side of secure aggregation: `receive` what sites say, `close` a phase, `finish`.
 
-The hub carries messages and adds words modulo 2^64. What it adds are uniform until the last
+The hub carries messages and adds words modulo 2^bits. What it adds are uniform until the last
 phase, when t sites have revealed one share each: it then rebuilds the self-mask seeds of
 survivors and the mask keys of those who dropped out, takes these masks off, and is left with
 the sum. States are frozen values; when to close a phase (all have answered, or a deadline
@@ -10,8 +10,6 @@ passed) is the caller's decision.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-
-import numpy as np
 
 from modelward.errors import MaskingFailed
 from modelward.privacy.masks import keys, shamir
@@ -45,7 +43,7 @@ class State:
         phase: Index into `PHASES` of what is being collected.
         said: What arrived in each phase so far, by site; masked words only as None, their
             sum is `total`.
-        total: Sum of the masked words that arrived, [session.size], modulo 2^64.
+        total: Sum of the masked words that arrived, [session.size], modulo 2^bits.
     """
 
     session: Session
@@ -109,7 +107,7 @@ def close(state: State) -> tuple[State, dict[str, ToSite]]:
 
 
 def finish(state: State) -> Words:
-    """Return the sum over the survivors, [session.size], modulo 2^64.
+    """Return the sum over the survivors, [session.size], modulo 2^bits.
 
     Raises:
         MaskingFailed: If too few sites revealed their shares, or shares do not fit what the
@@ -137,10 +135,11 @@ def finish(state: State) -> Words:
 
 
 def _added(state: State, name: str, words: Words) -> Words:
-    if words.shape != (state.session.size,) or words.dtype != np.dtype("<u8"):
+    session = state.session
+    if words.shape != (session.size,) or words.dtype != session.dtype:
         raise MaskingFailed(
             f"{name} sent {words.size} {words.dtype} words",
-            why=f"this session sums {state.session.size} words of 64 bits",
+            why=f"this session sums {session.size} words of {session.bits} bits",
             remedy="drop the message; the site counts as silent in this phase",
         )
     return words.copy() if state.total is None else state.total + words

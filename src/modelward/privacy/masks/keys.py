@@ -4,7 +4,7 @@
       -> HKDF-SHA256 (RFC 5869), info = label | session
            -> channel key, mask key (X25519, RFC 7748), self-mask seed, polynomials
     X25519(mine, theirs) -> HKDF, info = label | session | both names -> 256-bit seed
-    seed -> AES-256-CTR (NIST SP 800-38A), counter from 0 -> words modulo 2^64
+    seed -> AES-256-CTR (NIST SP 800-38A), counter from 0 -> words, as wide as they are summed
 
 Everything follows from the entropy, so a site that was killed says the same words again.
 Each seed serves one pair (or one site) in one session, so counters may start at 0.
@@ -114,14 +114,18 @@ def unseal(session: Session, agreed: bytes, way: tuple[str, str], parcel: bytes)
 
 
 def add_mask(words: Words, seed: bytes, *, minus: bool) -> None:
-    """Add the mask of `seed` to `words`, or subtract it, in place, modulo 2^64."""
+    """Add the mask of `seed` to `words`, or subtract it, in place, modulo 2^(bits of a word).
+
+    Every byte of a mask is uniform, so a word of it is, whatever its width.
+    """
     stream = Cipher(AES256(seed), CTR(bytes(16))).encryptor()
-    space = bytearray(8 * CHUNK + 16)
-    mask = np.frombuffer(space, "<u8", count=CHUNK)
+    width = words.itemsize
+    space = bytearray(width * CHUNK + 16)
+    mask = np.frombuffer(space, words.dtype, count=CHUNK)
     change = np.subtract if minus else np.add
     for start in range(0, words.size, CHUNK):
         part = words[start : start + CHUNK]
-        stream.update_into(memoryview(_ZEROS)[: 8 * part.size], space)
+        stream.update_into(memoryview(_ZEROS)[: width * part.size], space)
         change(part, mask[: part.size], out=part)
 
 

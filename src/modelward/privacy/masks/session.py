@@ -20,16 +20,21 @@ pool what they know see the third: that is a property of sums.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from modelward.core.canonical import Json, canonical_bytes, canonical_hash
+from modelward.core.ring import MAX_SITES
 from modelward.errors import MaskingFailed
-from modelward.privacy.masks.grid import MAX_SITES
 
 SMALLEST = 3
 """Fewest sites of a sum: with two, each sees the other."""
+
+WIDEST = 64
+"""Bits of a word, unless updates are coded (core/ring.py)."""
 
 
 def threshold(sites: int) -> int:
@@ -49,6 +54,7 @@ class Session:
         roster: Name and raw Ed25519 public key (hex) of each site, as pinned by the study's
             approvals, in name order.
         size: Words of a masked vector, at least 1.
+        bits: Of a word; sums are modulo 2^bits. 64, or fewer where updates are coded.
 
     Raises:
         MaskingFailed: If there are fewer than 3 sites or more than `MAX_SITES`, or two have
@@ -61,6 +67,7 @@ class Session:
     schema: str
     roster: tuple[tuple[str, str], ...]
     size: int
+    bits: int = WIDEST
 
     def __post_init__(self) -> None:
         names, keys = self.names, [key for _, key in self.roster]
@@ -94,8 +101,14 @@ class Session:
         return 2 * self.threshold - len(self.roster) - 1
 
     @property
+    def dtype(self) -> np.dtype[Any]:
+        """How a word lies in memory and on the wire: unsigned, little-endian."""
+        return np.dtype(f"<u{self.bits // 8}")
+
+    @property
     def binding(self) -> bytes:
-        """SHA-256 over every attribute, 32 bytes."""
+        """SHA-256 over every attribute, 32 bytes; words of 64 bits leave no trace in it."""
+        narrow: dict[str, Json] = {} if self.bits == WIDEST else {"bits": self.bits}
         return bytes.fromhex(
             canonical_hash(
                 {
@@ -105,6 +118,7 @@ class Session:
                     "schema": self.schema,
                     "roster": [list(site) for site in self.roster],
                     "size": self.size,
+                    **narrow,
                 }
             )
         )

@@ -80,10 +80,12 @@ def begin(seat: Seat, entropy: bytes) -> tuple[State, Advert]:
             why="peers accept only messages under the keys that approvals pinned",
             remedy="compare the roster's fingerprint with the one that was approved",
         )
-    if seat.words.size != session.size or len(entropy) != shamir.SECRET_BYTES:
+    fits = seat.words.size == session.size and seat.words.dtype == session.dtype
+    if not fits or len(entropy) != shamir.SECRET_BYTES:
         raise MaskingFailed(
-            f"{seat.words.size} words and {len(entropy)} bytes of entropy",
-            why=f"this session sums {session.size} words, and keys need 32 bytes",
+            f"{seat.words.size} {seat.words.dtype} words and {len(entropy)} bytes of entropy",
+            why=f"this session sums {session.size} words of {session.bits} bits, and keys need"
+            " 32 bytes",
             remedy="mask what the session's schema says, with fresh entropy",
         )
     made = keys.RoundKeys(session, seat.journal.once("entropy", entropy))
@@ -175,7 +177,7 @@ def _mask(state: State, message: Inbox) -> tuple[State, Masked]:
         if name != seat.name
     }
     session.require_enough(shares, "share")
-    words = seat.words.astype("<u8")
+    words = seat.words.astype(session.dtype)
     listed = canonical_bytes([sha256(words.data).hexdigest(), sorted(shares)])
     seat.decide("masked", sha256(listed).digest(), "mask other words, or for other peers")
     keys.add_mask(words, state.secrets.seed, minus=False)

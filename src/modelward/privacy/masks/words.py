@@ -1,17 +1,19 @@
 """An answer as the words that are masked, and a sum of words as what was asked for.
 
 An update is weighted by its patients; other answers are sums already, and the number of
-patients is summed beside them. grid.py holds the number formats, and says why none wraps.
+patients is summed beside them. grid.py holds the number formats, and says why none wraps;
+coded.py that of updates which leave in fewer bytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modelward.core.tensors import Schema, Tensors
-from modelward.privacy.masks import grid
+from modelward.privacy.masks import coded, grid
+from modelward.privacy.masks.coded import Code, Total
 from modelward.privacy.masks.grid import Words
 
 
@@ -41,6 +43,26 @@ def added(totals: Mapping[str, Words]) -> Words:
     """Return the sum of sums, modulo 2^64; grid.py has room for every site of a roster."""
     total: Words = np.add.reduce(list(totals.values()))
     return total
+
+
+def read_updates(totals: Iterable[Words], code: Code | None) -> Total:
+    """Return what sums of updates come to, over all groups of sites.
+
+    Args:
+        totals: Sums over sites, at least one.
+        code: The study's, as `Code.of` has it.
+
+    Raises:
+        BadUpdate: If one is no sum of proper updates, as when a mask is left in it.
+    """
+    if code is None:
+        return Total(*grid.read_update(np.add.reduce(list(totals))))
+    parts = [coded.read(total, code) for total in totals]
+    return Total(
+        np.add.reduce([part.values for part in parts]),
+        sum(part.weight for part in parts),
+        sum(part.clipped for part in parts),
+    )
 
 
 def read_sums(total: Words, schema: Schema) -> tuple[dict[str, NDArray[np.float64]], int]:

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from modelward.artifact import bundle
+from modelward.core.ring import coded_words
 from modelward.core.task import MASK_PHASES, Task
 from modelward.core.tensors import Schema, TensorSpec
 from modelward.errors import MaskingFailed
 from modelward.privacy.masks import hub, site
+from modelward.privacy.masks.coded import Code
 from modelward.privacy.masks.exchange import (
     read_said,
     read_told,
@@ -52,9 +54,10 @@ def play_on_the_wire(ward: Ward, silent: dict[str, int]) -> tuple[hub.State, dic
     return centre, sent
 
 
+@pytest.mark.parametrize("bits", [64, 16, 8])
 @pytest.mark.parametrize("phase", [5, 4, 3, 2, 1, 0])
-def test_a_round_of_bundles_gives_the_sum_over_those_whose_words_arrived(phase):
-    ward = Ward(5)
+def test_a_round_of_bundles_gives_the_sum_over_those_whose_words_arrived(phase, bits):
+    ward = Ward(5, bits=bits)
     centre, _ = play_on_the_wire(ward, {"site02": phase})
     there = [name for name in ward.names if name != "site02" or phase > 2]
 
@@ -66,6 +69,17 @@ def test_what_explain_promises_to_leave_is_what_leaves():
     _, sent = play_on_the_wire(ward, {})
 
     assert set(sent.values()) == {masked_bytes(SCHEMA, 4)}
+
+
+@pytest.mark.parametrize(("levels", "bits"), [(127, 16), (31, 8), (7, 8)])
+def test_what_explain_promises_of_a_code_is_what_leaves(levels, bits):
+    code = Code(step=1, levels=levels, heaviest=10)
+    ward = Ward(4, size=coded_words(4, bits), bits=bits)
+    session = session_of(QUESTION, SCHEMA, dict(ward.session.roster), code)
+    _, sent = play_on_the_wire(ward, {})
+
+    assert (session.size, session.bits) == (ward.size, bits)
+    assert set(sent.values()) == {masked_bytes(SCHEMA, 4, levels)}
 
 
 def test_a_session_is_bound_to_the_question_and_not_to_the_exchange():

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from modelward.aggregate import fixed_point
 from modelward.aggregate.fixed_point import UpdateSum, exact_sum, to_grid
+from modelward.core.ring import MAX_SITES
 from modelward.errors import BadUpdate
 from modelward.privacy.masks import grid
 from modelward.privacy.masks.grid import (
-    MAX_SITES,
     largest_weight,
     read_sums,
     read_update,

@@ -53,9 +53,10 @@ def test_sums_are_exact_for_all_dropouts_in_all_phases(n):
                 check(Ward(n), dict(zip(gone, phases, strict=True)))
 
 
+@pytest.mark.parametrize("bits", [64, 16, 8])
 @pytest.mark.parametrize("n", [7, 10, 13])
-def test_sums_are_exact_for_random_dropouts(n):
-    check(Ward(n, seed=1), random_drops(n, seed=1))
+def test_sums_are_exact_for_random_dropouts(n, bits):
+    check(Ward(n, seed=1, bits=bits), random_drops(n, seed=1))
 
 
 @pytest.mark.exhaustive
@@ -79,9 +80,10 @@ def masked_words(ward: Ward) -> dict[str, Words]:
     return {name: said.words for name, said in spoken.items() if isinstance(said, Masked)}
 
 
-def test_masked_bytes_are_even_and_unrelated_whatever_is_masked():
-    ward = Ward(4, size=40_000)
-    ward.words = {name: np.zeros(ward.size, np.uint64) for name in ward.names}
+@pytest.mark.parametrize("bits", [64, 16, 8])
+def test_masked_bytes_are_even_and_unrelated_whatever_is_masked(bits):
+    ward = Ward(4, size=320_000 // (bits // 8), bits=bits)
+    ward.words = {name: np.zeros(ward.size, ward.session.dtype) for name in ward.names}
 
     found = masked_words(ward)
 
@@ -105,6 +107,22 @@ def test_partial_sums_stay_masked_until_self_masks_are_revealed():
         seed = keys.RoundKeys(ward.session, ward.secret(name, "entropy")).seed
         keys.add_mask(total, seed, minus=True)
     assert total.tolist() == ward.expected(ward.names).tolist()
+
+
+@pytest.mark.parametrize(("bits", "sent"), [(16, "<u8"), (8, "<u2"), (64, "<u2")])
+def test_words_of_another_width_are_not_added(bits, sent):
+    ward = Ward(3, bits=bits)
+    centre = hub.State(ward.session, phase=2, said=({}, dict.fromkeys(ward.names), {}))
+
+    with pytest.raises(MaskingFailed, match=f"words of {bits} bits"):
+        hub.receive(centre, "site00", Masked(np.zeros(ward.size, sent)))
+    ward.words["site00"] = np.zeros(ward.size, sent)
+    with pytest.raises(MaskingFailed, match=f"words of {bits} bits"):
+        ward.begin("site00")
+
+
+def test_sessions_of_two_widths_have_no_mask_in_common():
+    assert Ward(3).session.binding != Ward(3, bits=16).session.binding
 
 
 def test_one_colluder_too_few_cannot_rebuild_a_secret_and_one_more_can():

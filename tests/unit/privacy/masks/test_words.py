@@ -10,7 +10,6 @@ from modelward.core.tensors import Schema, TensorSpec
 from modelward.errors import BadUpdate
 from modelward.privacy.masks import grid
 from modelward.privacy.masks.words import answer_words, read_sums, words_in
-from modelward.study.explain import MOST_MASKED
 
 SUMS = Schema.of(TensorSpec("b", "F64", (2,)), TensorSpec("a", "F64", (1, 2)))
 UPDATE = Schema.of(TensorSpec("w", "F32", (3,)), TensorSpec("b", "F32", (1,)))
@@ -52,7 +51,3 @@ def test_an_answer_of_nobody_is_no_update():
 
     with pytest.raises(BadUpdate, match="weight 0"):
         answer_words(answer, UPDATE, 0, 3)
-
-
-def test_explain_and_the_grid_know_the_same_largest_roster():
-    assert MOST_MASKED == grid.MAX_SITES
