@@ -1,11 +1,12 @@
 """What hiding an update in a sum costs: seconds and bytes of each site, seconds of the hub.
 
-    python -m bench.masks [--sites 40] [--parameters 1000000] [--drops 5]
+    python -m bench.masks [--sites 40] [--parameters 1000000] [--drops 5] [--levels 127]
 
 All sites of one round in this process, one after the other, on one thread; a site's seconds
 are those of its own five messages: encoding, keys, shares, masks, signature, shares again. Some
 sites fall silent after their masked words were due, so the hub has to rebuild their keys. The
 sum is held against the plain one. Bytes are those of the bundles that leave, as any artifact.
+With `--levels` updates are coded before they are masked (privacy/masks/coded.py).
 """
 
 import argparse
@@ -20,16 +21,21 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from modelward.artifact import bundle
-from modelward.core.task import MASK_PHASES
+from modelward.core.task import MASK_PHASES, Task
 from modelward.core.tensors import Schema, TensorSpec
 from modelward.privacy.masks import exchange, hub, site
+from modelward.privacy.masks.coded import Code, words_of
 from modelward.privacy.masks.messages import FromSite, ToSite
 from modelward.privacy.masks.seat import Seat
 from modelward.privacy.masks.session import Session
-from modelward.privacy.masks.words import answer_words, words_in
+from modelward.privacy.masks.words import answer_words
+from modelward.recipes.draws import draws
 
 LEAVES_AT = 2
 """Exchange that those who fall silent do not answer: that of the masked words."""
+
+PATIENTS = 100
+"""Of each site."""
 
 
 class Memory:
@@ -91,30 +97,36 @@ class Round:
         return centre
 
 
-def seated(sites: int, size: int) -> Round:
+def seated(sites: int, size: int, levels: int | None) -> Round:
     """Return a round of sites with updates; the encoding of words counts as their time."""
+    code = None if levels is None else Code(2**20 // levels, levels, PATIENTS)
     schema, vectors = updates(sites, size)
     own = {f"site{number:02d}": Ed25519PrivateKey.generate() for number in range(sites)}
     roster = tuple((n, key.public_key().public_bytes_raw().hex()) for n, key in own.items())
-    session = Session("study", 1, "task", "schema", roster, words_in(schema))
+    question = Task(study="0" * 64, round_no=1, kind="train", model="0" * 64)
+    session = exchange.session_of(question, schema, dict(roster), code)
     took, seats = dict[str, float](), dict[str, Seat]()
     for (name, key), vector in zip(own.items(), vectors, strict=True):
         began = time.perf_counter()
-        words = answer_words({"w": vector}, schema, 100, sites)
+        if code is None:
+            words = answer_words({"w": vector}, schema, PATIENTS, sites)
+        else:
+            words = words_of(vector, PATIENTS, code, (sites, sites), draws("bench", name))
         took[name] = time.perf_counter() - began
         seats[name] = Seat(session, name, key, words, Memory())
     return Round(session, seats, took)
 
 
-def measure(sites: int, size: int, drops: int) -> None:
+def measure(sites: int, size: int, drops: int, levels: int | None) -> None:
     """Play one round and print what it took."""
-    played = seated(sites, size)
+    played = seated(sites, size, levels)
     centre = played.play(drops)
     began = time.perf_counter()
     total = hub.finish(centre)
     unmask_s = time.perf_counter() - began
     stayed = sorted(centre.said[LEAVES_AT])
-    if not np.array_equal(total, np.add.reduce([played.seats[n].words for n in stayed])):
+    plain = [played.seats[name].words for name in stayed]
+    if not np.array_equal(total, np.add.reduce(plain, dtype=total.dtype)):
         raise SystemExit("the sum is not the plain one")
     seconds = [played.took[name] for name in stayed]
     print(
@@ -138,8 +150,9 @@ def main() -> None:
     reader.add_argument("--sites", type=int, default=40)
     reader.add_argument("--parameters", type=int, default=1_000_000)
     reader.add_argument("--drops", type=int, default=5)
+    reader.add_argument("--levels", type=int, help="steps each way of a code; none if absent")
     asked = reader.parse_args()
-    measure(asked.sites, asked.parameters, asked.drops)
+    measure(asked.sites, asked.parameters, asked.drops, asked.levels)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Updates in fewer bytes, on chest X-rays: what each code costs, over seeds.
 
-    python -m bench.uplink --seeds 0 1 2 3 4
+    python -m bench.uplink --seeds 0 1 2 3 4 [--masked]
 
 The network of bench/attacks.py for ten rounds, ten sites dealt by Dirichlet(0.3), plain
 averaging. Engine only, with the gatekeeper's own coding and the hub's own decoding. Prints AUC
@@ -8,6 +8,11 @@ on test in the last round, its difference from plain updates of the same seed, a
 times fewer bytes of bundles left the sites, packed and not: packing changes no value. Beside
 them, how many the bytes would be at the entropy of the code's octets, a thousand at a time,
 which no coder of single values goes below, whatever its name.
+
+With `--masked` updates are summed behind masks, plain or coded on one grid for all sites. Bytes
+are then those of all five exchanges, headers, keys and shares among them, and of masked words
+alone; the masks themselves cancel and are left out. The grid was chosen with `--fold val
+--seeds 100 101 102 --range ...`.
 """
 
 import argparse
@@ -19,17 +24,22 @@ import numpy as np
 
 from bench.attacks import area
 from bench.wards import Ward, dealt
+from modelward.aggregate.fixed_point import UpdateSum
 from modelward.aggregate.mean import weighted_mean
 from modelward.artifact import bundle, codec
 from modelward.core.columns import inputs
 from modelward.core.study import Study
-from modelward.core.task import Task
+from modelward.core.task import MASK_PHASES, Task
 from modelward.core.tensors import FlatF32, Tensors
 from modelward.core.training import Uplink
 from modelward.gate.offer import Offer
 from modelward.gate.uplink import coded, plain_update
 from modelward.learn.sgd import LocalTerms, train
+from modelward.privacy.masks import exchange, grid
+from modelward.privacy.masks.coded import Code, words_of
+from modelward.privacy.masks.words import read_updates
 from modelward.recipes.catalogue import load, recipe
+from modelward.recipes.draws import draws
 from modelward.study.answers import answer_to
 
 ROUNDS = 10
@@ -44,6 +54,16 @@ WAYS: dict[str, Uplink | None] = {
     "top 10 %": Uplink(codec="top-k", share=0.1),
     "top 3 %": Uplink(codec="top-k", share=0.03),
     "top 1 %": Uplink(codec="top-k", share=0.01),
+}
+
+RANGE, HEAVIEST = 0.1, 2000
+"""Of the grid behind masks; no dealing has a larger site."""
+
+MASKED: dict[str, Uplink | None] = {
+    "masks": None,
+    "masks, int8": Uplink(codec="int8", range=RANGE, max_patients=HEAVIEST),
+    "masks, 12 steps": Uplink(codec="int8", levels=12, range=RANGE, max_patients=HEAVIEST),
+    "masks, int4": Uplink(codec="int4", range=RANGE, max_patients=HEAVIEST),
 }
 
 
@@ -105,6 +125,84 @@ def _sent(
     return plain_update(study, offer.tensors), found
 
 
+def run_masked(ward: Ward, uplink: Uplink | None) -> tuple[FlatF32, float, float, float]:
+    """Return the last model, bytes of all exchanges and of masked words, and what was cut.
+
+    Bytes are of one site in one round; what was cut is a share of all values.
+    """
+    plan = ward.study.plan.model_copy(update={"uplink": uplink, "rounds": ROUNDS})
+    privacy = ward.study.privacy.model_copy(update={"aggregation": "secagg"})
+    study = ward.study.model_copy(update={"plan": plan, "privacy": privacy})
+    trained, shape = recipe(study.recipe), inputs(study)
+    model, cut = trained.initial(shape, study.plan.seed), 0
+    code, sites = Code.of(study, "train"), len(ward.sites)
+    for number in range(1, study.plan.rounds + 1):
+        total = None
+        for place, held in enumerate(ward.sites):
+            name = f"s{place}"
+            terms = LocalTerms.of(
+                study.plan, clip=study.privacy.clip, round_no=number, site=name
+            )
+            plain = train(trained, model, held, terms, shape)
+            if code is None:
+                words = grid.update_words(plain, held.patients, sites)
+            else:
+                draw = draws("uplink", study.plan.seed, number, name)
+                words = words_of(plain, held.patients, code, (sites, sites), draw)
+            total = words if total is None else total + words
+        assert total is not None
+        found = read_updates([total], code)
+        cut += found.clipped
+        model = model + UpdateSum.of(found.values, found.weight).mean()
+    whole, masked = _exchanged(study, code, sites)
+    return model, whole, masked, cut / (ROUNDS * sites * model.size)
+
+
+def _exchanged(study: Study, code: Code | None, sites: int) -> tuple[float, float]:
+    """Return the bytes of the bundles of all exchanges, and of the masked words among them."""
+    question = Task(study="0" * 64, round_no=1, kind="train", model="0" * 64)
+    roster = {f"s{place}": f"{place:064x}" for place in range(sites)}
+    session = exchange.session_of(question, answer_to(study, "train")[1], roster, code)
+    sent = {}
+    for phase in MASK_PHASES:
+        schema = exchange.said_schema(session, phase)
+        sent[phase] = len(bundle.header(schema)) + schema.nbytes
+    return float(sum(sent.values())), float(sent["masked"])
+
+
+def compare_masked(seeds: list[int], fold: str, ranges: list[float]) -> None:
+    """Train behind masks, plain and coded, and print."""
+    ways = dict(MASKED) if not ranges else {"masks": None}
+    for name, uplink in MASKED.items():
+        if uplink is not None:
+            for each in ranges:
+                ways[f"{name} to {each:g}"] = uplink.model_copy(update={"range": each})
+    found: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in ways}
+    for seed in seeds:
+        ward = dealt(seed, 10, 0, fold=fold)
+        load(ward.study.recipe)
+        size = answer_to(ward.study, "train")[1].size
+        for name, uplink in ways.items():
+            model, whole, masked, cut = run_masked(ward, uplink)
+            found[name].append((area(ward, model), whole, masked, cut))
+            print(
+                f"seed {seed}  {name:24} AUC {found[name][-1][0]:.4f}  cut {cut:.5f}",
+                flush=True,
+            )
+    base = found["masks"]
+    print(
+        f"\n{'uplink':24} {'AUC':>7} {'minus masks (range)':>28} {'bytes':>7} "
+        f"{'a value':>8} {'cut':>8}"
+    )
+    for name, each in found.items():
+        gaps = [one[0] - plain[0] for one, plain in zip(each, base, strict=True)]
+        spread = f"{np.mean(gaps):+.4f} ({min(gaps):+.4f} to {max(gaps):+.4f})"
+        mean = float(np.mean([one[0] for one in each]))
+        times, octets = base[0][1] / each[0][1], each[0][2] / size
+        cut = float(np.mean([one[3] for one in each]))
+        print(f"{name:24} {mean:7.4f} {spread:>28} {times:6.2f}x {octets:8.3f} {cut:8.5f}")
+
+
 def _entropy(offer: Offer) -> float:
     """Return the bytes of the code's octets at their entropy, 1,000 octets at a time."""
     total = 0.0
@@ -122,10 +220,16 @@ def main() -> None:
     """Train and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--masked", action="store_true", help="sums behind masks")
+    parser.add_argument("--fold", choices=["val", "test"], default="test")
+    parser.add_argument("--range", type=float, nargs="*", default=[], help="of the grid")
     chosen = parser.parse_args()
+    if chosen.masked:
+        compare_masked(chosen.seeds, chosen.fold, chosen.range)
+        return
     found: dict[str, list[tuple[float, Bytes]]] = {name: [] for name in WAYS}
     for seed in chosen.seeds:
-        ward = dealt(seed, 10, 0)
+        ward = dealt(seed, 10, 0, fold=chosen.fold)
         load(ward.study.recipe)
         for name, uplink in WAYS.items():
             model, left = run(ward, uplink)

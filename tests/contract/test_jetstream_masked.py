@@ -166,7 +166,7 @@ def test_coded_words_add_up_over_the_wire_as_in_one_process(tmp_path, study, dro
     same(wired, here)
     assert [r.clipped for r in wired.history] == [r.clipped for r in here.history]
     assert ("south" in wired.history[1].released) == (drops.get("south") != "masked")
-    size, bits = answer_to(study, "train")[1].size, ring_bits(5, study.plan.uplink.steps)  # type: ignore[union-attr]
+    size, bits = answer_to(study, "train")[1].size, ring_bits(5, study.plan.uplink.steps)
     words = Schema.of(TensorSpec("words", "U8", (coded_words(size, bits) * bits // 8,)))
     updates = words.nbytes + len(bundle.header(words))
     assert left_in(made.sites["east"], "masked").count(updates) == len(wired.history)

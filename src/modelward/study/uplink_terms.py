@@ -86,10 +86,9 @@ def _masked(uplink: Uplink) -> Iterator[Fault]:
         yield Fault(key, says)
     if uplink.packed:
         yield Fault("plan.uplink.packed", "behind masks bytes are random: nothing packs them")
-    for name in ("range", "max_patients"):
-        if uplink.steps and getattr(uplink, name) is None:
-            says = f"masked steps add up on one grid for all sites: set plan.uplink.{name}"
-            yield Fault(f"plan.uplink.{name}", says)
+    if uplink.steps and None in {uplink.range, uplink.max_patients}:
+        says = "masked steps add up on one grid for all sites: set range and max_patients"
+        yield Fault("plan.uplink", says)
 
 
 def _grid(study: Study, uplink: Uplink) -> Iterator[Fault]:

@@ -76,3 +76,40 @@ def test_a_masked_study_says_what_the_hub_sees_and_which_bytes_leave():
     fixed = 224 + 3 * 148
     once, each = 16 * sums + fixed, 8 * 6 + fixed + 16 * 513 + fixed
     assert most_bytes(masked, 3) == (once + 3 * each, 5 * 7)
+
+
+@pytest.mark.parametrize(
+    ("more", "octets", "says"),
+    [
+        (
+            "",
+            2 * (5 + 2 * 4),
+            "127 steps each way up to 0.1, the same for all sites, in 2 bytes",
+        ),
+        (
+            "levels = 42",
+            5 + 2 * 20,
+            "42 steps each way up to 0.1, the same for all sites, in 1 b",
+        ),
+    ],
+)
+def test_a_code_behind_masks_says_its_grid_and_which_bytes_leave(more, octets, says):
+    grid = f'[plan.uplink]\ncodec = "int8"\nrange = 0.1\nmax_patients = 500\n{more}\n'
+    plain, coded = table_study(AVERAGED + MASKED), table_study(AVERAGED + MASKED + grid)
+    told = explain(coded)
+
+    assert says in told
+    assert "A site with more than 500 patients in training refuses." in told
+    saved = most_bytes(plain, 3)[0] - most_bytes(coded, 3)[0]
+    assert saved == 3 * (8 * 6 - octets)
+
+
+def test_the_figures_of_the_end_count_among_the_bytes_that_leave_behind_masks():
+    asked, reported = (
+        table_study(AVERAGED + MASKED),
+        table_study(AVERAGED + MASKED + "[report]\n"),
+    )
+    words = 16 * (answer_to(reported, "report")[1].size + 1)
+
+    before, after = most_bytes(asked, 3), most_bytes(reported, 3)
+    assert after == (before[0] + words + 224 + 3 * 148, before[1] + 5)

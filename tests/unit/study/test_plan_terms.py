@@ -10,6 +10,9 @@ from tests.federations import TOY, toy
 DP = "\n[privacy.dp]\nepsilon = 3.0\n"
 MASKS = '\naggregation = "secagg"\n'
 
+GRID = '\n[plan.uplink]\ncodec = "int8"\nrange = 0.5\nmax_patients = 200\n'
+"""One grid for all sites, as masked sums need it; a toy study takes sites of one patient."""
+
 
 def plan(*lines: str, tables: str = "", privacy: str = "") -> str:
     text = TOY.replace("[plan]", "\n".join(["[plan]", *lines]))
@@ -54,6 +57,23 @@ REFUSED = {
         plan(tables='\n[plan.personal]\nkind = "head"\npull = 0.1\n'), "reads it"),
     "steps of another code": (
         plan(tables='\n[plan.uplink]\ncodec = "int4"\nlevels = 31\n'), "only codec = 'int8'"),
+    "a code without a grid behind masks": (
+        plan(tables='\n[plan.uplink]\ncodec = "int4"\n', privacy=MASKS),
+        "on one grid for all sites: set range and max_patients"),
+    "a grid for nobody": (plan(tables=GRID), "for sums behind masks: set privacy.aggregation"),
+    "other numbers behind masks": (
+        plan(tables='\n[plan.uplink]\ncodec = "bf16"\n', privacy=MASKS), "add whole numbers"),
+    "other places behind masks": (
+        plan(tables='\n[plan.uplink]\ncodec = "top-k"\n', privacy=MASKS),
+        "masked sums need the same"),
+    "packed masks": (
+        plan(tables=GRID + "packed = true\n", privacy=MASKS), "bytes are random"),
+    "a grid beyond the norm": (
+        plan(tables=GRID.replace("0.5", "64.0"), privacy=MASKS).replace("64.0", "32.0", 1),
+        "no value of an update is larger than privacy.clip, 32"),
+    "a grid on which a small site has no place": (
+        plan(tables=GRID.replace("200", "33000"), privacy=MASKS),
+        "one step of a site with study.min_patients would be 129.9"),
     "fine-tuning blind": (
         plan(tables='\n[plan.personal]\nkind = "fine-tune"\n'), "held-out stopping needs"),
     "fedbuff without a buffer": (plan('strategy = "fedbuff"'), "has one"),
@@ -109,6 +129,10 @@ def test_what_does_not_go_together_is_refused_with_the_reason(name):
         plan(tables="\n[plan.robust]\n[plan.local]\nmemory = 0.9\n"),
         plan(tables=DP + "\n[plan.local]\nmemory = 0.9\n"),
         plan(tables="\n[plan.local]\nmemory = 0.9\n", privacy=MASKS),
+        plan(tables=GRID, privacy=MASKS),
+        plan(tables=GRID.replace("int8", "int4"), privacy=MASKS),
+        plan(tables=GRID + "levels = 12\n" + DP, privacy=MASKS),
+        plan(tables=GRID + "[plan.local]\nmemory = 0.9\n", privacy=MASKS),
     ],
 )
 def test_what_the_mathematics_allow_is_allowed(text):
