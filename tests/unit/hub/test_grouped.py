@@ -55,7 +55,7 @@ def test_groups_add_up_to_the_bits_of_the_open_study(tmp_path, opened):
 @pytest.mark.slow
 def test_coded_groups_add_up_to_the_bits_of_one_coded_sum(tmp_path):
     coded = (
-        SHORT + '[plan.uplink]\ncodec = "int8"\nlevels = 18\nrange = 0.05\nmax_patients = 99\n'
+        SHORT + '[plan.uplink]\ncodec = "int8"\nlevels = 18\nrange = 0.01\nmax_patients = 99\n'
     )
     grouped = run(tmp_path / "groups", table_study(coded + GROUPED))
     together = run(tmp_path / "one", table_study(coded + GROUPED.replace("grouped", "secagg")))

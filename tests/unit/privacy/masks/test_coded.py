@@ -179,7 +179,7 @@ def test_a_roster_that_is_too_large_for_the_heaviest_site_is_refused():
     code = Code(step=1, levels=1, heaviest=largest_weight(MAX_SITES))
 
     words_of(update(1), 1, code, (4, MAX_SITES), draw())
-    with pytest.raises(BadUpdate, match="no sum can wrap"):
+    with pytest.raises(BadUpdate, match="weight 1 in a coded sum over 65 sites"):
         words_of(update(1), 1, code, (4, MAX_SITES + 1), draw())
 
 
