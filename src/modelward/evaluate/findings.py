@@ -119,13 +119,15 @@ _LAYOUT = TypeAdapter(Findings)
 def _plain(findings: Findings) -> dict[str, Any]:
     """Return the findings as JSON has them."""
     plain: dict[str, Any] = _LAYOUT.dump_python(findings, mode="json")
-    for part in ("heard", "choices", "beyond", "evaluation", "bound", "leaked"):
-        if not getattr(findings, part):
-            del plain[part]
+    for name in ("heard", "choices", "beyond", "evaluation", "bound", "leaked"):
+        if not getattr(findings, name):
+            del plain[name]
     if not findings.record.apart:
         del plain["record"]["apart"]
-    if findings.evaluation is not None and not findings.evaluation.coarser:
-        del plain["evaluation"]["coarser"]
+    if findings.evaluation is not None:
+        for name in ("coarser", "family"):
+            if not getattr(findings.evaluation, name):
+                del plain["evaluation"][name]
     return plain
 
 

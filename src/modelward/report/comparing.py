@@ -5,6 +5,7 @@ from modelward.report import plots
 from modelward.report.bars import Bar, bars
 from modelward.report.blocks import Block, Cell, Figure, Table, Words, cells
 from modelward.report.cells import MIN_CELL
+from modelward.report.family import versus
 from modelward.report.heat_map import HeatRow, heat_map
 from modelward.report.numbers import MISSING, count, decimal
 from modelward.report.tables import (
@@ -22,7 +23,7 @@ MOST_CROSSED = 12
 
 def comparison(findings: Findings) -> tuple[Block, ...]:
     """Return the models side by side, the literature, and local models away from home."""
-    blocks: list[Block] = [model_table(findings)]
+    blocks: list[Block] = [model_table(findings), *versus(findings)]
     if findings.record.published:
         blocks.append(published_table(findings))
     if any(model.name.startswith("local:") for model in findings.models):

@@ -6,7 +6,7 @@ from modelward.evaluate.gaps import Gap, GapMetric
 from modelward.evaluate.judged import Evaluation
 from modelward.evaluate.subgroups import EVERYWHERE, GroupScores, worst_group
 from modelward.report.blocks import Block, Cell, Listing, Table, Words, cells
-from modelward.report.numbers import between, count, decimal, signed
+from modelward.report.numbers import between, count, decimal, p_value, signed
 from modelward.report.tables import estimate
 
 FEWEST_LEVELS = 2
@@ -121,12 +121,8 @@ def _worst(found: Evaluation) -> str:
 def _says(gap: Gap) -> str:
     return (
         f"{NAMES[gap.metric]} differs from {gap.others} by {signed(gap.difference.value)}"
-        f" {between(gap.difference, sign=True)}, p {_p(gap.adjusted)} after adjustment."
+        f" {between(gap.difference, sign=True)}, p {p_value(gap.adjusted)} after adjustment."
     )
-
-
-def _p(value: float) -> str:
-    return "below 0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004 - three digits
 
 
 def _table(findings: Findings, scores: list[GroupScores], caption: str) -> Table:
@@ -217,7 +213,7 @@ def _gap_table(found: Evaluation) -> Table:
             (
                 *cells(gap.group, gap.level, gap.others, NAMES[gap.metric]),
                 estimate(gap.difference, sign=True),
-                Cell(_p(gap.adjusted)),
+                Cell(p_value(gap.adjusted)),
             )
             for gap in found.gaps
         ),

@@ -24,6 +24,11 @@ def estimate(value: Estimate, digits: int = 3, *, sign: bool = False) -> Cell:
     return Cell(shown, between(value, digits, sign=sign))
 
 
+def bracket(value: Estimate | None) -> Cell:
+    """Return the interval of a difference alone, with nothing where there is none."""
+    return Cell(MISSING if value is None else between(value, sign=True) or MISSING)
+
+
 def score_cells(scores: Scores) -> tuple[Cell, ...]:
     """Return the seven figures of `METRICS`."""
     return (
@@ -86,25 +91,22 @@ def gaps(rows: Sequence[tuple[str, Scores]]) -> tuple[str, ...]:
 def model_table(findings: Findings) -> Table:
     """Return every model on the test units of all sites together."""
     record, unit = findings.record, findings.record.study.unit
-    rows, everyone = [], findings.federated.overall
+    rows: list[tuple[Cell, ...]] = []
+    everyone = findings.federated.overall
     for model in findings.models:
         if model.name.startswith("local:") and model.overall.accuracy.value is None:
             continue  # it has not left its hospital
-        against = findings.against.get(model.name)
-        gap = estimate(against.difference, sign=True) if against else Cell(MISSING)
-        rows.append((Cell(record.label(model.name)), *score_cells(model.overall), gap))
+        rows.append((Cell(record.label(model.name)), *score_cells(model.overall)))
         if model.name == "federated" and findings.model("pooled") is None:
-            rows.append(
-                (Cell("Pooled", record.pooled_note), *cells(*[MISSING] * (len(METRICS) + 1)))
-            )
+            rows.append((Cell("Pooled", record.pooled_note), *cells(*[MISSING] * len(METRICS))))
     who = f"{everyone.units:,} test {unit}s" if everyone.units else f"test {unit}s"
     return Table(
         caption=f"All models on the {who} of all hospitals",
-        head=("Model", *METRICS, "Federated minus this, AUC"),
+        head=("Model", *METRICS),
         rows=tuple(rows),
         notes=(
             methods([model.overall for model in findings.models]),
-            f"Differences: paired DeLong on the same {unit}s. Threshold 0.5. Brier: 0 is best."
+            "Threshold 0.5. Brier: 0 is best."
             " Slope: 1 is best, below 1 means too extreme. Intercept: 0 is best, below 0 means"
             " too high on average.",
             *gaps([(record.label(m.name), m.overall) for m in findings.models]),

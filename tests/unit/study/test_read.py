@@ -51,8 +51,8 @@ def changed(old: str, new: str, text: str = TABLE) -> str:
                 'strategy = "newton"\n', ""
             ),
             "plan.strategy: input should be 'fedavg', 'newton', 'scaffold', 'fednova',"
-            " 'feddyn', 'cyclic', 'fedbuff', 'sums' or 'boosting' (found 'FedProx'); 'FedProx' is "
-            "[plan.local] proximal",
+            " 'feddyn', 'cyclic', 'fedbuff', 'sums' or 'boosting' (found 'FedProx'); 'FedProx'"
+            " is [plan.local] proximal",
         ),
         (
             changed('unit = "a"', 'unti = "a"\nunit = "a"'),
