@@ -121,20 +121,15 @@ _LAYOUT = TypeAdapter(Findings)
 def _plain(findings: Findings) -> dict[str, Any]:
     """Return the findings as JSON has them."""
     plain: dict[str, Any] = _LAYOUT.dump_python(findings, mode="json")
-    if findings.heard is None:
-        del plain["heard"]
-    if not findings.choices:
-        del plain["choices"]
-    if not findings.beyond:
-        del plain["beyond"]
-    if findings.evaluation is None:
-        del plain["evaluation"]
-    elif not findings.evaluation.coarser:
-        del plain["evaluation"]["coarser"]
-    if findings.bound is None:
-        del plain["bound"]
-    if findings.leaked is None:
-        del plain["leaked"]
+    for name in ("heard", "choices", "beyond", "evaluation", "bound", "leaked"):
+        if not getattr(findings, name):
+            del plain[name]
+    if not findings.record.apart:
+        del plain["record"]["apart"]
+    if findings.evaluation is not None:
+        for name in ("coarser", "family"):
+            if not getattr(findings.evaluation, name):
+                del plain["evaluation"][name]
     return plain
 
 

@@ -18,6 +18,7 @@ from modelward.evaluate.cost import Cost
 from modelward.evaluate.decision import DecisionPoint, decision_curve
 from modelward.evaluate.discrimination import auc
 from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.family import Versus, family
 from modelward.evaluate.gaps import Gap, Spread, gaps, spreads
 from modelward.evaluate.intervals import DRAWS
 from modelward.evaluate.multiplicity import holm
@@ -106,7 +107,8 @@ class Evaluation:
         rule: How it was chosen, in words.
         margin: Loss against a local model that was signed as acceptable; None if none was.
         adjusted: Site -> p value of its verdict's difference, adjusted over all sites.
-        against: Model -> p value of its AUC against the federated model's, adjusted.
+        against: Model -> p value of its AUC against the federated model's, adjusted over the
+            models alone.
         decisions: Model -> its decision curve on the test units of all sites.
         groups: Scores of the federated model in every level of every group.
         gaps: Levels against the rest, adjusted over all of them.
@@ -118,6 +120,8 @@ class Evaluation:
         worth: How contributions were measured; "" if they were not.
         shares: What each site's updates added.
         cost: Bytes, time and energy; None if not known.
+        family: Every comparison of the federated model, all asked at once; empty, and no part
+            of the file, where there is no other model.
     """
 
     threshold: float = USUAL
@@ -136,6 +140,7 @@ class Evaluation:
     worth: str = ""
     shares: tuple[Share, ...] = ()
     cost: Cost | None = None
+    family: tuple[Versus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +199,7 @@ def evaluate(
         gaps=gaps(rules.divisions, by_site, groups, threshold),
         spreads=spreads(groups),
         coarser=coarser(rules.divisions, by_site),
+        family=family(judged, sites, rules.seed, rules.draws),
     )
 
 
