@@ -199,7 +199,7 @@ def evaluate(
         gaps=gaps(rules.divisions, by_site, groups, threshold),
         spreads=spreads(groups),
         coarser=coarser(rules.divisions, by_site),
-        family=family(judged, sites, rules.seed, rules.draws),
+        family=family(judged, sites, rules.seed, rules.draws, aside),
     )
 
 

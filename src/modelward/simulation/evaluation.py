@@ -89,7 +89,7 @@ def evaluation(
     )
     worth, shares = _shares(means.folder, study)
     return replace(
-        evaluate(judged, verdicts, rules, aside(means.how, f"{study.id}: curves")),
+        evaluate(judged, verdicts, rules, aside(means.how, f"{study.id}: comparing")),
         away=_away(means.left_out, judged, tested),
         paths=paths_of(outcome.history),
         worth=worth,

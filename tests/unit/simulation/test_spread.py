@@ -6,13 +6,14 @@ from functools import partial
 import pytest
 
 from modelward.errors import DataError, EngineFailed
+from modelward.evaluate.judged import Evaluation, Rules, evaluate
 from modelward.evaluate.judging import judge_all
 from modelward.evaluate.piece import Piece
 from modelward.evaluate.scores import ModelFindings
 from modelward.simulation.spread import aside, spread
 from modelward.simulation.stage import Stage
 from modelward.simulation.training import How
-from tests.four_hospitals import SIZES, judged
+from tests.four_hospitals import SIZES, divided, findings, judged
 
 
 def pieces(number: int) -> list[Piece]:
@@ -63,3 +64,17 @@ def test_the_number_of_workers_changes_no_bit_of_an_evaluation():
         return judge_all(judged(), [*judged()], [*SIZES], seed=1, draws=200, aside=work)
 
     assert found(1) == found(2) == found(5)
+
+
+def test_the_number_of_workers_changes_no_bit_of_comparisons_and_curves():
+    verdicts = findings(draws=20).verdicts
+
+    def found(workers: int) -> Evaluation:
+        rules = Rules(divisions=divided(), seed=7, draws=200)
+        return evaluate(judged(), verdicts, rules, aside(How(workers=workers), "comparing"))
+
+    assert (
+        found(1)
+        == found(3)
+        == evaluate(judged(), verdicts, Rules(divisions=divided(), seed=7, draws=200))
+    )
