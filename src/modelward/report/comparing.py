@@ -14,6 +14,7 @@ from modelward.report.tables import (
     local_table,
     model_table,
     published_table,
+    ranked,
 )
 
 MOST_CROSSED = 12
@@ -39,7 +40,7 @@ def crossed(findings: Findings) -> Figure:
     rows = [
         HeatRow(
             record.label(model.name),
-            tuple(model.at(site.name).auc.value for site in record.sites),
+            tuple(ranked(model.at(site.name).auc).value for site in record.sites),
         )
         for model in findings.models
     ]
@@ -69,9 +70,9 @@ def away(findings: Findings) -> tuple[Block, ...]:
             (
                 Cell(record.title(one.site)),
                 Cell(count(one.units, MIN_CELL)),
-                estimate(one.without),
-                estimate(one.together),
-                estimate(one.difference, sign=True),
+                estimate(ranked(one.without)),
+                estimate(ranked(one.together)),
+                estimate(ranked(one.difference), sign=True),
                 Cell(decimal(one.brier)),
             )
             for one in found.away
@@ -81,7 +82,7 @@ def away(findings: Findings) -> tuple[Block, ...]:
             " intervals in brackets: DeLong, and paired DeLong for differences.",
         ),
     )
-    known = [one for one in found.away if one.without.value is not None]
+    known = [one for one in found.away if ranked(one.without).value is not None]
     if not known:
         return (table,)
     rows = [

@@ -5,6 +5,7 @@ Tables about the run itself (who took part, rounds, what left) are run_tables.py
 
 from collections.abc import Sequence
 
+from modelward.evaluate.discrimination import ONE_CLASS, SINGLE_MEMBER
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.scores import Scores
@@ -39,6 +40,26 @@ def score_cells(scores: Scores) -> tuple[Cell, ...]:
         estimate(scores.slope, 2),
         estimate(scores.intercept, 2),
     )
+
+
+def ranked(auc: Estimate) -> Estimate:
+    """Return an AUC, without its value where an outcome has a single unit.
+
+    That unit alone would decide it: 0, 1 or anything between is then no figure of a hospital.
+    """
+    return Estimate(None, None, auc.note) if auc.note == SINGLE_MEMBER else auc
+
+
+def unranked(findings: Findings) -> tuple[str, ...]:
+    """Return a note that names hospitals without an AUC; nothing of those that are hidden."""
+    record = findings.record
+    away = [
+        record.title(site.name)
+        for site in record.sites
+        if findings.federated.at(site.name).auc.note in {ONE_CLASS, SINGLE_MEMBER}
+    ]
+    why = f"fewer than two test {record.study.unit}s with the outcome, or without it"
+    return (f"No AUC at {', '.join(away)}: {why}.",) if away else ()
 
 
 def methods(groups: Sequence[Scores]) -> str:
@@ -117,13 +138,13 @@ def local_table(findings: Findings) -> Table:
     rows = []
     for site in record.sites:
         local = findings.model(f"local:{site.name}")
-        own = estimate(local.at(site.name).auc) if local else Cell(MISSING, "no model")
+        own = estimate(ranked(local.at(site.name).auc)) if local else Cell(MISSING, "no model")
         away = estimate(local.overall.auc) if local else Cell(MISSING)
         rows.append(
             (
                 Cell(record.title(site.name)),
                 own,
-                estimate(federated.at(site.name).auc),
+                estimate(ranked(federated.at(site.name).auc)),
                 away,
                 estimate(federated.overall.auc),
             )
@@ -139,6 +160,7 @@ def local_table(findings: Findings) -> Table:
             f"Federated, all {unit}s",
         ),
         rows=tuple(rows),
+        notes=unranked(findings),
     )
 
 
@@ -147,7 +169,7 @@ def cross_table(findings: Findings) -> Table:
     record = findings.record
     rows, worst = [], []
     for model in findings.models:
-        found = [(site.name, model.at(site.name).auc) for site in record.sites]
+        found = [(site.name, ranked(model.at(site.name).auc)) for site in record.sites]
         rows.append((Cell(record.label(model.name)), *(estimate(auc) for _, auc in found)))
         known = [(auc.value, site) for site, auc in found if auc.value is not None]
         if known and not model.name.startswith("local:"):
@@ -157,7 +179,10 @@ def cross_table(findings: Findings) -> Table:
         caption=f"AUC of every model on the test {record.study.unit}s of every hospital",
         head=("Model", *(record.title(site.name) for site in record.sites)),
         rows=tuple(rows),
-        notes=(f"Lowest of a hospital: {'; '.join(worst)}.",) if worst else (),
+        notes=(
+            *((f"Lowest of a hospital: {'; '.join(worst)}.",) if worst else ()),
+            *unranked(findings),
+        ),
     )
 
 
