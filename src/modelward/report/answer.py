@@ -24,7 +24,23 @@ def answer(findings: Findings, min_cell: int = MIN_CELL) -> tuple[Words, ...]:
     alerts += [
         Words(f"Alarm of a witness: {each}.", "alert") for each in findings.record.alarms
     ]
-    return (Words(" ".join(sentences), "lead"), *alerts, *ungated(findings, min_cell))
+    said = (*outside(findings), *ungated(findings, min_cell))
+    return (Words(" ".join(sentences), "lead"), *alerts, *said)
+
+
+def outside(findings: Findings) -> tuple[Words, ...]:
+    """Name the hospitals that are judged, and that the model was not taught by."""
+    record = findings.record
+    if not record.apart:
+        return ()
+    named = ", ".join(record.title(name) for name in record.apart)
+    return (
+        Words(
+            f"In no round of this model: {named}. No answer to one was released there (see:"
+            " What left each hospital). Figures there are of a model that learned without"
+            " them."
+        ),
+    )
 
 
 def ungated(findings: Findings, min_cell: int) -> tuple[Words, ...]:
@@ -48,11 +64,12 @@ def reached(findings: Findings) -> str:
     """Say who learned, on how many, and how good the result is."""
     record, overall = findings.record, findings.federated.overall
     unit = record.study.unit
-    trained = [site.train for site in record.sites]
+    trained = [site.train for site in record.sites if site.name not in record.apart]
     known = [units for units in trained if units is not None]
     on = f" on {counted(sum(known), f'training {unit}')}" if len(known) == len(trained) else ""
     kind = "simulated hospitals" if record.simulated_sites else "hospitals"
-    who = f"{spelled(len(record.sites)).capitalize()} {kind}"
+    all_of = f"of {spelled(len(record.sites))} " if record.apart else ""
+    who = f"{spelled(len(trained)).capitalize()} {all_of}{kind}"
     tested = f"their {overall.units:,} test {unit}s" if overall.units else f"their test {unit}s"
     rounds = counted(record.run.rounds, "round")
     if len(record.sites) == 1:

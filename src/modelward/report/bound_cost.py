@@ -6,7 +6,7 @@ from modelward.evaluate.subgroups import EVERYWHERE
 from modelward.report import plots
 from modelward.report.blocks import Block, Cell, Figure, Table, Words, cells
 from modelward.report.markup import Html
-from modelward.report.numbers import between, count, decimal, minus, signed
+from modelward.report.numbers import between, count, decimal, minus, p_value, signed
 from modelward.report.tables import estimate
 
 AXIS = "AUC, with the bound minus without: left is what it costs"
@@ -102,7 +102,7 @@ def _table(findings: Findings, found: BoundCost, losses: list[Loss], caption: st
                 Cell(decimal(one.bounded)),
                 Cell(decimal(one.free)),
                 estimate(one.difference, sign=True),
-                Cell("" if one.adjusted is None else _p(one.adjusted)),
+                Cell("" if one.adjusted is None else p_value(one.adjusted)),
             )
         )
     return Table(
@@ -124,7 +124,3 @@ def _table(findings: Findings, found: BoundCost, losses: list[Loss], caption: st
             " are not shown, nor those that would give them back by subtraction.",
         ),
     )
-
-
-def _p(value: float) -> str:
-    return "below 0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004 - three digits

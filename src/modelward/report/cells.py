@@ -97,8 +97,8 @@ def hide_evaluation(findings: Findings, min_cell: int) -> Evaluation | None:
 
     Groups come suppressed (evaluate/subgroups.py); they stay if that was for a minimum as
     large as this one. Their margins by hospital are the counts of the other tables: a hospital
-    whose count is hidden there has no groups of its own here. Curves of single hospitals, and
-    what a left-out one shows, go with its counts.
+    whose count is hidden there has no groups of its own here. Curves of single hospitals, how
+    models compare there, and what a left-out one shows, go with its counts.
     """
     found = findings.evaluation
     if found is None:
@@ -118,6 +118,7 @@ def hide_evaluation(findings: Findings, min_cell: int) -> Evaluation | None:
         coarser=found.coarser if groups else (),
         away=tuple(one for one in found.away if one.site not in few),
         paths=tuple(one for one in found.paths if one.site not in few),
+        family=tuple(one for one in found.family if one.site not in few),
         decisions=found.decisions if min_cell <= SMALLEST_GROUP else {},
         cost=None if found.cost is None else hide_cost(found.cost, findings, few),
     )

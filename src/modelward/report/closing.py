@@ -39,6 +39,13 @@ def privacy(findings: Findings, min_cell: int) -> tuple[Block, ...]:
     said, mark, card = findings.record.privacy.partition(LEAKAGE)
     leaks = (Listing(((LEAKAGE, card.strip()),)),) if mark else leakage(findings)
     said = said.replace("; how much was not measured in this run", "") if leaks else said
+    if not leaks and findings.record.in_one_process:
+        leaks = (
+            Words(
+                "What one hospital's training gives away in practice can be measured: modelward"
+                " study audit RUN."
+            ),
+        )
     return (
         *map(Words, said.strip().splitlines()),
         *leaks,

@@ -5,6 +5,7 @@ from modelward.report import plots
 from modelward.report.bars import Bar, bars
 from modelward.report.blocks import Block, Cell, Figure, Table, Words, cells
 from modelward.report.cells import MIN_CELL
+from modelward.report.family import versus
 from modelward.report.heat_map import HeatRow, heat_map
 from modelward.report.numbers import MISSING, count, decimal
 from modelward.report.tables import (
@@ -13,6 +14,7 @@ from modelward.report.tables import (
     local_table,
     model_table,
     published_table,
+    ranked,
 )
 
 MOST_CROSSED = 12
@@ -21,7 +23,7 @@ MOST_CROSSED = 12
 
 def comparison(findings: Findings) -> tuple[Block, ...]:
     """Return the models side by side, the literature, and local models away from home."""
-    blocks: list[Block] = [model_table(findings)]
+    blocks: list[Block] = [model_table(findings), *versus(findings)]
     if findings.record.published:
         blocks.append(published_table(findings))
     if any(model.name.startswith("local:") for model in findings.models):
@@ -38,7 +40,7 @@ def crossed(findings: Findings) -> Figure:
     rows = [
         HeatRow(
             record.label(model.name),
-            tuple(model.at(site.name).auc.value for site in record.sites),
+            tuple(ranked(model.at(site.name).auc).value for site in record.sites),
         )
         for model in findings.models
     ]
@@ -68,9 +70,9 @@ def away(findings: Findings) -> tuple[Block, ...]:
             (
                 Cell(record.title(one.site)),
                 Cell(count(one.units, MIN_CELL)),
-                estimate(one.without),
-                estimate(one.together),
-                estimate(one.difference, sign=True),
+                estimate(ranked(one.without)),
+                estimate(ranked(one.together)),
+                estimate(ranked(one.difference), sign=True),
                 Cell(decimal(one.brier)),
             )
             for one in found.away
@@ -80,7 +82,7 @@ def away(findings: Findings) -> tuple[Block, ...]:
             " intervals in brackets: DeLong, and paired DeLong for differences.",
         ),
     )
-    known = [one for one in found.away if one.without.value is not None]
+    known = [one for one in found.away if ranked(one.without).value is not None]
     if not known:
         return (table,)
     rows = [

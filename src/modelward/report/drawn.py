@@ -7,7 +7,7 @@ from modelward.report import plots
 from modelward.report.blocks import Block, Figure, Table, Words, cells
 from modelward.report.decision_plot import decision
 from modelward.report.numbers import MISSING, decimal, duration
-from modelward.report.paths import paths
+from modelward.report.paths import ends_worst, paths
 from modelward.report.run_tables import (
     deviation_table,
     reliability_table,
@@ -95,8 +95,11 @@ def site_paths(findings: Findings) -> tuple[Block, ...]:
             *_without_a_line(findings, {one.site for one in found.paths}),
         ),
     )
-    drawn = paths([(record.title(one.site), one.values) for one in found.paths], metric)
-    return (Figure((drawn,), "The same model, at each hospital, after each round.", table),)
+    lines = [(record.title(one.site), one.values) for one in found.paths]
+    said = "The same model, at each hospital, after each round"
+    if len(lines) > 1:
+        said += f"; dashed with squares: {ends_worst(lines, metric)}, which ends worst"
+    return (Figure((paths(lines, metric),), f"{said}.", table),)
 
 
 def _without_a_line(findings: Findings, drawn: set[str]) -> tuple[str, ...]:

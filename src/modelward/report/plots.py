@@ -65,7 +65,13 @@ class ForestRow:
     high: float | None
 
 
-def forest(rows: Sequence[ForestRow], axis: str, zero: float = 0.0, title: str = "") -> Html:
+def forest(
+    rows: Sequence[ForestRow],
+    axis: str,
+    zero: float = 0.0,
+    title: str = "",
+    margin: float | None = None,
+) -> Html:
     """Draw each site's advantage with its interval, and a line where there is none.
 
     Args:
@@ -73,18 +79,18 @@ def forest(rows: Sequence[ForestRow], axis: str, zero: float = 0.0, title: str =
         axis: Title of the axis.
         zero: Where the line is; differences have their sign written where it is 0.
         title: Of the drawing, where it is not one of verdicts.
+        margin: Loss that was signed as acceptable; a second line stands that far left.
     """
     known = [end for row in rows for end in (row.low, row.middle, row.high)]
-    ends = [zero] + [end for end in known if end is not None]
+    lines = [(zero, "zero")] + ([] if margin is None else [(zero - margin, "margin")])
+    ends = [at for at, _ in lines] + [end for end in known if end is not None]
     room = max(max(ends) - min(ends), 0.02) * 0.06
     span = (min(ends) - room, max(ends) + room)
     frame = Frame(600, ROW * len(rows) + 66, span, (0, 1), (18, 170, 48, 150))
-    middle, _ = frame.at((zero, 0))
-    bottom = frame.height - frame.margins[2]
+    top, bottom = frame.margins[0] - 6, frame.height - frame.margins[2]
+    places = [(frame.at((at, 0))[0], kind) for at, kind in lines]
     parts = [
-        element(
-            "line", x1=middle, x2=middle, y1=frame.margins[0] - 6, y2=bottom, class_="zero"
-        ),
+        *(element("line", x1=x, x2=x, y1=top, y2=bottom, class_=kind) for x, kind in places),
         x_axis(frame, ticks(*span, most=5), axis, sign=zero == 0),
     ]
     for place, row in enumerate(rows):

@@ -78,6 +78,7 @@ text { fill: var(--ink); font-size: 12px }
 .axis { stroke: var(--soft); stroke-width: 1 }
 .grid { stroke: var(--rule); stroke-width: .75 }
 .zero { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 2 3 }
+.margin { stroke: var(--worse); stroke-width: 1; stroke-dasharray: 6 3 }
 .line { fill: none; stroke-width: 1.7; stroke-linejoin: round }
 .thin { stroke-width: 1; opacity: .75 }
 .band { opacity: .13 } .band.s0 { fill: var(--s0) } .band.s1 { fill: var(--s1) }

@@ -5,6 +5,7 @@ Tables about the run itself (who took part, rounds, what left) are run_tables.py
 
 from collections.abc import Sequence
 
+from modelward.evaluate.discrimination import ONE_CLASS, SINGLE_MEMBER
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.scores import Scores
@@ -23,6 +24,11 @@ def estimate(value: Estimate, digits: int = 3, *, sign: bool = False) -> Cell:
     return Cell(shown, between(value, digits, sign=sign))
 
 
+def bracket(value: Estimate | None) -> Cell:
+    """Return the interval of a difference alone, with nothing where there is none."""
+    return Cell(MISSING if value is None else between(value, sign=True) or MISSING)
+
+
 def score_cells(scores: Scores) -> tuple[Cell, ...]:
     """Return the seven figures of `METRICS`."""
     return (
@@ -34,6 +40,26 @@ def score_cells(scores: Scores) -> tuple[Cell, ...]:
         estimate(scores.slope, 2),
         estimate(scores.intercept, 2),
     )
+
+
+def ranked(auc: Estimate) -> Estimate:
+    """Return an AUC, without its value where an outcome has a single unit.
+
+    That unit alone would decide it: 0, 1 or anything between is then no figure of a hospital.
+    """
+    return Estimate(None, None, auc.note) if auc.note == SINGLE_MEMBER else auc
+
+
+def unranked(findings: Findings) -> tuple[str, ...]:
+    """Return a note that names hospitals without an AUC; nothing of those that are hidden."""
+    record = findings.record
+    away = [
+        record.title(site.name)
+        for site in record.sites
+        if findings.federated.at(site.name).auc.note in {ONE_CLASS, SINGLE_MEMBER}
+    ]
+    why = f"fewer than two test {record.study.unit}s with the outcome, or without it"
+    return (f"No AUC at {', '.join(away)}: {why}.",) if away else ()
 
 
 def methods(groups: Sequence[Scores]) -> str:
@@ -65,25 +91,22 @@ def gaps(rows: Sequence[tuple[str, Scores]]) -> tuple[str, ...]:
 def model_table(findings: Findings) -> Table:
     """Return every model on the test units of all sites together."""
     record, unit = findings.record, findings.record.study.unit
-    rows, everyone = [], findings.federated.overall
+    rows: list[tuple[Cell, ...]] = []
+    everyone = findings.federated.overall
     for model in findings.models:
         if model.name.startswith("local:") and model.overall.accuracy.value is None:
             continue  # it has not left its hospital
-        against = findings.against.get(model.name)
-        gap = estimate(against.difference, sign=True) if against else Cell(MISSING)
-        rows.append((Cell(record.label(model.name)), *score_cells(model.overall), gap))
+        rows.append((Cell(record.label(model.name)), *score_cells(model.overall)))
         if model.name == "federated" and findings.model("pooled") is None:
-            rows.append(
-                (Cell("Pooled", record.pooled_note), *cells(*[MISSING] * (len(METRICS) + 1)))
-            )
+            rows.append((Cell("Pooled", record.pooled_note), *cells(*[MISSING] * len(METRICS))))
     who = f"{everyone.units:,} test {unit}s" if everyone.units else f"test {unit}s"
     return Table(
         caption=f"All models on the {who} of all hospitals",
-        head=("Model", *METRICS, "Federated minus this, AUC"),
+        head=("Model", *METRICS),
         rows=tuple(rows),
         notes=(
             methods([model.overall for model in findings.models]),
-            f"Differences: paired DeLong on the same {unit}s. Threshold 0.5. Brier: 0 is best."
+            "Threshold 0.5. Brier: 0 is best."
             " Slope: 1 is best, below 1 means too extreme. Intercept: 0 is best, below 0 means"
             " too high on average.",
             *gaps([(record.label(m.name), m.overall) for m in findings.models]),
@@ -115,13 +138,13 @@ def local_table(findings: Findings) -> Table:
     rows = []
     for site in record.sites:
         local = findings.model(f"local:{site.name}")
-        own = estimate(local.at(site.name).auc) if local else Cell(MISSING, "no model")
+        own = estimate(ranked(local.at(site.name).auc)) if local else Cell(MISSING, "no model")
         away = estimate(local.overall.auc) if local else Cell(MISSING)
         rows.append(
             (
                 Cell(record.title(site.name)),
                 own,
-                estimate(federated.at(site.name).auc),
+                estimate(ranked(federated.at(site.name).auc)),
                 away,
                 estimate(federated.overall.auc),
             )
@@ -137,6 +160,7 @@ def local_table(findings: Findings) -> Table:
             f"Federated, all {unit}s",
         ),
         rows=tuple(rows),
+        notes=unranked(findings),
     )
 
 
@@ -145,7 +169,7 @@ def cross_table(findings: Findings) -> Table:
     record = findings.record
     rows, worst = [], []
     for model in findings.models:
-        found = [(site.name, model.at(site.name).auc) for site in record.sites]
+        found = [(site.name, ranked(model.at(site.name).auc)) for site in record.sites]
         rows.append((Cell(record.label(model.name)), *(estimate(auc) for _, auc in found)))
         known = [(auc.value, site) for site, auc in found if auc.value is not None]
         if known and not model.name.startswith("local:"):
@@ -155,7 +179,10 @@ def cross_table(findings: Findings) -> Table:
         caption=f"AUC of every model on the test {record.study.unit}s of every hospital",
         head=("Model", *(record.title(site.name) for site in record.sites)),
         rows=tuple(rows),
-        notes=(f"Lowest of a hospital: {'; '.join(worst)}.",) if worst else (),
+        notes=(
+            *((f"Lowest of a hospital: {'; '.join(worst)}.",) if worst else ()),
+            *unranked(findings),
+        ),
     )
 
 

@@ -23,7 +23,7 @@ def verdicts(findings: Findings, min_cell: int) -> tuple[Block, ...]:
     if findings.heard is not None:
         return together(findings.heard)
     drawn = tuple(
-        plots.forest(rows, axis)
+        plots.forest(rows, axis, margin=_margin(findings))
         for metric, axis in AXES.items()
         if (rows := forest_rows(findings, metric))
     )
@@ -54,11 +54,19 @@ def _rule(findings: Findings) -> str:
 
 
 def _where_it_lies(findings: Findings) -> str:
-    margin = findings.evaluation.margin if findings.evaluation is not None else None
+    margin = _margin(findings)
     better = "One of them is better where the whole interval is on one side of zero"
     if margin is None:
         return f"{better}."
-    return f"{better}; federated is no worse where all of it is above {minus(f'-{margin:g}')}."
+    return (
+        f"{better}; federated is no worse where all of it is right of {minus(f'-{margin:g}')},"
+        " the dashed line."
+    )
+
+
+def _margin(findings: Findings) -> float | None:
+    """Return the loss that the study signed as acceptable; None where it signed none."""
+    return findings.evaluation.margin if findings.evaluation is not None else None
 
 
 def together(heard: Heard) -> tuple[Block, ...]:
@@ -111,6 +119,13 @@ def forest_rows(findings: Findings, metric: Metric) -> list[plots.ForestRow]:
     ]
 
 
+def _asked(findings: Findings, several: int) -> str:
+    """Return whom a question goes to that is put to all at once."""
+    if several == len(findings.verdicts):
+        return f"Asked for all {several} hospitals at once"
+    return f"Asked at once for the {counted(several, 'hospital')} that have an interval"
+
+
 def at_once(findings: Findings) -> tuple[Block, ...]:
     """Return which differences remain when all hospitals are asked at once, and the margin."""
     found = findings.evaluation
@@ -119,8 +134,8 @@ def at_once(findings: Findings) -> tuple[Block, ...]:
     kept = [findings.record.title(site) for site, p in found.adjusted.items() if p < ALPHA]
     said = f"{', '.join(kept)}" if kept else "none"
     words = (
-        f"Asked for all {len(found.adjusted)} hospitals at once (Holm's adjustment), a"
-        f" difference remains for: {said}."
+        f"{_asked(findings, len(found.adjusted))} (Holm's adjustment), a difference remains"
+        f" for: {said}."
     )
     if found.margin is not None:
         words += (

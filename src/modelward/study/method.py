@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from modelward.core.study import Study
+from modelward.core.study import Robust, Study
 from modelward.core.training import LocalTraining
 from modelward.study.groups import sizes
 from modelward.study.own import LAYERS, kept_schema
-from modelward.study.uplink_terms import uplink_lines
+from modelward.study.uplink_terms import coded_as, uplink_lines
 
 _STRATEGIES = {
     "fedavg": "averaged local training",
@@ -61,6 +61,29 @@ def own_lines(study: Study) -> list[str]:
     return lines
 
 
+def beside(study: Study) -> str:
+    """Return what a site has of its own and how updates leave, each after a semicolon."""
+    personal, uplink = study.plan.personal, study.plan.uplink
+    own = "" if personal is None else f"; a site's own: {_OWN[personal.kind]}"
+    return own if uplink is None else f"{own}; updates leave as {coded_as(uplink)}"
+
+
+def wrong_sites(number: int) -> str:
+    """Return how many sites may be wrong, in words.
+
+    >>> wrong_sites(1)
+    '1 wrong site'
+    """
+    return f"{number} wrong site{'' if number == 1 else 's'}"
+
+
+def robust_rule(robust: Robust) -> str:
+    """Return the rule of `[plan.robust]` and what it withstands, in a clause."""
+    mixed = ", mixed with nearest neighbours" if robust.mixing else ""
+    shortened = ", the longest shortened" if robust.clipping else ""
+    return f"{robust.rule}{mixed}{shortened}, against {wrong_sites(robust.byzantine)}"
+
+
 def robust_lines(study: Study) -> list[str]:
     """Return a warning where wrong sites can stop the study by sending what is refused.
 
@@ -73,11 +96,18 @@ def robust_lines(study: Study) -> list[str]:
     sites, needed = len(study.sites.names) or study.sites.minimum, 2 * robust.byzantine + 1
     if sites - robust.byzantine >= needed:
         return []
+    enough = sites - needed + 1
+    stop = (
+        "1 whose update is refused or missing stops"
+        if enough == 1
+        else f"{enough} whose updates are refused or missing stop"
+    )
+    spared = (sites - 1) // 3
+    or_told = f", or told of {wrong_sites(spared)}" if spared else ""
     return [
-        f"Warning: told of {robust.byzantine} wrong sites, the rule needs {needed} updates "
-        f"that can be used. Of {sites} sites, {sites - needed + 1} whose updates are refused "
-        "or missing stop the study, and that is no more than it is told of; told of "
-        f"{(sites - 1) // 3} it goes on without as many as that."
+        f"Warning: told of {wrong_sites(robust.byzantine)}, the rule needs {needed} updates "
+        f"that can be used. Of {sites} sites, {stop} the study, so the wrong ones can. It goes "
+        f"on without them with {3 * robust.byzantine + 1} sites or more{or_told}."
     ]
 
 
@@ -86,7 +116,7 @@ def _parts(study: Study) -> Iterator[str]:
     server = "" if plan.server.name == "none" else f" and {plan.server.name} at the hub"
     yield _STRATEGIES[plan.strategy] + server
     if plan.robust is not None:
-        yield f"combined so that {plan.robust.byzantine} wrong sites are outvoted"
+        yield f"combined by {robust_rule(plan.robust)}"
     if plan.buffer is not None:
         yield f"a step for every {plan.buffer.size} answers (the last model is kept)"
     if plan.label_skew == "logit-adjustment":

@@ -44,6 +44,12 @@ def uplink_faults(study: Study) -> Iterator[Fault]:
         yield from _grid(study, uplink)
 
 
+def coded_as(uplink: Uplink) -> str:
+    """Return the code of updates, in a few words."""
+    grid = "" if uplink.range is None else f" on a grid up to {uplink.range:g} for all sites"
+    return f"{uplink.codec}{grid}{', packed' if uplink.packed else ''}"
+
+
 def uplink_lines(study: Study, sites: int) -> list[str]:
     """Return in what form updates leave, in sentences; nothing where they leave plain.
 
@@ -55,10 +61,9 @@ def uplink_lines(study: Study, sites: int) -> list[str]:
     if uplink is None:
         return []
     if study.privacy.aggregation is None:
-        packed = ", packed" if uplink.packed else ""
         return [
-            f"Updates leave as {uplink.codec}{packed}, in fewer bytes than stated, once the "
-            "gate has judged them plain."
+            f"Updates leave as {coded_as(uplink)}, in fewer bytes than stated, once the gate "
+            "has judged them plain."
         ]
     unit, octets = study.study.unit, ring_bits(sites, uplink.steps) // 8
     return [

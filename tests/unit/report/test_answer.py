@@ -21,6 +21,17 @@ def test_the_first_sentence_says_who_learned_and_how_good_it_is():
     )
 
 
+def test_a_hospital_in_no_round_is_named_and_not_counted_among_those_who_learned():
+    apart = replace(FOUND, record=replace(FOUND.record, apart=("switzerland",)))
+    said = [words.text for words in answer(apart)]
+
+    assert said[0].startswith(
+        "Three of four hospitals learned one model together on 456 training patients"
+    )
+    assert any("In no round of this model: Zürich and Basel." in text for text in said)
+    assert not any("In no round" in words.text for words in answer(FOUND))
+
+
 def test_simulated_hospitals_are_called_so():
     simulated = replace(FOUND, record=replace(FOUND.record, simulated_sites=True))
 

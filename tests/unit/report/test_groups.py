@@ -8,7 +8,7 @@ from modelward.evaluate.coarser import Coarser
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.judged import Evaluation
 from modelward.evaluate.record import LEAKAGE
-from modelward.report.blocks import Figure, Section, Table
+from modelward.report.blocks import Figure, Section, Table, Words
 from modelward.report.cells import hide_small_cells
 from modelward.report.page import as_page
 from modelward.report.story import tell
@@ -56,7 +56,8 @@ def test_a_hidden_group_says_that_it_is_hidden_and_nothing_else():
 def test_a_group_of_which_a_hospital_shows_no_level_is_one_line():
     everywhere = next(iter(part_of(FOUND).groups))
     away = [replace(everywhere, site="va", level=level, units=None) for level in "abc"]
-    found = replace(part_of(FOUND), groups=(everywhere, *away))
+    here = replace(everywhere, site="cleveland")
+    found = replace(part_of(FOUND), groups=(everywhere, here, *away))
     tables = section(replace(FOUND, evaluation=found), "In groups of patients").blocks
     rows = next(
         t.rows
@@ -65,8 +66,21 @@ def test_a_group_of_which_a_hospital_shows_no_level_is_one_line():
     )
 
     assert [[cell.main for cell in row[1:4]] for row in rows] == [
-        [everywhere.group, "every level", "not shown"]
+        [everywhere.group, everywhere.level, f"{here.units:,}"],
+        [everywhere.group, "every level", "not shown"],
     ]
+
+
+def test_where_no_level_is_shown_there_is_no_table_of_nothing():
+    away = tuple(replace(one, units=None) for one in part_of(FOUND).groups)
+    found = replace(part_of(FOUND), groups=away, gaps=(), spreads=())
+    blocks = section(replace(FOUND, evaluation=found), "In groups of patients").blocks
+    said = " ".join(block.text for block in blocks if isinstance(block, Words))
+
+    assert not any(isinstance(block, Table) for block in blocks)
+    assert "of no group are two levels of all hospitals together shown" in said
+    assert "Hospital by hospital, no level of any group is shown." in said
+    assert f"{len(away)} of {len(away)} levels" in said
 
 
 def test_rows_that_are_not_shown_say_why_and_what_would_show_more():
@@ -84,7 +98,7 @@ def test_rows_that_are_not_shown_say_why_and_what_would_show_more():
         'groups = ["age:[18, 60, 110]"] would show 5 of its 8 levels, among them every one of'
         f" all hospitals together ({told} of {len(rows)} now)."
     ) in text
-    assert "sex: More test patients (plan.test), or a group with fewer levels." in text
+    assert "sex: More test patients (plan.test)." in text
 
 
 def test_the_threshold_and_its_rule_are_said():
@@ -112,7 +126,7 @@ def test_the_cost_says_what_it_assumes():
 def test_verdicts_are_told_with_margin_and_adjustment():
     said = " ".join(TEXT.split())
 
-    assert "Asked for all 3 hospitals at once (Holm's adjustment)" in said
+    assert "Asked at once for the 3 hospitals that have an interval (Holm's adjustment)" in said
     assert "The margin of 0.05 was signed with the study" in said
 
 

@@ -96,9 +96,12 @@ def test_the_files_say_the_same(three, tmp_path):
     assert "usual" in written.text.read_text()
 
 
-@pytest.mark.parametrize("picked", [[0], [0, 0]])
-def test_a_comparison_is_of_two_runs_each_once(three, picked):
-    with pytest.raises(RunMismatch, match="runs were given"):
+@pytest.mark.parametrize(
+    ("picked", "says"),
+    [([], "no run was given"), ([0], "only usual was given"), ([0, 1, 0], "twice: usual")],
+)
+def test_a_comparison_is_of_two_runs_each_once(three, picked, says):
+    with pytest.raises(RunMismatch, match=says):
         compared([three[n] for n in picked])
 
 
