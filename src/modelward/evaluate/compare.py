@@ -108,7 +108,8 @@ def chance(
         return None
     one, two = placements(first), placements(second)
     error, freedom = standard_error(one.v10 - two.v10, one.v01 - two.v01)
-    return two_sided(one.auc - two.auc, error, freedom)
+    value = one.auc - two.auc
+    return None if value and not error else two_sided(value, error, freedom)
 
 
 def per_unit(metric: Literal["accuracy", "brier"], predictions: Predictions) -> Floats:
