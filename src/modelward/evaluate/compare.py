@@ -1,8 +1,10 @@
 """Two models on the same units: which is better, and by how much.
 
 The difference is always first minus second. AUC uses the paired DeLong interval
-(discrimination.py); Brier score and accuracy the paired stratified bootstrap: each resample
-draws units once and judges both models on them (intervals.py).
+(discrimination.py); the Brier score of one site an interval that holds how often the outcome
+happens (brier_difference.py); the Brier score of several sites, and accuracy, the paired
+stratified bootstrap: each resample draws units once and judges both models on them
+(intervals.py).
 """
 
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from modelward.evaluate.brier_difference import brier_chance, brier_difference
 from modelward.evaluate.discrimination import (
     auc,
     auc_difference,
@@ -57,7 +60,7 @@ def compare(
         metric: `auc`, `accuracy` (threshold 0.5) or `brier`.
         first: One model.
         second: The other, on the same units in the same order.
-        rng: Source of the resamples; not used for AUC.
+        rng: Source of the resamples, where there are any.
         draws: Number of resamples.
 
     Raises:
@@ -69,6 +72,9 @@ def compare(
         )
     require_pairs(first, second)
     one, two = per_unit(metric, first), per_unit(metric, second)
+    if metric == "brier" and _of_one_site(first):
+        found = brier_difference(first, second)
+        return Comparison(metric, float(one.mean()), float(two.mean()), found)
     gap = one - two
     drawn = bootstrap(
         first.strata,
@@ -95,6 +101,8 @@ def chance(
         DataError: If the two were judged on different units.
     """
     require_pairs(first, second)
+    if metric == "brier" and _of_one_site(first):
+        return brier_chance(brier_difference(first, second))
     if metric != "auc":
         gap = per_unit(metric, first) - per_unit(metric, second)
         drawn = bootstrap(
@@ -110,6 +118,10 @@ def chance(
     error, freedom = standard_error(one.v10 - two.v10, one.v01 - two.v01)
     value = one.auc - two.auc
     return None if value and not error else two_sided(value, error, freedom)
+
+
+def _of_one_site(predictions: Predictions) -> bool:
+    return bool(np.ptp(predictions.site) == 0)
 
 
 def per_unit(metric: Literal["accuracy", "brier"], predictions: Predictions) -> Floats:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from modelward.evaluate.compare import chance
 from modelward.evaluate.predictions import Predictions
 from modelward.evaluate.side_by_side import described, kept, side_by_side
 from tests.four_hospitals import findings
@@ -35,5 +36,6 @@ def test_runs_that_rank_alike_are_told_apart_by_their_brier_score():
     assert kept(second.brier_adjusted)
     assert not kept(second.adjusted)
     assert not kept(third.brier_adjusted)
-    assert second.brier_adjusted is not None  # four questions: at least four times the p alone
-    assert second.brier_adjusted >= 4 / 2001
+    alone = chance("brier", two, one, rng)
+    assert alone is not None
+    assert second.brier_adjusted == pytest.approx(4 * alone)  # of four questions the surest
