@@ -187,7 +187,7 @@ def test_two_models_without_a_mistake_may_still_differ():
 
 
 def by_definition(auc: float, m: int, n: int) -> tuple[float, float]:
-    """Return Newcombe's method 5 from a grid: all t that |auc - t| = z s(t) does not exclude."""
+    """Return Newcombe's method 5 from a grid: all t with |auc - t| <= z s(t)."""
     t = np.linspace(0, 1, 2_000_001)[1:-1]
     pairs = (m + n) / 2 - 1
     spread = t * (1 - t) * (1 + pairs * (1 - t) / (2 - t) + pairs * t / (1 + t)) / (m * n)
