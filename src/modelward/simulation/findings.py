@@ -18,6 +18,7 @@ from modelward.simulation.evaluation import Means, bound_cost_of, evaluation
 from modelward.simulation.facts import notes, record
 from modelward.simulation.predicted import choices, judged_models, models_of
 from modelward.site.alone import Fitted
+from modelward.study.method import shares_note
 
 
 def assemble(
@@ -43,7 +44,8 @@ def assemble(
     judged = judged_models(models)
     facts = record(means.folder, models, outcomes, means.answers, background)
     told = notes(cohorts, means.answers, compared, models.tested)
-    said = (*facts.notes, *data_check.kept(means.folder), *told)
+    shares = shares_note(models.study, "RUN")
+    said = (*facts.notes, *data_check.kept(means.folder), *told, *shares)
     terms = models.study.evaluation
     margin = terms.margin if terms is not None else None
     found = find(judged, replace(facts, notes=said), seed=SEED, margin=margin)
