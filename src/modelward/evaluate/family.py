@@ -13,13 +13,20 @@ floor.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+
+from pydantic import TypeAdapter
 
 from modelward.evaluate.compare import Comparison, Metric, auc_by_resamples, chance
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.intervals import generator
 from modelward.evaluate.multiplicity import ALPHA, holm
+from modelward.evaluate.piece import Aside, Piece, in_turn
 from modelward.evaluate.predictions import Predictions, union
 from modelward.evaluate.weakness import weighed
+
+MOST_MODELS = 8
+"""Models of a piece over all sites, which share its resamples."""
 
 EVERYBODY = ""
 """Site of the lines over the test units of all sites."""
@@ -65,8 +72,15 @@ class Versus:
         return other is not None and _holds_zero(self.difference) != _holds_zero(self.resampled)
 
 
+_ANSWER = TypeAdapter(list[tuple[Versus, float | None]])
+
+
 def family(
-    judged: Mapping[str, Mapping[str, Predictions]], sites: Sequence[str], seed: int, draws: int
+    judged: Mapping[str, Mapping[str, Predictions]],
+    sites: Sequence[str],
+    seed: int,
+    draws: int,
+    aside: Aside = in_turn,
 ) -> tuple[Versus, ...]:
     """Return all lines: those over all sites first, then site by site.
 
@@ -75,19 +89,42 @@ def family(
         sites: In the order shown.
         seed: Of the resamples.
         draws: Number of resamples.
+        aside: Works the pieces of it, each some of the models on one group of units.
     """
     rivals = [name for name in judged if name != "federated"]
     if not rivals:
         return ()
     everyone = {name: union([found[site] for site in sites]) for name, found in judged.items()}
-    lines = list(_lines(EVERYBODY, everyone, seed, draws))
+    groups = [
+        (EVERYBODY, {name: everyone[name] for name in ("federated", *some)})
+        for some in _few_at_a_time(rivals)
+    ]
     for site in sites:
         names = [name for name in ("federated", "pooled", f"local:{site}") if name in judged]
-        lines += _lines(site, {name: judged[name][site] for name in names}, seed, draws)
+        groups.append((site, {name: judged[name][site] for name in names}))
+    answers = aside(
+        [
+            Piece(
+                f"differences at {site or 'all hospitals'}",
+                float(len(models) * len(models["federated"])),
+                partial(_told, site, models, seed, draws),
+            )
+            for site, models in groups
+        ]
+    )
+    lines = [line for answer in answers for line in _ANSWER.validate_json(answer)]
     adjusted = holm({str(n): p for n, (_, p) in enumerate(lines) if p is not None})
     return tuple(
         replace(line, adjusted=adjusted.get(str(n))) for n, (line, _) in enumerate(lines)
     )
+
+
+def _few_at_a_time(names: Sequence[str]) -> list[Sequence[str]]:
+    return [names[at : at + MOST_MODELS] for at in range(0, len(names), MOST_MODELS)]
+
+
+def _told(site: str, models: Mapping[str, Predictions], seed: int, draws: int) -> bytes:
+    return _ANSWER.dump_json(list(_lines(site, models, seed, draws)))
 
 
 def _lines(

@@ -7,8 +7,10 @@ is computed by its own file; here they are brought together (`evaluate`) and giv
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from modelward.evaluate.coarser import Coarser, coarser
 from modelward.evaluate.compare import chance, compare
@@ -20,6 +22,7 @@ from modelward.evaluate.family import Versus, family
 from modelward.evaluate.gaps import Gap, Spread, gaps, spreads
 from modelward.evaluate.intervals import DRAWS
 from modelward.evaluate.multiplicity import holm
+from modelward.evaluate.piece import Aside, Piece, in_turn
 from modelward.evaluate.predictions import Predictions, union
 from modelward.evaluate.subgroups import FEWEST, Divided, GroupScores, group_scores
 from modelward.evaluate.verdict import Verdict
@@ -30,6 +33,8 @@ units for every model."""
 
 DRAWN = ("federated", "pooled")
 """Models that decision curves are drawn of."""
+
+_CURVE = TypeAdapter(tuple[DecisionPoint, ...])
 
 USUAL = 0.5
 """The threshold where a study chose none."""
@@ -159,13 +164,16 @@ class Rules:
     draws: int = DRAWS
 
 
-def evaluate(judged: Judged, verdicts: Sequence[Verdict], rules: Rules) -> Evaluation:
+def evaluate(
+    judged: Judged, verdicts: Sequence[Verdict], rules: Rules, aside: Aside = in_turn
+) -> Evaluation:
     """Return the evaluation of a study's models on its test units.
 
     Args:
         judged: Predictions of every model at every site; `federated` among them.
         verdicts: One per site, in the order shown.
         rules: By what.
+        aside: Works the pieces of it; changes no bit.
     """
     sites = [verdict.site for verdict in verdicts]
     by_site = [(site, judged["federated"][site]) for site in sites]
@@ -186,19 +194,29 @@ def evaluate(judged: Judged, verdicts: Sequence[Verdict], rules: Rules) -> Evalu
                 if name != "federated" and (p := _chance(everyone, name, rules)) is not None
             }
         ),
-        decisions={
-            name: decision_curve(
-                everyone[name], np.random.default_rng([rules.seed, 3]), draws=rules.draws
-            )
-            for name in DRAWN
-            if name in everyone
-        },
+        decisions=_decisions(everyone, rules, aside),
         groups=groups,
         gaps=gaps(rules.divisions, by_site, groups, threshold),
         spreads=spreads(groups),
         coarser=coarser(rules.divisions, by_site),
-        family=family(judged, sites, rules.seed, rules.draws),
+        family=family(judged, sites, rules.seed, rules.draws, aside),
     )
+
+
+def _decisions(
+    everyone: Mapping[str, Predictions], rules: Rules, aside: Aside
+) -> dict[str, tuple[DecisionPoint, ...]]:
+    """Return the decision curves."""
+
+    def curve(name: str) -> bytes:
+        rng = np.random.default_rng([rules.seed, 3])
+        return _CURVE.dump_json(decision_curve(everyone[name], rng, draws=rules.draws))
+
+    drawn = [name for name in DRAWN if name in everyone]
+    answers = aside([Piece(f"decision curve, {n}", 1.0, partial(curve, n)) for n in drawn])
+    return {
+        name: _CURVE.validate_json(answer) for name, answer in zip(drawn, answers, strict=True)
+    }
 
 
 def away(

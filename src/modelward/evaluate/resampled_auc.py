@@ -18,6 +18,9 @@ import numpy as np
 from modelward.evaluate.intervals import DRAWS, Statistic, bootstrap
 from modelward.evaluate.predictions import Floats, Predictions, require_pairs
 
+CELLS_AT_ONCE = 32_768
+"""Weights worked on at a time: what is computed of them stays in a core's cache."""
+
 
 def resampled_aucs(
     models: Sequence[Predictions], rng: np.random.Generator, draws: int = DRAWS
@@ -59,17 +62,23 @@ def weighted_auc(predictions: Predictions) -> Callable[[Floats], Floats]:
     y, p = predictions.outcome, predictions.probability
     ill, healthy = np.flatnonzero(y), np.flatnonzero(~y)
     healthy = healthy[np.argsort(p[healthy], kind="stable")]
+    ill = ill[np.argsort(p[ill], kind="stable")]  # so that looking up goes upwards too
     below = np.searchsorted(p[healthy], p[ill], side="left")
     not_above = np.searchsorted(p[healthy], p[ill], side="right")
     tied = bool((below != not_above).any())
 
     def of_weights(weights: Floats) -> Floats:
+        step = max(1, CELLS_AT_ONCE // y.size)
+        blocks = [weights[start : start + step] for start in range(0, len(weights), step)]
+        return np.concatenate([of_few(block) for block in blocks])
+
+    def of_few(weights: Floats) -> Floats:
         added = np.zeros((len(weights), healthy.size + 1))
-        np.cumsum(weights[:, healthy], axis=1, out=added[:, 1:])
-        mine = weights[:, ill]
-        won = np.einsum("ij,ij->i", mine, added[:, below])
+        np.cumsum(np.take(weights, healthy, axis=1), axis=1, out=added[:, 1:])
+        mine = np.take(weights, ill, axis=1)
+        won = np.einsum("ij,ij->i", mine, np.take(added, below, axis=1))
         if tied:
-            won = (won + np.einsum("ij,ij->i", mine, added[:, not_above])) / 2
+            won = (won + np.einsum("ij,ij->i", mine, np.take(added, not_above, axis=1))) / 2
         pairs = mine.sum(axis=1) * added[:, -1]
         none = np.full(len(weights), np.nan)
         found: Floats = np.divide(won, pairs, out=none, where=pairs > 0)

@@ -19,8 +19,9 @@ from modelward.evaluate.by_group import by_group
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.intervals import SEED
 from modelward.evaluate.judged import USUAL, Evaluation, Rules, evaluate
+from modelward.evaluate.judging import judge_together
 from modelward.evaluate.record import NO_PRIVACY, Record, SiteFacts
-from modelward.evaluate.scores import ModelFindings, judge
+from modelward.evaluate.scores import ModelFindings
 from modelward.evaluate.site_figures import SiteFigures, decode, expanded
 from modelward.evaluate.verdict import Verdict
 from modelward.hub.followed import paths_of, threshold_of
@@ -179,8 +180,8 @@ def _told(registry: Registry, study: Study) -> dict[str, Counted]:
 
 def _federated(asked: Sequence[str], told: Mapping[str, SiteFigures]) -> ModelFindings:
     """Return the federated model: all units from counts in bins, a site as it told."""
-    counted = [(site, expanded(told[site].counts)) for site in asked if site in told]
-    whole = judge("federated", counted, seed=SEED)
+    counted = [expanded(told[site].counts) for site in asked if site in told]
+    whole = judge_together("federated", counted, seed=SEED)
     return ModelFindings(
         name="federated",
         overall=whole.overall,

@@ -9,7 +9,7 @@ from modelward.evaluate.discrimination import ONE_CLASS, SINGLE_MEMBER
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.scores import Scores
-from modelward.evaluate.verdict import NAMES, Verdict
+from modelward.evaluate.verdict import NAMES, Verdict, digits_of
 from modelward.report.blocks import Cell, Table, cells
 from modelward.report.cells import NOT_SHOWN
 from modelward.report.numbers import MISSING, between, count, decimal, signed
@@ -205,7 +205,7 @@ def verdict_table(findings: Findings, fewest: int) -> Table:
             Cell(NAMES[verdict.metric], better),
             Cell(decimal(verdict.federated)),
             Cell(decimal(verdict.local)),
-            estimate(verdict.difference, sign=True),
+            estimate(verdict.difference, digits_of(verdict.difference.interval, 3), sign=True),
             Cell(f"{SIGNS[verdict.word]} {verdict.word}"),
         )
 
