@@ -127,7 +127,7 @@ def _plain(findings: Findings) -> dict[str, Any]:
     if not findings.record.apart:
         del plain["record"]["apart"]
     if findings.evaluation is not None:
-        for name in ("coarser", "family"):
+        for name in ("coarser", "family", "chosen"):
             if not getattr(findings.evaluation, name):
                 del plain["evaluation"][name]
     return plain

@@ -11,6 +11,7 @@ several sites are not adjusted for their number: each is that site's own questio
 differences remain when all are asked at once is told beside them (multiplicity.py).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from modelward.errors import DataError
 from modelward.evaluate.compare import HIGHER_IS_BETTER, Comparison, Metric
-from modelward.evaluate.estimate import Estimate, Interval
+from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.intervals import DRAWS
 from modelward.evaluate.predictions import Predictions
 from modelward.evaluate.weakness import compared_by, share_of
@@ -196,10 +197,10 @@ def say(compared: Comparison, word: Word, *, who: str, rival: str) -> str:
         )
     name, interval = NAMES[compared.metric], compared.difference.interval
     lower = "" if HIGHER_IS_BETTER[compared.metric] else " (lower is better)"
-    digits = digits_of(interval, 2)
-    spread = ""
-    if interval:
-        spread = f" [{_signed(interval.low, digits)}, {_signed(interval.high, digits)}]"
+    ends = (interval.low, interval.high) if interval else ()
+    digits = min(digits_of(ends, 2), 3)
+    shown = [_signed(end, max(digits, digits_of((end,), 2))) for end in ends]
+    spread = f" [{', '.join(shown)}]" if shown else ""
     return (
         f"On its own {who} the federated model has {name} {compared.first:.2f} against"
         f" {compared.second:.2f} for {rival}{lower}, difference"
@@ -207,14 +208,14 @@ def say(compared: Comparison, word: Word, *, who: str, rival: str) -> str:
     )
 
 
-def digits_of(interval: Interval | None, fewest: int) -> int:
-    """Return how many digits show on which side of zero both ends lie.
+def digits_of(ends: Sequence[float], fewest: int) -> int:
+    """Return how many digits show on which side of zero these ends of an interval lie.
 
     Args:
-        interval: Of a difference.
+        ends: Of the interval of a difference.
         fewest: Digits that are printed in any case; three where five are too few as well.
     """
-    nearest = min(abs(interval.low), abs(interval.high)) if interval else 1.0
+    nearest = min((abs(end) for end in ends), default=1.0)
     for digits in range(fewest, MOST_DIGITS + 1):
         if nearest >= 0.5 * 10.0**-digits:
             return digits

@@ -15,6 +15,7 @@ import numpy as np
 from modelward.core.study import Study
 from modelward.errors import RunMismatch, StudyFileError
 from modelward.evaluate import binned
+from modelward.evaluate.acting import Chosen
 from modelward.evaluate.by_group import by_group
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.intervals import SEED
@@ -83,7 +84,12 @@ def findings(registry: Registry, study: Study, alarms: Sequence[str] = ()) -> Fi
         alarms=tuple(alarms),
         privacy=_privacy(study, len(roster)),
     )
-    return shown(study, told, record, past)
+    found = shown(study, told, record, past)
+    if found.evaluation is None:
+        return found
+    threshold, rule = threshold_of(study, past.history, past.best)
+    told_at = None if threshold is None else Chosen(threshold=threshold, rule=rule)
+    return replace(found, evaluation=replace(found.evaluation, chosen=told_at))
 
 
 def _one_by_one(

@@ -17,6 +17,7 @@ leave a site at all is decided by its gate.
 
 from dataclasses import replace
 
+from modelward.evaluate.acting import Chosen
 from modelward.evaluate.beyond import hide_few
 from modelward.evaluate.cost import Cost
 from modelward.evaluate.curves import SMALLEST_GROUP
@@ -123,9 +124,20 @@ def hide_evaluation(findings: Findings, min_cell: int) -> Evaluation | None:
         away=tuple(one for one in found.away if one.site not in few),
         paths=tuple(one for one in found.paths if one.site not in few),
         family=tuple(one for one in found.family if one.site not in few),
+        chosen=_without_few(found.chosen, few),
         decisions=found.decisions if min_cell <= SMALLEST_GROUP else {},
         cost=None if found.cost is None else hide_cost(found.cost, findings, few),
     )
+
+
+def _without_few(found: Chosen | None, few: set[str]) -> Chosen | None:
+    """Return rates at the chosen threshold; none of all where those of one site are hidden.
+
+    A rate over all would give back the hidden one, with the counts of the others.
+    """
+    if found is None or not few:
+        return found
+    return replace(found, acting=())
 
 
 def hide_cost(cost: Cost, findings: Findings, few: set[str]) -> Cost | None:

@@ -205,7 +205,7 @@ def verdict_table(findings: Findings, fewest: int) -> Table:
             Cell(NAMES[verdict.metric], better),
             Cell(decimal(verdict.federated)),
             Cell(decimal(verdict.local)),
-            estimate(verdict.difference, digits_of(verdict.difference.interval, 3), sign=True),
+            _difference(verdict.difference),
             Cell(f"{SIGNS[verdict.word]} {verdict.word}"),
         )
 
@@ -217,6 +217,16 @@ def verdict_table(findings: Findings, fewest: int) -> Table:
         rows=tuple(row(verdict) for verdict in findings.verdicts),
         notes=(f"95% intervals in brackets: {'; '.join(sorted(used))}.",) if used else (),
     )
+
+
+def _difference(value: Estimate) -> Cell:
+    """Return a difference; an end of its interval has the digits that show its side of zero."""
+    low_high = between(value, sign=True)
+    if value.interval is not None:
+        ends = (value.interval.low, value.interval.high)
+        low_high = ", ".join(signed(end, digits_of((end,), 3)) for end in ends)
+        low_high = f"[{low_high}]"
+    return Cell(signed(value.value), low_high)
 
 
 def with_outcome(value: int | None) -> str:

@@ -77,8 +77,19 @@ def test_the_sentence_holds_the_numbers():
     [(-0.2, 0.1, 2), (-0.236, -0.0003, 4), (0.000004, 0.1, 3), (0.0, 0.0, 3)],
 )
 def test_as_many_digits_are_printed_as_show_the_side_of_zero(low, high, digits):
-    assert digits_of(Interval(low, high, "paired DeLong"), 2) == digits
-    assert digits_of(Interval(low, high, "paired DeLong"), 3) == max(digits, 3)
+    assert digits_of((low, high), 2) == digits
+    assert digits_of((low, high), 3) == max(digits, 3)
+
+
+def test_only_the_end_that_needs_them_gets_more_digits():
+    gap = Estimate(-0.118, Interval(-0.236, -0.0003, "paired DeLong"))
+    compared = Comparison("auc", 0.5, 0.62, gap)
+
+    said = say(
+        compared, "keep your local model", who="68 test patients", rival="the local model"
+    )
+
+    assert "difference -0.118 [-0.236, -0.0003]: keep your local model." in said
 
 
 def test_an_end_close_to_zero_gets_the_digit_that_shows_its_side():
