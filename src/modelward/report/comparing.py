@@ -7,6 +7,7 @@ from modelward.report.blocks import Block, Cell, Figure, Table, Words, cells
 from modelward.report.cells import MIN_CELL
 from modelward.report.family import versus
 from modelward.report.heat_map import HeatRow, heat_map
+from modelward.report.many import MANY
 from modelward.report.numbers import MISSING, count, decimal
 from modelward.report.tables import (
     cross_table,
@@ -15,38 +16,50 @@ from modelward.report.tables import (
     model_table,
     published_table,
     ranked,
+    spread_table,
 )
-
-MOST_CROSSED = 12
-"""Hospitals up to which every model is shown in every hospital."""
 
 
 def comparison(findings: Findings) -> tuple[Block, ...]:
     """Return the models side by side, the literature, and local models away from home."""
-    blocks: list[Block] = [model_table(findings), *versus(findings)]
-    if findings.record.published:
-        blocks.append(published_table(findings))
-    if any(model.name.startswith("local:") for model in findings.models):
-        blocks.append(local_table(findings))
-        everywhere = all(len(m.by_site) == len(findings.record.sites) for m in findings.models)
-        if len(findings.record.sites) <= MOST_CROSSED and everywhere:
-            blocks.append(crossed(findings))
+    many = len(findings.record.sites) > MANY
+    local = any(model.name.startswith("local:") for model in findings.models)
+    everywhere = all(len(m.by_site) == len(findings.record.sites) for m in findings.models)
+    grid = (crossed(findings),) if local and everywhere else ()
+    published = (published_table(findings),) if findings.record.published else ()
+    own = (local_table(findings),) if local else ()
+    first = model_table(findings, whose="common" if many and local else "all")
+    blocks: tuple[Block, ...] = (first, *versus(findings), *published, *own, *grid)
+    if many and local:
+        # Each hospital's own figures at home stand in its row of the tables by hospital.
+        rest = (model_table(findings, whose="own"),) if everywhere else own
+        blocks = (first, *published, *grid, *versus(findings), *rest)
     return (*blocks, *away(findings), *shares(findings))
 
 
 def crossed(findings: Findings) -> Figure:
-    """Return the AUC of every model in every hospital, as a heat map and its table."""
+    """Return the AUC of every model in every hospital, as a heat map and its table.
+
+    The table of many hospitals has how each model spreads over them.
+    """
     record = findings.record
+    many = len(record.sites) > MANY
     rows = [
         HeatRow(
-            record.label(model.name),
+            record.title(model.name.removeprefix("local:"))
+            if many and model.name.startswith("local:")
+            else record.label(model.name),
             tuple(ranked(model.at(site.name).auc).value for site in record.sites),
         )
         for model in findings.models
     ]
-    table = cross_table(findings)
+    table = spread_table(findings) if many else cross_table(findings)
     names = [record.title(site.name) for site in record.sites]
     caption = "AUC of every model in every hospital; darker is higher."
+    if many:
+        caption += (
+            " Rows are models, those of single hospitals under their names; columns hospitals."
+        )
     return Figure((heat_map(rows, names, table.caption),), caption, table)
 
 
@@ -95,6 +108,8 @@ def away(findings: Findings) -> tuple[Block, ...]:
         )
         for one in known
     ]
+    if len(rows) > MANY:
+        rows = sorted(rows, key=lambda row: -row.middle)
     drawn = plots.forest(rows, "AUC in a hospital that took no part", zero=0.5)
     caption = "What a hospital that takes no part may expect; the dotted line knows nothing."
     return (Figure((drawn,), caption, table),)
