@@ -18,7 +18,7 @@ import numpy as np
 
 from modelward.errors import DataError
 from modelward.evaluate.compare import HIGHER_IS_BETTER, Comparison, Metric
-from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.estimate import Estimate, Interval
 from modelward.evaluate.intervals import DRAWS
 from modelward.evaluate.predictions import Predictions
 from modelward.evaluate.weakness import compared_by, share_of
@@ -32,8 +32,8 @@ Word = Literal[
 ]
 """What a site is told; without a signed margin the first, the second, or the last."""
 
-HIDDEN_BY_TWO_DIGITS = 0.005
-"""An end of an interval closer to zero than this would be printed as zero."""
+MOST_DIGITS = 5
+"""An end of an interval that is zero to so many digits is printed as zero."""
 
 NAMES: dict[Metric, str] = {"auc": "AUC", "accuracy": "accuracy", "brier": "Brier score"}
 
@@ -196,8 +196,7 @@ def say(compared: Comparison, word: Word, *, who: str, rival: str) -> str:
         )
     name, interval = NAMES[compared.metric], compared.difference.interval
     lower = "" if HIGHER_IS_BETTER[compared.metric] else " (lower is better)"
-    ends = [abs(interval.low), abs(interval.high)] if interval else []
-    digits = 3 if ends and min(ends) < HIDDEN_BY_TWO_DIGITS else 2
+    digits = digits_of(interval, 2)
     spread = ""
     if interval:
         spread = f" [{_signed(interval.low, digits)}, {_signed(interval.high, digits)}]"
@@ -206,6 +205,20 @@ def say(compared: Comparison, word: Word, *, who: str, rival: str) -> str:
         f" {compared.second:.2f} for {rival}{lower}, difference"
         f" {_signed(compared.difference.value, digits)}{spread}: {word}."
     )
+
+
+def digits_of(interval: Interval | None, fewest: int) -> int:
+    """Return how many digits show on which side of zero both ends lie.
+
+    Args:
+        interval: Of a difference.
+        fewest: Digits that are printed in any case; three where five are too few as well.
+    """
+    nearest = min(abs(interval.low), abs(interval.high)) if interval else 1.0
+    for digits in range(fewest, MOST_DIGITS + 1):
+        if nearest >= 0.5 * 10.0**-digits:
+            return digits
+    return max(fewest, 3)
 
 
 def _signed(value: float, digits: int) -> str:

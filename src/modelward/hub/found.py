@@ -32,6 +32,7 @@ from modelward.hub.run_facts import Ended, run_facts, study_facts
 from modelward.hub.standing import AnswerRow, Past
 from modelward.study.explain import privacy_terms
 from modelward.study.groups import hub_sees
+from modelward.study.method import shares_note
 from modelward.study.report_answer import one_by_one, told_groups
 
 STAYS = "its model stays there"
@@ -78,7 +79,7 @@ def findings(registry: Registry, study: Study, alarms: Sequence[str] = ()) -> Fi
         run=run_facts(study, ended, {"federated": past.history}, 1),
         simulated_sites=False,
         in_one_process=False,
-        notes=(VERSIONS, *silent, *away),
+        notes=(VERSIONS, *silent, *away, *shares_note(study, f"HUB --study {study.id}")),
         alarms=tuple(alarms),
         privacy=_privacy(study, len(roster)),
     )

@@ -9,6 +9,9 @@ from modelward.report.blocks import Words
 from modelward.report.cells import MIN_CELL, few
 from modelward.report.numbers import between, counted, decimal, duration, signed, spelled
 
+CHANCE = 0.5
+"""AUC of a model that knows nothing."""
+
 
 def answer(findings: Findings, min_cell: int = MIN_CELL) -> tuple[Words, ...]:
     """Return three sentences, an alert for each ledger in doubt, and what is not gated."""
@@ -24,8 +27,23 @@ def answer(findings: Findings, min_cell: int = MIN_CELL) -> tuple[Words, ...]:
     alerts += [
         Words(f"Alarm of a witness: {each}.", "alert") for each in findings.record.alarms
     ]
-    said = (*outside(findings), *ungated(findings, min_cell))
+    said = (*by_chance(findings), *outside(findings), *ungated(findings, min_cell))
     return (Words(" ".join(sentences), "lead"), *alerts, *said)
+
+
+def by_chance(findings: Findings) -> tuple[Words, ...]:
+    """Say so where the model was not shown to rank better than a coin would."""
+    auc = findings.federated.overall.auc
+    if auc.interval is None or auc.interval.low > CHANCE:
+        return ()
+    said = "ranks worse than chance" if auc.interval.high < CHANCE else "may rank by chance"
+    return (
+        Words(
+            f"This model {said}: the interval of its AUC {between(auc, 2)} does not lie above"
+            " 0.5, which knows nothing. That a hospital should keep another model, or that this"
+            " one is no worse, does not say that either is of use."
+        ),
+    )
 
 
 def outside(findings: Findings) -> tuple[Words, ...]:

@@ -33,6 +33,10 @@ MIN_CELL = 10
 """Smallest count that is shown, as in the default policy of a site."""
 
 
+NOT_SHOWN = "not shown: fewer than"
+"""How the note of a figure begins that is hidden here, and not only unknown."""
+
+
 def hide_small_cells(
     findings: Findings, min_cell: int = MIN_CELL, *, everywhere: bool = False
 ) -> Findings:
@@ -173,7 +177,7 @@ def hide_scores(scores: Scores, min_cell: int) -> Scores:
     """Return scores without the figures that a small count would show through."""
     if scores.units is None and scores.accuracy.value is None:
         return scores  # nobody here knows them, or they are hidden already
-    nothing = Estimate(None, None, f"not shown: fewer than {min_cell} units behind it")
+    nothing = Estimate(None, None, f"{NOT_SHOWN} {min_cell} units behind it")
     if not small(scores.units, scores.positives, min_cell):
         return scores
     shown = replace(

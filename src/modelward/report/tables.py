@@ -9,8 +9,9 @@ from modelward.evaluate.discrimination import ONE_CLASS, SINGLE_MEMBER
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.scores import Scores
-from modelward.evaluate.verdict import NAMES, Verdict
+from modelward.evaluate.verdict import NAMES, Verdict, digits_of
 from modelward.report.blocks import Cell, Table, cells
+from modelward.report.cells import NOT_SHOWN
 from modelward.report.numbers import MISSING, between, count, decimal, signed
 from modelward.report.plots import SIGNS
 
@@ -40,6 +41,12 @@ def score_cells(scores: Scores) -> tuple[Cell, ...]:
         estimate(scores.slope, 2),
         estimate(scores.intercept, 2),
     )
+
+
+def tested(scores: Scores, fewest: int) -> str:
+    """Return how many test units there are; "<10" where hidden, "not told" where unknown."""
+    unknown = scores.units is None and not scores.accuracy.note.startswith(NOT_SHOWN)
+    return "not told" if unknown else count(scores.units, fewest)
 
 
 def ranked(auc: Estimate) -> Estimate:
@@ -198,7 +205,7 @@ def verdict_table(findings: Findings, fewest: int) -> Table:
             Cell(NAMES[verdict.metric], better),
             Cell(decimal(verdict.federated)),
             Cell(decimal(verdict.local)),
-            estimate(verdict.difference, sign=True),
+            estimate(verdict.difference, digits_of(verdict.difference.interval, 3), sign=True),
             Cell(f"{SIGNS[verdict.word]} {verdict.word}"),
         )
 
@@ -229,7 +236,9 @@ def site_table(findings: Findings, fewest: int) -> Table:
             scores = model.at(site.name)
             first = Cell("")
             if model.name == "federated":
-                first = Cell(title, f"{count(scores.units, fewest)} {record.study.unit}s")
+                who = tested(scores, fewest)
+                unit = f"{record.study.unit}s"
+                first = Cell(title, f"{unit} {who}" if who == "not told" else f"{who} {unit}")
             own = model.name.startswith("local:")
             name = "Own model" if own else record.label(model.name)
             rows.append((first, Cell(name), *score_cells(scores)))

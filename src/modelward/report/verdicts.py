@@ -7,6 +7,7 @@ from modelward.evaluate.heard import Heard
 from modelward.evaluate.multiplicity import ALPHA
 from modelward.evaluate.verdict import NAMES, Verdict
 from modelward.report import plots
+from modelward.report.answer import CHANCE
 from modelward.report.blocks import Block, Figure, Listing, Words
 from modelward.report.numbers import counted, minus, signed
 from modelward.report.tables import verdict_table
@@ -42,7 +43,8 @@ def verdicts(findings: Findings, min_cell: int) -> tuple[Block, ...]:
         if drawn
         else table
     )
-    return (shown, Listing(sentences), *at_once(findings), *choices(findings))
+    known = (*at_once(findings), *at_chance(findings))
+    return (shown, Listing(sentences), *known, *choices(findings))
 
 
 def _rule(findings: Findings) -> str:
@@ -117,6 +119,34 @@ def forest_rows(findings: Findings, metric: Metric) -> list[plots.ForestRow]:
         for verdict in findings.verdicts
         if verdict.metric == metric and verdict.difference.value is not None
     ]
+
+
+def at_chance(findings: Findings) -> tuple[Block, ...]:
+    """Name the hospitals where no model was shown to rank better than a coin would."""
+    record = findings.record
+    named = [
+        record.title(site.name)
+        for site in record.sites
+        if (both := _ranking(findings, site.name)) and not any(low > CHANCE for low in both)
+    ]
+    if not named:
+        return ()
+    return (
+        Words(
+            "Neither the federated nor the local model was shown to rank better than chance"
+            f" (AUC above 0.5) on the hospital's own test {record.study.unit}s at:"
+            f" {', '.join(named)}."
+        ),
+    )
+
+
+def _ranking(findings: Findings, site: str) -> list[float]:
+    """Return where both models' intervals of AUC begin at a site; nothing if one has none."""
+    local = findings.model(f"local:{site}")
+    if local is None:
+        return []
+    found = [model.at(site).auc.interval for model in (findings.federated, local)]
+    return [one.low for one in found if one is not None] if all(found) else []
 
 
 def _asked(findings: Findings, several: int) -> str:

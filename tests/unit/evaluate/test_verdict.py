@@ -8,7 +8,7 @@ from modelward.errors import DataError
 from modelward.evaluate.compare import Comparison
 from modelward.evaluate.estimate import Estimate, Interval
 from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.verdict import Verdict, decide, say, verdict
+from modelward.evaluate.verdict import Verdict, decide, digits_of, say, verdict
 
 OUTCOME = np.repeat([1, 0], 40)
 
@@ -70,6 +70,15 @@ def test_the_sentence_holds_the_numbers():
         "On its own 89 test patients the federated model has AUC 0.88 against 0.86 for the"
         " local model, difference +0.02 [-0.01, +0.05]: no difference shown."
     )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "digits"),
+    [(-0.2, 0.1, 2), (-0.236, -0.0003, 4), (0.000004, 0.1, 3), (0.0, 0.0, 3)],
+)
+def test_as_many_digits_are_printed_as_show_the_side_of_zero(low, high, digits):
+    assert digits_of(Interval(low, high, "paired DeLong"), 2) == digits
+    assert digits_of(Interval(low, high, "paired DeLong"), 3) == max(digits, 3)
 
 
 def test_an_end_close_to_zero_gets_the_digit_that_shows_its_side():
