@@ -1,6 +1,7 @@
 """Models side by side: on everybody, in every hospital, where they were never trained."""
 
 from modelward.evaluate.findings import Findings
+from modelward.evaluate.judged import Share
 from modelward.report import plots
 from modelward.report.bars import Bar, bars
 from modelward.report.blocks import Block, Cell, Figure, Table, Words, cells
@@ -8,7 +9,7 @@ from modelward.report.cells import MIN_CELL
 from modelward.report.family import versus
 from modelward.report.heat_map import HeatRow, heat_map
 from modelward.report.many import MANY
-from modelward.report.numbers import MISSING, count, decimal
+from modelward.report.numbers import MISSING, count, counted, decimal
 from modelward.report.tables import (
     cross_table,
     estimate,
@@ -143,6 +144,7 @@ def shares(findings: Findings) -> tuple[Block, ...]:
             f"Shapley value of each round, averaged; worth: {found.worth}. Intervals are over"
             " resampled rounds. The share follows the rule that the study signed; differences"
             " within the intervals are noise.",
+            *_taken(findings, found.shares),
         ),
     )
     drawn = bars(rows, "added a round", "Contribution of each hospital")
@@ -150,4 +152,23 @@ def shares(findings: Findings) -> tuple[Block, ...]:
     return (
         Words("Contribution, by the rule that the study signed:"),
         Figure((drawn,), caption, table),
+    )
+
+
+def _taken(findings: Findings, shares: tuple[Share, ...]) -> tuple[str, ...]:
+    """Return who sent what another sent, and who sent what the hub had told."""
+    title = findings.record.title
+    alike = sorted({tuple(sorted((one.site, *one.same_as))) for one in shares if one.same_as})
+    return (
+        *(
+            f"{' and '.join(title(site) for site in sites)} sent the same updates every round:"
+            " they divide one share."
+            for sites in alike
+        ),
+        *(
+            f"{title(one.site)} sent what the hub had told in {counted(one.repeats, 'round')},"
+            " which counts as nothing."
+            for one in shares
+            if one.repeats
+        ),
     )
