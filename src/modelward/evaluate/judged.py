@@ -90,6 +90,9 @@ class Share:
         low: Lower end of its interval; None if too few rounds.
         high: Upper end.
         share: Its part by the rule that the study signed.
+        same_as: Sites that sent the same updates and divide with it; no part of the file where
+            there is none, and so is `repeats`.
+        repeats: Rounds in which it sent what the hub had told, which count as nothing.
     """
 
     site: str
@@ -97,6 +100,8 @@ class Share:
     low: float | None
     high: float | None
     share: float
+    same_as: tuple[str, ...] = ()
+    repeats: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

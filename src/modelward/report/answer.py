@@ -7,6 +7,7 @@ from modelward.evaluate.findings import Findings
 from modelward.evaluate.verdict import Word
 from modelward.report.blocks import Words
 from modelward.report.cells import MIN_CELL, few
+from modelward.report.many import some
 from modelward.report.numbers import between, counted, decimal, duration, signed, spelled
 
 CHANCE = 0.5
@@ -51,7 +52,7 @@ def outside(findings: Findings) -> tuple[Words, ...]:
     record = findings.record
     if not record.apart:
         return ()
-    named = ", ".join(record.title(name) for name in record.apart)
+    named = some([record.title(name) for name in record.apart])
     return (
         Words(
             f"In no round of this model: {named}. No answer to one was released there (see:"
@@ -67,7 +68,7 @@ def ungated(findings: Findings, min_cell: int) -> tuple[Words, ...]:
     singled = few(findings, min_cell) if record.in_one_process else ()
     if not singled:
         return ()
-    unit, where = record.study.unit, ", ".join(record.title(name) for name in singled)
+    unit, where = record.study.unit, some([record.title(name) for name in singled])
     return (
         Words(
             "Not for passing on: one machine held all records, so no gate hid small cells, and"

@@ -8,6 +8,7 @@ from modelward.evaluate.scores import ModelFindings
 from modelward.report import plots
 from modelward.report.blocks import Block, Figure, Table, Words, cells
 from modelward.report.decision_plot import decision
+from modelward.report.many import some
 from modelward.report.numbers import MISSING, decimal, duration
 from modelward.report.paths import ends_worst, paths
 from modelward.report.run_tables import (
@@ -128,7 +129,7 @@ def _without_a_line(findings: Findings, drawn: set[str]) -> tuple[str, ...]:
     if not others:
         return ()
     return (
-        f"Without a line: {', '.join(others)}; no answer in any round, or no validation "
+        f"Without a line: {some(others)}; no answer in any round, or no validation "
         f"{record.study.unit}s of both outcomes.",
     )
 

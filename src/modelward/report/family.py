@@ -6,6 +6,7 @@ from modelward.evaluate.intervals import DRAWS
 from modelward.evaluate.multiplicity import ALPHA
 from modelward.evaluate.verdict import NAMES
 from modelward.report.blocks import Block, Cell, Table
+from modelward.report.many import some
 from modelward.report.numbers import MISSING, decimal, p_value, signed, spelled
 from modelward.report.tables import bracket
 
@@ -100,6 +101,6 @@ def _at_once(findings: Findings, lines: tuple[Versus, ...]) -> tuple[str, ...]:
     if disputed:
         said.append(
             f"By one of the two intervals a difference is shown and by the other not:"
-            f" {'; '.join(disputed)}. Take none of these for shown."
+            f" {some(disputed, '; ')}. Take none of these for shown."
         )
     return tuple(said)

@@ -185,3 +185,21 @@ def test_with_a_larger_minimum_groups_are_left_out(limit):
 
     assert part_of(real).groups == ()
     assert part_of(real).gaps == ()
+
+
+def test_who_divides_a_share_or_repeats_the_hub_is_named():
+    first, second, third, *others = part_of(FOUND).shares
+    named = (
+        replace(first, same_as=(second.site,)),
+        replace(second, same_as=(first.site,)),
+        replace(third, repeats=5),
+        *others,
+    )
+    found = replace(FOUND, evaluation=replace(part_of(FOUND), shares=named))
+    text = " ".join(as_text(tell(found)).split())
+
+    assert text.count("sent the same updates every round: they divide one share") == 1
+    assert "Zürich and Basel sent what the hub had told in 5 rounds" in text
+    assert "divide one share" not in TEXT
+    assert Findings.from_json(found.to_json()) == found
+    assert "same_as" not in FOUND.to_json()
