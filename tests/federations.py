@@ -1,18 +1,18 @@
 """A federation without wire, gate or disk: what strategies compute, and nothing else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from modelward.core.artifact import Artifact, Card
 from modelward.core.columns import inputs
 from modelward.core.study import Study
 from modelward.core.task import Task
-from modelward.core.tensors import Tensors
+from modelward.core.tensors import FlatF32, Tensors
 from modelward.core.verdict import Release
-from modelward.evaluate.contribution import Round, Worth, inner_products
+from modelward.evaluate.coalition import divided
+from modelward.evaluate.contribution import Round
 from modelward.hub.round import Arrays
 from modelward.hub.strategy import asked, strategy, told
 from modelward.learn.examples import Examples
@@ -119,13 +119,16 @@ def federate_updates(
     *,
     measured_on: Cohort | None = None,
     riders: Mapping[str, float] | None = None,
+    repeats: float | None = None,
 ) -> list[Round]:
     """Return rounds to be divided, measured by the fall of the loss on a cohort if given.
 
     `riders` are sites that send noise beside the others, by its length over that of the mean
-    update: zeros for 0.
+    update: zeros for 0. `repeats` adds one that sends the hub's last step again, as many times
+    as long, from the second round on.
     """
-    ran, found = federate(study, sites, rounds), []
+    ran, found = federate(study, sites, rounds), list[Round]()
+    steps: list[FlatF32] = []
     riders = riders or {}
     draw = np.random.default_rng([11, rounds])
     for number, model in enumerate(ran.models[:-1], 1):
@@ -141,22 +144,25 @@ def federate_updates(
         sent = [row * share for row, share in zip(noise, riders.values(), strict=True)]
         rows = np.stack([*updates, *sent]).astype(np.float32)
         names = (*names, *riders)
-        worth = None if measured_on is None else _fall(model, rows, measured_on)
-        found.append(Round(names, inner_products(rows), worth))
+        if repeats is not None and number > 1:
+            rows = np.concatenate([rows, (steps[-1] * repeats)[None].astype(np.float32)])
+            names = (*names, "repeats")
+        judge = None if measured_on is None else _fall(model, measured_on)
+        found.append(divided(names, rows, steps, judge))
+        steps.append(ran.models[number].parameters - model.parameters)
     return found
 
 
-def _fall(model: Model, rows: NDArray[np.float32], held: Cohort) -> Worth:
-    """Return how far the mean log loss on `held` falls when some updates are taken."""
+def _fall(model: Model, held: Cohort) -> Callable[[FlatF32], float]:
+    """Return how far the mean log loss on `held` falls when a step is taken."""
     examples = Examples(x=held.x, y=held.y, patients=len(held.y))
     trained, shape = recipe(model.study.recipe), inputs(model.study)
     before = loss(trained, model.parameters, examples, shape)
 
-    def worth(members: Sequence[int]) -> float:
-        after = model.parameters + rows[list(members)].mean(axis=0)
-        return before - loss(trained, after, examples, shape)
+    def fall(step: FlatF32) -> float:
+        return before - loss(trained, model.parameters + step, examples, shape)
 
-    return worth
+    return fall
 
 
 def release(

@@ -146,6 +146,9 @@ def test_one_site_below_the_minimum_sits_out_and_is_named_in_the_report(tmp_path
     assert found.returncode == 0, found.stderr
     report = (tmp_path / "run" / "report" / "report.txt").read_text()
     assert "west: its gate refused at least one answer" in report
+    assert "Two of three simulated hospitals learned one model together" in report
+    assert "In no round of this model: west." in report
+    assert "west: in no round of the model" in found.stdout
 
 
 def test_a_patient_in_two_rows_is_refused(tmp_path):

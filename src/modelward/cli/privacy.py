@@ -28,7 +28,10 @@ def plan(
     *,
     as_json: Json = False,
 ) -> None:
-    """Price a study before it is signed: noise, budget, bytes and time at each site."""
+    """Price a study under differential privacy before it is signed: noise, budget, bytes, time.
+
+    What leaves in a round of a study without it says `modelward study check`.
+    """
     from modelward.simulation.forecast import forecast
     from modelward.study.read import read
 

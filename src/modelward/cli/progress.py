@@ -40,6 +40,8 @@ def watching(*, quiet: bool) -> Iterator[Watch]:
             tasks[stage.name] = int(bar.add_task(stage.name, total=stage.total, said=""))
         if stage.metric is not None and not math.isnan(stage.metric[1]):
             latest[stage.name] = f"{stage.metric[0]} {stage.metric[1]:.3f}"
+        elif stage.latest:
+            latest[stage.name] = stage.latest
         sites = f"sites {stage.answered}/{stage.asked}" if stage.asked else ""
         said = "  ".join(part for part in (sites, latest.get(stage.name, "")) if part)
         bar.update(

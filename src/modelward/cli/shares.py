@@ -147,5 +147,7 @@ def table(said: Mapping[str, Any]) -> list[str]:
             line += f"  added {found['shapley']:.3f}{spread}"
             if found["same_as"]:
                 line += f"  updates like {', '.join(found['same_as'])}"
+            if found["repeats"]:
+                line += f"  sent what the hub had told in {found['repeats']} rounds"
         lines.append(line)
     return lines

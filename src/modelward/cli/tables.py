@@ -7,7 +7,7 @@ from typing import Any
 
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
-from modelward.simulation.data_check import errors
+from modelward.simulation.data_check import errors, warnings
 from modelward.simulation.simulate import Result
 
 
@@ -94,6 +94,7 @@ def summary(result: Result) -> str:
             "",
             *(f"{verdict.site:<14}{verdict.word}" for verdict in found.verdicts),
             "",
+            *_looked_at(record.notes, record.apart),
             *_at_a_site(record.notes),
             f"ledgers  {entries} entries, {state}; check one yourself:",
             f"         modelward ledger verify {first}",
@@ -101,6 +102,15 @@ def summary(result: Result) -> str:
             f"report   {result.report}",
         ]
     )
+
+
+def _looked_at(notes: Sequence[str], apart: Sequence[str]) -> list[str]:
+    """Return what the data check warns of, and who is in no round; nothing if all is well."""
+    said = [fill(each, 80, subsequent_indent="    ") for each in warnings(notes)]
+    said += [
+        f"{site}: in no round of the model, as its gate released nothing" for site in apart
+    ]
+    return [*said, ""] if said else []
 
 
 def _at_a_site(notes: Sequence[str]) -> list[str]:

@@ -18,6 +18,9 @@ from modelward.core.terms import NAME
 MOST = 100
 """Faults told at once: nobody reads more, and a file of a million is not worth explaining."""
 
+MOST_TABLES = 2
+"""Tables that are named because they have a key; with more, the name says nothing."""
+
 _LONGEST = 120
 
 MEMBERS = {
@@ -47,10 +50,18 @@ class Fault:
         return f"{self.key[:_LONGEST]}: {self.says}" if self.key else self.says
 
 
-def from_validation(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
-    """Return the faults of a Pydantic error, with the nearest valid key for unknown ones."""
+def from_validation(
+    error: ValidationError, model: type[BaseModel], said_by: Mapping[str, str] | None = None
+) -> list[Fault]:
+    """Return the faults of a Pydantic error, with the nearest valid key for unknown ones.
+
+    Args:
+        error: What was raised.
+        model: Of the whole file.
+        said_by: Words that are no value here, in small letters, and what says them instead.
+    """
     told = [*islice(error.errors(include_url=False), MOST)]
-    found = [_fault(entry, model) for entry in _united(told)]
+    found = [_fault(entry, model, said_by or {}) for entry in _united(told)]
     left = error.error_count() - len(told)
     return [*found, Fault("", f"and {left:,} more")] if left else found
 
@@ -103,13 +114,12 @@ def _as_one(loc: tuple[Any, ...], group: Sequence[Any]) -> Sequence[Any]:
     return [{"type": "union", "loc": loc, "msg": says, "input": group[0].get("input")}]
 
 
-def _fault(entry: Any, model: type[BaseModel]) -> Fault:  # noqa: ANN401 - pydantic's ErrorDetails
+def _fault(entry: Any, model: type[BaseModel], said_by: Mapping[str, str]) -> Fault:  # noqa: ANN401 - pydantic's ErrorDetails
     path = [str(step) for step in entry["loc"]]
     path = [step for step in path if step not in {"[key]"}]
     kind = entry["type"]
     if kind == "extra_forbidden":
-        valid = _fields_at(model, path[:-1])
-        return Fault(_dotted(path, model), f"there is no such key; {nearest(path[-1], valid)}")
+        return Fault(_dotted(path, model), f"there is no such key{_rather(path, model)}")
     if kind == "missing":
         if path[-1].isdecimal() and len(path) > 1:  # of a list that is to have so many entries
             found = len(entry.get("input", ()))
@@ -124,7 +134,7 @@ def _fault(entry: Any, model: type[BaseModel]) -> Fault:  # noqa: ANN401 - pydan
     given = entry.get("input")
     shown = f" (found {_short(given)})" if isinstance(given, str | int | float | bool) else ""
     said = _in_plain_words(entry) or said[0].lower() + said[1:]
-    return Fault(_dotted(path, model), said + shown + _meant(entry))
+    return Fault(_dotted(path, model), said + shown + _meant(entry, said_by))
 
 
 def _in_plain_words(entry: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
@@ -141,7 +151,27 @@ def _in_plain_words(entry: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetail
     return ""
 
 
-def _meant(entry: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+def _rather(path: Sequence[str], model: type[BaseModel]) -> str:
+    """Return where a key that is not valid here is, or the nearest one that is valid."""
+    others, here = _tables_with(path[-1], model), f"{_dotted(path[:-1], model)}."
+    others = [name for name in others if name.startswith(here)] or others
+    if 0 < len(others) <= MOST_TABLES:
+        have = "has" if len(others) == 1 else "have"
+        return f" here; {' and '.join(f'[{name}]' for name in others)} {have} one"
+    return f"; {nearest(path[-1], _fields_at(model, path[:-1]))}"
+
+
+def _tables_with(key: str, model: type[BaseModel], at: tuple[str, ...] = ()) -> list[str]:
+    """Return the tables of the file that have this very key, as they are written."""
+    found = [".".join(at)] if at and key in model.model_fields else []
+    for name, field in model.model_fields.items():
+        inner = _there(field.annotation)
+        if _is_model(inner):
+            found += _tables_with(key, inner, (*at, name))
+    return found
+
+
+def _meant(entry: Any, said_by: Mapping[str, str]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
     """Return a guess at what was meant, where one is near; empty otherwise."""
     kind, given = entry["type"], entry.get("input")
     if not isinstance(given, str):
@@ -150,6 +180,8 @@ def _meant(entry: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
         plain = re.sub("[^a-z0-9_-]+", "_", given.lower())
         return f"; did you mean {plain!r}?" if re.fullmatch(NAME, plain) else ""
     if kind == "literal_error":
+        if given.lower() in said_by:
+            return f"; {_short(given)} is {said_by[given.lower()]}"
         near = nearest(given, re.findall("'([^']*)'", entry["ctx"]["expected"]))
         return f"; {near}" if near.startswith("did") else ""
     if kind in {"int_type", "float_type"} and re.fullmatch(r"[-+]?\d+(\.\d+)?", given):

@@ -16,5 +16,10 @@ class Sharing(Part):
 
     rule: Literal["equal", "patients", "contribution"] = Field(
         description="Alike; by the patients behind the answers that were combined; or by what "
-        "a site's updates added to the direction of all together."
+        "a site's updates added to the model."
     )
+
+    @property
+    def by_content(self) -> bool:
+        """Whether training depends on records alone, so that copies show: by_content.py."""
+        return self.rule == "contribution"

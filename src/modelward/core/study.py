@@ -136,7 +136,11 @@ class Plan(_Part):
         default=0, ge=0, le=2**32 - 1, description="Of the start and the batches; public."
     )
     validation: float = Field(
-        default=0.0, ge=0, lt=0.5, description="Share of a site's training units held back."
+        default=0.0,
+        ge=0,
+        lt=0.5,
+        description="Share of a site's units held back to choose by; of its training units "
+        "where the data name their test units.",
     )
     test: float = Field(
         default=0.2, ge=0, lt=0.9, description="Share held back for the report."

@@ -6,27 +6,25 @@
 - Calibration intercept: a with b held at 1, also called calibration in the large. Below 0:
   probabilities too high on average.
 
-Definitions follow Van Calster et al. 2019, BMC Medicine 17:230. Fits are Newton's method on
-all resamples at once; the resamples are intervals.py's business, points to draw curves.py's.
+Definitions follow Van Calster et al. 2019, BMC Medicine 17:230. Lines are fitted by newton.py,
+those of resamples by expansion.py where it is close enough; the resamples are intervals.py's
+business, points to draw curves.py's.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.expansion import expand, expand_alone, refit, refit_alone
 from modelward.evaluate.intervals import DRAWS, bootstrap, percentile
+from modelward.evaluate.newton import intercept_at_slope_one, recalibrate
 from modelward.evaluate.predictions import Floats, Predictions
 
 CLIP = 1e-6
 """Probabilities are held this far from 0 and 1 before the logit is taken."""
-
-MOST_STEPS = 25
-TOLERANCE = 1e-6
-"""Newton stops after a step this small; what remains is of the order of its square."""
-
-STEEPEST = 30.0
-"""A slope beyond this is not given: predictions hardly differ, or the classes are separated."""
 
 ONE_CLASS = "all units have the same outcome"
 CONSTANT = "all predictions are equal"
@@ -42,6 +40,36 @@ class Calibration:
     intercept: Estimate
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """The three figures of one model on the data themselves.
+
+    Attributes:
+        squared: Shape (n,); each unit's part of the Brier score.
+        fit: Intercept and slope; not finite where there is no line.
+        alone: Intercept at slope 1.
+        why_not: Why there is no line; "" if there is one.
+    """
+
+    squared: Floats
+    fit: Floats
+    alone: float
+    why_not: str
+
+    @property
+    def brier(self) -> float:
+        """Brier score, 0 to 1."""
+        return float(self.squared.mean())
+
+    def named(self, drawn: Callable[[float, int], Estimate]) -> Calibration:
+        """Return the figures, each with what `drawn` makes of its value and its place."""
+        brier = drawn(self.brier, 0)
+        if self.why_not:
+            nothing = Estimate(None, None, self.why_not)
+            return Calibration(brier, nothing, nothing)
+        return Calibration(brier, drawn(float(self.fit[1]), 1), drawn(self.alone, 2))
+
+
 def calibration(
     predictions: Predictions, rng: np.random.Generator, draws: int = DRAWS
 ) -> Calibration:
@@ -52,34 +80,91 @@ def calibration(
         rng: Source of the resamples.
         draws: Number of resamples.
     """
+    return calibrations([predictions], rng, draws)[0]
+
+
+def calibrations(
+    models: Sequence[Predictions], rng: np.random.Generator, draws: int = DRAWS
+) -> list[Calibration]:
+    """Return the same of several models, all judged on the same resamples.
+
+    Args:
+        models: Each on the same units in the same order, at least one.
+        rng: Source of the resamples.
+        draws: Number of resamples.
+    """
+    lines = [line(one) for one in models]
+    refits = [_refits(one, found) for one, found in zip(models, lines, strict=True)]
+    drawn = bootstrap(
+        models[0].strata,
+        lambda weights: np.hstack([refitted(weights) for refitted in refits]),
+        rng,
+        draws,
+    )
+    return [
+        found.named(partial(_drawn, drawn[:, 3 * n : 3 * n + 3]))
+        for n, found in enumerate(lines)
+    ]
+
+
+def pointwise(predictions: Predictions, note: str) -> Calibration:
+    """Return the three figures without intervals.
+
+    Args:
+        predictions: Units of one site, or of several.
+        note: Why there is no interval.
+    """
+    return line(predictions).named(lambda value, _: Estimate(value, None, note))
+
+
+def line(predictions: Predictions) -> Line:
+    """Return the three figures on the data themselves."""
     y = predictions.outcome.astype(np.float64)
     squared = (predictions.probability - y) ** 2
-    logit = logits(predictions.probability)
     why_not = no_recalibration(predictions)
-    whole = np.ones((1, y.size))
-    start = np.zeros((1, 2))
-    centre = 0.0
-    if not why_not:
-        start = recalibrate(logit, y, whole)
-        centre = float(intercept_at_slope_one(logit, y, whole)[0])
-        if not np.isfinite(start).all():
-            why_not = SEPARATED
-
-    def figures(weights: Floats) -> Floats:
-        brier: Floats = weights @ squared / weights.sum(axis=1)
-        if why_not:
-            return brier[:, None]
-        line = recalibrate(logit, y, weights, start=start[0])
-        alone = intercept_at_slope_one(logit, y, weights, start=centre)
-        return np.column_stack([brier, line[:, 1], alone])
-
-    drawn = bootstrap(predictions.strata, figures, rng, draws)
-    brier = percentile(float(squared.mean()), drawn[:, 0])
     if why_not:
-        return Calibration(brier, Estimate(None, None, why_not), Estimate(None, None, why_not))
-    return Calibration(
-        brier, percentile(float(start[0, 1]), drawn[:, 1]), percentile(centre, drawn[:, 2])
-    )
+        return Line(squared, np.full(2, np.nan), np.nan, why_not)
+    logit, whole = logits(predictions.probability), np.ones((1, y.size))
+    fit = recalibrate(logit, y, whole)[0]
+    alone = float(intercept_at_slope_one(logit, y, whole)[0])
+    return Line(squared, fit, alone, "" if np.isfinite(fit).all() else SEPARATED)
+
+
+def _refits(predictions: Predictions, found: Line) -> Callable[[Floats], Floats]:
+    """Return what gives Brier score, slope and intercept of every resample, (resamples, 3)."""
+    if found.why_not:
+        return lambda weights: np.column_stack(
+            [_means(weights, found.squared), np.full((len(weights), 2), np.nan)]
+        )
+    y = predictions.outcome.astype(np.float64)
+    logit = logits(predictions.probability)
+    about = expand(logit, y, found.fit)
+    alone = expand_alone(logit, y, found.alone)
+    columns = np.column_stack([found.squared, about.columns, alone])
+    split = 1 + about.columns.shape[1]
+
+    def refitted(weights: Floats) -> Floats:
+        sums = weights @ columns
+        lines, sure = refit(about, sums[:, 1:split])
+        if not sure.all():
+            lines[~sure] = recalibrate(logit, y, weights[~sure], start=lines[~sure])
+        shifts, near = refit_alone(sums[:, split:], found.alone)
+        if not near.all():
+            start = shifts[~near]
+            shifts[~near] = intercept_at_slope_one(logit, y, weights[~near], start=start)
+        brier = sums[:, 0] / weights.sum(axis=1)
+        return np.column_stack([brier, lines[:, 1], shifts])
+
+    return refitted
+
+
+def _drawn(figures: Floats, value: float, place: int) -> Estimate:
+    return percentile(value, figures[:, place])
+
+
+def _means(weights: Floats, values: Floats) -> Floats:
+    means: Floats = weights @ values / weights.sum(axis=1)
+    return means
 
 
 def no_recalibration(predictions: Predictions) -> str:
@@ -95,75 +180,3 @@ def logits(probability: Floats) -> Floats:
     """Return log(p / (1 - p)), p held within `CLIP` of 0 and 1."""
     p = np.clip(probability, CLIP, 1 - CLIP)
     return np.log(p) - np.log1p(-p)
-
-
-def recalibrate(
-    logit: Floats, y: Floats, weights: Floats, start: Floats | None = None
-) -> Floats:
-    """Fit logit P(y) = a + b * logit(p) for every row of weights, by Newton's method.
-
-    Args:
-        logit: Shape (n,); logits of the predicted probabilities.
-        y: Shape (n,); outcomes, 0 or 1.
-        weights: Shape (fits, n), at least 0.
-        start: Shape (2,); a and b to begin with; (0, 0), where Newton is steady, if absent.
-
-    Returns:
-        Shape (fits, 2): a and b; NaN where the classes are separated or Newton's method
-        did not settle within 25 steps.
-    """
-    fits = np.tile(np.zeros(2) if start is None else start, (weights.shape[0], 1))
-    design = np.vstack([np.ones_like(logit), logit])
-    products = np.vstack([np.ones_like(logit), logit, logit * logit])
-    last = np.full(weights.shape[0], np.inf)
-    for _ in range(MOST_STEPS):
-        p = sigmoid(fits @ design)
-        gradient = (weights * (y - p)) @ design.T
-        information = (weights * p * (1 - p)) @ products.T
-        step = solve_2x2(information, gradient)
-        fits = np.clip(fits + step, -1e6, 1e6)
-        last = np.abs(step).max(axis=1)
-        if np.all((last < TOLERANCE) | (np.abs(fits[:, 1]) > STEEPEST)):
-            break
-    settled = (last < TOLERANCE) & (np.abs(fits[:, 1]) <= STEEPEST)
-    return np.where(settled[:, None], fits, np.nan)
-
-
-def intercept_at_slope_one(
-    logit: Floats, y: Floats, weights: Floats, start: float = 0.0
-) -> Floats:
-    """Fit logit P(y) = a + logit(p) for every row of weights.
-
-    Args and units are those of `recalibrate`.
-
-    Returns:
-        Shape (fits,): a; NaN where Newton's method did not settle.
-    """
-    fits = np.full(weights.shape[0], start)
-    move = np.full(weights.shape[0], np.inf)
-    for _ in range(MOST_STEPS):
-        p = sigmoid(fits[:, None] + logit)
-        slope = np.maximum((weights * p * (1 - p)).sum(axis=1), np.finfo(np.float64).tiny)
-        move = np.clip((weights * (y - p)).sum(axis=1) / slope, -2.0, 2.0)
-        fits = fits + move
-        if np.all(np.abs(move) < TOLERANCE):
-            break
-    return np.where(np.abs(move) < TOLERANCE, fits, np.nan)
-
-
-def solve_2x2(information: Floats, gradient: Floats) -> Floats:
-    """Solve many symmetric 2 x 2 systems, given as columns (h00, h01, h11); steps <= 5."""
-    h00, h01, h11 = information.T
-    g0, g1 = gradient.T
-    determinant = np.maximum(h00 * h11 - h01 * h01, np.finfo(np.float64).tiny)
-    with np.errstate(over="ignore"):  # no end where classes are told apart
-        step = np.column_stack([h11 * g0 - h01 * g1, h00 * g1 - h01 * g0])
-        step /= determinant[:, None]
-    limited: Floats = np.clip(step, -5.0, 5.0)
-    return limited
-
-
-def sigmoid(logit: Floats) -> Floats:
-    """Return 1 / (1 + exp(-logit)), without overflow."""
-    value: Floats = 0.5 * (1 + np.tanh(0.5 * logit))
-    return value

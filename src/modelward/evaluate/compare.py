@@ -4,9 +4,11 @@ The difference is always first minus second. AUC uses the paired DeLong interval
 (discrimination.py); the Brier score of one site an interval that holds how often the outcome
 happens (brier_difference.py); the Brier score of several sites, and accuracy, the paired
 stratified bootstrap: each resample draws units once and judges both models on them
-(intervals.py).
+(intervals.py). `auc_by_resamples` has AUC by the same bootstrap, to be shown beside DeLong's,
+which decides (docs/evaluation.md).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +16,7 @@ import numpy as np
 
 from modelward.evaluate.brier_difference import brier_chance, brier_difference
 from modelward.evaluate.discrimination import (
+    ONE_CLASS,
     auc,
     auc_difference,
     placements,
@@ -23,6 +26,7 @@ from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.intervals import DRAWS, bootstrap, percentile
 from modelward.evaluate.multiplicity import by_draws, two_sided
 from modelward.evaluate.predictions import Floats, Predictions, require_pairs
+from modelward.evaluate.resampled_auc import resampled_aucs
 
 Metric = Literal["auc", "accuracy", "brier"]
 """What two models can be compared on."""
@@ -84,6 +88,34 @@ def compare(
     )
     difference = percentile(float(gap.mean()), drawn[:, 0])
     return Comparison(metric, float(one.mean()), float(two.mean()), difference)
+
+
+def auc_by_resamples(
+    first: Predictions,
+    others: Sequence[Predictions],
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+) -> tuple[Estimate, ...]:
+    """Return AUC(first) minus AUC of each other, with paired bootstrap 95 % intervals.
+
+    Args:
+        first: One model.
+        others: Models on the same units in the same order; all are judged on the same
+            resamples.
+        rng: Source of the resamples.
+        draws: Number of resamples.
+
+    Raises:
+        DataError: If two were judged on different units.
+    """
+    if first.smaller_class == 0:
+        return tuple(Estimate(None, None, ONE_CLASS) for _ in others)
+    drawn = resampled_aucs([first, *others], rng, draws)
+    value = placements(first).auc
+    return tuple(
+        percentile(value - placements(other).auc, drawn[:, 0] - drawn[:, place])
+        for place, other in enumerate(others, 1)
+    )
 
 
 def chance(

@@ -3,20 +3,22 @@
 A coalition S has a worth v(S) in every round, and a site's contribution is its Shapley value
 (Shapley 1953), averaged over the rounds:
 
-    measured    v(S) = worth of the round's model moved by the mean update of S, minus that of
-                the model before, such as the fall of the validation loss (Wang et al. 2020,
-                arXiv:2009.06192, federated Shapley value). Needs units to measure on.
+    measured    v(S) = worth of the round's model moved by the step of S (coalition.py), minus
+                that of the model before, such as the fall of the validation loss (Wang et al.
+                2020, arXiv:2009.06192, federated Shapley value, who move it by the mean of S).
+                Needs units to measure on.
     direction   v(S) = cos(sum of u_i over S, sum of u_i over all), u_i = update / its norm
                 (Xu et al. 2021, "Gradient driven rewards", NeurIPS 34, eq. 2). Needs updates
                 only, so anyone with the released artifacts computes it, and knows less: a
                 site whose patients differ from all others points elsewhere and is rated
                 lower, and where half of the sites are wrong the right ones are not told apart.
 
-Every site counts once: none gains by a longer update or by counting its patients twice (means
-are not weighted, and directions have no length). A zero update adds nothing. Updates that are
-the same up to their length (cosine above `SAME`) in every round are one player, whose worth
-its sites divide: a copy gains nothing for the two. Who trains on copied records with other
-batches is not found by this. Exact up to `EXACT` players, else permutations that end where
+Every site counts once: none gains by a longer update or by counting its patients twice
+(directions have no length). A zero update adds nothing, and an update that only repeats the
+hub is one. Updates that are the same up to their length (cosine above `SAME`) in every round
+are one player, whose worth its sites divide: a copy gains nothing for the two. In studies that
+sign this rule the same records give the same update (site/by_content.py); who trains on copies
+that are changed is not found. Exact up to `EXACT` players, else permutations that end where
 little is left to gain (Ghorbani and Zou 2019, arXiv:1904.02868). Leave-one-out is
 v(all) - v(all but one).
 """
@@ -61,6 +63,7 @@ class Contribution:
         leave_one_out: Mean over the rounds of what is missing without the site.
         cosine: Mean cosine of its updates with those of all together.
         same_as: Sites whose updates point the same way in every round.
+        repeats: Rounds in which its update was what the hub had told (coalition.py).
     """
 
     shapley: float
@@ -69,6 +72,7 @@ class Contribution:
     leave_one_out: float
     cosine: float
     same_as: tuple[str, ...]
+    repeats: int = 0
 
 
 Worth = Callable[[Sequence[int]], float]
@@ -83,11 +87,13 @@ class Round:
         sites: Who was in it, by name.
         gram: Inner products of their updates, [n, n].
         measured: v of a coalition, where there are units to measure on; else None.
+        repeats: Who sent what the hub had told; their updates are zeros in the others.
     """
 
     sites: tuple[str, ...]
     gram: Floats
     measured: Worth | None = None
+    repeats: frozenset[str] = frozenset()
 
 
 def inner_products(rows: NDArray[np.float32]) -> Floats:
@@ -132,6 +138,7 @@ def contributions(rounds: Sequence[Round], rng: np.random.Generator) -> dict[str
             leave_one_out=float(left[:, place].mean()),
             cosine=float(aligned[:, place].mean()),
             same_as=tuple(sorted(alike[name] - {name})),
+            repeats=sum(name in each.repeats for each in rounds),
         )
         for place, name in enumerate(names)
     }

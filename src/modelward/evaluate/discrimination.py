@@ -2,8 +2,8 @@
 
 AUC is the Mann-Whitney probability that a positive gets a higher probability than a
 negative, ties counting one half. Its variance is DeLong's (DeLong, DeLong & Clarke-Pearson
-1988, Biometrics 44:837) by the midrank algorithm of Sun & Xu (2014, IEEE Signal Processing
-Letters 21:1389), O(n log n). Names follow Sun & Xu: m positives, n negatives, V10, V01.
+1988, Biometrics 44:837) by ranks, as Sun & Xu have it (2014, IEEE Signal Processing Letters
+21:1389), O(n log n). Names follow Sun & Xu: m positives, n negatives, V10, V01.
 
 DeLong's variance is the one of two independent means of placement values, m and n of them,
 so intervals use Student's t with Satterthwaite's degrees of freedom, as Brunner & Munzel
@@ -49,22 +49,26 @@ class Placements:
         return float(self.v10.mean())
 
 
-def midranks(values: Floats) -> Floats:
-    """Return ranks from 1, equal values sharing the mean of theirs (Sun & Xu, algorithm 1)."""
-    _, inverse, count = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(count)
-    middle: Floats = (last - count + 1 + last) / 2
-    return middle[inverse]
-
-
 def placements(predictions: Predictions) -> Placements:
-    """Return the placement values (Sun & Xu, algorithm 2). Needs both outcomes."""
+    """Return the placement values. Needs both outcomes.
+
+    Sun & Xu's algorithm 2 takes the midrank of a positive among all units minus its midrank
+    among positives. That is the number of negatives below it, and half of those level with
+    it, which one sort of all units gives.
+    """
     y, p = predictions.outcome, predictions.probability
     m, n = predictions.positives, predictions.negatives
-    everyone = midranks(p)
-    v10 = (everyone[y] - midranks(p[y])) / n
-    v01 = 1 - (everyone[~y] - midranks(p[~y])) / m
-    return Placements(v10, v01)
+    order = np.argsort(p, kind="stable")
+    ranked, yes = p[order], y[order]
+    first = np.concatenate([[0], np.flatnonzero(ranked[1:] != ranked[:-1]) + 1])
+    last = np.append(first[1:], y.size)
+    positives = np.concatenate([[0], np.cumsum(yes)])
+    negatives = np.arange(y.size + 1) - positives
+    place = np.empty(y.size, np.intp)  # which run of equal values a unit is in
+    place[order] = np.repeat(np.arange(first.size), last - first)
+    below = (negatives[first] + negatives[last]) / 2
+    under = (positives[first] + positives[last]) / 2
+    return Placements(below[place[y]] / n, 1 - under[place[~y]] / m)
 
 
 def auc(predictions: Predictions) -> Estimate:
@@ -125,8 +129,11 @@ def auc_difference(first: Predictions, second: Predictions) -> Estimate:
 
 def _alike(first: Predictions, second: Predictions, *, perfect: bool) -> bool:
     """Return whether two models rank alike; of a perfect ranking, whether they are the same."""
-    p, q = first.probability, second.probability
-    return np.array_equal(p, q) if perfect else np.array_equal(midranks(p), midranks(q))
+    p, q = (
+        each if perfect else np.unique(each, return_inverse=True)[1]
+        for each in (first.probability, second.probability)
+    )
+    return np.array_equal(p, q)
 
 
 def _correlation(one: Placements, two: Placements, error: float) -> float:

@@ -21,10 +21,12 @@ from modelward.evaluate.compare import Comparison, compare
 from modelward.evaluate.heard import Heard
 from modelward.evaluate.intervals import DRAWS, generator
 from modelward.evaluate.judged import Evaluation, Judged
+from modelward.evaluate.judging import judge_all
 from modelward.evaluate.leaked import Leaked
+from modelward.evaluate.piece import Aside, in_turn
 from modelward.evaluate.predictions import Predictions, require_pairs, union
 from modelward.evaluate.record import Record, SiteFacts
-from modelward.evaluate.scores import ModelFindings, judge
+from modelward.evaluate.scores import ModelFindings
 from modelward.evaluate.verdict import Verdict, held_to, verdict
 from modelward.evaluate.weakness import no_model_alone
 
@@ -119,21 +121,20 @@ _LAYOUT = TypeAdapter(Findings)
 def _plain(findings: Findings) -> dict[str, Any]:
     """Return the findings as JSON has them."""
     plain: dict[str, Any] = _LAYOUT.dump_python(findings, mode="json")
-    if findings.heard is None:
-        del plain["heard"]
-    if not findings.choices:
-        del plain["choices"]
-    if not findings.beyond:
-        del plain["beyond"]
-    if findings.evaluation is None:
-        del plain["evaluation"]
-    elif not findings.evaluation.coarser:
-        del plain["evaluation"]["coarser"]
-    if findings.bound is None:
-        del plain["bound"]
-    if findings.leaked is None:
-        del plain["leaked"]
+    _drop_empty(plain, "heard", "choices", "beyond", "evaluation", "bound", "leaked")
+    _drop_empty(plain["record"], "apart")
+    if "evaluation" in plain:
+        _drop_empty(plain["evaluation"], "coarser", "family", "chosen")
+        for share in plain["evaluation"]["shares"]:
+            _drop_empty(share, "same_as", "repeats")
     return plain
+
+
+def _drop_empty(part: dict[str, Any], *names: str) -> None:
+    """Take out of a part those of these keys that hold nothing: they are not in the file."""
+    for name in names:
+        if not part[name]:
+            del part[name]
 
 
 def find(
@@ -143,6 +144,7 @@ def find(
     seed: int,
     draws: int = DRAWS,
     margin: float | None = None,
+    aside: Aside = in_turn,
 ) -> Findings:
     """Judge every model on everybody and site by site, and give each site its verdict.
 
@@ -154,6 +156,7 @@ def find(
         seed: Of the bootstrap; the same seed gives the same findings.
         draws: Resamples behind each bootstrap interval.
         margin: Loss against a local model that the study's sites would still accept.
+        aside: Works the pieces of it; changes no bit.
 
     Raises:
         DataError: If the federated model or a site is missing, two models were judged on
@@ -164,10 +167,7 @@ def find(
     order += [name for name in predictions if name not in order]
     order.sort(key=lambda name: name.startswith("local:"))  # stable: local models come last
     sites, unit = [site.name for site in record.sites], record.study.unit
-    models = tuple(
-        judge(name, [(site, predictions[name][site]) for site in sites], seed=seed, draws=draws)
-        for name in order
-    )
+    models = judge_all(predictions, order, sites, seed=seed, draws=draws, aside=aside)
     verdicts = tuple(
         site_verdict(site, predictions, (unit, margin), generator(seed, site.name), draws)
         for site in record.sites

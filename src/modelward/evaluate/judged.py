@@ -7,18 +7,23 @@ is computed by its own file; here they are brought together (`evaluate`) and giv
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from pydantic import TypeAdapter
 
+from modelward.evaluate.acting import Chosen, chosen
 from modelward.evaluate.coarser import Coarser, coarser
 from modelward.evaluate.compare import chance, compare
 from modelward.evaluate.cost import Cost
 from modelward.evaluate.decision import DecisionPoint, decision_curve
 from modelward.evaluate.discrimination import auc
 from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.family import Versus, family
 from modelward.evaluate.gaps import Gap, Spread, gaps, spreads
 from modelward.evaluate.intervals import DRAWS
 from modelward.evaluate.multiplicity import holm
+from modelward.evaluate.piece import Aside, Piece, in_turn
 from modelward.evaluate.predictions import Predictions, union
 from modelward.evaluate.subgroups import FEWEST, Divided, GroupScores, group_scores
 from modelward.evaluate.verdict import Verdict
@@ -29,6 +34,8 @@ units for every model."""
 
 DRAWN = ("federated", "pooled")
 """Models that decision curves are drawn of."""
+
+_CURVE = TypeAdapter(tuple[DecisionPoint, ...])
 
 USUAL = 0.5
 """The threshold where a study chose none."""
@@ -83,6 +90,9 @@ class Share:
         low: Lower end of its interval; None if too few rounds.
         high: Upper end.
         share: Its part by the rule that the study signed.
+        same_as: Sites that sent the same updates and divide with it; no part of the file where
+            there is none, and so is `repeats`.
+        repeats: Rounds in which it sent what the hub had told, which count as nothing.
     """
 
     site: str
@@ -90,6 +100,8 @@ class Share:
     low: float | None
     high: float | None
     share: float
+    same_as: tuple[str, ...] = ()
+    repeats: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +113,8 @@ class Evaluation:
         rule: How it was chosen, in words.
         margin: Loss against a local model that was signed as acceptable; None if none was.
         adjusted: Site -> p value of its verdict's difference, adjusted over all sites.
-        against: Model -> p value of its AUC against the federated model's, adjusted.
+        against: Model -> p value of its AUC against the federated model's, adjusted over the
+            models alone.
         decisions: Model -> its decision curve on the test units of all sites.
         groups: Scores of the federated model in every level of every group.
         gaps: Levels against the rest, adjusted over all of them.
@@ -113,6 +126,10 @@ class Evaluation:
         worth: How contributions were measured; "" if they were not.
         shares: What each site's updates added.
         cost: Bytes, time and energy; None if not known.
+        family: Every comparison of the federated model, all asked at once; empty, and no part
+            of the file, where there is no other model.
+        chosen: The threshold chosen on validation units, and rates at it; None, and no part of
+            the file, where none was.
     """
 
     threshold: float = USUAL
@@ -131,6 +148,8 @@ class Evaluation:
     worth: str = ""
     shares: tuple[Share, ...] = ()
     cost: Cost | None = None
+    family: tuple[Versus, ...] = ()
+    chosen: Chosen | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,13 +173,16 @@ class Rules:
     draws: int = DRAWS
 
 
-def evaluate(judged: Judged, verdicts: Sequence[Verdict], rules: Rules) -> Evaluation:
+def evaluate(
+    judged: Judged, verdicts: Sequence[Verdict], rules: Rules, aside: Aside = in_turn
+) -> Evaluation:
     """Return the evaluation of a study's models on its test units.
 
     Args:
         judged: Predictions of every model at every site; `federated` among them.
         verdicts: One per site, in the order shown.
         rules: By what.
+        aside: Works the pieces of it; changes no bit.
     """
     sites = [verdict.site for verdict in verdicts]
     by_site = [(site, judged["federated"][site]) for site in sites]
@@ -181,18 +203,30 @@ def evaluate(judged: Judged, verdicts: Sequence[Verdict], rules: Rules) -> Evalu
                 if name != "federated" and (p := _chance(everyone, name, rules)) is not None
             }
         ),
-        decisions={
-            name: decision_curve(
-                everyone[name], np.random.default_rng([rules.seed, 3]), draws=rules.draws
-            )
-            for name in DRAWN
-            if name in everyone
-        },
+        decisions=_decisions(everyone, rules, aside),
         groups=groups,
         gaps=gaps(rules.divisions, by_site, groups, threshold),
         spreads=spreads(groups),
         coarser=coarser(rules.divisions, by_site),
+        family=family(judged, sites, rules.seed, rules.draws, aside),
+        chosen=chosen(rules.threshold, rules.rule, by_site),
     )
+
+
+def _decisions(
+    everyone: Mapping[str, Predictions], rules: Rules, aside: Aside
+) -> dict[str, tuple[DecisionPoint, ...]]:
+    """Return the decision curves."""
+
+    def curve(name: str) -> bytes:
+        rng = np.random.default_rng([rules.seed, 3])
+        return _CURVE.dump_json(decision_curve(everyone[name], rng, draws=rules.draws))
+
+    drawn = [name for name in DRAWN if name in everyone]
+    answers = aside([Piece(f"decision curve, {n}", 1.0, partial(curve, n)) for n in drawn])
+    return {
+        name: _CURVE.validate_json(answer) for name, answer in zip(drawn, answers, strict=True)
+    }
 
 
 def away(

@@ -185,6 +185,8 @@ class Record:
         alarms: What witnesses found wrong with a ledger, a sentence each; settled ones too.
         privacy: What was done for privacy, and what was not, in words.
         pooled_note: What to say if there is no pooled model.
+        apart: Sites that are judged, and whose answers are in no round of the model; no part
+            of the file where there are none.
     """
 
     study: StudyFacts
@@ -200,6 +202,7 @@ class Record:
     alarms: tuple[str, ...] = ()
     privacy: str = NO_PRIVACY
     pooled_note: str = NOT_POOLED
+    apart: tuple[str, ...] = ()
 
     def title(self, site: str) -> str:
         """Return the name under which readers know `site`."""

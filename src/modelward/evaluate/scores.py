@@ -1,4 +1,4 @@
-"""Every figure of one model on one group of units."""
+"""Every figure of one model on one group of units; judging.py goes over models and groups."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelward.evaluate import discrimination
-from modelward.evaluate.calibration import calibration
-from modelward.evaluate.curves import ReliabilityPoint, RocPoint, reliability, roc
+from modelward.evaluate.calibration import Calibration, calibrations, pointwise
+from modelward.evaluate.curves import ReliabilityPoint, RocPoint
 from modelward.evaluate.estimate import Estimate
-from modelward.evaluate.intervals import DRAWS, generator
-from modelward.evaluate.predictions import Predictions, union
+from modelward.evaluate.intervals import DRAWS
+from modelward.evaluate.predictions import Predictions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,8 @@ class Scores:
         accuracy: Wilson.
         sensitivity: Wilson.
         specificity: Wilson.
-        brier: Stratified bootstrap, as are the two below.
+        brier: Stratified bootstrap, as are the two below; no interval for a local model at
+            another hospital (judging.py).
         slope: Calibration slope; 1 is best.
         intercept: Calibration in the large; 0 is best.
     """
@@ -77,7 +78,40 @@ def score(
         site: Whose units they are; "" for all sites.
         draws: Number of resamples.
     """
-    calibrated = calibration(predictions, rng, draws)
+    return score_all([predictions], rng, site=site, draws=draws)[0]
+
+
+def score_all(
+    models: Sequence[Predictions],
+    rng: np.random.Generator,
+    *,
+    site: str = "",
+    draws: int = DRAWS,
+) -> list[Scores]:
+    """Return every figure of several models on the same units, on the same resamples.
+
+    Args:
+        models: Each on the same units in the same order; there may be none.
+        rng: Source of the resamples.
+        site: Whose units they are; "" for all sites.
+        draws: Number of resamples.
+    """
+    calibrated = calibrations(models, rng, draws) if models else []
+    return [_scores(*pair, site) for pair in zip(models, calibrated, strict=True)]
+
+
+def score_pointwise(predictions: Predictions, note: str, *, site: str = "") -> Scores:
+    """Return every figure, with the intervals that need no resamples.
+
+    Args:
+        predictions: Units of one site, or of several.
+        note: Why calibration has no intervals.
+        site: Whose units they are; "" for all sites.
+    """
+    return _scores(predictions, pointwise(predictions, note), site)
+
+
+def _scores(predictions: Predictions, calibrated: Calibration, site: str) -> Scores:
     return Scores(
         site=site,
         units=len(predictions),
@@ -89,29 +123,4 @@ def score(
         brier=calibrated.brier,
         slope=calibrated.slope,
         intercept=calibrated.intercept,
-    )
-
-
-def judge(
-    name: str, by_site: Sequence[tuple[str, Predictions]], *, seed: int, draws: int = DRAWS
-) -> ModelFindings:
-    """Return everything about one model.
-
-    Args:
-        name: `federated`, `pooled`, `local:SITE`, or the name of a variant.
-        by_site: Site name and predictions on that site's test units, in the order shown.
-        seed: Of the resamples. Each group of units has a generator of its own, so every
-            model is judged on the same resamples.
-        draws: Number of resamples.
-    """
-    everyone = union([predictions for _, predictions in by_site])
-    drawn = not name.startswith("local:")
-    return ModelFindings(
-        name=name,
-        overall=score(everyone, generator(seed, ""), draws=draws),
-        by_site=tuple(
-            score(one, generator(seed, site), site=site, draws=draws) for site, one in by_site
-        ),
-        roc=roc(everyone) if drawn else (),
-        reliability=reliability(everyone) if drawn else (),
     )

@@ -2,9 +2,9 @@
 
 Figures of each run come from its findings. Where two runs hold the same test units at the same
 sites their federated models are compared on these units, paired (compare.py), on how they
-rank (AUC) and on how far their probabilities are off (Brier score): runs that rank alike may
-differ in calibration. All comparisons with the first run are adjusted together
-(multiplicity.py, Holm).
+rank (AUC, by DeLong and by the bootstrap) and on how far their probabilities are off (Brier
+score): runs that rank alike may differ in calibration. All comparisons with the first run are
+adjusted together (multiplicity.py, Holm).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from modelward.evaluate.compare import Comparison, Metric, chance, compare
+from modelward.evaluate.compare import (
+    Comparison,
+    Metric,
+    auc_by_resamples,
+    chance,
+    compare,
+)
+from modelward.evaluate.discrimination import SINGLE_MEMBER
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.multiplicity import ALPHA, holm
@@ -79,6 +86,7 @@ class Against:
         note: Why there is none; "" if there is one.
         brier: The same of the Brier score: above zero is worse than the first.
         brier_adjusted: The same.
+        resampled: The difference in AUC by the paired stratified bootstrap, beside DeLong's.
     """
 
     name: str
@@ -87,11 +95,18 @@ class Against:
     note: str = ""
     brier: Comparison | None = None
     brier_adjusted: float | None = None
+    resampled: Estimate | None = None
 
     @property
-    def figures(self) -> tuple[tuple[str, Comparison | None, float | None], ...]:
-        """Name, comparison and adjusted p value of both figures."""
-        return ("AUC", self.auc, self.adjusted), ("Brier", self.brier, self.brier_adjusted)
+    def figures(
+        self,
+    ) -> tuple[tuple[str, Comparison | None, Estimate | None, float | None], ...]:
+        """Name, comparison, the bootstrap's interval and adjusted p value of both figures."""
+        brier = None if self.brier is None else self.brier.difference
+        return (
+            ("AUC", self.auc, self.resampled, self.adjusted),
+            ("Brier", self.brier, brier, self.brier_adjusted),
+        )
 
 
 def kept(adjusted: float | None) -> bool:
@@ -122,7 +137,7 @@ def described(name: str, found: Findings) -> Run:
     ranked = [
         (one.auc.value, record.title(one.site))
         for one in found.federated.by_site
-        if one.auc.value is not None
+        if one.auc.value is not None and one.auc.note != SINGLE_MEMBER
     ]
     words: dict[Word, int] = {}
     for verdict in found.verdicts:
@@ -159,6 +174,7 @@ def side_by_side(
     base = predicted.get(first.name)
     made: dict[tuple[str, Metric], Comparison] = {}
     by_chance: dict[tuple[str, Metric], float | None] = {}
+    resampled: dict[str, Estimate] = {}
     for run in others:
         mine = predicted.get(run.name)
         if base is None or mine is None:
@@ -168,6 +184,8 @@ def side_by_side(
         for metric in ASKED:
             made[run.name, metric] = compare(metric, pair[0], pair[1], rng)
             by_chance[run.name, metric] = chance(metric, pair[0], pair[1], rng)
+        again = auc_by_resamples(pair[0], pair[1:], np.random.default_rng(SEED))
+        resampled[run.name] = again[0]
     adjusted = holm({" ".join(key): p for key in made if (p := by_chance[key]) is not None})
     return SideBySide(
         runs=tuple(runs),
@@ -179,6 +197,7 @@ def side_by_side(
                 note="" if (run.name, "auc") in made else OTHER_UNITS,
                 brier=made.get((run.name, "brier")),
                 brier_adjusted=adjusted.get(f"{run.name} brier"),
+                resampled=resampled.get(run.name),
             )
             for run in others
         ),

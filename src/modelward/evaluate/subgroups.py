@@ -181,7 +181,8 @@ def shown(
     """Return which levels may be told, [sites + 1, levels]; the last row is everywhere.
 
     Units without a level are one more level, so that those with one are not their difference
-    from the site's total.
+    from the site's total. Where one site is so small that no other can cover its cells, the
+    levels of no site are told; those of all sites together still are, if they are large enough.
     """
     levels = len(divided.levels)
     table = np.zeros((len(by_site), levels + 1, 2), np.int64)
@@ -190,8 +191,16 @@ def shown(
         at = np.where(mine < 0, levels, mine) * 2 + one.outcome
         table[place] = np.bincount(at, minlength=2 * levels + 2).reshape(-1, 2)
     found = suppress(table, fewest)
-    if found is None:
-        return np.zeros((len(by_site) + 1, levels), np.bool_)
-    cells = found.counts[:, :levels, :2]
-    told: NDArray[np.bool_] = ((cells != HIDDEN) & (cells >= fewest)).all(axis=2)
+    if found is not None:
+        return _large(found.counts[:, :levels, :2], fewest)
+    told = np.zeros((len(by_site) + 1, levels), np.bool_)
+    together = suppress(table.sum(axis=0), fewest)
+    if together is not None:
+        told[-1] = _large(together.counts[:levels, :2], fewest)
+    return told
+
+
+def _large(cells: NDArray[np.int64], fewest: int) -> NDArray[np.bool_]:
+    """Return whether both outcomes of a level are shown and large enough, [..., levels]."""
+    told: NDArray[np.bool_] = ((cells != HIDDEN) & (cells >= fewest)).all(axis=-1)
     return told

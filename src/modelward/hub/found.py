@@ -15,12 +15,14 @@ import numpy as np
 from modelward.core.study import Study
 from modelward.errors import RunMismatch, StudyFileError
 from modelward.evaluate import binned
+from modelward.evaluate.acting import Chosen
 from modelward.evaluate.by_group import by_group
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.intervals import SEED
 from modelward.evaluate.judged import USUAL, Evaluation, Rules, evaluate
+from modelward.evaluate.judging import judge_together
 from modelward.evaluate.record import NO_PRIVACY, Record, SiteFacts
-from modelward.evaluate.scores import ModelFindings, judge
+from modelward.evaluate.scores import ModelFindings
 from modelward.evaluate.site_figures import SiteFigures, decode, expanded
 from modelward.evaluate.verdict import Verdict
 from modelward.hub.followed import paths_of, threshold_of
@@ -31,6 +33,7 @@ from modelward.hub.run_facts import Ended, run_facts, study_facts
 from modelward.hub.standing import AnswerRow, Past
 from modelward.study.explain import privacy_terms
 from modelward.study.groups import hub_sees
+from modelward.study.method import shares_note
 from modelward.study.report_answer import one_by_one, told_groups
 
 STAYS = "its model stays there"
@@ -77,11 +80,16 @@ def findings(registry: Registry, study: Study, alarms: Sequence[str] = ()) -> Fi
         run=run_facts(study, ended, {"federated": past.history}, 1),
         simulated_sites=False,
         in_one_process=False,
-        notes=(VERSIONS, *silent, *away),
+        notes=(VERSIONS, *silent, *away, *shares_note(study, f"HUB --study {study.id}")),
         alarms=tuple(alarms),
         privacy=_privacy(study, len(roster)),
     )
-    return shown(study, told, record, past)
+    found = shown(study, told, record, past)
+    if found.evaluation is None:
+        return found
+    threshold, rule = threshold_of(study, past.history, past.best)
+    told_at = None if threshold is None else Chosen(threshold=threshold, rule=rule)
+    return replace(found, evaluation=replace(found.evaluation, chosen=told_at))
 
 
 def _one_by_one(
@@ -178,8 +186,8 @@ def _told(registry: Registry, study: Study) -> dict[str, Counted]:
 
 def _federated(asked: Sequence[str], told: Mapping[str, SiteFigures]) -> ModelFindings:
     """Return the federated model: all units from counts in bins, a site as it told."""
-    counted = [(site, expanded(told[site].counts)) for site in asked if site in told]
-    whole = judge("federated", counted, seed=SEED)
+    counted = [expanded(told[site].counts) for site in asked if site in told]
+    whole = judge_together("federated", counted, seed=SEED)
     return ModelFindings(
         name="federated",
         overall=whole.overall,

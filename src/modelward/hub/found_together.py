@@ -24,8 +24,9 @@ from modelward.evaluate.gaps import spreads
 from modelward.evaluate.heard import Heard, heard_of
 from modelward.evaluate.intervals import SEED, generator
 from modelward.evaluate.judged import USUAL, Evaluation
+from modelward.evaluate.judging import judge_together
 from modelward.evaluate.noised import Noised
-from modelward.evaluate.scores import ModelFindings, Scores, judge
+from modelward.evaluate.scores import ModelFindings, Scores
 from modelward.evaluate.site_figures import expanded
 from modelward.evaluate.subgroups import EVERYWHERE, GroupScores
 from modelward.hub.reported import EVERYBODY, Counted
@@ -33,7 +34,7 @@ from modelward.privacy.plan import plan_of
 from modelward.study.report_answer import report_bins, told_groups
 
 MASKED = "masks hide what a single hospital says"
-AT_HALF = "0.5, at which each site tells rates in groups"
+AT_HALF = "each site tells rates in groups there"
 UNTOLD = "its gate released no figures"
 OWN_REPORT = "each hospital has its own in its own report (modelward site report)"
 NO_VERDICT = (
@@ -103,7 +104,7 @@ def _exact(
 ) -> Together:
     """Return what a sum behind masks says."""
     everybody = expanded(np.rint(told.tensors["counts.federated"]).astype(np.int64))
-    judged = judge("federated", [(EVERYBODY, everybody)], seed=SEED)
+    judged = judge_together("federated", [everybody], seed=SEED)
     groups = {"together": told.tensors["groups"]} if "groups" in told.tensors else {}
     found = by_group(told_groups(study), groups, together=True)
     if groups:

@@ -11,7 +11,7 @@ from modelward.evaluate.record import Curve, RunFacts, StudyFacts, facts_of
 from modelward.hub.round import RoundRecord
 from modelward.learn.group import numeric_path
 from modelward.recipes.catalogue import recipe
-from modelward.study.method import method
+from modelward.study.method import beside, method, robust_rule
 
 Histories = Mapping[str, Sequence[RoundRecord]]
 """Rounds by name, `federated` first and its variants after it."""
@@ -39,11 +39,10 @@ def study_facts(study: Study) -> StudyFacts:
     plan = study.plan
     combined = "federated averaging"
     if plan.robust is not None:
-        mixing = ", mixed with nearest neighbours" if plan.robust.mixing else ""
-        combined = f"{plan.robust.rule}{mixing}, against {plan.robust.byzantine} wrong sites"
+        combined = robust_rule(plan.robust)
     server = "" if plan.server.name == "none" else f", {plan.server.name} at the hub"
     skew = "" if plan.label_skew == "none" else ", logit adjustment for label skew"
-    return facts_of(study, _words(study, f"{combined}{server}{skew}"))
+    return facts_of(study, _words(study, f"{combined}{server}{skew}") + beside(study))
 
 
 def run_facts(study: Study, ended: Ended, histories: Histories, sites: int) -> RunFacts:

@@ -9,7 +9,7 @@ docs/contribution.md has an example.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,22 +20,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PrivateKey,
     Ed25519PublicKey,
 )
-from numpy.typing import NDArray
 
 from modelward.artifact.store import Store
 from modelward.core.canonical import Json, canonical_bytes, canonical_hash, parse_strict
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import FlatF32, Schema
-from modelward.errors import BadArtifact, RunMismatch, StudyFileError
-from modelward.evaluate.contribution import (
-    Contribution,
-    Round,
-    Worth,
-    contributions,
-    inner_products,
-    shares,
-)
+from modelward.errors import BadArtifact, RunMismatch, StorageError, StudyFileError
+from modelward.evaluate.coalition import STEPS, divided
+from modelward.evaluate.contribution import Contribution, Round, contributions, shares
 from modelward.gate.uplink import plain_update
 from modelward.hub.registry import Registry
 from modelward.hub.standing import AnswerRow
@@ -45,9 +38,9 @@ from modelward.ledger.log import ENTRIES
 from modelward.ledger.verify import verify
 from modelward.recipes.draws import draws
 from modelward.study.model import Model
-from modelward.study.own import widened
+from modelward.study.own import narrowed, widened
 
-FORMAT = "modelward-shares/1"
+FORMAT = "modelward-shares/2"
 Judge = Callable[[Model], float]
 """What a model is worth; higher is better."""
 
@@ -90,6 +83,7 @@ def statement(
     patients = _patients(rows)
     found: dict[str, Contribution] = {}
     if study.sharing.rule == "contribution":
+        _all_handed_over(rows, stores)
         found = _contributions(registry, study, rows, stores, judge)
     due = _due(study.sharing.rule, patients, found)
     return {
@@ -109,6 +103,18 @@ def signed(said: Mapping[str, Json], key: Ed25519PrivateKey) -> bytes:
     body = {**said, "key": public}
     signature = key.sign(canonical_bytes(body)).hex()
     return canonical_bytes({**body, "signature": signature})
+
+
+def _all_handed_over(rows: list[AnswerRow], stores: Mapping[str, Path]) -> None:
+    """Require the updates of every site that was combined."""
+    away = sorted({row.site for row in rows} - set(stores))
+    if away:
+        raise StorageError(
+            f"no updates of {', '.join(away)} are here",
+            why="by the rule 'contribution' a share is what each site's updates added",
+            remedy="ask each site for its outbox and ledger, and name every folder:"
+            f" --from {away[0]}=FOLDER",
+        )
 
 
 def check(raw: bytes, again: Mapping[str, Json]) -> str:
@@ -206,22 +212,21 @@ def _contributions(
     stores: Mapping[str, Path],
     judge: Judge | None,
 ) -> dict[str, Contribution]:
-    rounds: list[Round] = []
+    rounds, steps = list[Round](), list[FlatF32]()
     known = _Known(registry, stores)
     for number in sorted({row.round_no for row in rows}):
         here = [row for row in rows if row.round_no == number]
         updates: list[FlatF32] = [
             plain_update(study, known.tensors(str(row.sha256))) for row in here
         ]
-        flat, worth = np.stack(updates), None
-        if judge is not None:
-            said = of_round(registry, study, number)
-            before = Model.from_tensors(study, known.tensors(str(said.before)))
-            worth = _measured(before, flat, judge)
-            model, memory = rebuild(said, study, known)
-            known.made[said.output] = dict(model.tensors)
-            known.made[str(said.memory_after)] = dict(memory)
-        rounds.append(Round(tuple(r.site for r in here), inner_products(flat), worth))
+        said = of_round(registry, study, number)
+        before = Model.from_tensors(study, known.tensors(str(said.before)))
+        fall = None if judge is None else _fall(before, judge)
+        rounds.append(divided([r.site for r in here], np.stack(updates), steps, fall))
+        model, memory = rebuild(said, study, known)
+        known.made[said.output] = dict(model.tensors)
+        known.made[str(said.memory_after)] = dict(memory)
+        steps = [*steps, narrowed(study, model.parameters - before.parameters)][-STEPS:]
     return contributions(rounds, draws("shares", study.sha256))
 
 
@@ -249,15 +254,15 @@ class _Known:
         return self._stores[0].tensors(digest, schema)  # says that it is missing
 
 
-def _measured(before: Model, rows: NDArray[np.float32], judge: Judge) -> Worth:
-    """Return the worth of moving a model by the mean of some updates."""
+def _fall(before: Model, judge: Judge) -> Callable[[FlatF32], float]:
+    """Return the worth of moving a model by a step over the common parameters."""
     base = judge(before)
 
-    def worth(members: Sequence[int]) -> float:
-        mean = widened(before.study, rows[list(members)].mean(axis=0))
-        return judge(replace(before, parameters=before.parameters + mean)) - base
+    def fall(step: FlatF32) -> float:
+        moved = before.parameters + widened(before.study, step)
+        return judge(replace(before, parameters=moved)) - base
 
-    return worth
+    return fall
 
 
 def _due(
@@ -286,6 +291,7 @@ def _site(
             "leave_one_out": round(each.leave_one_out, DIGITS),
             "cosine": round(each.cosine, DIGITS),
             "same_as": list(each.same_as),
+            "repeats": each.repeats,
         }
     return said
 

@@ -92,8 +92,9 @@ def plan_of(study: Study) -> PrivacyPlan:
     if dp is None:
         raise BadPrivacyTerms(
             f"study {study.id!r} asks for no differential privacy",
-            why="what it does to patients has no price",
-            remedy="give it a table [privacy.dp] with an epsilon",
+            why="only noise has a price in epsilon",
+            remedy="give it a table [privacy.dp] with an epsilon; what leaves in a round"
+            " without one says modelward study check",
         )
     return _plan(
         _Terms(

@@ -21,6 +21,11 @@ DASHES = (None, "7 4", "1.5 3.5", "9 3 2 3")
 LETTER = 7.8
 """Room for a letter of a legend; enough for the larger letters of a narrow screen."""
 
+NICE = (0.5, 1, 2, 5, 10)
+"""Steps of ticks, in powers of ten."""
+
+FEWEST_TICKS = 3
+
 WIDE = 400
 """Wider drawings get larger letters on a narrow screen (styles.py)."""
 
@@ -57,12 +62,22 @@ def share(value: float, span: tuple[float, float]) -> float:
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Return at most `most` round numbers from `low` to `high`: steps of 1, 2 or 5."""
+    """Return round numbers from `low` to `high` in steps of 1, 2 or 5.
+
+    At most `most` of them, unless that leaves fewer than `FEWEST_TICKS`, which say nothing of
+    a scale; then the next finer step is taken.
+    """
     raw = (high - low) / (most - 1)
     unit = 10.0 ** floor(log10(raw))
-    step = next(unit * nice for nice in (1, 2, 5, 10) if unit * nice >= raw * (1 - 1e-9))
-    first, last = ceil(low / step - 1e-9), floor(high / step + 1e-9)
-    return [i * step for i in range(first, last + 1)]
+    fits = next(n for n, nice in enumerate(NICE) if n and unit * nice >= raw * (1 - 1e-9))
+    found: list[float] = []
+    for nice in NICE[fits::-1]:
+        step = unit * nice
+        first, last = ceil(low / step - 1e-9), floor(high / step + 1e-9)
+        found = [i * step for i in range(first, last + 1)]
+        if len(found) >= FEWEST_TICKS:
+            break
+    return found
 
 
 def digits_of(values: Sequence[float]) -> int:

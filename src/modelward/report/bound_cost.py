@@ -5,8 +5,9 @@ from modelward.evaluate.findings import Findings
 from modelward.evaluate.subgroups import EVERYWHERE
 from modelward.report import plots
 from modelward.report.blocks import Block, Cell, Figure, Table, Words, cells
+from modelward.report.many import MANY, some
 from modelward.report.markup import Html
-from modelward.report.numbers import between, count, decimal, minus, signed
+from modelward.report.numbers import between, count, decimal, minus, p_value, signed
 from modelward.report.tables import estimate
 
 AXIS = "AUC, with the bound minus without: left is what it costs"
@@ -48,7 +49,7 @@ def _said(findings: Findings, found: BoundCost) -> str:
     asked = sum(one.adjusted is not None for one in found.losses)
     words.append(
         f"More than chance, asked for all {asked} lines at once (Holm's adjustment):"
-        f" {'; '.join(kept) or 'none'}. The largest of several is partly chance, and so is the"
+        f" {some(kept, '; ') or 'none'}. The largest of several is partly chance, and so is the"
         " noise: another run would draw other noise, which these intervals do not cover."
     )
     return " ".join(words)
@@ -82,6 +83,8 @@ def _drawn(findings: Findings, losses: list[Loss]) -> Html:
 def _by_hospital(findings: Findings, found: BoundCost) -> tuple[Block, ...]:
     """Return the levels of every hospital; nothing where the study named no groups."""
     inner = [one for one in found.losses if one.site and one.group]
+    if inner and len(findings.record.sites) > MANY:
+        return (Words(f"The {len(inner):,} levels of single hospitals are in report.json."),)
     caption = "With the bound and without it, groups hospital by hospital"
     return (_table(findings, found, inner, caption),) if inner else ()
 
@@ -102,7 +105,7 @@ def _table(findings: Findings, found: BoundCost, losses: list[Loss], caption: st
                 Cell(decimal(one.bounded)),
                 Cell(decimal(one.free)),
                 estimate(one.difference, sign=True),
-                Cell("" if one.adjusted is None else _p(one.adjusted)),
+                Cell("" if one.adjusted is None else p_value(one.adjusted)),
             )
         )
     return Table(
@@ -124,7 +127,3 @@ def _table(findings: Findings, found: BoundCost, losses: list[Loss], caption: st
             " are not shown, nor those that would give them back by subtraction.",
         ),
     )
-
-
-def _p(value: float) -> str:
-    return "below 0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004 - three digits

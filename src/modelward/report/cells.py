@@ -19,6 +19,7 @@ leave a site at all is decided by its gate.
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+from modelward.evaluate.acting import Chosen
 from modelward.evaluate.beyond import hide_few
 from modelward.evaluate.cost import Cost
 from modelward.evaluate.curves import SMALLEST_GROUP
@@ -35,6 +36,10 @@ COVER = "not shown: with the totals it would tell a small count of another hospi
 
 MIN_CELL = 10
 """Smallest count that is shown, as in the default policy of a site."""
+
+
+NOT_SHOWN = "not shown: fewer than"
+"""How the note of a figure begins that is hidden here, and not only unknown."""
 
 
 def hide_small_cells(
@@ -137,8 +142,8 @@ def hide_evaluation(findings: Findings, min_cell: int, hidden: Hidden) -> Evalua
 
     Groups come suppressed (evaluate/subgroups.py); they stay if that was for a minimum as
     large as this one. Their margins by hospital are the counts of the other tables: a hospital
-    whose count is hidden there has no groups of its own here. Curves of single hospitals, and
-    what a left-out one shows, go with its counts.
+    whose count is hidden there has no groups of its own here. Curves of single hospitals, how
+    models compare there, and what a left-out one shows, go with its counts.
     """
     found = findings.evaluation
     if found is None:
@@ -158,9 +163,21 @@ def hide_evaluation(findings: Findings, min_cell: int, hidden: Hidden) -> Evalua
         coarser=found.coarser if groups else (),
         away=tuple(one for one in found.away if one.site not in few),
         paths=tuple(one for one in found.paths if one.site not in few),
+        family=tuple(one for one in found.family if one.site not in few),
+        chosen=_without_few(found.chosen, few),
         decisions=found.decisions if pictured(findings.federated, min_cell) else {},
         cost=None if found.cost is None else hide_cost(found.cost, findings, few),
     )
+
+
+def _without_few(found: Chosen | None, few: set[str]) -> Chosen | None:
+    """Return rates at the chosen threshold; none of all where those of one site are hidden.
+
+    A rate over all would give back the hidden one, with the counts of the others.
+    """
+    if found is None or not few:
+        return found
+    return replace(found, acting=())
 
 
 def hide_cost(cost: Cost, findings: Findings, few: set[str]) -> Cost | None:
@@ -234,7 +251,7 @@ def hide_scores(scores: Scores, min_cell: int, *, hidden: bool | None = None) ->
     """
     if scores.units is None and scores.accuracy.value is None:
         return scores  # nobody here knows them, or they are hidden already
-    nothing = Estimate(None, None, f"not shown: fewer than {min_cell} units behind it")
+    nothing = Estimate(None, None, f"{NOT_SHOWN} {min_cell} units behind it")
     if hidden is None and not small(scores.units, scores.positives, min_cell):
         return scores
     if not small(scores.units, scores.positives, min_cell):

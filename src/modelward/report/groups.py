@@ -1,13 +1,20 @@
 """Groups of patients: scores by level and hospital, the worst one, and what is not chance."""
 
+from statistics import median
+
 from modelward.evaluate.coarser import Coarser
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.gaps import Gap, GapMetric
 from modelward.evaluate.judged import Evaluation
 from modelward.evaluate.subgroups import EVERYWHERE, GroupScores, worst_group
-from modelward.report.blocks import Block, Cell, Listing, Table, Words, cells
-from modelward.report.numbers import between, count, decimal, signed
-from modelward.report.tables import estimate
+from modelward.report.blocks import Block, Cell, Figure, Listing, Table, Words, cells
+from modelward.report.heat_map import HeatRow, heat_map
+from modelward.report.many import MANY
+from modelward.report.numbers import MISSING, between, count, decimal, p_value, signed
+from modelward.report.tables import estimate, ranked
+
+FEWEST_LEVELS = 2
+"""A group with one level compares nobody."""
 
 NAMES: dict[GapMetric, str] = {
     "auc": "AUC",
@@ -26,7 +33,7 @@ def groups(findings: Findings) -> tuple[Block, ...]:
     by_site = [one for one in found.groups if one.site != EVERYWHERE]
     blocks: list[Block] = [
         Words(_worst(found)),
-        Words("Differences between groups were not tested.")
+        Words(_untested(everywhere))
         if not found.gaps
         else Listing(tuple((f"{g.group}: {g.level}.", _says(g)) for g in found.gaps if g.kept))
         if any(gap.kept for gap in found.gaps)
@@ -34,13 +41,36 @@ def groups(findings: Findings) -> tuple[Block, ...]:
             f"None of {len(found.gaps)} differences between groups is more than chance, asked"
             " all at once (Holm's adjustment). That is no proof that there are none."
         ),
-        _table(findings, everywhere, "Groups, all hospitals together"),
-        _spreads(found),
     ]
+    if _told(everywhere):
+        blocks.append(_table(findings, everywhere, "Groups, all hospitals together"))
+    if found.spreads:
+        blocks.append(_spreads(found))
     if found.gaps:
         blocks.append(_gap_table(found))
-    blocks.append(_table(findings, by_site, "Groups, hospital by hospital"))
+    if _told(by_site) and len(findings.record.sites) > MANY:
+        blocks.append(_over_hospitals(findings, by_site))
+    elif _told(by_site):
+        blocks.append(_table(findings, by_site, "Groups, hospital by hospital"))
+    elif by_site:
+        blocks.append(Words("Hospital by hospital, no level of any group is shown."))
     return (*blocks, *_not_shown(found, findings.record.study.unit))
+
+
+def _told(scores: list[GroupScores]) -> bool:
+    """Return whether a table of these levels would show any of them."""
+    return any(one.units is not None for one in scores)
+
+
+def _untested(everywhere: list[GroupScores]) -> str:
+    """Say that no difference between groups was tested, and why where it is known."""
+    told = [one.group for one in everywhere if one.units is not None]
+    if len(told) > len(set(told)):
+        return "Differences between groups were not tested."
+    return (
+        "Differences between groups were not tested: of no group are two levels of all"
+        " hospitals together shown."
+    )
 
 
 def _not_shown(found: Evaluation, unit: str) -> tuple[Block, ...]:
@@ -49,7 +79,6 @@ def _not_shown(found: Evaluation, unit: str) -> tuple[Block, ...]:
     if not away:
         return ()
     names = list(dict.fromkeys(one.group for one in away))
-    wider = {one.group: one for one in found.coarser}
     return (
         Words(
             f"{len(away)} of {len(found.groups)} levels, together and by hospital, are not"
@@ -57,7 +86,7 @@ def _not_shown(found: Evaluation, unit: str) -> tuple[Block, ...]:
             f" {found.fewest} test {unit}s have the outcome or do not. What would show more in"
             " a next version of the study:"
         ),
-        Listing(tuple((f"{n}.", _remedy(wider.get(n), unit, _now(found, n))) for n in names)),
+        Listing(tuple((f"{n}.", _remedy(found, n, unit)) for n in names)),
     )
 
 
@@ -67,16 +96,19 @@ def _now(found: Evaluation, group: str) -> str:
     return f"{sum(one.units is not None for one in mine)} of {len(mine)} now"
 
 
-def _remedy(wider: Coarser | None, unit: str, now: str) -> str:
+def _remedy(found: Evaluation, group: str, unit: str) -> str:
+    """Return what would show more levels of a group."""
+    wider: Coarser | None = next((o for o in found.coarser if o.group == group), None)
     if wider is None:
-        return f"More test {unit}s (plan.test), or a group with fewer levels."
+        several = len({one.level for one in found.groups if one.group == group}) > FEWEST_LEVELS
+        return f"More test {unit}s (plan.test){', or fewer levels' if several else ''}."
     if not wider.edges:
         return f"More test {unit}s (plan.test); no wider bands would show more."
     bands = ", ".join(f"{edge:g}" for edge in wider.edges)
     asked = f'groups = ["{wider.group}:[{bands}]"]'
     return (
         f"{asked} would show {wider.told} of its {wider.rows} levels, among them every one of"
-        f" all hospitals together ({now})."
+        f" all hospitals together ({_now(found, group)})."
     )
 
 
@@ -95,12 +127,8 @@ def _worst(found: Evaluation) -> str:
 def _says(gap: Gap) -> str:
     return (
         f"{NAMES[gap.metric]} differs from {gap.others} by {signed(gap.difference.value)}"
-        f" {between(gap.difference, sign=True)}, p {_p(gap.adjusted)} after adjustment."
+        f" {between(gap.difference, sign=True)}, p {p_value(gap.adjusted)} after adjustment."
     )
-
-
-def _p(value: float) -> str:
-    return "below 0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004 - three digits
 
 
 def _table(findings: Findings, scores: list[GroupScores], caption: str) -> Table:
@@ -154,6 +182,48 @@ def _table(findings: Findings, scores: list[GroupScores], caption: str) -> Table
     )
 
 
+def _over_hospitals(findings: Findings, scores: list[GroupScores]) -> Figure:
+    """Return how each level does over many hospitals: a heat map, and its spread as a table."""
+    record = findings.record
+    levels = list(dict.fromkeys((one.group, one.level) for one in scores))
+    at = {(one.site, one.group, one.level): ranked(one.auc).value for one in scores}
+    sites = [site.name for site in record.sites]
+    names = [f"{group}: {level}" for group, level in levels]
+    grid = heat_map(
+        [
+            HeatRow(name, tuple(at.get((site, *level)) for site in sites))
+            for name, level in zip(names, levels, strict=True)
+        ],
+        [record.title(site) for site in sites],
+        "AUC of the federated model in every level, hospital by hospital",
+    )
+    rows = []
+    for name, level in zip(names, levels, strict=True):
+        known = [(auc, s) for s in sites if (auc := at.get((s, *level))) is not None]
+        ends = [min(known), max(known)] if known else []
+        rows.append(
+            (
+                Cell(name),
+                Cell(f"{len(known):,} of {len(sites):,}"),
+                *(Cell(decimal(auc), record.title(site)) for auc, site in ends[:1]),
+                *((Cell(decimal(median(auc for auc, _ in known))),) if known else ()),
+                *(Cell(decimal(auc), record.title(site)) for auc, site in ends[1:]),
+                *((Cell(MISSING),) * 3 if not known else ()),
+            )
+        )
+    table = Table(
+        caption="AUC in each level over the hospitals that show it",
+        head=("Level", "Hospitals", "Lowest", "Median", "Highest"),
+        rows=tuple(rows),
+        notes=(
+            "Counts, rates and intervals of every level at every hospital: report.json. Of"
+            " many hospitals with few units the lowest is mostly chance.",
+        ),
+    )
+    caption = "AUC of the federated model by level (rows) and hospital (columns)."
+    return Figure((grid,), f"{caption} Levels that are not shown are left blank.", table)
+
+
 def _spreads(found: Evaluation) -> Table:
     return Table(
         caption="Widest differences between the levels of a group",
@@ -191,7 +261,7 @@ def _gap_table(found: Evaluation) -> Table:
             (
                 *cells(gap.group, gap.level, gap.others, NAMES[gap.metric]),
                 estimate(gap.difference, sign=True),
-                Cell(_p(gap.adjusted)),
+                Cell(p_value(gap.adjusted)),
             )
             for gap in found.gaps
         ),

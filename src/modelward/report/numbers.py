@@ -49,6 +49,11 @@ def between(estimate: Estimate, digits: int = 3, *, sign: bool = False) -> str:
     return f"[{show(estimate.interval.low, digits)}, {show(estimate.interval.high, digits)}]"
 
 
+def p_value(value: float) -> str:
+    """Return a p value; none is shown as zero."""
+    return "below 0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004 - three digits
+
+
 def count(value: int | None, fewest: int) -> str:
     """Return a count with thousands set apart; None, a hidden cell, as "<10"."""
     return f"<{fewest}" if value is None else f"{value:,}"

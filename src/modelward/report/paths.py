@@ -1,4 +1,4 @@
-"""One line per hospital over the rounds, the one that ends lowest drawn out of the others.
+"""One line per hospital over the rounds, the one that ends worst drawn out of the others.
 
 More than four lines cannot be told apart by dash and mark, so the others are thin and named
 at their ends, where there is room.
@@ -16,6 +16,17 @@ APART = 13.0
 """Least distance between two names, in units of the view box."""
 
 MOST_NAMED = 18
+
+
+def ends_worst(lines: Sequence[tuple[str, Values]], metric: str) -> str:
+    """Return whose line ends worst: highest for a loss, lowest for anything else.
+
+    Args:
+        lines: Name and values by round; at least one value in all.
+        metric: What was measured.
+    """
+    known = {name: end for name, values in lines if (end := last_of(values)) == end}
+    return (max if metric.endswith("loss") else min)(known, key=lambda name: known[name])
 
 
 def paths(lines: Sequence[tuple[str, Values]], metric: str) -> Html:
@@ -36,13 +47,14 @@ def paths(lines: Sequence[tuple[str, Values]], metric: str) -> Html:
         x_axis(frame, sorted({1.0, *whole}), "round"),
     ]
     ends = {name: last_of(values) for name, values in lines}
-    last = min((name for name in ends if ends[name] == ends[name]), key=lambda n: ends[n])
+    last = ends_worst(lines, metric)
     for name, values in lines:
         for run in unbroken(values):
             if name == last:
                 parts.append(line_with_marks(frame, run, 1))
             else:
-                parts.append(element("g", polyline(frame, run, 0), class_="quiet"))
+                kind = "quiet faint" if len(lines) > MOST_NAMED else "quiet"
+                parts.append(element("g", polyline(frame, run, 0), class_=kind))
     parts += _names(frame, ends, last)
     said = "; ".join(f"{name} ends at {value:.3f}" for name, value in ends.items())
     return drawing(frame, f"{metric} by round at each hospital", said, *parts)

@@ -7,9 +7,18 @@ from modelward.durable import make_folder, write_whole
 from modelward.evaluate.side_by_side import Run, SideBySide, kept
 from modelward.report import plots
 from modelward.report.blocks import Block, Cell, Figure, Section, Story, Table, Words, cells
-from modelward.report.numbers import MISSING, counted, decimal, duration, nbytes, spelled
+from modelward.report.numbers import (
+    MISSING,
+    counted,
+    decimal,
+    duration,
+    nbytes,
+    p_value,
+    signed,
+    spelled,
+)
 from modelward.report.page import Written, as_page
-from modelward.report.tables import estimate
+from modelward.report.tables import bracket, estimate
 from modelward.report.text import as_text
 
 
@@ -23,7 +32,7 @@ def write(found: SideBySide, folder: Path) -> Written:
     story = tell(found)
     make_folder(folder)
     plain = json.dumps(found.to_object(), indent=2, ensure_ascii=False, allow_nan=False)
-    write_whole(written.html, as_page(story).encode())
+    write_whole(written.html, as_page(story, written.json.name).encode())
     write_whole(written.json, f"{plain}\n".encode())
     write_whole(written.text, as_text(story).encode())
     return written
@@ -58,24 +67,34 @@ def better(found: SideBySide) -> tuple[Block, ...]:
     known = [one for one in found.against if one.auc is not None]
     table = Table(
         caption=f"On the same test units, minus {first.name}",
-        head=("Run", "In", "Difference", "Adjusted p", "More than chance"),
+        head=(
+            "Run",
+            "In",
+            "Difference",
+            "DeLong",
+            "Bootstrap",
+            "Adjusted p",
+            "Kept",
+        ),
         words=2,
         rows=tuple(
             (
-                *cells(one.name, figure),
-                estimate(made.difference, sign=True)
-                if made is not None
-                else Cell(MISSING, one.note),
-                Cell(MISSING if adjusted is None else decimal(adjusted)),
+                Cell(one.name, one.note),
+                Cell(figure),
+                Cell(MISSING if made is None else signed(made.difference.value)),
+                bracket(made.difference if made is not None and figure == "AUC" else None),
+                bracket(again),
+                Cell(MISSING if adjusted is None else p_value(adjusted)),
                 Cell("yes" if kept(adjusted) else "no"),
             )
             for one in found.against
-            for figure, made, adjusted in one.figures
+            for figure, made, again, adjusted in one.figures
         ),
         notes=(
-            "95% intervals in brackets: paired DeLong; Brier score, of which less is better,"
-            " paired stratified bootstrap. p values are adjusted over all lines of this table"
-            " (Holm).",
+            "Paired 95% intervals: DeLong's, and a stratified bootstrap's. Of the Brier score"
+            " less is better. p values are DeLong's for AUC, the bootstrap's for the Brier"
+            f" score, adjusted over all {2 * len(known)} comparisons here (Holm), and kept"
+            " below 0.05.",
         ),
     )
     rows = [
@@ -92,7 +111,7 @@ def better(found: SideBySide) -> tuple[Block, ...]:
     if not rows:
         return (table,)
     drawn = plots.forest(rows, f"AUC minus {first.name}: right is better")
-    return (Figure((drawn,), "Difference in AUC with 95% interval.", table),)
+    return (Figure((drawn,), "Difference in AUC with 95% interval (DeLong).", table),)
 
 
 def _reached(found: SideBySide) -> Table:
@@ -106,7 +125,7 @@ def _reached(found: SideBySide) -> Table:
                 estimate(run.accuracy),
                 estimate(run.brier),
                 Cell(decimal(run.lowest[0]), run.lowest[1]),
-                Cell("; ".join(f"{spelled(n)} {word}" for word, n in run.words.items())),
+                Cell("; ".join(f"{word}: {n}" for word, n in run.words.items())),
             )
             for run in found.runs
         ),

@@ -5,12 +5,14 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from modelward.core.columns import inputs
 from modelward.core.study import Study
 from modelward.core.targets import CategoryTarget
 from modelward.evaluate import grading, lifetimes, overlap
 from modelward.evaluate.beyond import Beyond, Measured, named
+from modelward.evaluate.piece import Aside, Piece, in_turn
 from modelward.readers.cohort import Cohort
 from modelward.site.predict import whole_outputs
 from modelward.study.intervals import ends_of
@@ -20,12 +22,19 @@ Floats = NDArray[np.float64]
 Said = Mapping[str, Floats]
 """Site -> what a model says of each of its test units, [n, ...]."""
 
+_ANSWER = TypeAdapter(list[Beyond])
+
 Groups = dict[str, Callable[[np.random.Generator], Measured]]
 """Everybody ("") and each site, to the figures on it, which wait for their resamples."""
 
 
 def beyond(
-    study: Study, models: Mapping[str, Model], cohorts: Mapping[str, Cohort], *, seed: int
+    study: Study,
+    models: Mapping[str, Model],
+    cohorts: Mapping[str, Cohort],
+    *,
+    seed: int,
+    aside: Aside = in_turn,
 ) -> tuple[Beyond, ...]:
     """Return what there is to say beyond yes and no; nothing where that is all there is.
 
@@ -34,18 +43,32 @@ def beyond(
         models: By their names among the findings.
         cohorts: Every site with test units, in the order shown.
         seed: Of the resamples; every model is judged on the same.
+        aside: Works the models; changes no bit.
     """
-    kind = inputs(study).outcome
-    if kind == "yes-no":
+    if inputs(study).outcome == "yes-no":
         return ()
-    groups_of = {"levels": _graded, "mask": _drawn, "intervals": _timed}[kind]
+    answers = aside(
+        [
+            Piece(name, 1.0, partial(_measured, study, (name, model), cohorts, seed))
+            for name, model in models.items()
+        ]
+    )
+    return tuple(one for answer in answers for one in _ANSWER.validate_json(answer))
+
+
+def _measured(
+    study: Study, named_model: tuple[str, Model], cohorts: Mapping[str, Cohort], seed: int
+) -> bytes:
+    """Return all figures of one model."""
+    name, model = named_model
+    groups_of = {"levels": _graded, "mask": _drawn, "intervals": _timed}
+    said = {site: whole_outputs(model, c.fold("test")[0]) for site, c in cohorts.items()}
+    groups = groups_of[inputs(study).outcome](study, said, cohorts)
     found: list[Beyond] = []
-    for name, model in models.items():
-        said = {site: whole_outputs(model, c.fold("test")[0]) for site, c in cohorts.items()}
-        for place, (site, measure) in enumerate(groups_of(study, said, cohorts).items()):
-            measured = measure(np.random.default_rng([seed, 2, place]))
-            found += named(measured, model=name, site=site)
-    return tuple(found)
+    for place, (site, measure) in enumerate(groups.items()):
+        measured = measure(np.random.default_rng([seed, 2, place]))
+        found += named(measured, model=name, site=site)
+    return _ANSWER.dump_json(found)
 
 
 def _graded(study: Study, said: Said, cohorts: Mapping[str, Cohort]) -> Groups:

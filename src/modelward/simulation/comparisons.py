@@ -1,17 +1,19 @@
 """Pooled and local models, trained in parallel and stored as each is finished."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from modelward import durable
 from modelward.artifact.store import Store
 from modelward.core.study import Study
-from modelward.engines.workers import Workers, assign
+from modelward.evaluate.piece import Piece
 from modelward.readers.cohort import Cohort
-from modelward.simulation.baselines import together
+from modelward.simulation.baselines import for_all, together
 from modelward.simulation.folder import RunFolder
-from modelward.simulation.stage import Stage
+from modelward.simulation.spread import aside
+from modelward.simulation.training import How
 from modelward.site.alone import Fitted, fit
 from modelward.study.model import Model, model_schema
 
@@ -19,11 +21,7 @@ POOLED = "pooled"
 
 
 def compare(
-    folder: RunFolder,
-    study: Study,
-    cohorts: Mapping[str, Cohort],
-    workers: int,
-    watch: Callable[[Stage], None],
+    folder: RunFolder, study: Study, cohorts: Mapping[str, Cohort], how: How
 ) -> dict[str, Fitted]:
     """Return the pooled model under `pooled` and every site's own under its name.
 
@@ -31,50 +29,30 @@ def compare(
         folder: Where finished models are, and are put.
         study: What is trained.
         cohorts: Every site's units.
-        workers: Processes to train in.
-        watch: Called as models are finished.
+        how: Means.
     """
     sizes = {POOLED: sum(c.count("train") for c in cohorts.values())} | {
         site: cohort.count("train") for site, cohort in cohorts.items()
     }
     todo = [name for name in sizes if not _path(folder, study, name).exists()]
-    done = len(sizes) - len(todo)
-    name = f"{study.id}: pooled and local"
-    watch(Stage(name=name, done=done, total=len(sizes)))
-    if todo:
-        _train(
-            folder,
-            study,
-            cohorts,
-            {n: sizes[n] for n in todo},
-            min(workers, len(todo)),
-            (lambda count: watch(Stage(name=name, done=done + count, total=len(sizes)))),
-        )
+    work = aside(how, f"{study.id}: pooled and local", done=len(sizes) - len(todo))
+    work(
+        [
+            Piece(name, float(sizes[name]), partial(_train, folder, study, cohorts, name))
+            for name in todo
+        ]
+    )
     return {site: _load(folder, study, site) for site in sizes}
 
 
-def _train(
-    folder: RunFolder,
-    study: Study,
-    cohorts: Mapping[str, Cohort],
-    sizes: Mapping[str, int],
-    count: int,
-    finished: Callable[[int], None],
-) -> None:
-    """Train the models named in `sizes`, the longest first, and store each."""
-
-    def serve(message: bytes) -> bytes:
-        name = message.decode()
-        cohort = together(cohorts) if name == POOLED else cohorts[name]
-        _store(folder, study, name, fit(study, cohort, name))
-        return message
-
-    names = list(sizes)
-    queues = assign([float(sizes[name]) for name in names], count)
-    messages = [[names[place].encode() for place in queue] for queue in queues]
-    with Workers(count, serve) as workers:
-        for done, _ in enumerate(workers.answers(messages), start=1):
-            finished(done)
+def _train(folder: RunFolder, study: Study, cohorts: Mapping[str, Cohort], name: str) -> bytes:
+    """Train one model and store it."""
+    if name == POOLED:
+        fitted = fit(for_all(study, len(cohorts)), together(cohorts), name)
+    else:
+        fitted = fit(study, cohorts[name], name)
+    _store(folder, study, name, fitted)
+    return b""
 
 
 def _store(folder: RunFolder, study: Study, name: str, fitted: Fitted) -> None:

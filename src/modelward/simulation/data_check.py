@@ -40,7 +40,7 @@ def sentences(found: Iterable[Finding], site: str = "") -> tuple[str, ...]:
     begins = {"error": ERROR, "warning": WARNING}
     where = f"{site}, " if site else ""
     return tuple(
-        f"{begins[each.level]}{where}{each.key}: {each.says}; {each.remedy}."
+        f"{begins[each.level]}{where}{each.key}: {each.says}; {each.remedy.rstrip('.?')}."
         for each in found
         if each.level in begins and each.key != COHORT
     )
@@ -82,6 +82,11 @@ def kept(folder: RunFolder) -> tuple[str, ...]:
 def errors(notes: Iterable[str]) -> tuple[str, ...]:
     """Return those of a report's notes that a real site would be NOT READY for."""
     return tuple(note for note in notes if note.startswith(ERROR))
+
+
+def warnings(notes: Iterable[str]) -> tuple[str, ...]:
+    """Return those of a report's notes that a real site's people would have to accept."""
+    return tuple(note for note in notes if note.startswith(WARNING))
 
 
 def _file(run: Path) -> Path:

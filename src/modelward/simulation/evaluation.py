@@ -37,6 +37,8 @@ from modelward.readers.cohort import FOLDS, Cohort
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.own_models import own_models
 from modelward.simulation.predicted import Models, predicted
+from modelward.simulation.spread import aside
+from modelward.simulation.training import How
 from modelward.simulation.worth import validated
 from modelward.study.judging import groupings, members
 from modelward.study.model import Model, model_schema
@@ -55,14 +57,14 @@ class Means:
 
     Attributes:
         folder: Where it lies.
-        cores: Cores that worked.
+        how: Means that were used, and are.
         answers: What the hub got for the study.
         left_out: Site -> model that all the others trained; empty where nobody asked.
         unbounded: How the study ended without differential privacy; None where nobody asked.
     """
 
     folder: RunFolder
-    cores: int
+    how: How
     answers: list[AnswerRow]
     left_out: Mapping[str, Model] = field(default_factory=dict)
     unbounded: Outcome | None = None
@@ -87,7 +89,7 @@ def evaluation(
     )
     worth, shares = _shares(means.folder, study)
     return replace(
-        evaluate(judged, verdicts, rules),
+        evaluate(judged, verdicts, rules, aside(means.how, f"{study.id}: comparing")),
         away=_away(means.left_out, judged, tested),
         paths=paths_of(outcome.history),
         worth=worth,
@@ -104,7 +106,8 @@ def bound_cost_of(means: Means, models: Models, judged: Judged) -> BoundCost | N
     study, personal = free.model.study, models.study.plan.personal
     own = {}
     if personal is not None and personal.kind in LAYERS:
-        own = own_models(means.folder.sites, study, free, models.tested)
+        work = aside(means.how, f"{study.id}: own models without the bound")
+        own = own_models(means.folder.sites, study, free, models.tested, work)
     return bound_cost(
         free.sha256,
         judged["federated"],
@@ -165,6 +168,8 @@ def _shares(folder: RunFolder, study: Study) -> tuple[str, tuple[Share, ...]]:
                 low=mine["low"],
                 high=mine["high"],
                 share=each["share"],
+                same_as=tuple(mine["same_as"]),
+                repeats=mine["repeats"],
             )
         )
     return str(said["worth"]), tuple(found)
@@ -196,7 +201,7 @@ def _cost(means: Means, models: Models, outcome: Outcome) -> Cost:
     return Cost(
         sites=tuple(sites),
         seconds=round(outcome.seconds, 3),
-        cores=min(means.cores, len(sites)),
+        cores=min(means.how.count, len(sites)),
     )
 
 

@@ -34,6 +34,7 @@ def record(
         background: What the report says beside the figures.
     """
     study, tested = models.study, models.tested
+    taught = {site for each in next(iter(outcomes.values())).history for site in each.released}
     return Record(
         study=study_facts(study),
         sites=tuple(_site_facts(folder, s, tested[s], answers) for s in tested),
@@ -50,6 +51,7 @@ def record(
         ),
         alarms=tuple(each.sentence for each in alarms_at(folder.hub)),
         notes=background.notes,
+        apart=tuple(site for site in tested if site not in taught),
     )
 
 
@@ -76,7 +78,8 @@ def notes(
     ]
     refusing = sorted({a.site for a in answers if a.decision != "released"})
     said += [
-        f"{site}: its gate refused at least one answer; why is in its ledger."
+        f"{site}: its gate refused at least one answer; why is in its ledger (modelward ledger"
+        f" show RUN/sites/{site}/ledger)."
         for site in refusing
     ]
     said += [f"{site}: no test units, so no verdict." for site in cohorts if site not in tested]

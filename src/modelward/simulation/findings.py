@@ -17,7 +17,9 @@ from modelward.simulation.beyond import beyond
 from modelward.simulation.evaluation import Means, bound_cost_of, evaluation
 from modelward.simulation.facts import notes, record
 from modelward.simulation.predicted import choices, judged_models, models_of
+from modelward.simulation.spread import aside
 from modelward.site.alone import Fitted
+from modelward.study.method import shares_note
 
 
 def assemble(
@@ -39,21 +41,34 @@ def assemble(
     Raises:
         DataError: If no site has test units.
     """
-    models = models_of(means.folder, outcomes, compared, cohorts)
-    judged = judged_models(models)
+    name = next(iter(outcomes))
+    models = models_of(
+        means.folder, outcomes, compared, cohorts, aside(means.how, f"{name}: own models")
+    )
+    judged = judged_models(models, aside(means.how, f"{name}: predicting"))
     facts = record(means.folder, models, outcomes, means.answers, background)
     told = notes(cohorts, means.answers, compared, models.tested)
-    said = (*facts.notes, *data_check.kept(means.folder), *told)
+    shares = shares_note(models.study, "RUN")
+    said = (*facts.notes, *data_check.kept(means.folder), *told, *shares)
     terms = models.study.evaluation
     margin = terms.margin if terms is not None else None
-    found = find(judged, replace(facts, notes=said), seed=SEED, margin=margin)
-    outcome = outcomes[next(iter(outcomes))]
+    found = find(
+        judged,
+        replace(facts, notes=said),
+        seed=SEED,
+        margin=margin,
+        aside=aside(means.how, f"{name}: judging"),
+    )
     return replace(
         found,
         choices=choices(models, judged, SEED),
         beyond=beyond(
-            models.study, models.common, {s: cohorts[s] for s in models.tested}, seed=SEED
+            models.study,
+            models.common,
+            {s: cohorts[s] for s in models.tested},
+            seed=SEED,
+            aside=aside(means.how, f"{name}: grades, masks, lifetimes"),
         ),
-        evaluation=evaluation(means, models, judged, found.verdicts, outcome),
+        evaluation=evaluation(means, models, judged, found.verdicts, outcomes[name]),
         bound=bound_cost_of(means, models, judged),
     )

@@ -7,11 +7,15 @@ site would make it. In a real federation each of these exists at its site only.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from modelward.artifact import bundle
 from modelward.core.columns import inputs
 from modelward.core.study import Study
+from modelward.evaluate.piece import Aside, Piece, in_turn
 from modelward.hub.run import Outcome
 from modelward.learn import personal
 from modelward.readers.cohort import Cohort
@@ -26,7 +30,11 @@ PASSES = 10
 
 
 def own_models(
-    sites: Path, study: Study, outcome: Outcome, cohorts: Mapping[str, Cohort]
+    sites: Path,
+    study: Study,
+    outcome: Outcome,
+    cohorts: Mapping[str, Cohort],
+    aside: Aside = in_turn,
 ) -> dict[str, Model]:
     """Return each site's own model; sites without one are left out.
 
@@ -35,19 +43,15 @@ def own_models(
         study: The study.
         outcome: What its hub ended with.
         cohorts: Every site's units.
+        aside: Trains on, where that is asked; changes no bit.
     """
     chosen = study.plan.personal
     if chosen is None:
         return {}
-    found = {}
-    for site, cohort in cohorts.items():
-        if chosen.kind == "fine-tune":
-            made = _fine_tuned(study, outcome, site, cohort)
-        else:
-            made = _kept(sites / site, study, outcome, site)
-        if made is not None:
-            found[site] = made
-    return found
+    if chosen.kind == "fine-tune":
+        return _fine_tuned(study, outcome, cohorts, aside)
+    kept = {site: _kept(sites / site, study, outcome, site) for site in cohorts}
+    return {site: model for site, model in kept.items() if model is not None}
 
 
 def _kept(folder: Path, study: Study, outcome: Outcome, site: str) -> Model | None:
@@ -67,10 +71,29 @@ def _kept(folder: Path, study: Study, outcome: Outcome, site: str) -> Model | No
     return None if flat is None else Model(study, flat, outcome.model.scaling)
 
 
-def _fine_tuned(study: Study, outcome: Outcome, site: str, cohort: Cohort) -> Model | None:
-    """Return the kept model, trained on for one site; None where nothing can be held out."""
-    if not cohort.count("train") or not cohort.count("validation"):
-        return None
+def _fine_tuned(
+    study: Study, outcome: Outcome, cohorts: Mapping[str, Cohort], aside: Aside
+) -> dict[str, Model]:
+    """Return the kept model, trained on for each site in which something can be held out."""
+    able = {
+        site: cohort
+        for site, cohort in cohorts.items()
+        if cohort.count("train") and cohort.count("validation")
+    }
+    answers = aside(
+        [
+            Piece(site, float(c.count("train")), partial(_trained_on, study, outcome, site, c))
+            for site, c in able.items()
+        ]
+    )
+    return {
+        site: Model(study, np.frombuffer(flat, np.float32).copy(), outcome.model.scaling)
+        for site, flat in zip(able, answers, strict=True)
+    }
+
+
+def _trained_on(study: Study, outcome: Outcome, site: str, cohort: Cohort) -> bytes:
+    """Return the parameters of the kept model, trained on for one site."""
     model, chosen = outcome.model, study.plan.personal
     flat, _ = personal.fine_tuned(
         recipe(study.recipe),
@@ -80,4 +103,4 @@ def _fine_tuned(study: Study, outcome: Outcome, site: str, cohort: Cohort) -> Mo
         (chosen.epochs if chosen else None) or PASSES,
         inputs(study),
     )
-    return Model(study, flat, model.scaling)
+    return np.asarray(flat, np.float32).tobytes()

@@ -4,8 +4,9 @@ Test units are predicted here, where all rows are; what comes out is probabiliti
 outcomes, which evaluate/ turns into numbers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.evaluate.choice import Choice, choose
 from modelward.evaluate.judged import Judged
+from modelward.evaluate.piece import Aside, Piece, in_turn
 from modelward.evaluate.predictions import Predictions
 from modelward.hub.run import Outcome
 from modelward.readers.cohort import Cohort, Fold
@@ -51,6 +53,7 @@ def models_of(
     outcomes: Mapping[str, Outcome],
     compared: Mapping[str, Fitted],
     cohorts: Mapping[str, Cohort],
+    aside: Aside = in_turn,
 ) -> Models:
     """Return every model of a run.
 
@@ -59,6 +62,7 @@ def models_of(
         outcomes: By name, the study itself first and its variants after it.
         compared: Pooled and local models.
         cohorts: Every site's units.
+        aside: Makes the sites' own models, where they are trained on; changes no bit.
 
     Raises:
         DataError: If no site has test units.
@@ -82,30 +86,53 @@ def models_of(
     }
     own = {
         site: model
-        for site, model in own_models(folder.sites, study, outcomes[main], cohorts).items()
+        for site, model in own_models(
+            folder.sites, study, outcomes[main], cohorts, aside
+        ).items()
         if site in tested
     }
     return Models(study=study, common=models, own=own, tested=tested)
 
 
-def judged_models(models: Models) -> Judged:
+def judged_models(models: Models, aside: Aside = in_turn) -> Judged:
     """Return every model's probabilities on every site's test units, by name of the model.
 
     Own layers are part of the common model at their site; a second model stands beside it.
+
+    Args:
+        models: The models and the units.
+        aside: Asks them; changes no bit.
     """
-    judged = {
-        name: {site: predicted(model, c, "test") for site, c in models.tested.items()}
-        for name, model in models.common.items()
-    }
-    if not models.own:
-        return judged
+    asked = [(name, model, list(models.tested)) for name, model in models.common.items()]
     chosen = models.study.plan.personal
-    name = "federated" if chosen is not None and chosen.kind in LAYERS else OWN
-    mine = {
-        site: predicted(model, models.tested[site], "test")
-        for site, model in models.own.items()
-    }
-    return {**judged, name: {**judged["federated"], **mine}}
+    mine = "federated" if chosen is not None and chosen.kind in LAYERS else OWN
+    asked += [(mine, model, [site]) for site, model in models.own.items()]
+    answers = aside(
+        [
+            Piece(
+                name,
+                float(sum(models.tested[site].count("test") for site in sites)),
+                partial(_said, model, [models.tested[site] for site in sites]),
+            )
+            for name, model, sites in asked
+        ]
+    )
+    judged: dict[str, dict[str, Predictions]] = {}
+    for (name, _, sites), answer in zip(asked, answers, strict=True):
+        # A site's own model stands where the common one would: those are first in `asked`.
+        of = judged.setdefault(name, dict(judged.get("federated", {})))
+        said, first = np.frombuffer(answer, np.float64), 0
+        for site in sites:
+            _, y = models.tested[site].fold("test")
+            of[site] = Predictions.of(y, said[first : first + len(y)])
+            first += len(y)
+    return judged
+
+
+def _said(model: Model, cohorts: Sequence[Cohort]) -> bytes:
+    """Return a model's probabilities for the test units of some sites, one after another."""
+    found = [probabilities(model, cohort.fold("test")[0]) for cohort in cohorts]
+    return np.concatenate(found).astype(np.float64).tobytes()
 
 
 def choices(models: Models, judged: Judged, seed: int) -> tuple[Choice, ...]:

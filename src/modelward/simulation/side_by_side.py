@@ -35,7 +35,7 @@ def compared(paths: Sequence[Path]) -> SideBySide:
     names = [_name(path) for path in paths]
     if len(paths) < FEWEST or len(set(names)) < len(names):
         raise RunMismatch(
-            f"{len(paths)} runs were given, {len(set(names))} of them under different names",
+            _too_few(names),
             why="a comparison is of two runs or more, each once",
             remedy="give the folders of finished runs: modelward study compare RUN RUN",
         )
@@ -58,6 +58,14 @@ def compared(paths: Sequence[Path]) -> SideBySide:
         [described(name, found[name]) for name in names],
         {name: _predictions(folders[name], studies[name], cohorts[name]) for name in alike},
     )
+
+
+def _too_few(names: Sequence[str]) -> str:
+    """Return what is wrong with a list of runs that is too short, or names one twice."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        return f"given twice: {', '.join(twice)}"
+    return f"only {names[0]} was given" if names else "no run was given"
 
 
 def _name(path: Path) -> str:

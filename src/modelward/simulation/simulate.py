@@ -237,10 +237,10 @@ def _finish(folder: RunFolder, study: Study, beside: Beside, how: How) -> Result
     names = folder.site_names()
     cohorts = cohorts_of(folder, names, study)
     trained = train(folder, {study.id: study, **beside.variants}, names, how)
-    models = compare(folder, study, cohorts, how.count, how.watch)
+    models = compare(folder, study, cohorts, how)
     means = Means(
         folder=folder,
-        cores=how.count,
+        how=how,
         answers=trained.answers,
         left_out=left_out_models(folder, study, names, how) if beside.leave_out else {},
         unbounded=without_bound(folder, study, names, how),

@@ -14,6 +14,7 @@ class Stage:
         answered: Sites that have answered the current task.
         asked: Sites that were asked; 0 where nobody is.
         metric: Name and latest value of the watched metric.
+        latest: What was finished last, in words; "" where rounds are counted.
     """
 
     name: str
@@ -22,3 +23,4 @@ class Stage:
     answered: int = 0
     asked: int = 0
     metric: tuple[str, float] | None = None
+    latest: str = ""

@@ -23,6 +23,7 @@ from modelward.readers.cohort import Cohort, Fold
 from modelward.recipes.analysis import Observed
 from modelward.recipes.catalogue import recipe, summing
 from modelward.site import alone, own_round, private_answer
+from modelward.site.by_content import ordered
 from modelward.site.folds import answerable, examples
 from modelward.site.spending import Booked
 from modelward.study.answers import answer_to, score_bins
@@ -86,8 +87,8 @@ def compute(
         return nobody(study, task)
     if task.kind in {"newton", "sums"}:
         return _slope(model, cohort) if task.kind == "newton" else _analysed(model, cohort)
-    training = examples(cohort, "train", model)
-    terms = own_round.terms_of(study, task.round_no, site)
+    training, named = ordered(study, examples(cohort, "train", model), site)
+    terms = own_round.terms_of(study, task.round_no, named)
 
     def run(start: FlatF32, terms: sgd.LocalTerms) -> FlatF32:
         return device.train(recipe(study.recipe), start, training, terms, inputs(study))

@@ -12,14 +12,17 @@ from modelward.core.columns import inputs
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.verdict import Answer
+from modelward.learn.examples import Examples
 from modelward.learn.group import SITE_BY_SITE, numeric_path, train_group
 from modelward.learn.sgd import LocalTerms
 from modelward.recipes.catalogue import recipe
 from modelward.recipes.mlp import Mlp
 from modelward.site.answer import Computed
+from modelward.site.by_content import ordered
 from modelward.site.direct import DirectTrainer
 from modelward.site.folds import examples
 from modelward.site.hospital import Hospital
+from modelward.site.own_round import terms_of
 from modelward.site.task_model import model_of
 from modelward.study.model import parameter_schema
 from modelward.study.own import kept_schema
@@ -61,18 +64,10 @@ def answer_together(
     open_here = {place: here for place, here in open_here.items() if here[1].count("train")}
     if model is None or not isinstance(trained, Mlp) or not open_here:
         return {place: hospital.answer(task, models) for place, hospital in places.items()}
-    asked = {
-        place: (
-            examples(cohort, "train", model),
-            LocalTerms.of(
-                study.plan,
-                clip=study.privacy.clip,
-                round_no=task.round_no,
-                site=hospital.name,
-            ),
-        )
-        for place, (hospital, cohort) in open_here.items()
-    }
+    asked: dict[int, tuple[Examples, LocalTerms]] = {}
+    for place, (hospital, cohort) in open_here.items():
+        training, named = ordered(study, examples(cohort, "train", model), hospital.name)
+        asked[place] = training, terms_of(study, task.round_no, named)
     updates = train_group(trained, model.parameters, asked, inputs(study))
     schema = parameter_schema(study)
     found = {

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from modelward.core.study import Study
-from modelward.core.training import LocalTraining
+from modelward.core.study import Robust, Study
+from modelward.core.training import LocalTraining, Uplink
 from modelward.study.own import LAYERS, kept_schema
 
 _STRATEGIES = {
@@ -46,9 +46,8 @@ def own_lines(study: Study) -> list[str]:
             f"{', '.join(spec.name for spec in kept)}."
         )
     if study.plan.uplink is not None:
-        packed = ", packed" if study.plan.uplink.packed else ""
         lines.append(
-            f"Updates leave as {study.plan.uplink.codec}{packed}, in fewer bytes than stated, "
+            f"Updates leave as {_coded(study.plan.uplink)}, in fewer bytes than stated, "
             "once the gate has judged them plain."
         )
     if study.sharing is not None:
@@ -63,6 +62,48 @@ def own_lines(study: Study) -> list[str]:
     return lines
 
 
+def beside(study: Study) -> str:
+    """Return what a site has of its own and how updates leave, each after a semicolon."""
+    personal, uplink = study.plan.personal, study.plan.uplink
+    own = "" if personal is None else f"; a site's own: {_OWN[personal.kind]}"
+    return own if uplink is None else f"{own}; updates leave as {_coded(uplink)}"
+
+
+def _coded(uplink: Uplink) -> str:
+    return f"{uplink.codec}{', packed' if uplink.packed else ''}"
+
+
+def shares_note(study: Study, where: str) -> tuple[str, ...]:
+    """Return by which rule is shared what comes of the model, and who states it.
+
+    Args:
+        study: Its terms.
+        where: What `modelward study shares` is given, such as "RUN".
+    """
+    if study.sharing is None:
+        return ()
+    return (
+        f"What comes of the model is shared by the rule {study.sharing.rule!r}, which the study"
+        f" signed: modelward study shares {where} writes the statement.",
+    )
+
+
+def wrong_sites(number: int) -> str:
+    """Return how many sites may be wrong, in words.
+
+    >>> wrong_sites(1)
+    '1 wrong site'
+    """
+    return f"{number} wrong site{'' if number == 1 else 's'}"
+
+
+def robust_rule(robust: Robust) -> str:
+    """Return the rule of `[plan.robust]` and what it withstands, in a clause."""
+    mixed = ", mixed with nearest neighbours" if robust.mixing else ""
+    shortened = ", the longest shortened" if robust.clipping else ""
+    return f"{robust.rule}{mixed}{shortened}, against {wrong_sites(robust.byzantine)}"
+
+
 def robust_lines(study: Study) -> list[str]:
     """Return a warning where wrong sites can stop the study by sending what is refused.
 
@@ -75,11 +116,18 @@ def robust_lines(study: Study) -> list[str]:
     sites, needed = len(study.sites.names) or study.sites.minimum, 2 * robust.byzantine + 1
     if sites - robust.byzantine >= needed:
         return []
+    enough = sites - needed + 1
+    stop = (
+        "1 whose update is refused or missing stops"
+        if enough == 1
+        else f"{enough} whose updates are refused or missing stop"
+    )
+    spared = (sites - 1) // 3
+    or_told = f", or told of {wrong_sites(spared)}" if spared else ""
     return [
-        f"Warning: told of {robust.byzantine} wrong sites, the rule needs {needed} updates "
-        f"that can be used. Of {sites} sites, {sites - needed + 1} whose updates are refused "
-        "or missing stop the study, and that is no more than it is told of; told of "
-        f"{(sites - 1) // 3} it goes on without as many as that."
+        f"Warning: told of {wrong_sites(robust.byzantine)}, the rule needs {needed} updates "
+        f"that can be used. Of {sites} sites, {stop} the study, so the wrong ones can. It goes "
+        f"on without them with {3 * robust.byzantine + 1} sites or more{or_told}."
     ]
 
 
@@ -88,7 +136,7 @@ def _parts(study: Study) -> Iterator[str]:
     server = "" if plan.server.name == "none" else f" and {plan.server.name} at the hub"
     yield _STRATEGIES[plan.strategy] + server
     if plan.robust is not None:
-        yield f"combined so that {plan.robust.byzantine} wrong sites are outvoted"
+        yield f"combined by {robust_rule(plan.robust)}"
     if plan.buffer is not None:
         yield f"a step for every {plan.buffer.size} answers (the last model is kept)"
     if plan.label_skew == "logit-adjustment":

@@ -23,6 +23,8 @@ from modelward.recipes.catalogue import analysis, is_analysis, option_faults
 from modelward.study.data_terms import data_faults
 from modelward.study.groups import FEWEST_GROUPED, SMALLEST_GROUP
 from modelward.study.judging import evaluation_faults
+from modelward.study.method import wrong_sites
+from modelward.study.papers import SAID_BY
 from modelward.study.plan_terms import plan_faults
 from modelward.study.recipe_terms import recipe_faults
 
@@ -61,7 +63,7 @@ def parse(text: str, *, file: str = "study.toml") -> Study:
     except toml_text.NotToml as error:
         raise _refuse(file, [Fault("", f"not TOML: {error}")]) from error
     except ValidationError as error:
-        raise _refuse(file, from_validation(error, Study)) from error
+        raise _refuse(file, from_validation(error, Study, SAID_BY)) from error
     faults = meaning(study)
     if faults:
         raise _refuse(file, faults)
@@ -215,8 +217,8 @@ def _robust_faults(study: Study, robust: Robust) -> list[Fault]:
     if study.privacy.aggregation == "grouped":
         needed *= SMALLEST_GROUP  # one wrong site spoils its group, and groups are compared
     if study.sites.minimum < needed:
-        what = f"{robust.byzantine} wrong sites can be outvoted by {needed} sites or more"
-        return [Fault("plan.robust.byzantine", f"{what}: raise sites.minimum, or lower it")]
+        what = f"{wrong_sites(robust.byzantine)} can be outvoted by {needed} sites or more"
+        return [Fault("plan.robust.byzantine", f"{what}: raise sites.minimum to that")]
     return []
 
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelward.evaluate import calibration as c
+from modelward.evaluate.newton import recalibrate
 from modelward.evaluate.predictions import Predictions
 
 
@@ -47,7 +48,7 @@ def test_every_resample_is_fitted_as_statsmodels_would():
     y, logit = judged.outcome.astype(float), c.logits(judged.probability)
     weights = np.random.default_rng(2).integers(0, 4, size=(3, y.size)).astype(float)
 
-    fits = c.recalibrate(logit, y, weights)
+    fits = recalibrate(logit, y, weights)
 
     for row, fit in zip(weights, fits, strict=True):
         model = sm.GLM(
@@ -107,7 +108,21 @@ def test_the_slope_interval_covers_the_truth_about_95_times_in_100():
     assert 0.91 <= covered / runs <= 0.985
 
 
-def test_a_step_without_end_is_as_long_as_a_step_may_be():
-    flat = np.array([[1e-310, 0.0, 10.0]])  # what is left where classes are told apart
+def test_models_judged_together_get_what_each_gets_alone():
+    first, second = patients(6), patients(6, stretch=0.8)
 
-    assert c.solve_2x2(flat, np.array([[1.0, 1.0]]))[0, 0] == 5.0
+    both = c.calibrations([first, second], np.random.default_rng(0), 200)
+
+    assert both == [figures(first), figures(second)]
+
+
+def test_values_without_intervals_are_those_with():
+    drawn, alone = figures(patients(7)), c.pointwise(patients(7), "nobody asked")
+
+    for name in ("brier", "slope", "intercept"):
+        one = getattr(alone, name)
+        assert (one.value, one.interval, one.note) == (
+            getattr(drawn, name).value,
+            None,
+            "nobody asked",
+        )

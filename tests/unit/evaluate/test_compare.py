@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from modelward.errors import DataError
-from modelward.evaluate.compare import chance, compare
-from modelward.evaluate.discrimination import WIDER
+from modelward.evaluate.compare import auc_by_resamples, chance, compare
+from modelward.evaluate.discrimination import ONE_CLASS, WIDER
 from modelward.evaluate.predictions import Predictions
 
 TRUTH = [1, 1, 1, 1, 1, 0, 0, 0, 0, 0]
@@ -53,6 +53,48 @@ def test_the_resamples_judge_both_models_on_the_same_patients(metric):
 def test_other_patients_are_refused(metric):
     with pytest.raises(DataError, match="different units"):
         compare(metric, SURE, Predictions.of([1, 0], [0.5, 0.5]), rng())
+
+
+def test_auc_by_resamples_is_the_same_difference_with_another_interval():
+    rng = np.random.default_rng(2)
+    outcome = rng.random(300) < 0.4
+    one, two = (Predictions.of(outcome, (outcome + rng.random(300) * 2) / 3) for _ in range(2))
+
+    alike, found = auc_by_resamples(one, [one, two], rng, 500)
+
+    assert alike.interval is not None
+    assert (alike.value, alike.interval.low, alike.interval.high) == (0, 0, 0)
+    assert found.value == compare("auc", one, two, rng).difference.value
+    assert found.interval is not None
+    assert found.interval.method == "stratified bootstrap, 500 resamples"
+    assert found.interval.low < (found.value or 0) < found.interval.high
+
+
+def test_auc_by_resamples_has_no_value_where_all_outcomes_are_alike():
+    healthy = Predictions.of([0, 0, 0], [0.1, 0.2, 0.3])
+
+    assert auc_by_resamples(healthy, [healthy], rng(), 20)[0].note == ONE_CLASS
+
+
+@pytest.mark.slow
+def test_with_few_of_an_outcome_the_bootstrap_claims_a_difference_more_often_than_delong():
+    runs, claims = 800, {"paired DeLong": 0, "bootstrap": 0}
+    outcome = np.repeat([True, False], [10, 40])
+    for seed in range(runs):
+        draw = np.random.default_rng(seed)
+        score = draw.normal(size=50) + 1.2 * outcome
+        both = score + 0.6 * draw.normal(size=(2, 50))
+        one, two = (Predictions.of(outcome, 1 / (1 + np.exp(-each))) for each in both)
+        found = (
+            compare("auc", one, two, draw).difference,
+            auc_by_resamples(one, [two], draw, 500)[0],
+        )
+        for name, each in zip(claims, found, strict=True):
+            assert each.interval is not None
+            claims[name] += not each.interval.low <= 0 <= each.interval.high
+
+    assert claims["paired DeLong"] < 0.05 * runs  # docs/evaluation.md
+    assert claims["bootstrap"] > 1.5 * claims["paired DeLong"]
 
 
 @pytest.mark.slow

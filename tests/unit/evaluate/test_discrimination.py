@@ -54,8 +54,29 @@ def test_four_patients_by_hand():
     assert freedom == pytest.approx(2)
 
 
-def test_midranks_share_the_mean_of_equal_values():
-    assert d.midranks(np.array([3.0, 1.0, 3.0, 2.0])).tolist() == [3.5, 1, 3.5, 2]
+def test_placements_are_the_shares_below_and_above_with_equals_counted_half():
+    placed = d.placements(Predictions.of([1, 0, 1, 0, 1], [0.9, 0.5, 0.5, 0.1, 0.1]))
+
+    assert placed.v10.tolist() == [
+        1.0,
+        0.75,
+        0.25,
+    ]  # of 0.5 and 0.1: below; level, below; level
+    assert placed.v01.tolist() == pytest.approx([1.5 / 3, 2.5 / 3])
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=2, max_size=40))
+def test_placements_agree_with_counting_every_pair(units):
+    y = np.array([outcome for outcome, _ in units])
+    p = np.array([level / 5 for _, level in units])
+    if y.all() or not y.any():
+        return
+
+    placed = d.placements(Predictions.of(y, p))
+
+    higher = (p[y][:, None] > p[~y]) + 0.5 * (p[y][:, None] == p[~y])
+    np.testing.assert_allclose(placed.v10, higher.mean(axis=1))
+    np.testing.assert_allclose(placed.v01, higher.mean(axis=0), atol=1e-15)
 
 
 @pytest.mark.slow

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from modelward.evaluate.compare import chance
+from modelward.evaluate.discrimination import SINGLE_MEMBER
+from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.predictions import Predictions
 from modelward.evaluate.side_by_side import described, kept, side_by_side
 from tests.four_hospitals import findings
@@ -39,3 +41,17 @@ def test_runs_that_rank_alike_are_told_apart_by_their_brier_score():
     alone = chance("brier", two, one, rng)
     assert alone is not None
     assert second.brier_adjusted == pytest.approx(4 * alone)  # of four questions the surest
+
+
+def test_one_unit_with_an_outcome_is_no_lowest_hospital():
+    found = findings(draws=10)
+    models = list(found.models)
+    alone = replace(models[0].at("switzerland"), auc=Estimate(0.0, None, SINGLE_MEMBER))
+    sites = [alone if each.site == "switzerland" else each for each in models[0].by_site]
+    models[0] = replace(models[0], by_site=tuple(sites))
+
+    lowest, where = described("first", replace(found, models=tuple(models))).lowest
+
+    assert lowest is not None
+    assert lowest > 0.5
+    assert where != "Zürich and Basel"

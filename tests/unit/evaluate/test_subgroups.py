@@ -82,6 +82,23 @@ def test_a_small_cell_is_not_given_back_by_the_sums():
         assert sum((site, level) in hidden for level in "fm") != 1
 
 
+def test_a_site_that_nothing_covers_takes_only_the_levels_by_site_with_it():
+    tiny = {"west": {(0, 0): 1, (0, 1): 1, (1, 0): 4, (1, 1): 0}}
+    plain = {"north": {(1, 1): 7}, "south": {(1, 1): 5, (0, 1): 6}}
+    found = three({**plain, **tiny})
+    together = [one for one in found if one.site == EVERYWHERE]
+
+    assert [(one.units, one.positives) for one in together] == [(98, 37), (76, 12)]
+    assert all(one.units is None for one in found if one.site != EVERYWHERE)
+
+
+def test_levels_together_are_hidden_where_they_are_small_themselves():
+    few = {site: {(1, 1): 2} for site in SITES}
+    found = three(few | {"west": {(0, 0): 1, (0, 1): 1, (1, 0): 4, (1, 1): 0}})
+
+    assert [one.units for one in found if one.site == EVERYWHERE][1] is None
+
+
 def test_every_shown_cell_has_at_least_the_minimum():
     rng = np.random.default_rng(9)
     for _ in range(40):

@@ -10,24 +10,26 @@ import pytest
 
 from modelward.core.canonical import canonical_bytes
 from modelward.core.study import Study
-from modelward.errors import BadArtifact, StudyFileError
+from modelward.errors import BadArtifact, StorageError, StudyFileError
 from modelward.hub import shares
 from modelward.hub.registry import Registry
 from modelward.simulation.dealing import Dealing, Special
 from modelward.simulation.simulate import Simulation, simulate
 from tests.command import modelward
-from tests.studies import AVERAGED, key_of, rows, table_study, write_csv
+from tests.studies import AVERAGED, HEADING, key_of, rows, table_study, write_csv
 
 
-def ran(tmp_path: Path, rule: str | None) -> tuple[Study, Path]:
+def ran(tmp_path: Path, rule: str | None, lines: list[str] | None = None) -> tuple[Study, Path]:
+    """Return a finished run; `lines` name the fold of each patient at their end."""
     text = AVERAGED + (f'\n[sharing]\nrule = "{rule}"\n' if rule else "")
     study = table_study(text)
+    heading = HEADING + ",split" * bool(lines)
     simulate(
         Simulation(
             study=study,
-            data=write_csv(tmp_path / "patients.csv", rows(400)),
+            data=write_csv(tmp_path / "patients.csv", lines or rows(400), heading),
             dealing=Dealing(by="hospital"),
-            special=Special(patient="patient"),
+            special=Special(patient="patient", split="split" if lines else None),
             out=tmp_path / "run",
             workers=1,
         )
@@ -65,6 +67,40 @@ def test_a_statement_is_signed_and_comes_out_the_same_again(tmp_path):
     lie = {**first, "rounds": 7}
     with pytest.raises(BadArtifact, match="rounds come out differently"):
         shares.check(shares.signed(lie, key_of(3)), first)
+
+
+@pytest.mark.slow
+def test_a_site_whose_updates_were_not_handed_over_is_named(tmp_path):
+    study, run = ran(tmp_path, "contribution")
+    stores = {site: run / "sites" / site / "outbox" for site in ("north", "south")}
+
+    with (
+        closing(Registry(run / "hub")) as registry,
+        pytest.raises(StorageError, match="no updates of west are here"),
+    ):
+        shares.statement(registry, study, stores)
+
+
+@pytest.mark.slow
+def test_a_hospital_that_hands_in_anothers_file_is_named_and_divides_its_share(tmp_path):
+    folds = ("train", "train", "train", "validation", "test")
+    lines = [f"{row},{folds[n % 5]}" for n, row in enumerate(rows(400))]
+    taken = [  # under other ids: the reader refuses a patient who is there twice
+        row.replace("west,p", "taken,q") for row in lines if row.startswith("west,")
+    ]
+
+    due = [
+        said(*ran(tmp_path / name, "contribution", each))["sites"]
+        for name, each in (("alone", lines), ("with", lines + taken[::-1]))
+        if not (tmp_path / name).mkdir()
+    ]
+
+    west, copy = due[1]["west"], due[1]["taken"]
+    assert west["contribution"]["same_as"] == ["taken"]
+    assert copy["share"] == west["share"]
+    assert west["share"] + copy["share"] < due[0]["west"]["share"] + 0.03
+    assert due[1]["north"]["contribution"]["same_as"] == []
+    assert {each["contribution"]["repeats"] for each in due[1].values()} == {0}
 
 
 @pytest.mark.slow

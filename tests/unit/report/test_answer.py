@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.estimate import Estimate, Interval
 from modelward.evaluate.verdict import Word
 from modelward.report.answer import against_pooled, answer, reached, worth_it
 from tests.four_hospitals import findings
@@ -19,6 +19,30 @@ def test_the_first_sentence_says_who_learned_and_how_good_it_is():
         "Four hospitals learned one model together on 486 training patients, in 6 rounds and"
         " 3.4 seconds; on their 254 test patients it reaches AUC 0.91 [0.8"
     )
+
+
+def test_a_hospital_in_no_round_is_named_and_not_counted_among_those_who_learned():
+    apart = replace(FOUND, record=replace(FOUND.record, apart=("switzerland",)))
+    said = [words.text for words in answer(apart)]
+
+    assert said[0].startswith(
+        "Three of four hospitals learned one model together on 456 training patients"
+    )
+    assert any("In no round of this model: Zürich and Basel." in text for text in said)
+    assert not any("In no round" in words.text for words in answer(FOUND))
+
+
+def chance(low: float, high: float) -> list[str]:
+    models = list(FOUND.models)
+    auc = Estimate(0.5 * (low + high), Interval(low, high, "DeLong, logit scale"))
+    models[0] = replace(models[0], overall=replace(models[0].overall, auc=auc))
+    return [words.text for words in answer(replace(FOUND, models=tuple(models)))]
+
+
+def test_a_model_that_may_rank_by_chance_is_said_to():
+    assert any(text.startswith("This model may rank by chance") for text in chance(0.47, 0.68))
+    assert any(text.startswith("This model ranks worse than") for text in chance(0.3, 0.48))
+    assert not any("chance" in text for text in chance(0.51, 0.7))
 
 
 def test_simulated_hospitals_are_called_so():

@@ -15,10 +15,15 @@ FRAME = Frame(200, 100, (0, 1), (0, 10), (10, 20, 30, 40))
         (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]),
         (1, 20, [5, 10, 15, 20]),
         (-0.13, 0.3, [-0.1, 0, 0.1, 0.2, 0.3]),
+        (-0.031, 0.05, [-0.02, 0, 0.02, 0.04]),
     ],
 )
 def test_ticks_are_round_numbers(low, high, expected):
     assert ticks(low, high) == pytest.approx(expected)
+
+
+def test_an_axis_is_not_left_with_its_zero_alone():
+    assert ticks(-0.031, 0.0495, most=5) == pytest.approx([-0.02, 0, 0.02, 0.04])
 
 
 @given(st.floats(-1e3, 1e3), st.floats(1e-3, 1e3))
@@ -26,7 +31,7 @@ def test_ticks_lie_inside_and_are_few(low, width):
     found = ticks(low, low + width)
 
     slack = 1e-6 * width
-    assert 1 <= len(found) <= 7
+    assert 3 <= len(found) <= 7
     assert all(low - slack <= tick <= low + width + slack for tick in found)
 
 

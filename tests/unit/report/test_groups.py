@@ -8,7 +8,7 @@ from modelward.evaluate.coarser import Coarser
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.judged import Evaluation
 from modelward.evaluate.record import LEAKAGE
-from modelward.report.blocks import Figure, Section, Table
+from modelward.report.blocks import Figure, Section, Table, Words
 from modelward.report.cells import hide_small_cells
 from modelward.report.page import as_page
 from modelward.report.story import tell
@@ -56,7 +56,8 @@ def test_a_hidden_group_says_that_it_is_hidden_and_nothing_else():
 def test_a_group_of_which_a_hospital_shows_no_level_is_one_line():
     everywhere = next(iter(part_of(FOUND).groups))
     away = [replace(everywhere, site="va", level=level, units=None) for level in "abc"]
-    found = replace(part_of(FOUND), groups=(everywhere, *away))
+    here = replace(everywhere, site="cleveland")
+    found = replace(part_of(FOUND), groups=(everywhere, here, *away))
     tables = section(replace(FOUND, evaluation=found), "In groups of patients").blocks
     rows = next(
         t.rows
@@ -65,8 +66,21 @@ def test_a_group_of_which_a_hospital_shows_no_level_is_one_line():
     )
 
     assert [[cell.main for cell in row[1:4]] for row in rows] == [
-        [everywhere.group, "every level", "not shown"]
+        [everywhere.group, everywhere.level, f"{here.units:,}"],
+        [everywhere.group, "every level", "not shown"],
     ]
+
+
+def test_where_no_level_is_shown_there_is_no_table_of_nothing():
+    away = tuple(replace(one, units=None) for one in part_of(FOUND).groups)
+    found = replace(part_of(FOUND), groups=away, gaps=(), spreads=())
+    blocks = section(replace(FOUND, evaluation=found), "In groups of patients").blocks
+    said = " ".join(block.text for block in blocks if isinstance(block, Words))
+
+    assert not any(isinstance(block, Table) for block in blocks)
+    assert "of no group are two levels of all hospitals together shown" in said
+    assert "Hospital by hospital, no level of any group is shown." in said
+    assert f"{len(away)} of {len(away)} levels" in said
 
 
 def test_rows_that_are_not_shown_say_why_and_what_would_show_more():
@@ -84,7 +98,7 @@ def test_rows_that_are_not_shown_say_why_and_what_would_show_more():
         'groups = ["age:[18, 60, 110]"] would show 5 of its 8 levels, among them every one of'
         f" all hospitals together ({told} of {len(rows)} now)."
     ) in text
-    assert "sex: More test patients (plan.test), or a group with fewer levels." in text
+    assert "sex: More test patients (plan.test)." in text
 
 
 def test_the_threshold_and_its_rule_are_said():
@@ -112,7 +126,7 @@ def test_the_cost_says_what_it_assumes():
 def test_verdicts_are_told_with_margin_and_adjustment():
     said = " ".join(TEXT.split())
 
-    assert "Asked for all 3 hospitals at once (Holm's adjustment)" in said
+    assert "Asked at once for the 3 hospitals that have an interval (Holm's adjustment)" in said
     assert "The margin of 0.05 was signed with the study" in said
 
 
@@ -122,6 +136,27 @@ def test_the_leakage_card_stands_out_from_the_words_on_privacy():
 
     assert f"<b>{LEAKAGE}</b> Audited: the training of va." in page
     assert "<p>None.</p>" in page
+
+
+def test_the_chosen_threshold_has_its_rates_by_hospital():
+    found = section(FOUND, "Would acting on it help?")
+    said = found.blocks[0]
+    table = found.blocks[1]
+    assert isinstance(said, Words)
+    assert isinstance(table, Table)
+
+    assert said.text == "A probability of 0.4 or more counts as a yes: as invented."
+    assert [row[0].main for row in table.rows][:2] == ["All", "Cleveland Clinic"]
+    assert all(cell.main != "" for row in table.rows for cell in row)
+
+
+def test_rates_at_the_chosen_threshold_give_no_hidden_hospital_back():
+    hidden = hide_small_cells(evaluated(draws=30, in_one_process=False))
+    chosen = part_of(hidden).chosen
+    assert chosen is not None
+
+    assert (chosen.threshold, chosen.acting) == (0.4, ())
+    assert "records stay at the sites" in " ".join(as_text(tell(hidden)).split())
 
 
 def test_what_was_not_asked_has_no_section():
@@ -150,3 +185,21 @@ def test_with_a_larger_minimum_groups_are_left_out(limit):
 
     assert part_of(real).groups == ()
     assert part_of(real).gaps == ()
+
+
+def test_who_divides_a_share_or_repeats_the_hub_is_named():
+    first, second, third, *others = part_of(FOUND).shares
+    named = (
+        replace(first, same_as=(second.site,)),
+        replace(second, same_as=(first.site,)),
+        replace(third, repeats=5),
+        *others,
+    )
+    found = replace(FOUND, evaluation=replace(part_of(FOUND), shares=named))
+    text = " ".join(as_text(tell(found)).split())
+
+    assert text.count("sent the same updates every round: they divide one share") == 1
+    assert "Zürich and Basel sent what the hub had told in 5 rounds" in text
+    assert "divide one share" not in TEXT
+    assert Findings.from_json(found.to_json()) == found
+    assert "same_as" not in FOUND.to_json()

@@ -3,6 +3,7 @@
 import pytest
 
 from modelward.report import plots
+from modelward.report.paths import ends_worst
 from modelward.report.plots import ForestRow
 
 BETTER = ForestRow("North", "federated better", 0.1, 0.05, 0.15)
@@ -22,6 +23,24 @@ def test_a_site_without_interval_has_no_whiskers():
     assert plots.forest([UNSURE], "AUC").count("whisker") == 0
 
 
+def test_the_signed_margin_is_a_line_left_of_zero():
+    drawn = plots.forest([UNSURE], "AUC", margin=0.05)
+    places = {
+        kind: float(drawn.split(f'class="{kind}"')[0].split('x1="')[-1].split('"')[0])
+        for kind in ("zero", "margin")
+    }
+
+    assert places["margin"] < places["zero"]
+    assert 'class="margin"' not in plots.forest([UNSURE], "AUC")
+
+
+def test_the_line_that_ends_worst_is_the_highest_loss_and_the_lowest_anything_else():
+    lines = [("north", (0.5, 0.6)), ("south", (0.7, None)), ("west", (None, None))]
+
+    assert ends_worst(lines, "validation AUC") == "north"
+    assert ends_worst(lines, "validation loss") == "south"
+
+
 def test_verdicts_differ_in_their_sign_as_well_as_colour():
     assert len(set(plots.SIGNS.values())) == len(plots.SIGNS)
 
@@ -38,7 +57,7 @@ def test_names_too_long_are_shortened_with_an_ellipsis():
     assert plots.shorten("St. Elsewhere") == "St. Elsewhere"
     short = plots.shorten("A very long name of a hospital")
     assert len(short) <= plots.LONGEST_NAME
-    assert short.endswith("\N{HORIZONTAL ELLIPSIS}")
+    assert short == "A very long name\N{HORIZONTAL ELLIPSIS}ital"
 
 
 def test_rounds_without_a_value_break_the_line():

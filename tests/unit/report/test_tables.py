@@ -56,6 +56,17 @@ def test_without_pooled_model_its_row_says_why():
     assert {cell.main for cell in row[1:]} == {MISSING}
 
 
+def test_one_unit_with_an_outcome_makes_no_figure_of_a_hospital():
+    table = tables.cross_table(FOUND)
+    lowest, why = table.notes
+
+    assert FOUND.federated.at("switzerland").auc.value is not None
+    assert set(column(table, "Zürich and Basel")) == {MISSING}
+    assert "Zürich and Basel" not in lowest
+    assert why.startswith("No AUC at Zürich and Basel: fewer than two test patients")
+    assert tables.local_table(FOUND).notes == (why,)
+
+
 def test_a_site_without_model_of_its_own_is_said_to_have_none():
     row = tables.local_table(FOUND).rows[2]
 

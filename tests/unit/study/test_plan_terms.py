@@ -133,7 +133,7 @@ def test_the_explanation_says_what_stays_at_the_site():
 @pytest.mark.parametrize(
     ("told", "says"),
     [
-        (1, "Of 3 sites, 1 whose updates are refused or missing stop the study"),
+        (1, "Of 3 sites, 1 whose update is refused or missing stops the study"),
         (16, "Of 40 sites, 8 whose updates are refused or missing stop the study"),
         (13, None),
     ],

@@ -43,6 +43,18 @@ def changed(old: str, new: str, text: str = TABLE) -> str:
             "plan.ronds: there is no such key; did you mean 'rounds'?",
         ),
         (
+            changed("rounds = 8", "rounds = 8\nproximal = 0.1"),
+            "plan.proximal: there is no such key here; [plan.local] has one",
+        ),
+        (
+            changed("rounds = 8", 'rounds = 8\nstrategy = "FedProx"').replace(
+                'strategy = "newton"\n', ""
+            ),
+            "plan.strategy: input should be 'fedavg', 'newton', 'scaffold', 'fednova',"
+            " 'feddyn', 'cyclic', 'fedbuff', 'sums' or 'boosting' (found 'FedProx'); 'FedProx'"
+            " is [plan.local] proximal",
+        ),
+        (
             changed('unit = "a"', 'unti = "a"\nunit = "a"'),
             "features.age.unti: there is no such key; did you mean 'unit'?",
         ),
