@@ -13,7 +13,7 @@ OPTIMA = {"a": np.array([1.0, -2.0]), "b": np.array([5.0, 0.0]), "c": np.array([
 
 def nearest(site: str, own: np.ndarray, theta: np.ndarray) -> np.ndarray:
     """Return argmin |x - optimum|^2 / 2 - <own, x> + ALPHA / 2 |x - theta|^2."""
-    return (OPTIMA[site] + own + ALPHA * theta) / (1 + ALPHA)
+    return np.asarray((OPTIMA[site] + own + ALPHA * theta) / (1 + ALPHA))
 
 
 def test_a_site_that_misses_a_round_is_counted_as_in_algorithm_1_of_the_paper():
@@ -25,7 +25,7 @@ def test_a_site_that_misses_a_round_is_counted_as_in_algorithm_1_of_the_paper():
     for present in PRESENT:
         ends = {site: nearest(site, own[site], theta) for site in sorted(present)}
         here = sum(PATIENTS[site] for site in present)
-        mean = sum(PATIENTS[site] / here * (end - theta) for site, end in ends.items())
+        mean = np.sum([PATIENTS[s] / here * (end - theta) for s, end in ends.items()], axis=0)
         memory, model = feddyn.step(memory, model, mean.astype(np.float32), here, ALPHA)
 
         for site, end in ends.items():
@@ -47,7 +47,7 @@ def test_a_site_that_refuses_one_round_of_sixty_does_not_move_the_optimum():
         theta = model.astype(float)
         here = sum(PATIENTS[site] for site in present)
         moves = {site: nearest(site, own[site], theta) - theta for site in present}
-        mean = sum(PATIENTS[site] / here * move for site, move in moves.items())
+        mean = np.sum([PATIENTS[s] / here * move for s, move in moves.items()], axis=0)
         for site, move in moves.items():
             own[site] = own[site] - ALPHA * move
         memory, model = feddyn.step(memory, model, mean.astype(np.float32), here, ALPHA)

@@ -1,6 +1,7 @@
 """Differences of Brier scores at one site: by hand, and how often the truth is outside."""
 
 from math import log
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from modelward.evaluate.predictions import Predictions
 from modelward.evaluate.verdict import held_to, verdict
 
 
-def drawn(rng: np.random.Generator, units: int, share: float, rival: str):
+def drawn(
+    rng: np.random.Generator, units: int, share: float, rival: str
+) -> tuple[Any, Any, Any]:
     """Return outcomes, a calibrated model's probabilities, and a rival's."""
     y = (rng.random(units) < share).astype(int)
     offset = log(share / (1 - share))
@@ -22,7 +25,7 @@ def drawn(rng: np.random.Generator, units: int, share: float, rival: str):
     return y, p, 1 / (1 + np.exp(-(offset + 1.2 * rng.normal(1.2 * y) - 0.72)))
 
 
-def gap(y, p, q) -> float:
+def gap(y: Any, p: Any, q: Any) -> float:
     return float(np.mean((p - y) ** 2 - (q - y) ** 2))
 
 

