@@ -163,6 +163,7 @@ def main() -> None:
         parts = Parts()
         with Memory() as memory:
             result = simulate(asked, parts)
+            parts(Stage(name="the rest, and the report", done=1, total=1))
         show(result, parts, memory.most)
 
 
@@ -170,6 +171,10 @@ def show(result: Result, parts: Parts, most_mb: float) -> None:
     """Print the figures."""
     for name, seconds in parts.seconds.items():
         print(f"{name:24} {seconds:7.1f} s")
+    print(f"{'in all':24} {sum(parts.seconds.values()):7.1f} s")
+    for each in ("html", "json", "txt"):
+        size = result.report.with_suffix(f".{each}").stat().st_size
+        print(f"{'report.' + each:24} {size / 1e6:9.2f} MB")
     print(f"{'rounds':24} {len(result.outcome.history):7d}   {result.outcome.seconds:.1f} s")
     print(f"{'memory, all processes':24} {most_mb:7.0f} MB")
     for model in result.findings.models[:2]:
