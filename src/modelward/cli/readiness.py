@@ -65,7 +65,7 @@ def readiness(
         )
     found = _of_hub(hub, study) if hub is not None else _of_data(study, data, out, accept or ())
     if html is not None:
-        durable.write_whole(html, as_page(page.tell(found)).encode())
+        durable.write_whole(html, as_page(page.tell(found), numbers="").encode())
     typer.echo(json.dumps(page.as_object(found)) if as_json else as_text(page.tell(found)))
     if not all(site.ready for site in found.sites):
         raise typer.Exit(NOT_READY)

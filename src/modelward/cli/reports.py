@@ -65,7 +65,9 @@ def own(
     site = SiteFolder(folder)
     key = read_hub_key(hub_key or str(folder / "membership.json"))
     found = own_findings(folder, site.name, open_model(model, hub_key=key), model)
-    written = write(found, out or Path(f"{found.record.study.id}-report"), min_cell=1)
+    # not the name of the hub's report, which is passed on: this one has exact figures
+    where = out or Path(f"{found.record.study.id}-report-at-{site.name}")
+    written = write(found, where, min_cell=1)
     for path in (written.html, written.json, written.text):
         typer.echo(path)
     typer.echo(found.verdicts[0].sentence)

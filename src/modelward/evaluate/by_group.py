@@ -16,6 +16,7 @@ from modelward.evaluate.discrimination import placements, standard_error
 from modelward.evaluate.estimate import Estimate, Interval, Z, proportion
 from modelward.evaluate.gaps import Gap, GapMetric, Spread, compared_rates, spreads
 from modelward.evaluate.multiplicity import ALPHA, holm, two_sided
+from modelward.evaluate.near_perfect import alone
 from modelward.evaluate.predictions import Floats, Predictions
 from modelward.evaluate.subgroups import EVERYWHERE, FEWEST, GroupScores, beyond, untold
 from modelward.study.judging import Grouping
@@ -58,7 +59,7 @@ def site_row(found: Predictions, decimals: int) -> Row:
     if found.smaller_class > 1:
         placed = placements(found)
         error, _ = standard_error(placed.v10, placed.v01)
-        auc = (placed.auc, error) if error else None  # a perfect ranking tells no error
+        auc = placed.auc, error or _unseen(placed.auc, found)
     value, doubt = beyond(found) if len(found) > 1 else (0.0, 0.0)
     rates = (
         found.negatives,
@@ -67,6 +68,16 @@ def site_row(found: Predictions, decimals: int) -> Row:
         int(yes[found.outcome].sum()),
     )
     return row_of(Level(found.negatives, found.positives, auc, (value, doubt), rates), decimals)
+
+
+def _unseen(auc: float, found: Predictions) -> float:
+    """Return an error for an AUC without a variance, by Newcombe's interval (near_perfect.py).
+
+    Sites that rank a level perfectly have to stay in the mean over sites: without them small
+    levels, which are ranked perfectly most often, would look worse than they are.
+    """
+    low, high = alone(auc, found.positives, found.negatives)
+    return max(auc - low, high - auc) / Z
 
 
 def by_group(

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelward.evaluate.compare import HIGHER_IS_BETTER, Comparison, Metric
-from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.estimate import Estimate, Interval
 from modelward.evaluate.intervals import DRAWS
 from modelward.evaluate.predictions import Predictions
 from modelward.evaluate.verdict import NAMES
@@ -121,6 +121,12 @@ def _word(model: str, compared: Comparison) -> str:
     return "no worse than local" if worst > -MARGIN else "cannot tell"
 
 
+def _opposite(model: str, word: str, interval: Interval | None) -> str:
+    """Say that test contradicts validation, where that is why nothing can be told."""
+    contradicted = model == LOCAL and word == "cannot tell" and interval is not None
+    return ", as test says the opposite of validation" if contradicted else ""
+
+
 def _say(pair: tuple[str, str], word: str, compared: Comparison, reason: str, who: str) -> str:
     model, rival = pair
     interval, value = compared.difference.interval, compared.difference.value
@@ -132,6 +138,6 @@ def _say(pair: tuple[str, str], word: str, compared: Comparison, reason: str, wh
     whose = f"the {name} of {rival}" if next_best else f"its {name}"
     said = (
         f"{chosen}{next_best}; on {who} {whose} differs from the local model's by"
-        f" {shown}{spread}: {word}."
+        f" {shown}{spread}: {word}{_opposite(model, word, interval)}."
     )
     return f"{reason} {said}".strip()

@@ -1,9 +1,11 @@
 """Two models on the same units: which is better, and by how much.
 
 The difference is always first minus second. AUC uses the paired DeLong interval
-(discrimination.py); Brier score and accuracy the paired stratified bootstrap: each resample
-draws units once and judges both models on them (intervals.py). `auc_by_resamples` has AUC by
-the same bootstrap, to be shown beside DeLong's, which decides (docs/evaluation.md).
+(discrimination.py); the Brier score of one site an interval that holds how often the outcome
+happens (brier_difference.py); the Brier score of several sites, and accuracy, the paired
+stratified bootstrap: each resample draws units once and judges both models on them
+(intervals.py). `auc_by_resamples` has AUC by the same bootstrap, to be shown beside DeLong's,
+which decides (docs/evaluation.md).
 """
 
 from collections.abc import Sequence
@@ -12,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from modelward.evaluate.brier_difference import brier_chance, brier_difference
 from modelward.evaluate.discrimination import (
     ONE_CLASS,
     auc,
@@ -61,7 +64,7 @@ def compare(
         metric: `auc`, `accuracy` (threshold 0.5) or `brier`.
         first: One model.
         second: The other, on the same units in the same order.
-        rng: Source of the resamples; not used for AUC.
+        rng: Source of the resamples, where there are any.
         draws: Number of resamples.
 
     Raises:
@@ -73,6 +76,9 @@ def compare(
         )
     require_pairs(first, second)
     one, two = per_unit(metric, first), per_unit(metric, second)
+    if metric == "brier" and _of_one_site(first):
+        found = brier_difference(first, second)
+        return Comparison(metric, float(one.mean()), float(two.mean()), found)
     gap = one - two
     drawn = bootstrap(
         first.strata,
@@ -127,6 +133,8 @@ def chance(
         DataError: If the two were judged on different units.
     """
     require_pairs(first, second)
+    if metric == "brier" and _of_one_site(first):
+        return brier_chance(brier_difference(first, second))
     if metric != "auc":
         gap = per_unit(metric, first) - per_unit(metric, second)
         drawn = bootstrap(
@@ -140,7 +148,12 @@ def chance(
         return None
     one, two = placements(first), placements(second)
     error, freedom = standard_error(one.v10 - two.v10, one.v01 - two.v01)
-    return two_sided(one.auc - two.auc, error, freedom)
+    value = one.auc - two.auc
+    return None if value and not error else two_sided(value, error, freedom)
+
+
+def _of_one_site(predictions: Predictions) -> bool:
+    return bool(np.ptp(predictions.site) == 0)
 
 
 def per_unit(metric: Literal["accuracy", "brier"], predictions: Predictions) -> Floats:

@@ -8,7 +8,8 @@ negative, ties counting one half. Its variance is DeLong's (DeLong, DeLong & Cla
 DeLong's variance is the one of two independent means of placement values, m and n of them,
 so intervals use Student's t with Satterthwaite's degrees of freedom, as Brunner & Munzel
 (2000, Biometrical Journal 42:17) do for the same quantity. With many units that is the
-usual 1.96; in a hospital with a dozen negatives the usual 1.96 is too short.
+usual 1.96; in a hospital with a dozen negatives the usual 1.96 is too short. Where a model
+makes hardly a mistake, the variance itself is too small (near_perfect.py).
 """
 
 from dataclasses import dataclass
@@ -17,12 +18,17 @@ from math import exp, log, sqrt
 import numpy as np
 
 from modelward.evaluate.estimate import Estimate, Interval, proportion, t_quantile
+from modelward.evaluate.near_perfect import apart, few_mistakes
 from modelward.evaluate.predictions import Floats, Predictions, require_pairs
 
 ONE_CLASS = "all units have the same outcome"
 SINGLE_MEMBER = "only one unit has one of the two outcomes, too few for a variance"
 PERFECT = "the ranking is perfect (or perfectly wrong), so DeLong's variance is zero"
 NO_SPREAD = "DeLong's variance is zero on these units"
+
+PAIRED = "paired DeLong"
+WIDER = "the wider of paired DeLong and Newcombe"
+"""Of a difference where a model puts fewer than 5 units of an outcome out of order."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +100,9 @@ def auc_difference(first: Predictions, second: Predictions) -> Estimate:
     """Return AUC(first) - AUC(second) on the same units, with the paired DeLong interval.
 
     The variance of the difference is that of the differences of placement values, which is
-    DeLong's S11 + S22 - 2 S12. If both models rank the units alike, the interval is [0, 0].
+    DeLong's S11 + S22 - 2 S12. If both models rank the units alike, the interval is [0, 0],
+    unless the ranking is perfect: then, and wherever one of them makes hardly a mistake, it is
+    held to be as wide as Newcombe's at least (near_perfect.py).
 
     Raises:
         DataError: If the two were judged on different units.
@@ -110,9 +118,29 @@ def auc_difference(first: Predictions, second: Predictions) -> Estimate:
     if error == 0 and value != 0:
         return Estimate(value, None, NO_SPREAD)
     half = t_quantile(freedom) * error
-    return Estimate(
-        value, Interval(max(value - half, -1.0), min(value + half, 1.0), "paired DeLong")
+    low, high, method = value - half, value + half, PAIRED
+    few = few_mistakes((one.v10, one.v01), (two.v10, two.v01))
+    if few and not _alike(first, second, perfect=one.auc in {0.0, 1.0}):
+        sizes = first.positives, first.negatives
+        least, most = apart(one.auc, two.auc, sizes, _correlation(one, two, error))
+        low, high, method = min(low, least), max(high, most), WIDER
+    return Estimate(value, Interval(max(low, -1.0), min(high, 1.0), method))
+
+
+def _alike(first: Predictions, second: Predictions, *, perfect: bool) -> bool:
+    """Return whether two models rank alike; of a perfect ranking, whether they are the same."""
+    p, q = (
+        each if perfect else np.unique(each, return_inverse=True)[1]
+        for each in (first.probability, second.probability)
     )
+    return np.array_equal(p, q)
+
+
+def _correlation(one: Placements, two: Placements, error: float) -> float:
+    """Return DeLong's correlation of two AUCs whose difference has this error; 0 for none."""
+    a, _ = standard_error(one.v10, one.v01)
+    b, _ = standard_error(two.v10, two.v01)
+    return min(max((a * a + b * b - error * error) / (2 * a * b), -1.0), 1.0) if a * b else 0.0
 
 
 def standard_error(v10: Floats, v01: Floats) -> tuple[float, float]:

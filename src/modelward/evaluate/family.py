@@ -42,10 +42,10 @@ class Versus:
         metric: What was compared.
         federated: The federated model's figure.
         other: The other's.
-        difference: Federated minus other; paired DeLong for AUC, paired bootstrap for the
-            Brier score. No interval with too few units.
+        difference: Federated minus other; paired DeLong for AUC, brier_difference.py's for
+            the Brier score of one site. No interval with too few units.
         resampled: The same difference of AUC by the paired stratified bootstrap; None for the
-            Brier score, whose interval is of that kind already, and with too few units.
+            Brier score, and with too few units.
         adjusted: p value after Holm's adjustment over all lines; None if it has none.
     """
 

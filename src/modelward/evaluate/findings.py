@@ -121,16 +121,20 @@ _LAYOUT = TypeAdapter(Findings)
 def _plain(findings: Findings) -> dict[str, Any]:
     """Return the findings as JSON has them."""
     plain: dict[str, Any] = _LAYOUT.dump_python(findings, mode="json")
-    for name in ("heard", "choices", "beyond", "evaluation", "bound", "leaked"):
-        if not getattr(findings, name):
-            del plain[name]
-    if not findings.record.apart:
-        del plain["record"]["apart"]
-    if findings.evaluation is not None:
-        for name in ("coarser", "family"):
-            if not getattr(findings.evaluation, name):
-                del plain["evaluation"][name]
+    _drop_empty(plain, "heard", "choices", "beyond", "evaluation", "bound", "leaked")
+    _drop_empty(plain["record"], "apart")
+    if "evaluation" in plain:
+        _drop_empty(plain["evaluation"], "coarser", "family", "chosen")
+        for share in plain["evaluation"]["shares"]:
+            _drop_empty(share, "same_as", "repeats")
     return plain
+
+
+def _drop_empty(part: dict[str, Any], *names: str) -> None:
+    """Take out of a part those of these keys that hold nothing: they are not in the file."""
+    for name in names:
+        if not part[name]:
+            del part[name]
 
 
 def find(

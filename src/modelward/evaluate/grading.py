@@ -26,6 +26,7 @@ KAPPA = "quadratic kappa"
 RIGHT = "accuracy of the level"
 FOUND = "sensitivity"
 AGAINST = "AUC against the others"
+PERFECT = "every grade is right, so resamples show no spread"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,4 +105,6 @@ def _kappa(graded: Graded, levels: int, rng: np.random.Generator) -> Estimate:
         return kappa((weights @ one_hot).reshape(-1, levels, levels))[:, None]
 
     whole = float(kappa(one_hot.sum(0).reshape(levels, levels)))
+    if whole == 1.0:  # so is every resample, however few the units are
+        return Estimate(whole, None, PERFECT)
     return percentile(whole, bootstrap(strata, of, rng, DRAWS)[:, 0])

@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 from pydantic import TypeAdapter
 
+from modelward.evaluate.acting import Chosen, chosen
 from modelward.evaluate.coarser import Coarser, coarser
 from modelward.evaluate.compare import chance, compare
 from modelward.evaluate.cost import Cost
@@ -89,6 +90,9 @@ class Share:
         low: Lower end of its interval; None if too few rounds.
         high: Upper end.
         share: Its part by the rule that the study signed.
+        same_as: Sites that sent the same updates and divide with it; no part of the file where
+            there is none, and so is `repeats`.
+        repeats: Rounds in which it sent what the hub had told, which count as nothing.
     """
 
     site: str
@@ -96,6 +100,8 @@ class Share:
     low: float | None
     high: float | None
     share: float
+    same_as: tuple[str, ...] = ()
+    repeats: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +128,8 @@ class Evaluation:
         cost: Bytes, time and energy; None if not known.
         family: Every comparison of the federated model, all asked at once; empty, and no part
             of the file, where there is no other model.
+        chosen: The threshold chosen on validation units, and rates at it; None, and no part of
+            the file, where none was.
     """
 
     threshold: float = USUAL
@@ -141,6 +149,7 @@ class Evaluation:
     shares: tuple[Share, ...] = ()
     cost: Cost | None = None
     family: tuple[Versus, ...] = ()
+    chosen: Chosen | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +209,7 @@ def evaluate(
         spreads=spreads(groups),
         coarser=coarser(rules.divisions, by_site),
         family=family(judged, sites, rules.seed, rules.draws, aside),
+        chosen=chosen(rules.threshold, rules.rule, by_site),
     )
 
 

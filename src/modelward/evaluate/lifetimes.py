@@ -25,6 +25,7 @@ from modelward.evaluate.predictions import Floats
 
 C_INDEX = "C-index"
 BRIER = "integrated Brier score"
+NO_SPREAD = "the jackknife's variance is zero on these units"
 BLOCK = 512
 """Patients compared with all others at once."""
 
@@ -89,6 +90,8 @@ def concordance(lives: Lives, ends: Floats) -> Estimate:
         return Estimate(None, None, "no two units can be compared")
     value = float(right.sum() / 2 / pairs)
     reach = Z * float(np.sqrt(np.square((right - value * compared) / pairs).sum()))
+    if not reach:  # every unit shows the same, so the jackknife has nothing to go by
+        return Estimate(value, None, NO_SPREAD)
     method = "infinitesimal jackknife"
     return Estimate(value, Interval(max(0.0, value - reach), min(1.0, value + reach), method))
 

@@ -18,6 +18,7 @@ from modelward.core.study import Study
 from modelward.errors import BadArtifact
 from modelward.evaluate import discrimination
 from modelward.evaluate.binned import Counts, histogram
+from modelward.evaluate.brier_difference import METHOD
 from modelward.evaluate.compare import Comparison, Metric
 from modelward.evaluate.estimate import Estimate, Interval
 from modelward.evaluate.intervals import DRAWS, SEED, generator
@@ -156,7 +157,7 @@ def decode(site: str, tensors: Mapping[str, NDArray[Any]], study: Study) -> Site
     counts = {m: tensors[f"counts.{m}"].astype(np.int64) for m in MODELS}
     scores = {model: _scores(site, model, said, counts[model]) for model in MODELS}
     metric = METRICS[int(said["metric"])]
-    method = DELONG["difference"] if metric == "auc" else DRAWN
+    method = DELONG["difference"] if metric == "auc" else METHOD
     compared = Comparison(
         metric,
         getattr(scores["federated"], metric).value,

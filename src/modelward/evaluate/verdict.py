@@ -11,6 +11,7 @@ several sites are not adjusted for their number: each is that site's own questio
 differences remain when all are asked at once is told beside them (multiplicity.py).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -32,8 +33,8 @@ Word = Literal[
 ]
 """What a site is told; without a signed margin the first, the second, or the last."""
 
-HIDDEN_BY_TWO_DIGITS = 0.005
-"""An end of an interval closer to zero than this would be printed as zero."""
+MOST_DIGITS = 5
+"""An end of an interval that is zero to so many digits is printed as zero."""
 
 NAMES: dict[Metric, str] = {"auc": "AUC", "accuracy": "accuracy", "brier": "Brier score"}
 
@@ -196,16 +197,29 @@ def say(compared: Comparison, word: Word, *, who: str, rival: str) -> str:
         )
     name, interval = NAMES[compared.metric], compared.difference.interval
     lower = "" if HIGHER_IS_BETTER[compared.metric] else " (lower is better)"
-    ends = [abs(interval.low), abs(interval.high)] if interval else []
-    digits = 3 if ends and min(ends) < HIDDEN_BY_TWO_DIGITS else 2
-    spread = ""
-    if interval:
-        spread = f" [{_signed(interval.low, digits)}, {_signed(interval.high, digits)}]"
+    ends = (interval.low, interval.high) if interval else ()
+    digits = min(digits_of(ends, 2), 3)
+    shown = [_signed(end, max(digits, digits_of((end,), 2))) for end in ends]
+    spread = f" [{', '.join(shown)}]" if shown else ""
     return (
         f"On its own {who} the federated model has {name} {compared.first:.2f} against"
         f" {compared.second:.2f} for {rival}{lower}, difference"
         f" {_signed(compared.difference.value, digits)}{spread}: {word}."
     )
+
+
+def digits_of(ends: Sequence[float], fewest: int) -> int:
+    """Return how many digits show on which side of zero these ends of an interval lie.
+
+    Args:
+        ends: Of the interval of a difference.
+        fewest: Digits that are printed in any case; three where five are too few as well.
+    """
+    nearest = min((abs(end) for end in ends), default=1.0)
+    for digits in range(fewest, MOST_DIGITS + 1):
+        if nearest >= 0.5 * 10.0**-digits:
+            return digits
+    return max(fewest, 3)
 
 
 def _signed(value: float, digits: int) -> str:

@@ -68,7 +68,7 @@ def feddyn_step(
     local = study.plan.local
     alpha = (local.alpha if local else None) or dynamic.ALPHA
     state = memory or dynamic.init(parameters.size)
-    after, moved = dynamic.step(state, parameters, updates.mean(), alpha)
+    after, moved = dynamic.step(state, parameters, updates.mean(), updates.patients, alpha)
     return moved, dict(after)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from modelward.core.study import Study
 from modelward.errors import RunMismatch, StudyFileError
 from modelward.evaluate import binned
+from modelward.evaluate.acting import Chosen
 from modelward.evaluate.by_group import by_group
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.intervals import SEED
@@ -32,6 +33,7 @@ from modelward.hub.run_facts import Ended, run_facts, study_facts
 from modelward.hub.standing import AnswerRow, Past
 from modelward.study.explain import privacy_terms
 from modelward.study.groups import hub_sees
+from modelward.study.method import shares_note
 from modelward.study.report_answer import one_by_one, told_groups
 
 STAYS = "its model stays there"
@@ -78,11 +80,16 @@ def findings(registry: Registry, study: Study, alarms: Sequence[str] = ()) -> Fi
         run=run_facts(study, ended, {"federated": past.history}, 1),
         simulated_sites=False,
         in_one_process=False,
-        notes=(VERSIONS, *silent, *away),
+        notes=(VERSIONS, *silent, *away, *shares_note(study, f"HUB --study {study.id}")),
         alarms=tuple(alarms),
         privacy=_privacy(study, len(roster)),
     )
-    return shown(study, told, record, past)
+    found = shown(study, told, record, past)
+    if found.evaluation is None:
+        return found
+    threshold, rule = threshold_of(study, past.history, past.best)
+    told_at = None if threshold is None else Chosen(threshold=threshold, rule=rule)
+    return replace(found, evaluation=replace(found.evaluation, chosen=told_at))
 
 
 def _one_by_one(

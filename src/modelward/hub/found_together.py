@@ -34,7 +34,7 @@ from modelward.privacy.plan import plan_of
 from modelward.study.report_answer import report_bins, told_groups
 
 MASKED = "masks hide what a single hospital says"
-AT_HALF = "0.5, at which each site tells rates in groups"
+AT_HALF = "each site tells rates in groups there"
 UNTOLD = "its gate released no figures"
 OWN_REPORT = "each hospital has its own in its own report (modelward site report)"
 NO_VERDICT = (

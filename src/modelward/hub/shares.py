@@ -26,7 +26,7 @@ from modelward.core.canonical import Json, canonical_bytes, canonical_hash, pars
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import FlatF32, Schema
-from modelward.errors import BadArtifact, RunMismatch, StudyFileError
+from modelward.errors import BadArtifact, RunMismatch, StorageError, StudyFileError
 from modelward.evaluate.coalition import STEPS, divided
 from modelward.evaluate.contribution import Contribution, Round, contributions, shares
 from modelward.gate.uplink import plain_update
@@ -83,6 +83,7 @@ def statement(
     patients = _patients(rows)
     found: dict[str, Contribution] = {}
     if study.sharing.rule == "contribution":
+        _all_handed_over(rows, stores)
         found = _contributions(registry, study, rows, stores, judge)
     due = _due(study.sharing.rule, patients, found)
     return {
@@ -102,6 +103,18 @@ def signed(said: Mapping[str, Json], key: Ed25519PrivateKey) -> bytes:
     body = {**said, "key": public}
     signature = key.sign(canonical_bytes(body)).hex()
     return canonical_bytes({**body, "signature": signature})
+
+
+def _all_handed_over(rows: list[AnswerRow], stores: Mapping[str, Path]) -> None:
+    """Require the updates of every site that was combined."""
+    away = sorted({row.site for row in rows} - set(stores))
+    if away:
+        raise StorageError(
+            f"no updates of {', '.join(away)} are here",
+            why="by the rule 'contribution' a share is what each site's updates added",
+            remedy="ask each site for its outbox and ledger, and name every folder:"
+            f" --from {away[0]}=FOLDER",
+        )
 
 
 def check(raw: bytes, again: Mapping[str, Json]) -> str:

@@ -7,7 +7,11 @@ from modelward.evaluate.findings import Findings
 from modelward.evaluate.verdict import Word
 from modelward.report.blocks import Words
 from modelward.report.cells import MIN_CELL, few
+from modelward.report.many import some
 from modelward.report.numbers import between, counted, decimal, duration, signed, spelled
+
+CHANCE = 0.5
+"""AUC of a model that knows nothing."""
 
 
 def answer(findings: Findings, min_cell: int = MIN_CELL) -> tuple[Words, ...]:
@@ -24,8 +28,23 @@ def answer(findings: Findings, min_cell: int = MIN_CELL) -> tuple[Words, ...]:
     alerts += [
         Words(f"Alarm of a witness: {each}.", "alert") for each in findings.record.alarms
     ]
-    said = (*outside(findings), *ungated(findings, min_cell))
+    said = (*by_chance(findings), *outside(findings), *ungated(findings, min_cell))
     return (Words(" ".join(sentences), "lead"), *alerts, *said)
+
+
+def by_chance(findings: Findings) -> tuple[Words, ...]:
+    """Say so where the model was not shown to rank better than a coin would."""
+    auc = findings.federated.overall.auc
+    if auc.interval is None or auc.interval.low > CHANCE:
+        return ()
+    said = "ranks worse than chance" if auc.interval.high < CHANCE else "may rank by chance"
+    return (
+        Words(
+            f"This model {said}: the interval of its AUC {between(auc, 2)} does not lie above"
+            " 0.5, which knows nothing. That a hospital should keep another model, or that this"
+            " one is no worse, does not say that either is of use."
+        ),
+    )
 
 
 def outside(findings: Findings) -> tuple[Words, ...]:
@@ -33,7 +52,7 @@ def outside(findings: Findings) -> tuple[Words, ...]:
     record = findings.record
     if not record.apart:
         return ()
-    named = ", ".join(record.title(name) for name in record.apart)
+    named = some([record.title(name) for name in record.apart])
     return (
         Words(
             f"In no round of this model: {named}. No answer to one was released there (see:"
@@ -49,7 +68,7 @@ def ungated(findings: Findings, min_cell: int) -> tuple[Words, ...]:
     singled = few(findings, min_cell) if record.in_one_process else ()
     if not singled:
         return ()
-    unit, where = record.study.unit, ", ".join(record.title(name) for name in singled)
+    unit, where = record.study.unit, some([record.title(name) for name in singled])
     return (
         Words(
             "Not for passing on: one machine held all records, so no gate hid small cells, and"

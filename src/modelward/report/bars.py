@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from modelward.report.axes import Frame, drawing, ticks, x_axis
 from modelward.report.markup import Html, element, join, label
-from modelward.report.plots import ROW, shorten
+from modelward.report.plots import height_of, shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,15 @@ def bars(rows: Sequence[Bar], axis: str, title: str) -> Html:
     ends += [e for row in rows for e in (row.low, row.value, row.high) if e is not None]
     room = max(max(ends) - min(ends), 1e-6) * 0.06
     span = (min(ends) - (room if min(ends) < 0 else 0.0), max(ends) + room)
-    frame = Frame(600, ROW * len(rows) + 66, span, (0, 1), (18, 120, 48, 150))
+    height = height_of(len(rows))
+    frame = Frame(600, height * len(rows) + 66, span, (0, 1), (18, 120, 48, 150))
     zero, _ = frame.at((0, 0))
     bottom = frame.height - frame.margins[2]
     top = frame.margins[0]
     parts = [
         x_axis(frame, ticks(*span, most=5), axis),
         element("line", x1=zero, x2=zero, y1=top - 6, y2=bottom, class_="zero"),
-        *(_bar(frame, row, zero, top + ROW * (n + 0.5)) for n, row in enumerate(rows)),
+        *(_bar(frame, row, zero, top + height * (n + 0.5)) for n, row in enumerate(rows)),
     ]
     said = "; ".join(f"{row.name}: {row.value:.4f}" for row in rows)
     return drawing(frame, title, said, *parts)

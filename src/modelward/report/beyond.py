@@ -3,6 +3,7 @@
 from modelward.evaluate.beyond import Beyond
 from modelward.evaluate.findings import Findings
 from modelward.report.blocks import Block, Cell, Table
+from modelward.report.many import MANY
 from modelward.report.numbers import MISSING, between, decimal
 
 MEANS = {
@@ -33,10 +34,34 @@ def beyond_tables(findings: Findings) -> tuple[Block, ...]:
 
 
 def _by_site(findings: Findings, here: list[Beyond]) -> Table:
-    """Return models by rows and hospitals by columns."""
+    """Return models by rows and hospitals by columns; of many hospitals turned, in _by_home."""
+    if len(findings.record.sites) > MANY:
+        return _by_home(findings, here)
     sites = list(dict.fromkeys(one.site for one in here))
     head = ("Model", *("All" if not s else findings.record.title(s) for s in sites))
     return _table(findings, here, head, {(o.model, o.site): o for o in here}, sites)
+
+
+def _by_home(findings: Findings, here: list[Beyond]) -> Table:
+    """Return hospitals by rows: the common models there, and its own."""
+    record, at = findings.record, {(one.model, one.site): one for one in here}
+    common = [m for m in dict.fromkeys(one.model for one in here) if not m.startswith("local:")]
+    sites = list(dict.fromkeys(one.site for one in here))
+    rows = tuple(
+        (
+            Cell(record.title(site) if site else "All"),
+            *(_cell(at.get((model, site))) for model in common),
+            _cell(at.get((f"local:{site}", site))),
+        )
+        for site in sites
+    )
+    measure = here[0].measure
+    return Table(
+        caption=f"{measure[0].upper()}{measure[1:]}",
+        head=("Hospital", *(record.label(model) for model in common), "Own model"),
+        rows=rows,
+        notes=(MEANS.get(measure, ""), "Own models away from home: report.json."),
+    )
 
 
 def _by_level(findings: Findings, here: list[Beyond]) -> Table:

@@ -5,6 +5,7 @@ from modelward.evaluate.findings import Findings
 from modelward.evaluate.subgroups import EVERYWHERE
 from modelward.report import plots
 from modelward.report.blocks import Block, Cell, Figure, Table, Words, cells
+from modelward.report.many import MANY, some
 from modelward.report.markup import Html
 from modelward.report.numbers import between, count, decimal, minus, p_value, signed
 from modelward.report.tables import estimate
@@ -48,7 +49,7 @@ def _said(findings: Findings, found: BoundCost) -> str:
     asked = sum(one.adjusted is not None for one in found.losses)
     words.append(
         f"More than chance, asked for all {asked} lines at once (Holm's adjustment):"
-        f" {'; '.join(kept) or 'none'}. The largest of several is partly chance, and so is the"
+        f" {some(kept, '; ') or 'none'}. The largest of several is partly chance, and so is the"
         " noise: another run would draw other noise, which these intervals do not cover."
     )
     return " ".join(words)
@@ -82,6 +83,8 @@ def _drawn(findings: Findings, losses: list[Loss]) -> Html:
 def _by_hospital(findings: Findings, found: BoundCost) -> tuple[Block, ...]:
     """Return the levels of every hospital; nothing where the study named no groups."""
     inner = [one for one in found.losses if one.site and one.group]
+    if inner and len(findings.record.sites) > MANY:
+        return (Words(f"The {len(inner):,} levels of single hospitals are in report.json."),)
     caption = "With the bound and without it, groups hospital by hospital"
     return (_table(findings, found, inner, caption),) if inner else ()
 

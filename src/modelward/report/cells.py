@@ -3,8 +3,9 @@
 In a run between institutions the report travels further than the data, so counts below the
 minimum cell are taken out of the findings before anything is written, the JSON included, and
 with them the figures that are those counts in another dress (a sensitivity over three
-patients). Where one site's count is hidden, the total over sites is hidden too, so that it
-cannot be found by subtraction.
+patients, the accuracy of a model that says yes to everybody). Totals over sites show through
+rates and pictures, so hiding the total is not enough: next to a site that is hidden others are,
+the smallest first, until those that are hidden have enough of either outcome together.
 
 In a simulation one machine held all rows, and the report that lies beside them shows every
 count; `few` names the hospitals that this singles persons out at, for the report to say so, and
@@ -15,8 +16,10 @@ hidden); it is no proof against reconstruction from other figures. What may
 leave a site at all is decided by its gate.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+from modelward.evaluate.acting import Chosen
 from modelward.evaluate.beyond import hide_few
 from modelward.evaluate.cost import Cost
 from modelward.evaluate.curves import SMALLEST_GROUP
@@ -29,8 +32,14 @@ from modelward.evaluate.scores import ModelFindings, Scores
 from modelward.evaluate.subgroups import EVERYWHERE
 from modelward.evaluate.verdict import Verdict
 
+COVER = "not shown: with the totals it would tell a small count of another hospital"
+
 MIN_CELL = 10
 """Smallest count that is shown, as in the default policy of a site."""
+
+
+NOT_SHOWN = "not shown: fewer than"
+"""How the note of a figure begins that is hidden here, and not only unknown."""
 
 
 def hide_small_cells(
@@ -46,6 +55,7 @@ def hide_small_cells(
     record = findings.record
     if record.in_one_process and not everywhere:
         return findings
+    hidden = hidden_sites(findings, min_cell)
     return replace(
         findings,
         record=replace(
@@ -53,16 +63,51 @@ def hide_small_cells(
             sites=tuple(hide_training(s, min_cell) for s in record.sites),
             privacy=hide_card(record.privacy),
         ),
-        models=tuple(hide_model(model, min_cell) for model in findings.models),
+        models=tuple(hide_model(model, min_cell, hidden) for model in findings.models),
         beyond=hide_few(findings.beyond, min_cell),
         choices=(),  # their sentences have counts and figures of few units
-        evaluation=hide_evaluation(findings, min_cell),
+        evaluation=hide_evaluation(findings, min_cell, hidden),
         leaked=hide_few_told(findings.leaked, min_cell),
         bound=None,  # trained where all rows are, and nowhere else
         verdicts=tuple(
-            hide_verdict(one, record.study.unit, min_cell) for one in findings.verdicts
+            hide_verdict(one, record.study.unit, min_cell, hidden=hidden.get(one.site))
+            for one in findings.verdicts
         ),
     )
+
+
+Hidden = Mapping[str, bool]
+"""Sites of which no count by outcome is shown -> whether the number of units is hidden too."""
+
+
+def hidden_sites(findings: Findings, min_cell: int) -> Hidden:
+    """Return the sites with a small count of test units, and those that cover them.
+
+    Together they have `min_cell` of either outcome or more, or all sites are among them.
+    """
+    if not findings.models:
+        return {}
+    counts = {
+        one.site: (one.units or 0, one.positives or 0)
+        for one in findings.federated.by_site
+        if not (one.units is one.accuracy.value is None)
+    }
+    few = {site for site, (units, yes) in counts.items() if small(units, yes, min_cell)}
+    found = set(few)
+    left = sorted(set(counts) - few, key=lambda site: (_smaller(*counts[site]), site))
+    while found and left and _together(counts, found) < min_cell:
+        found.add(left.pop(0))
+    units_too = any(counts[site][0] < min_cell for site in few)
+    return dict.fromkeys(sorted(found), units_too)
+
+
+def _smaller(units: int, positives: int) -> int:
+    return min(positives, units - positives)
+
+
+def _together(counts: Mapping[str, tuple[int, int]], sites: Collection[str]) -> int:
+    """Return the units of the rarer outcome at these sites together."""
+    return _smaller(*(sum(counts[site][part] for site in sites) for part in (0, 1)))
 
 
 def hide_card(privacy: str) -> str:
@@ -92,7 +137,7 @@ def few(findings: Findings, min_cell: int) -> tuple[str, ...]:
     )
 
 
-def hide_evaluation(findings: Findings, min_cell: int) -> Evaluation | None:
+def hide_evaluation(findings: Findings, min_cell: int, hidden: Hidden) -> Evaluation | None:
     """Return the evaluation without small cells.
 
     Groups come suppressed (evaluate/subgroups.py); they stay if that was for a minimum as
@@ -106,7 +151,7 @@ def hide_evaluation(findings: Findings, min_cell: int) -> Evaluation | None:
     few = {
         scores.site
         for scores in findings.federated.by_site
-        if small(scores.units, scores.positives, min_cell)
+        if small(scores.units, scores.positives, min_cell) or scores.site in hidden
     }
     groups = () if min_cell > found.fewest else found.groups
     gone = {site for one in groups if (site := one.site) in few}
@@ -119,9 +164,20 @@ def hide_evaluation(findings: Findings, min_cell: int) -> Evaluation | None:
         away=tuple(one for one in found.away if one.site not in few),
         paths=tuple(one for one in found.paths if one.site not in few),
         family=tuple(one for one in found.family if one.site not in few),
-        decisions=found.decisions if min_cell <= SMALLEST_GROUP else {},
+        chosen=_without_few(found.chosen, few),
+        decisions=found.decisions if pictured(findings.federated, min_cell) else {},
         cost=None if found.cost is None else hide_cost(found.cost, findings, few),
     )
+
+
+def _without_few(found: Chosen | None, few: set[str]) -> Chosen | None:
+    """Return rates at the chosen threshold; none of all where those of one site are hidden.
+
+    A rate over all would give back the hidden one, with the counts of the others.
+    """
+    if found is None or not few:
+        return found
+    return replace(found, acting=())
 
 
 def hide_cost(cost: Cost, findings: Findings, few: set[str]) -> Cost | None:
@@ -148,13 +204,23 @@ def hide_training(site: SiteFacts, min_cell: int) -> SiteFacts:
     )
 
 
-def hide_model(model: ModelFindings, min_cell: int) -> ModelFindings:
-    """Return one model's findings without small counts and what follows from them.
+def pictured(model: ModelFindings, min_cell: int) -> bool:
+    """Return whether curves of a model show no small count: they give the totals."""
+    whole = model.overall
+    known = whole.units is not None and whole.positives is not None
+    return min_cell <= SMALLEST_GROUP and not (
+        known and small(whole.units, whole.positives, min_cell)
+    )
 
-    Totals would give hidden counts back, but not where sites were summed and none is known.
-    """
-    by_site = tuple(hide_scores(scores, min_cell) for scores in model.by_site)
-    overall = hide_scores(model.overall, min_cell)
+
+def hide_model(model: ModelFindings, min_cell: int, hidden: Hidden) -> ModelFindings:
+    """Return one model's findings without small counts and what follows from them."""
+    by_site = tuple(
+        hide_scores(scores, min_cell, hidden=hidden.get(scores.site))
+        for scores in model.by_site
+    )
+    alone = hidden.get(model.by_site[0].site) if len(model.by_site) == 1 else None
+    overall = hide_scores(model.overall, min_cell, hidden=alone)
     summed = all(one.units is one.accuracy.value is None for one in model.by_site)
     if not summed and any(scores.positives is None for scores in by_site):
         overall = replace(overall, positives=None)
@@ -164,40 +230,66 @@ def hide_model(model: ModelFindings, min_cell: int) -> ModelFindings:
         model,
         overall=overall,
         by_site=by_site,
-        roc=model.roc if min_cell <= SMALLEST_GROUP else (),
-        reliability=tuple(point for point in model.reliability if point.units >= min_cell),
+        roc=model.roc if pictured(model, min_cell) else (),
+        reliability=tuple(
+            point
+            for point in model.reliability
+            if point.units >= min_cell
+            and not small(model.overall.units, model.overall.positives, min_cell)
+        ),
     )
 
 
-def hide_scores(scores: Scores, min_cell: int) -> Scores:
-    """Return scores without the figures that a small count would show through."""
+def hide_scores(scores: Scores, min_cell: int, *, hidden: bool | None = None) -> Scores:
+    """Return scores without the figures that a small count would show through.
+
+    Args:
+        scores: Of a model on one group of units.
+        min_cell: Smallest count shown.
+        hidden: None where they are not among the sites that are hidden; else whether their
+            number of units is as well.
+    """
     if scores.units is None and scores.accuracy.value is None:
         return scores  # nobody here knows them, or they are hidden already
-    nothing = Estimate(None, None, f"not shown: fewer than {min_cell} units behind it")
-    if not small(scores.units, scores.positives, min_cell):
+    nothing = Estimate(None, None, f"{NOT_SHOWN} {min_cell} units behind it")
+    if hidden is None and not small(scores.units, scores.positives, min_cell):
         return scores
-    shown = replace(
+    if not small(scores.units, scores.positives, min_cell):
+        nothing = Estimate(None, None, COVER)
+    gone = hidden or scores.units is None or scores.units < min_cell
+    return replace(
         scores,
+        units=None if gone else scores.units,
         positives=None,
         auc=nothing,
+        accuracy=nothing,
         sensitivity=nothing,
         specificity=nothing,
+        brier=nothing,
         slope=nothing,
         intercept=nothing,
     )
-    if scores.units is None or scores.units < min_cell:
-        return replace(shown, units=None, accuracy=nothing, brier=nothing)
-    return shown
 
 
-def hide_verdict(verdict: Verdict, unit: str, min_cell: int) -> Verdict:
-    """Return a verdict that keeps its word but not the numbers, where a count is small."""
-    if not small(verdict.units, verdict.positives, min_cell):
+def hide_verdict(
+    verdict: Verdict, unit: str, min_cell: int, *, hidden: bool | None = None
+) -> Verdict:
+    """Return a verdict that keeps its word but not the numbers, where a count is small.
+
+    Args are those of `hide_scores`; `unit` is who is counted.
+    """
+    few = small(verdict.units, verdict.positives, min_cell)
+    if hidden is None and not few:
         return verdict
-    why = f"fewer than {min_cell} of its test {unit}s have, or do not have, the outcome"
+    why = (
+        f"fewer than {min_cell} of its test {unit}s have, or do not have, the outcome"
+        if few
+        else "with the totals they would tell a small count of another hospital"
+    )
+    gone = hidden or verdict.units is None or verdict.units < min_cell
     return replace(
         verdict,
-        units=verdict.units if verdict.units and verdict.units >= min_cell else None,
+        units=None if gone else verdict.units,
         positives=None,
         federated=None,
         local=None,

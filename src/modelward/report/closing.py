@@ -106,7 +106,7 @@ def limits(findings: Findings) -> tuple[tuple[str, str], ...]:
             "Each verdict is one hospital's own question at 95%; they are not adjusted for"
             " their number.",
         ),
-        ("Threshold.", "Accuracy, sensitivity and specificity use 0.5, no clinical cut-off."),
+        ("Threshold.", _threshold(findings)),
     ]
     if record.study.unit != "patient":
         found.append(
@@ -129,6 +129,17 @@ def limits(findings: Findings) -> tuple[tuple[str, str], ...]:
         )
     found.append(("Use.", "A research result, not validated for the care of patients."))
     return tuple(found)
+
+
+def _threshold(findings: Findings) -> str:
+    """Return at which threshold rates are, and that it is not a clinical one."""
+    chosen = findings.evaluation.chosen if findings.evaluation is not None else None
+    if chosen is None:
+        return "Accuracy, sensitivity and specificity use 0.5, no clinical cut-off."
+    return (
+        "Tables of models use 0.5. The threshold chosen on validation is the study's rule on"
+        " these hospitals' patients. Neither is a clinical cut-off."
+    )
 
 
 def costs(findings: Findings) -> tuple[Block, ...]:

@@ -1,13 +1,15 @@
 """Models side by side: on everybody, in every hospital, where they were never trained."""
 
 from modelward.evaluate.findings import Findings
+from modelward.evaluate.judged import Share
 from modelward.report import plots
 from modelward.report.bars import Bar, bars
 from modelward.report.blocks import Block, Cell, Figure, Table, Words, cells
 from modelward.report.cells import MIN_CELL
 from modelward.report.family import versus
 from modelward.report.heat_map import HeatRow, heat_map
-from modelward.report.numbers import MISSING, count, decimal
+from modelward.report.many import MANY
+from modelward.report.numbers import MISSING, count, counted, decimal
 from modelward.report.tables import (
     cross_table,
     estimate,
@@ -15,38 +17,50 @@ from modelward.report.tables import (
     model_table,
     published_table,
     ranked,
+    spread_table,
 )
-
-MOST_CROSSED = 12
-"""Hospitals up to which every model is shown in every hospital."""
 
 
 def comparison(findings: Findings) -> tuple[Block, ...]:
     """Return the models side by side, the literature, and local models away from home."""
-    blocks: list[Block] = [model_table(findings), *versus(findings)]
-    if findings.record.published:
-        blocks.append(published_table(findings))
-    if any(model.name.startswith("local:") for model in findings.models):
-        blocks.append(local_table(findings))
-        everywhere = all(len(m.by_site) == len(findings.record.sites) for m in findings.models)
-        if len(findings.record.sites) <= MOST_CROSSED and everywhere:
-            blocks.append(crossed(findings))
+    many = len(findings.record.sites) > MANY
+    local = any(model.name.startswith("local:") for model in findings.models)
+    everywhere = all(len(m.by_site) == len(findings.record.sites) for m in findings.models)
+    grid = (crossed(findings),) if local and everywhere else ()
+    published = (published_table(findings),) if findings.record.published else ()
+    own = (local_table(findings),) if local else ()
+    first = model_table(findings, whose="common" if many and local else "all")
+    blocks: tuple[Block, ...] = (first, *versus(findings), *published, *own, *grid)
+    if many and local:
+        # Each hospital's own figures at home stand in its row of the tables by hospital.
+        rest = (model_table(findings, whose="own"),) if everywhere else own
+        blocks = (first, *published, *grid, *versus(findings), *rest)
     return (*blocks, *away(findings), *shares(findings))
 
 
 def crossed(findings: Findings) -> Figure:
-    """Return the AUC of every model in every hospital, as a heat map and its table."""
+    """Return the AUC of every model in every hospital, as a heat map and its table.
+
+    The table of many hospitals has how each model spreads over them.
+    """
     record = findings.record
+    many = len(record.sites) > MANY
     rows = [
         HeatRow(
-            record.label(model.name),
+            record.title(model.name.removeprefix("local:"))
+            if many and model.name.startswith("local:")
+            else record.label(model.name),
             tuple(ranked(model.at(site.name).auc).value for site in record.sites),
         )
         for model in findings.models
     ]
-    table = cross_table(findings)
+    table = spread_table(findings) if many else cross_table(findings)
     names = [record.title(site.name) for site in record.sites]
     caption = "AUC of every model in every hospital; darker is higher."
+    if many:
+        caption += (
+            " Rows are models, those of single hospitals under their names; columns hospitals."
+        )
     return Figure((heat_map(rows, names, table.caption),), caption, table)
 
 
@@ -95,6 +109,8 @@ def away(findings: Findings) -> tuple[Block, ...]:
         )
         for one in known
     ]
+    if len(rows) > MANY:
+        rows = sorted(rows, key=lambda row: -row.middle)
     drawn = plots.forest(rows, "AUC in a hospital that took no part", zero=0.5)
     caption = "What a hospital that takes no part may expect; the dotted line knows nothing."
     return (Figure((drawn,), caption, table),)
@@ -128,6 +144,7 @@ def shares(findings: Findings) -> tuple[Block, ...]:
             f"Shapley value of each round, averaged; worth: {found.worth}. Intervals are over"
             " resampled rounds. The share follows the rule that the study signed; differences"
             " within the intervals are noise.",
+            *_taken(findings, found.shares),
         ),
     )
     drawn = bars(rows, "added a round", "Contribution of each hospital")
@@ -135,4 +152,23 @@ def shares(findings: Findings) -> tuple[Block, ...]:
     return (
         Words("Contribution, by the rule that the study signed:"),
         Figure((drawn,), caption, table),
+    )
+
+
+def _taken(findings: Findings, shares: tuple[Share, ...]) -> tuple[str, ...]:
+    """Return who sent what another sent, and who sent what the hub had told."""
+    title = findings.record.title
+    alike = sorted({tuple(sorted((one.site, *one.same_as))) for one in shares if one.same_as})
+    return (
+        *(
+            f"{' and '.join(title(site) for site in sites)} sent the same updates every round:"
+            " they divide one share."
+            for sites in alike
+        ),
+        *(
+            f"{title(one.site)} sent what the hub had told in {counted(one.repeats, 'round')},"
+            " which counts as nothing."
+            for one in shares
+            if one.repeats
+        ),
     )

@@ -1,11 +1,14 @@
 """Curves: learning round by round, ROC, reliability, and whether acting on the model pays."""
 
+from collections.abc import Sequence
+
 from modelward.evaluate.decision import useful
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.scores import ModelFindings
 from modelward.report import plots
 from modelward.report.blocks import Block, Figure, Table, Words, cells
 from modelward.report.decision_plot import decision
+from modelward.report.many import some
 from modelward.report.numbers import MISSING, decimal, duration
 from modelward.report.paths import ends_worst, paths
 from modelward.report.run_tables import (
@@ -16,6 +19,8 @@ from modelward.report.run_tables import (
     shown_rounds,
 )
 from modelward.report.tables import estimate
+
+FEWEST_ROUNDS = 2
 
 MOST_CURVES = 4
 """Lines in one picture; more cannot be told apart in print."""
@@ -34,12 +39,27 @@ def rounds(findings: Findings) -> tuple[Block, ...]:
     lines = [(findings.record.label(c.model), c.values) for c in shown[:MOST_CURVES]]
     return (
         words,
+        *_undecided(shown[0].values, findings.record.study.unit),
         Figure(
             (plots.learning(lines, shown[0].metric),),
             f"{shown[0].metric[:1].upper()}{shown[0].metric[1:]} after each round.",
             round_table(findings),
         ),
         *apart,
+    )
+
+
+def _undecided(values: Sequence[float | None], unit: str) -> tuple[Block, ...]:
+    """Say so where the watched figure cannot have chosen a round."""
+    if len(values) < FEWEST_ROUNDS or values[0] is None or set(values) != {values[0]}:
+        return ()
+    return (
+        Words(
+            "The watched figure was the same after every round, so it chose none: the first is"
+            f" kept. Counts of few validation {unit}s are grouped by each hospital's gate until"
+            f" they say little. More of them (plan.validation) make finer groups, and metric ="
+            " 'loss' moves with the scores in a group."
+        ),
     )
 
 
@@ -109,7 +129,7 @@ def _without_a_line(findings: Findings, drawn: set[str]) -> tuple[str, ...]:
     if not others:
         return ()
     return (
-        f"Without a line: {', '.join(others)}; no answer in any round, or no validation "
+        f"Without a line: {some(others)}; no answer in any round, or no validation "
         f"{record.study.unit}s of both outcomes.",
     )
 

@@ -6,6 +6,7 @@ from modelward.evaluate.intervals import DRAWS
 from modelward.evaluate.multiplicity import ALPHA
 from modelward.evaluate.verdict import NAMES
 from modelward.report.blocks import Block, Cell, Table
+from modelward.report.many import some
 from modelward.report.numbers import MISSING, decimal, p_value, signed, spelled
 from modelward.report.tables import bracket
 
@@ -83,13 +84,14 @@ def _at_once(findings: Findings, lines: tuple[Versus, ...]) -> tuple[str, ...]:
     said = [
         f"p values are adjusted over all {asked} comparisons here that have one (Holm):"
         f" {spelled(sum(one.kept for one in lines))} below {ALPHA:.2g}, marked as kept. For AUC"
-        " they are DeLong's, for the Brier score the bootstrap's."
+        " they are DeLong's, for the Brier score of one hospital"
+        " those of its interval by square-and-add, which stands in the bootstrap's place."
     ]
     least = 2 / (DRAWS + 1)
-    if least * asked >= ALPHA and any(one.metric == "brier" for one in lines):
+    if least * asked >= ALPHA and any(one.metric == "brier" and not one.site for one in lines):
         said.append(
             f"A bootstrap of {DRAWS:,} has no p value below {least:.3f}, so among so many no"
-            " difference in the Brier score can be kept."
+            " difference in the Brier score of everybody can be kept."
         )
     disputed = [
         f"{findings.record.title(one.site) if one.site else 'all hospitals'}"
@@ -100,6 +102,6 @@ def _at_once(findings: Findings, lines: tuple[Versus, ...]) -> tuple[str, ...]:
     if disputed:
         said.append(
             f"By one of the two intervals a difference is shown and by the other not:"
-            f" {'; '.join(disputed)}. Take none of these for shown."
+            f" {some(disputed, '; ')}. Take none of these for shown."
         )
     return tuple(said)

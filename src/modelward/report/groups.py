@@ -1,13 +1,17 @@
 """Groups of patients: scores by level and hospital, the worst one, and what is not chance."""
 
+from statistics import median
+
 from modelward.evaluate.coarser import Coarser
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.gaps import Gap, GapMetric
 from modelward.evaluate.judged import Evaluation
 from modelward.evaluate.subgroups import EVERYWHERE, GroupScores, worst_group
-from modelward.report.blocks import Block, Cell, Listing, Table, Words, cells
-from modelward.report.numbers import between, count, decimal, p_value, signed
-from modelward.report.tables import estimate
+from modelward.report.blocks import Block, Cell, Figure, Listing, Table, Words, cells
+from modelward.report.heat_map import HeatRow, heat_map
+from modelward.report.many import MANY
+from modelward.report.numbers import MISSING, between, count, decimal, p_value, signed
+from modelward.report.tables import estimate, ranked
 
 FEWEST_LEVELS = 2
 """A group with one level compares nobody."""
@@ -44,7 +48,9 @@ def groups(findings: Findings) -> tuple[Block, ...]:
         blocks.append(_spreads(found))
     if found.gaps:
         blocks.append(_gap_table(found))
-    if _told(by_site):
+    if _told(by_site) and len(findings.record.sites) > MANY:
+        blocks.append(_over_hospitals(findings, by_site))
+    elif _told(by_site):
         blocks.append(_table(findings, by_site, "Groups, hospital by hospital"))
     elif by_site:
         blocks.append(Words("Hospital by hospital, no level of any group is shown."))
@@ -174,6 +180,48 @@ def _table(findings: Findings, scores: list[GroupScores], caption: str) -> Table
             " intervals in brackets: DeLong; Wilson; normal.",
         ),
     )
+
+
+def _over_hospitals(findings: Findings, scores: list[GroupScores]) -> Figure:
+    """Return how each level does over many hospitals: a heat map, and its spread as a table."""
+    record = findings.record
+    levels = list(dict.fromkeys((one.group, one.level) for one in scores))
+    at = {(one.site, one.group, one.level): ranked(one.auc).value for one in scores}
+    sites = [site.name for site in record.sites]
+    names = [f"{group}: {level}" for group, level in levels]
+    grid = heat_map(
+        [
+            HeatRow(name, tuple(at.get((site, *level)) for site in sites))
+            for name, level in zip(names, levels, strict=True)
+        ],
+        [record.title(site) for site in sites],
+        "AUC of the federated model in every level, hospital by hospital",
+    )
+    rows = []
+    for name, level in zip(names, levels, strict=True):
+        known = [(auc, s) for s in sites if (auc := at.get((s, *level))) is not None]
+        ends = [min(known), max(known)] if known else []
+        rows.append(
+            (
+                Cell(name),
+                Cell(f"{len(known):,} of {len(sites):,}"),
+                *(Cell(decimal(auc), record.title(site)) for auc, site in ends[:1]),
+                *((Cell(decimal(median(auc for auc, _ in known))),) if known else ()),
+                *(Cell(decimal(auc), record.title(site)) for auc, site in ends[1:]),
+                *((Cell(MISSING),) * 3 if not known else ()),
+            )
+        )
+    table = Table(
+        caption="AUC in each level over the hospitals that show it",
+        head=("Level", "Hospitals", "Lowest", "Median", "Highest"),
+        rows=tuple(rows),
+        notes=(
+            "Counts, rates and intervals of every level at every hospital: report.json. Of"
+            " many hospitals with few units the lowest is mostly chance.",
+        ),
+    )
+    caption = "AUC of the federated model by level (rows) and hospital (columns)."
+    return Figure((grid,), f"{caption} Levels that are not shown are left blank.", table)
 
 
 def _spreads(found: Evaluation) -> Table:

@@ -72,8 +72,13 @@ def write(
     return written
 
 
-def as_page(story: Story) -> str:
-    """Return the whole page."""
+def as_page(story: Story, numbers: str = "report.json") -> str:
+    """Return the whole page.
+
+    Args:
+        story: What it says.
+        numbers: The file beside it that has the same for programs; "" if there is none.
+    """
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -91,7 +96,8 @@ def as_page(story: Story) -> str:
     sections = [
         section_html(number, section) for number, section in enumerate(story.sections, start=1)
     ]
-    footer = element("footer", "Written by modelward. The same numbers are in report.json.")
+    beside = f" The same numbers are in {numbers}." if numbers else ""
+    footer = element("footer", f"Written by modelward.{beside}")
     body = element("body", header, element("main", *sections), footer)
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 

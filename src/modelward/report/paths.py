@@ -53,7 +53,8 @@ def paths(lines: Sequence[tuple[str, Values]], metric: str) -> Html:
             if name == last:
                 parts.append(line_with_marks(frame, run, 1))
             else:
-                parts.append(element("g", polyline(frame, run, 0), class_="quiet"))
+                kind = "quiet faint" if len(lines) > MOST_NAMED else "quiet"
+                parts.append(element("g", polyline(frame, run, 0), class_=kind))
     parts += _names(frame, ends, last)
     said = "; ".join(f"{name} ends at {value:.3f}" for name, value in ends.items())
     return drawing(frame, f"{metric} by round at each hospital", said, *parts)

@@ -20,10 +20,13 @@ from modelward.report.axes import (
     x_axis,
     y_axis,
 )
+from modelward.report.many import MANY
 from modelward.report.markup import Html, element, join, label
 
-ROW = 30
+ROW, CLOSE_ROW = 30, 19
 LONGEST_NAME = 21
+END = 4
+"""Last letters of a name that stay when it is shortened."""
 SQUARE = (340, 340)
 
 SIGNS = {
@@ -86,7 +89,8 @@ def forest(
     ends = [at for at, _ in lines] + [end for end in known if end is not None]
     room = max(max(ends) - min(ends), 0.02) * 0.06
     span = (min(ends) - room, max(ends) + room)
-    frame = Frame(600, ROW * len(rows) + 66, span, (0, 1), (18, 170, 48, 150))
+    row_height = height_of(len(rows))
+    frame = Frame(600, row_height * len(rows) + 66, span, (0, 1), (18, 170, 48, 150))
     top, bottom = frame.margins[0] - 6, frame.height - frame.margins[2]
     places = [(frame.at((at, 0))[0], kind) for at, kind in lines]
     parts = [
@@ -94,10 +98,15 @@ def forest(
         x_axis(frame, ticks(*span, most=5), axis, sign=zero == 0),
     ]
     for place, row in enumerate(rows):
-        parts.append(forest_row(frame, row, frame.margins[0] + ROW * (place + 0.5)))
+        parts.append(forest_row(frame, row, frame.margins[0] + row_height * (place + 0.5)))
     described = "; ".join(f"{row.name}: {row.word or round(row.middle, 3)}" for row in rows)
     named = title or (axis if zero else f"Verdict per hospital, by {axis}")
     return drawing(frame, named, described, *parts)
+
+
+def height_of(rows: int) -> int:
+    """Return the height of a row of a picture with so many."""
+    return ROW if rows <= MANY else CLOSE_ROW
 
 
 def forest_row(frame: Frame, row: ForestRow, y: float) -> Html:
@@ -123,8 +132,11 @@ def forest_row(frame: Frame, row: ForestRow, y: float) -> Html:
 
 
 def shorten(name: str, longest: int = LONGEST_NAME) -> str:
-    """Return a name that fits beside a plot."""
-    return name if len(name) <= longest else name[: longest - 1].rstrip() + "…"
+    """Return a name that fits beside a plot; its end, where names often differ, is kept."""
+    if len(name) <= longest:
+        return name
+    tail = name[-END:].lstrip()
+    return f"{name[: longest - 1 - len(tail)].rstrip()}…{tail}"
 
 
 def learning(curves: Sequence[tuple[str, Sequence[float | None]]], metric: str) -> Html:

@@ -9,7 +9,7 @@ from modelward.evaluate.record import LedgerFacts
 from modelward.evaluate.scores import ModelFindings
 from modelward.report.blocks import Table, cells
 from modelward.report.numbers import MISSING, count, decimal, nbytes, positives
-from modelward.report.tables import estimate
+from modelward.report.tables import estimate, tested
 
 MOST_ROUNDS = 10
 """Rows of a table of rounds; of more rounds, evenly spread ones are shown."""
@@ -90,7 +90,7 @@ def training_table(findings: Findings, fewest: int) -> Table:
                 record.title(site.name),
                 count(site.train, fewest),
                 positives(site.train_positives),
-                count(findings.federated.at(site.name).units, fewest),
+                tested(findings.federated.at(site.name), fewest),
                 positives(findings.federated.at(site.name).positives),
             )
             for site in record.sites

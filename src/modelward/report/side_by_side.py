@@ -32,7 +32,7 @@ def write(found: SideBySide, folder: Path) -> Written:
     story = tell(found)
     make_folder(folder)
     plain = json.dumps(found.to_object(), indent=2, ensure_ascii=False, allow_nan=False)
-    write_whole(written.html, as_page(story).encode())
+    write_whole(written.html, as_page(story, written.json.name).encode())
     write_whole(written.json, f"{plain}\n".encode())
     write_whole(written.text, as_text(story).encode())
     return written
@@ -125,7 +125,7 @@ def _reached(found: SideBySide) -> Table:
                 estimate(run.accuracy),
                 estimate(run.brier),
                 Cell(decimal(run.lowest[0]), run.lowest[1]),
-                Cell("; ".join(f"{spelled(n)} {word}" for word, n in run.words.items())),
+                Cell("; ".join(f"{word}: {n}" for word, n in run.words.items())),
             )
             for run in found.runs
         ),

@@ -11,6 +11,7 @@ what was measured, and what was not. Each section is a file of its own:
 """
 
 from modelward.evaluate.findings import Findings
+from modelward.report.acting import acting
 from modelward.report.answer import answer
 from modelward.report.beyond import beyond_tables
 from modelward.report.blocks import Block, Listing, Section, Story
@@ -41,7 +42,7 @@ def tell(findings: Findings, min_cell: int = MIN_CELL) -> Story:
         Section("Federated, pooled and alone", comparison(findings)),
         Section("Learning, round by round", rounds(findings)),
         Section("Discrimination and calibration", curves(findings)),
-        Section("Would acting on it help?", pays(findings)),
+        Section("Would acting on it help?", (*acting(findings), *pays(findings))),
         Section("Performance in each hospital", performance(findings, min_cell)),
         Section("In groups of patients", groups(findings)),
         Section("What the privacy bound costs", bound_costs(findings)),

@@ -23,7 +23,7 @@ body { max-width: 60rem; margin: 0 auto; padding: 3.5rem 1.5rem 5rem;
   font: 1.0625rem/1.55 "Iowan Old Style", "Palatino Linotype", Palatino, "URW Palladio L",
     "Book Antiqua", Georgia, serif }
 header { border-bottom: 1px solid var(--ink); padding-bottom: 1.4rem; margin-bottom: 2.2rem }
-.kicker, .number, caption, th, td, .cell, .tick, .name, .site, .word, .sign, .note,
+.kicker, .number, caption, th, td, .cell, .tick, .small, .name, .site, .word, .sign, .note,
 figcaption, dt {
   font-family: system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif }
 .kicker { font-size: .8rem; letter-spacing: .04em; color: var(--soft); margin: 0 }
@@ -74,6 +74,7 @@ footer { margin-top: 4rem; border-top: 1px solid var(--rule); padding-top: .8rem
 text { fill: var(--ink); font-size: 12px }
 .tick { fill: var(--soft); font-variant-numeric: tabular-nums }
 .name { fill: var(--soft) }
+.small { fill: var(--soft); font-size: 9px }
 .site { font-size: 13px }
 .axis { stroke: var(--soft); stroke-width: 1 }
 .grid { stroke: var(--rule); stroke-width: .75 }
@@ -98,6 +99,7 @@ text { fill: var(--ink); font-size: 12px }
 .bar { fill: var(--s0); opacity: .75 } .bar.worse { fill: var(--worse) }
 .whisker.over { stroke: var(--ink) }
 .quiet .line.s0 { stroke: var(--soft); stroke-width: 1; opacity: .8 }
+.faint .line.s0 { stroke-width: .7; opacity: .45 }
 .pair { display: grid; gap: 0 3rem;
   grid-template-columns: repeat(auto-fit, minmax(19rem, 1fr)) }
 figure td, figure tbody th { padding-top: .18rem; padding-bottom: .18rem }

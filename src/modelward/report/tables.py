@@ -3,16 +3,32 @@
 Tables about the run itself (who took part, rounds, what left) are run_tables.py's business.
 """
 
+import re
 from collections.abc import Sequence
+from statistics import median
+from typing import Literal
 
 from modelward.evaluate.discrimination import ONE_CLASS, SINGLE_MEMBER
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.scores import Scores
-from modelward.evaluate.verdict import NAMES, Verdict
+from modelward.evaluate.verdict import NAMES, Verdict, digits_of
 from modelward.report.blocks import Cell, Table, cells
+from modelward.report.cells import NOT_SHOWN
+from modelward.report.many import MANY, some
 from modelward.report.numbers import MISSING, between, count, decimal, signed
 from modelward.report.plots import SIGNS
+
+Whose = Literal["all", "common", "own"]
+
+CALLED: dict[Whose, str] = {
+    "all": "All models",
+    "common": "Common models",
+    "own": "Each hospital's own model",
+}
+
+ANY_SHARE = re.compile(r"^[\d.]+% of the resamples")
+SOME_SHARE = "more than 1% of the resamples"
 
 METRICS = ("AUC", "Accuracy", "Sensitivity", "Specificity", "Brier", "Slope", "Intercept")
 """Columns of every table of scores."""
@@ -42,6 +58,12 @@ def score_cells(scores: Scores) -> tuple[Cell, ...]:
     )
 
 
+def tested(scores: Scores, fewest: int) -> str:
+    """Return how many test units there are; "<10" where hidden, "not told" where unknown."""
+    unknown = scores.units is None and not scores.accuracy.note.startswith(NOT_SHOWN)
+    return "not told" if unknown else count(scores.units, fewest)
+
+
 def ranked(auc: Estimate) -> Estimate:
     """Return an AUC, without its value where an outcome has a single unit.
 
@@ -59,7 +81,7 @@ def unranked(findings: Findings) -> tuple[str, ...]:
         if findings.federated.at(site.name).auc.note in {ONE_CLASS, SINGLE_MEMBER}
     ]
     why = f"fewer than two test {record.study.unit}s with the outcome, or without it"
-    return (f"No AUC at {', '.join(away)}: {why}.",) if away else ()
+    return (f"No AUC at {some(away)}: {why}.",) if away else ()
 
 
 def methods(groups: Sequence[Scores]) -> str:
@@ -75,25 +97,40 @@ def methods(groups: Sequence[Scores]) -> str:
 
 
 def gaps(rows: Sequence[tuple[str, Scores]]) -> tuple[str, ...]:
-    """Return one sentence per reason for which a figure or its interval is missing."""
+    """Return one sentence per reason for which a figure or its interval is missing.
+
+    Of many, shares of resamples that differ from row to row are one reason.
+    """
     found: dict[str, dict[str, list[str]]] = {}
     for who, scores in rows:
         for name in METRICS:
             one: Estimate = getattr(scores, name.lower())
             if one.note:
-                found.setdefault(one.note, {}).setdefault(who, []).append(name)
+                note = ANY_SHARE.sub(SOME_SHARE, one.note) if len(rows) > MANY else one.note
+                found.setdefault(note, {}).setdefault(who, []).append(name)
     return tuple(
-        "; ".join(f"{who} ({', '.join(names)})" for who, names in where.items()) + f": {note}."
+        some([f"{who} ({', '.join(names)})" for who, names in where.items()], "; ")
+        + f": {note}."
         for note, where in found.items()
     )
 
 
-def model_table(findings: Findings) -> Table:
-    """Return every model on the test units of all sites together."""
+def model_table(findings: Findings, *, whose: Whose = "all") -> Table:
+    """Return models on the test units of all sites together.
+
+    Args:
+        findings: What is reported.
+        whose: Which models: all, the common ones, or the hospitals' own.
+    """
     record, unit = findings.record, findings.record.study.unit
     rows: list[tuple[Cell, ...]] = []
     everyone = findings.federated.overall
-    for model in findings.models:
+    chosen = [
+        model
+        for model in findings.models
+        if whose == "all" or model.name.startswith("local:") == (whose == "own")
+    ]
+    for model in chosen:
         if model.name.startswith("local:") and model.overall.accuracy.value is None:
             continue  # it has not left its hospital
         rows.append((Cell(record.label(model.name)), *score_cells(model.overall)))
@@ -101,15 +138,15 @@ def model_table(findings: Findings) -> Table:
             rows.append((Cell("Pooled", record.pooled_note), *cells(*[MISSING] * len(METRICS))))
     who = f"{everyone.units:,} test {unit}s" if everyone.units else f"test {unit}s"
     return Table(
-        caption=f"All models on the {who} of all hospitals",
+        caption=f"{CALLED[whose]} on the {who} of all hospitals",
         head=("Model", *METRICS),
         rows=tuple(rows),
         notes=(
-            methods([model.overall for model in findings.models]),
+            methods([model.overall for model in chosen]),
             "Threshold 0.5. Brier: 0 is best."
             " Slope: 1 is best, below 1 means too extreme. Intercept: 0 is best, below 0 means"
             " too high on average.",
-            *gaps([(record.label(m.name), m.overall) for m in findings.models]),
+            *gaps([(record.label(m.name), m.overall) for m in chosen]),
         ),
     )
 
@@ -186,6 +223,39 @@ def cross_table(findings: Findings) -> Table:
     )
 
 
+def spread_table(findings: Findings) -> Table:
+    """Return how the AUC of every model spreads over the hospitals, where there are many."""
+    record, rows = findings.record, []
+    for model in findings.models:
+        known = [
+            (auc, record.title(one.site))
+            for one in model.by_site
+            if (auc := ranked(one.auc).value) is not None
+        ]
+        home = [s for s in model.by_site if model.name == f"local:{s.site}"]
+        if not known:
+            continue
+        values = [auc for auc, _ in known]
+        rows.append(
+            (
+                Cell(record.label(model.name)),
+                Cell(decimal(min(values)), min(known)[1]),
+                Cell(decimal(median(values))),
+                Cell(decimal(max(values)), max(known)[1]),
+                Cell(decimal(ranked(home[0].auc).value) if home else MISSING),
+            )
+        )
+    return Table(
+        caption=f"AUC of every model over the test {record.study.unit}s of the hospitals",
+        head=("Model", "Lowest", "Median", "Highest", "At home"),
+        rows=tuple(rows),
+        notes=(
+            "Every model in every hospital, with intervals: report.json.",
+            *unranked(findings),
+        ),
+    )
+
+
 def verdict_table(findings: Findings, fewest: int) -> Table:
     """Return the numbers behind each verdict; counts below `fewest` are hidden already."""
     unit = findings.record.study.unit
@@ -198,7 +268,7 @@ def verdict_table(findings: Findings, fewest: int) -> Table:
             Cell(NAMES[verdict.metric], better),
             Cell(decimal(verdict.federated)),
             Cell(decimal(verdict.local)),
-            estimate(verdict.difference, sign=True),
+            _difference(verdict.difference),
             Cell(f"{SIGNS[verdict.word]} {verdict.word}"),
         )
 
@@ -210,6 +280,16 @@ def verdict_table(findings: Findings, fewest: int) -> Table:
         rows=tuple(row(verdict) for verdict in findings.verdicts),
         notes=(f"95% intervals in brackets: {'; '.join(sorted(used))}.",) if used else (),
     )
+
+
+def _difference(value: Estimate) -> Cell:
+    """Return a difference; an end of its interval has the digits that show its side of zero."""
+    low_high = between(value, sign=True)
+    if value.interval is not None:
+        ends = (value.interval.low, value.interval.high)
+        low_high = ", ".join(signed(end, digits_of((end,), 3)) for end in ends)
+        low_high = f"[{low_high}]"
+    return Cell(signed(value.value), low_high)
 
 
 def with_outcome(value: int | None) -> str:
@@ -229,7 +309,9 @@ def site_table(findings: Findings, fewest: int) -> Table:
             scores = model.at(site.name)
             first = Cell("")
             if model.name == "federated":
-                first = Cell(title, f"{count(scores.units, fewest)} {record.study.unit}s")
+                who = tested(scores, fewest)
+                unit = f"{record.study.unit}s"
+                first = Cell(title, f"{unit} {who}" if who == "not told" else f"{who} {unit}")
             own = model.name.startswith("local:")
             name = "Own model" if own else record.label(model.name)
             rows.append((first, Cell(name), *score_cells(scores)))

@@ -1,5 +1,7 @@
 """Was it worth it, hospital by hospital: the forest plot, its table, and what to use."""
 
+from collections import Counter
+
 from modelward.evaluate.choice import MARGIN
 from modelward.evaluate.compare import Metric
 from modelward.evaluate.findings import Findings
@@ -7,9 +9,14 @@ from modelward.evaluate.heard import Heard
 from modelward.evaluate.multiplicity import ALPHA
 from modelward.evaluate.verdict import NAMES, Verdict
 from modelward.report import plots
+from modelward.report.answer import CHANCE
 from modelward.report.blocks import Block, Figure, Listing, Words
+from modelward.report.many import MANY, some
 from modelward.report.numbers import counted, minus, signed
 from modelward.report.tables import verdict_table
+
+LOUD = "keep your local model"
+"""The verdict that has its sentence among many hospitals too."""
 
 AXES: dict[Metric, str] = {
     "auc": "AUC, federated minus local: right is better",
@@ -23,15 +30,11 @@ def verdicts(findings: Findings, min_cell: int) -> tuple[Block, ...]:
     if findings.heard is not None:
         return together(findings.heard)
     drawn = tuple(
-        plots.forest(rows, axis, margin=_margin(findings))
+        plots.forest(ordered(rows), axis, margin=_margin(findings))
         for metric, axis in AXES.items()
         if (rows := forest_rows(findings, metric))
     )
     table = verdict_table(findings, min_cell)
-    sentences = tuple(
-        (findings.record.title(one.site), minus(f"{one.sentence} {one.reason}".strip()))
-        for one in findings.verdicts
-    )
     shown: Block = (
         Figure(
             drawn,
@@ -42,12 +45,37 @@ def verdicts(findings: Findings, min_cell: int) -> tuple[Block, ...]:
         if drawn
         else table
     )
-    return (shown, Listing(sentences), *at_once(findings), *choices(findings))
+    known = (*at_once(findings), *at_chance(findings))
+    return (shown, *sentences(findings), *known, *choices(findings))
+
+
+def ordered(rows: list[plots.ForestRow]) -> list[plots.ForestRow]:
+    """Return rows to draw: of many, from the largest advantage to the largest loss."""
+    return rows if len(rows) <= MANY else sorted(rows, key=lambda row: -row.middle)
+
+
+def sentences(findings: Findings) -> tuple[Block, ...]:
+    """Return each verdict in a sentence; of many, those with something to do or a reason."""
+    told = findings.verdicts
+    if len(told) > MANY:
+        told = tuple(one for one in told if one.word == LOUD or one.reason)
+    listing = Listing(
+        tuple(
+            (findings.record.title(one.site), minus(f"{one.sentence} {one.reason}".strip()))
+            for one in told
+        )
+    )
+    rest = Counter(one.word for one in findings.verdicts if one not in told)
+    counts = "; ".join(f"{word}: {counted(n, 'hospital')}" for word, n in rest.most_common())
+    others = (Words(f"The others, with their figures in the table: {counts}."),) if rest else ()
+    return (*((listing,) if told else ()), *others)
 
 
 def _rule(findings: Findings) -> str:
     """Return what an interval has to do for a verdict, in a sentence or two."""
     said = _where_it_lies(findings)
+    if max(len(forest_rows(findings, metric)) for metric in AXES) > MANY:
+        said = f"{said} From the largest advantage to the largest loss."
     if not forest_rows(findings, "brier"):
         return said
     return f"{said} A Brier score is drawn with its sign turned, so that right is better."
@@ -119,6 +147,34 @@ def forest_rows(findings: Findings, metric: Metric) -> list[plots.ForestRow]:
     ]
 
 
+def at_chance(findings: Findings) -> tuple[Block, ...]:
+    """Name the hospitals where no model was shown to rank better than a coin would."""
+    record = findings.record
+    named = [
+        record.title(site.name)
+        for site in record.sites
+        if (both := _ranking(findings, site.name)) and not any(low > CHANCE for low in both)
+    ]
+    if not named:
+        return ()
+    return (
+        Words(
+            "Neither the federated nor the local model was shown to rank better than chance"
+            f" (AUC above 0.5) on the hospital's own test {record.study.unit}s at:"
+            f" {some(named)}."
+        ),
+    )
+
+
+def _ranking(findings: Findings, site: str) -> list[float]:
+    """Return where both models' intervals of AUC begin at a site; nothing if one has none."""
+    local = findings.model(f"local:{site}")
+    if local is None:
+        return []
+    found = [model.at(site).auc.interval for model in (findings.federated, local)]
+    return [one.low for one in found if one is not None] if all(found) else []
+
+
 def _asked(findings: Findings, several: int) -> str:
     """Return whom a question goes to that is put to all at once."""
     if several == len(findings.verdicts):
@@ -132,7 +188,7 @@ def at_once(findings: Findings) -> tuple[Block, ...]:
     if found is None or not found.adjusted:
         return ()
     kept = [findings.record.title(site) for site, p in found.adjusted.items() if p < ALPHA]
-    said = f"{', '.join(kept)}" if kept else "none"
+    said = some(kept) if kept else "none"
     words = (
         f"{_asked(findings, len(found.adjusted))} (Holm's adjustment), a difference remains"
         f" for: {said}."

@@ -10,7 +10,7 @@ from modelward.artifact.store import Store
 from modelward.core.study import Study
 from modelward.evaluate.piece import Piece
 from modelward.readers.cohort import Cohort
-from modelward.simulation.baselines import together
+from modelward.simulation.baselines import for_all, together
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.spread import aside
 from modelward.simulation.training import How
@@ -47,8 +47,11 @@ def compare(
 
 def _train(folder: RunFolder, study: Study, cohorts: Mapping[str, Cohort], name: str) -> bytes:
     """Train one model and store it."""
-    cohort = together(cohorts) if name == POOLED else cohorts[name]
-    _store(folder, study, name, fit(study, cohort, name))
+    if name == POOLED:
+        fitted = fit(for_all(study, len(cohorts)), together(cohorts), name)
+    else:
+        fitted = fit(study, cohorts[name], name)
+    _store(folder, study, name, fitted)
     return b""
 
 

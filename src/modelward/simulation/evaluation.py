@@ -168,6 +168,8 @@ def _shares(folder: RunFolder, study: Study) -> tuple[str, tuple[Share, ...]]:
                 low=mine["low"],
                 high=mine["high"],
                 share=each["share"],
+                same_as=tuple(mine["same_as"]),
+                repeats=mine["repeats"],
             )
         )
     return str(said["worth"]), tuple(found)

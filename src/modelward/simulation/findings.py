@@ -19,6 +19,7 @@ from modelward.simulation.facts import notes, record
 from modelward.simulation.predicted import choices, judged_models, models_of
 from modelward.simulation.spread import aside
 from modelward.site.alone import Fitted
+from modelward.study.method import shares_note
 
 
 def assemble(
@@ -47,7 +48,8 @@ def assemble(
     judged = judged_models(models, aside(means.how, f"{name}: predicting"))
     facts = record(means.folder, models, outcomes, means.answers, background)
     told = notes(cohorts, means.answers, compared, models.tested)
-    said = (*facts.notes, *data_check.kept(means.folder), *told)
+    shares = shares_note(models.study, "RUN")
+    said = (*facts.notes, *data_check.kept(means.folder), *told, *shares)
     terms = models.study.evaluation
     margin = terms.margin if terms is not None else None
     found = find(

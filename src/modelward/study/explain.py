@@ -198,8 +198,9 @@ def privacy_cost(study: Study) -> str:
 
 def _before(study: Study) -> str:
     listed = summed_columns(study)
-    if not listed and columns(study):
-        return "Before the first round: the number of units; columns are scaled by ranges."
+    if not listed:
+        scaled = "; columns are scaled by ranges" if columns(study) else ""
+        return f"Before the first round: the number of units{scaled}."
     noised = ", noised," if study.privacy.dp else ""
     return f"Before the first round: sums over {len(listed)} columns{noised}, for scaling."
 

@@ -68,6 +68,21 @@ def beside(study: Study) -> str:
     return own if uplink is None else f"{own}; updates leave as {coded_as(uplink)}"
 
 
+def shares_note(study: Study, where: str) -> tuple[str, ...]:
+    """Return by which rule is shared what comes of the model, and who states it.
+
+    Args:
+        study: Its terms.
+        where: What `modelward study shares` is given, such as "RUN".
+    """
+    if study.sharing is None:
+        return ()
+    return (
+        f"What comes of the model is shared by the rule {study.sharing.rule!r}, which the study"
+        f" signed: modelward study shares {where} writes the statement.",
+    )
+
+
 def wrong_sites(number: int) -> str:
     """Return how many sites may be wrong, in words.
 

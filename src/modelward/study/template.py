@@ -118,7 +118,7 @@ momentum = 0.9
 schedule = "cosine"
 label_skew = "logit-adjustment"   # corrects for each site's own share of positives
 seed = 0
-validation = 0.1                  # share of training images held back to choose the round
+validation = 0.1                  # share of images held back to choose the round
 test = 0.2
 
 [stop]

@@ -88,7 +88,27 @@ def test_a_level_of_which_nothing_is_told_is_not_shown_and_compared_with_nobody(
     assert made.spreads == ()
 
 
-def test_few_or_perfectly_ranked_units_have_no_auc_and_are_counted_all_the_same():
+def test_hospitals_that_rank_a_level_perfectly_stay_in_its_mean():
+    # Both levels are ranked alike; one has fewer patients at each of sixty hospitals.
+    rng = np.random.default_rng(21)
+
+    def hospital() -> np.ndarray:
+        made = []
+        for units in (10, 60):
+            outcome = np.repeat([0, 1], units)
+            score = rng.normal(size=2 * units) + 2.33 * outcome  # AUC 0.95
+            made.append(site_row(Predictions.of(outcome, 1 / (1 + np.exp(-score))), 3))
+        return np.stack(made)
+
+    made = by_group([SEX], {f"h{n}": hospital() for n in range(60)})
+
+    few, many = (of(made.groups, EVERYWHERE, level).auc for level in ("women", "men"))
+    assert few.value == pytest.approx(0.95, abs=0.01)
+    assert many.value == pytest.approx(0.95, abs=0.01)
+    assert not next(gap for gap in made.gaps if gap.metric == "auc").kept
+
+
+def test_perfectly_ranked_units_have_an_interval_and_a_missing_outcome_has_no_auc():
     perfect = Predictions.of([0] * 20 + [1] * 20, np.repeat([0.2, 0.8], 20))
     made = by_group(
         [SEX],
@@ -104,5 +124,8 @@ def test_few_or_perfectly_ranked_units_have_no_auc_and_are_counted_all_the_same(
 
     women = of(made.groups, "a", "women")
     assert women.units == 40
-    assert women.auc.value is None
+    assert women.auc.value == 1.0
+    assert women.auc.interval is not None
+    assert 0.8 < women.auc.interval.low < 0.9
+    assert of(made.groups, "a", "men").units is None
     assert women.sensitivity.value == 1.0

@@ -41,6 +41,18 @@ def test_a_local_model_that_is_like_the_next_best_is_no_better():
     assert chosen(400, 1.5, 0.5, (1.0, 1.0)) == ("local", "no difference shown")
 
 
+def test_what_nobody_can_tell_because_test_contradicts_validation_is_said_so():
+    found = choose(
+        "north",
+        {"local": predictions(200, 2.0, 5), "federated": predictions(200, 0.2, 5)},
+        {"local": predictions(400, 0.2, 9), "federated": predictions(400, 2.0, 9)},
+        unit="patient",
+        rng=np.random.default_rng(0),
+    )
+
+    assert found.sentence.endswith(": cannot tell, as test says the opposite of validation.")
+
+
 def test_where_validation_and_test_say_the_opposite_nobody_can_tell():
     assert chosen(400, 2.0, 0.2, (0.2, 2.0)) == ("local", "cannot tell")
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from modelward.errors import DataError
-from modelward.evaluate.compare import auc_by_resamples, compare
-from modelward.evaluate.discrimination import ONE_CLASS
+from modelward.evaluate.compare import auc_by_resamples, chance, compare
+from modelward.evaluate.discrimination import ONE_CLASS, WIDER
 from modelward.evaluate.predictions import Predictions
 
 TRUTH = [1, 1, 1, 1, 1, 0, 0, 0, 0, 0]
@@ -38,7 +38,7 @@ def test_auc_uses_the_paired_delong_interval():
     # 16 of 25 pairs right, 8 tied, 1 wrong: 0.8 against 1.
     assert (found.first, found.second) == pytest.approx((0.8, 1))
     assert found.difference.interval is not None
-    assert found.difference.interval.method == "paired DeLong"
+    assert found.difference.interval.method == WIDER  # one of them makes no mistake at all
 
 
 @pytest.mark.parametrize("metric", ["brier", "accuracy"])
@@ -112,3 +112,12 @@ def test_the_paired_brier_interval_covers_the_truth_about_95_times_in_100():
         covered += found.difference.interval.low <= 0 <= found.difference.interval.high
 
     assert 0.92 <= covered / runs <= 0.98
+
+
+def test_a_difference_without_a_variance_has_no_p_value():
+    outcome, rng = np.repeat([1, 0], [3, 3]), np.random.default_rng(0)
+    perfect = Predictions.of(outcome, np.where(outcome, 0.9, 0.1))
+    constant = Predictions.of(outcome, np.full(6, 0.5))
+
+    assert chance("auc", perfect, constant, rng) is None
+    assert chance("auc", perfect, perfect, rng) == 1.0

@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from modelward.errors import DataError
 from modelward.evaluate import discrimination as d
+from modelward.evaluate import near_perfect
 from modelward.evaluate.predictions import Floats, Predictions
 
 TENTHS = st.integers(0, 10).map(lambda n: n / 10)  # so that ties are common
@@ -192,6 +193,57 @@ def test_perfect_against_perfectly_wrong_claims_no_interval():
     found = d.auc_difference(right, wrong)
 
     assert (found.value, found.interval, found.note) == (1.0, None, d.NO_SPREAD)
+
+
+def test_two_models_without_a_mistake_may_still_differ():
+    outcome = np.repeat([1, 0], [10, 10])
+    rng = np.random.default_rng(3)
+    first, second = (np.where(outcome, 0.6, 0.1) + 0.3 * rng.random(20) for _ in range(2))
+
+    found = d.auc_difference(Predictions.of(outcome, first), Predictions.of(outcome, second))
+
+    assert (found.value, found.interval and found.interval.method) == (0, d.WIDER)
+    assert found.interval is not None
+    assert found.interval.low < -0.19
+
+
+def by_definition(auc: float, m: int, n: int) -> tuple[float, float]:
+    """Return Newcombe's method 5 from a grid: all t with |auc - t| <= z s(t)."""
+    t = np.linspace(0, 1, 2_000_001)[1:-1]
+    pairs = (m + n) / 2 - 1
+    spread = t * (1 - t) * (1 + pairs * (1 - t) / (2 - t) + pairs * t / (1 + t)) / (m * n)
+    held = t[(auc - t) ** 2 <= 1.959964**2 * spread]
+    return float(held.min()), float(held.max())
+
+
+@pytest.mark.parametrize("auc", [0.5, 0.84, 0.99, 1.0])
+@pytest.mark.parametrize(("m", "n"), [(10, 10), (10, 200), (58, 51)])
+def test_newcombes_interval_is_the_set_that_it_is_defined_as(auc, m, n):
+    assert near_perfect.alone(auc, m, n) == pytest.approx(by_definition(auc, m, n), abs=2e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("m", "n"), [(10, 10), (15, 15), (10, 30)])
+def test_a_worse_model_is_rarely_called_no_worse_where_both_hardly_err(m, n):
+    # The difference in truth is the margin; 2.5 in 100 intervals may lie above it.
+    from scipy.stats import norm
+
+    rng, runs, wrong = np.random.default_rng(8), 400, 0
+    outcome = np.repeat([1, 0], [m, n])
+    for _ in range(runs):
+        shared = rng.normal(size=m + n)
+        models = [
+            norm.cdf(
+                np.sqrt(0.7) * shared
+                + np.sqrt(0.3) * rng.normal(size=m + n)
+                + np.sqrt(2) * norm.ppf(auc) * outcome
+            )
+            for auc in (0.94, 0.99)
+        ]
+        found = d.auc_difference(*(Predictions.of(outcome, p) for p in models))
+        wrong += found.interval is not None and found.interval.low > -0.05
+
+    assert wrong / runs <= 0.025
 
 
 def test_different_units_cannot_be_compared():

@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from modelward.evaluate.brier_difference import METHOD
 from modelward.evaluate.compare import auc_by_resamples, chance
+from modelward.evaluate.discrimination import PAIRED, WIDER
 from modelward.evaluate.estimate import Estimate, Interval
 from modelward.evaluate.family import Versus, family
 from modelward.evaluate.intervals import generator
@@ -54,10 +56,10 @@ def test_lines_of_auc_have_both_intervals_and_lines_of_brier_one():
         if one.metric == "auc":
             assert one.resampled is not None
             assert one.resampled.value == pytest.approx(one.difference.value)
-            assert method == "paired DeLong"
+            assert method in {PAIRED, WIDER}
         else:
             assert one.resampled is None
-            assert method in {"", "stratified bootstrap, 200 resamples"}
+            assert method in {"", METHOD, "stratified bootstrap, 200 resamples"}
     assert {one.metric for one in FOUND} == {"auc", "brier"}
 
 

@@ -29,6 +29,16 @@ def test_kappa_by_hand():
     assert grading.kappa(table) == pytest.approx(1 - 5 / by_chance)
 
 
+def test_four_right_grades_are_no_proof_that_all_are():
+    graded = grading.Graded(
+        np.array([0, 1, 2, 1]), np.eye(3)[[0, 1, 2, 1]], np.zeros(4, np.int64)
+    )
+
+    _, found = grading.measure(graded, "abc", np.random.default_rng(0))[grading.KAPPA, ""]
+
+    assert (found.value, found.interval, found.note) == (1.0, None, grading.PERFECT)
+
+
 def test_two_levels_off_costs_four_times_one_off():
     near = 1 - grading.kappa(np.array([[5.0, 0, 0], [1, 4, 0], [0, 0, 5]]))
     far = 1 - grading.kappa(np.array([[5.0, 0, 0], [0, 5, 0], [1, 0, 4]]))

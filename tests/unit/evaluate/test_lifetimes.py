@@ -81,6 +81,14 @@ def test_an_interval_is_as_wide_as_resampled_patients_say():
     assert width == pytest.approx(2 * 1.96 * np.std(again), rel=0.15)
 
 
+def test_three_patients_in_order_are_no_proof_that_all_are():
+    found = lifetimes.concordance(
+        lives([3, 4, 5], [1, 1, 1], [[0.9, 0.9], [0.5, 0.5], [0.1, 0.1]]), ENDS
+    )
+
+    assert (found.value, found.interval, found.note) == (1.0, None, lifetimes.NO_SPREAD)
+
+
 def test_where_nobody_can_be_compared_it_is_said():
     found = lifetimes.concordance(lives([3, 4], [0, 0], [[0.1, 0.2], [0.3, 0.4]]), ENDS)
 

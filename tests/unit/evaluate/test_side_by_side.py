@@ -5,6 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from modelward.evaluate.compare import chance
+from modelward.evaluate.discrimination import SINGLE_MEMBER
+from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.predictions import Predictions
 from modelward.evaluate.side_by_side import described, kept, side_by_side
 from tests.four_hospitals import findings
@@ -35,5 +38,20 @@ def test_runs_that_rank_alike_are_told_apart_by_their_brier_score():
     assert kept(second.brier_adjusted)
     assert not kept(second.adjusted)
     assert not kept(third.brier_adjusted)
-    assert second.brier_adjusted is not None  # four questions: at least four times the p alone
-    assert second.brier_adjusted >= 4 / 2001
+    alone = chance("brier", two, one, rng)
+    assert alone is not None
+    assert second.brier_adjusted == pytest.approx(4 * alone)  # of four questions the surest
+
+
+def test_one_unit_with_an_outcome_is_no_lowest_hospital():
+    found = findings(draws=10)
+    models = list(found.models)
+    alone = replace(models[0].at("switzerland"), auc=Estimate(0.0, None, SINGLE_MEMBER))
+    sites = [alone if each.site == "switzerland" else each for each in models[0].by_site]
+    models[0] = replace(models[0], by_site=tuple(sites))
+
+    lowest, where = described("first", replace(found, models=tuple(models))).lowest
+
+    assert lowest is not None
+    assert lowest > 0.5
+    assert where != "Zürich and Basel"

@@ -8,7 +8,7 @@ from modelward.errors import DataError
 from modelward.evaluate.compare import Comparison
 from modelward.evaluate.estimate import Estimate, Interval
 from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.verdict import Verdict, decide, say, verdict
+from modelward.evaluate.verdict import Verdict, decide, digits_of, say, verdict
 
 OUTCOME = np.repeat([1, 0], 40)
 
@@ -70,6 +70,26 @@ def test_the_sentence_holds_the_numbers():
         "On its own 89 test patients the federated model has AUC 0.88 against 0.86 for the"
         " local model, difference +0.02 [-0.01, +0.05]: no difference shown."
     )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "digits"),
+    [(-0.2, 0.1, 2), (-0.236, -0.0003, 4), (0.000004, 0.1, 3), (0.0, 0.0, 3)],
+)
+def test_as_many_digits_are_printed_as_show_the_side_of_zero(low, high, digits):
+    assert digits_of((low, high), 2) == digits
+    assert digits_of((low, high), 3) == max(digits, 3)
+
+
+def test_only_the_end_that_needs_them_gets_more_digits():
+    gap = Estimate(-0.118, Interval(-0.236, -0.0003, "paired DeLong"))
+    compared = Comparison("auc", 0.5, 0.62, gap)
+
+    said = say(
+        compared, "keep your local model", who="68 test patients", rival="the local model"
+    )
+
+    assert "difference -0.118 [-0.236, -0.0003]: keep your local model." in said
 
 
 def test_an_end_close_to_zero_gets_the_digit_that_shows_its_side():

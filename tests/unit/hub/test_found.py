@@ -122,7 +122,9 @@ def test_a_site_that_tells_nothing_keeps_nobody_from_a_report(tmp_path):
     assert [site.name for site in hub.record.sites] == ["north", "south", "west"], "they gave"
     assert hub.federated.at("west").auc.value is None
     assert any(note.startswith("west: no figures") for note in hub.record.notes)
-    write(hub, tmp_path / "out")
+    text = write(hub, tmp_path / "out").text.read_text("utf-8")
+    assert "west (patients not told), Federated" in text
+    assert "<10" not in text, "how many patients west has is not known, and not few"
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 
 from modelward.core.canonical import canonical_bytes
 from modelward.core.study import Study
-from modelward.errors import BadArtifact, StudyFileError
+from modelward.errors import BadArtifact, StorageError, StudyFileError
 from modelward.hub import shares
 from modelward.hub.registry import Registry
 from modelward.simulation.dealing import Dealing, Special
@@ -67,6 +67,18 @@ def test_a_statement_is_signed_and_comes_out_the_same_again(tmp_path):
     lie = {**first, "rounds": 7}
     with pytest.raises(BadArtifact, match="rounds come out differently"):
         shares.check(shares.signed(lie, key_of(3)), first)
+
+
+@pytest.mark.slow
+def test_a_site_whose_updates_were_not_handed_over_is_named(tmp_path):
+    study, run = ran(tmp_path, "contribution")
+    stores = {site: run / "sites" / site / "outbox" for site in ("north", "south")}
+
+    with (
+        closing(Registry(run / "hub")) as registry,
+        pytest.raises(StorageError, match="no updates of west are here"),
+    ):
+        shares.statement(registry, study, stores)
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.estimate import Estimate, Interval
 from modelward.evaluate.verdict import Word
 from modelward.report.answer import against_pooled, answer, reached, worth_it
 from tests.four_hospitals import findings
@@ -30,6 +30,19 @@ def test_a_hospital_in_no_round_is_named_and_not_counted_among_those_who_learned
     )
     assert any("In no round of this model: Zürich and Basel." in text for text in said)
     assert not any("In no round" in words.text for words in answer(FOUND))
+
+
+def chance(low: float, high: float) -> list[str]:
+    models = list(FOUND.models)
+    auc = Estimate(0.5 * (low + high), Interval(low, high, "DeLong, logit scale"))
+    models[0] = replace(models[0], overall=replace(models[0].overall, auc=auc))
+    return [words.text for words in answer(replace(FOUND, models=tuple(models)))]
+
+
+def test_a_model_that_may_rank_by_chance_is_said_to():
+    assert any(text.startswith("This model may rank by chance") for text in chance(0.47, 0.68))
+    assert any(text.startswith("This model ranks worse than") for text in chance(0.3, 0.48))
+    assert not any("chance" in text for text in chance(0.51, 0.7))
 
 
 def test_simulated_hospitals_are_called_so():

@@ -1,14 +1,16 @@
 """Small cells are gone from everything that is written, and only in real runs."""
 
 import json
+from fractions import Fraction
 
 import pytest
 
-from modelward.report.cells import few, hide_small_cells, small
+from modelward.report.cells import COVER, few, hide_small_cells, small
 from tests.four_hospitals import findings
 
 REAL = findings(draws=20, in_one_process=False)
 HIDDEN = hide_small_cells(REAL)
+VA = 3
 SWISS = 2  # 16 test units, one of them without the outcome; 30 of 30 training units with it
 
 
@@ -39,14 +41,49 @@ def test_counts_by_outcome_are_hidden_where_one_is_small():
 def test_figures_over_few_units_are_hidden_and_say_why():
     scores = HIDDEN.federated.by_site[SWISS]
 
-    for one in (scores.auc, scores.sensitivity, scores.specificity, scores.slope):
+    # A model that says yes to everybody has the share of the ill as its accuracy.
+    for one in (scores.auc, scores.accuracy, scores.sensitivity, scores.brier, scores.slope):
         assert one.value is None
         assert one.note.startswith("not shown: fewer than 10")
-    assert scores.accuracy.value is not None
 
 
 def test_a_hidden_count_cannot_be_found_by_subtraction():
     assert all(model.overall.positives is None for model in HIDDEN.models)
+
+
+def test_rates_and_pictures_of_everybody_give_no_hidden_count_back():
+    model = HIDDEN.federated
+    shown = sum(one.positives for one in model.by_site if one.positives is not None)
+    ill = round(sum(point.units * point.observed for point in model.reliability))
+    again = Fraction(model.overall.sensitivity.value or 0).limit_denominator(254)
+    hidden = [one.site for one in model.by_site if one.positives is None]
+    truth = {one.site: (one.units or 0, one.positives or 0) for one in REAL.federated.by_site}
+    units, positives = (sum(truth[site][part] for site in hidden) for part in (0, 1))
+
+    assert ill % again.denominator == 0  # either way whoever reads it knows how many are ill
+    assert ill - shown == positives  # so what is hidden is known together
+    assert len(hidden) > 1
+    assert min(positives, units - positives) >= 10
+    assert model.by_site[SWISS].site in hidden
+
+
+def test_a_hospital_that_covers_another_shows_its_word_and_no_number():
+    before, after = REAL.verdicts[VA], HIDDEN.verdicts[VA]
+
+    assert HIDDEN.federated.by_site[VA].auc.note == COVER
+    assert HIDDEN.federated.by_site[VA].units == 45
+    assert (after.word, after.positives, after.federated) == (before.word, None, None)
+    assert "another hospital" in after.reason
+
+
+def test_where_all_together_are_few_no_picture_counts_them():
+    few = hide_small_cells(REAL, 100)  # 129 of 254 are ill
+    none = hide_small_cells(REAL, 130)
+
+    assert few.federated.overall.accuracy.value is not None
+    assert none.federated.overall.accuracy.value is None
+    assert not none.federated.reliability
+    assert not none.federated.roc
 
 
 def test_the_verdict_keeps_its_word_but_not_its_numbers():

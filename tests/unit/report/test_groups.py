@@ -138,6 +138,27 @@ def test_the_leakage_card_stands_out_from_the_words_on_privacy():
     assert "<p>None.</p>" in page
 
 
+def test_the_chosen_threshold_has_its_rates_by_hospital():
+    found = section(FOUND, "Would acting on it help?")
+    said = found.blocks[0]
+    table = found.blocks[1]
+    assert isinstance(said, Words)
+    assert isinstance(table, Table)
+
+    assert said.text == "A probability of 0.4 or more counts as a yes: as invented."
+    assert [row[0].main for row in table.rows][:2] == ["All", "Cleveland Clinic"]
+    assert all(cell.main != "" for row in table.rows for cell in row)
+
+
+def test_rates_at_the_chosen_threshold_give_no_hidden_hospital_back():
+    hidden = hide_small_cells(evaluated(draws=30, in_one_process=False))
+    chosen = part_of(hidden).chosen
+    assert chosen is not None
+
+    assert (chosen.threshold, chosen.acting) == (0.4, ())
+    assert "records stay at the sites" in " ".join(as_text(tell(hidden)).split())
+
+
 def test_what_was_not_asked_has_no_section():
     bare = replace(FOUND, evaluation=None)
     titles = [each.title for each in tell(bare).sections]
@@ -164,3 +185,21 @@ def test_with_a_larger_minimum_groups_are_left_out(limit):
 
     assert part_of(real).groups == ()
     assert part_of(real).gaps == ()
+
+
+def test_who_divides_a_share_or_repeats_the_hub_is_named():
+    first, second, third, *others = part_of(FOUND).shares
+    named = (
+        replace(first, same_as=(second.site,)),
+        replace(second, same_as=(first.site,)),
+        replace(third, repeats=5),
+        *others,
+    )
+    found = replace(FOUND, evaluation=replace(part_of(FOUND), shares=named))
+    text = " ".join(as_text(tell(found)).split())
+
+    assert text.count("sent the same updates every round: they divide one share") == 1
+    assert "Zürich and Basel sent what the hub had told in 5 rounds" in text
+    assert "divide one share" not in TEXT
+    assert Findings.from_json(found.to_json()) == found
+    assert "same_as" not in FOUND.to_json()

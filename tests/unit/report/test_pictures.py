@@ -34,7 +34,7 @@ def test_forty_columns_stay_inside_the_drawing():
     columns = [f"site-{n}" for n in range(40)]
     drawn = heat_map([HeatRow("A", tuple(np.linspace(0.5, 0.9, 40)))], columns, "AUC")
 
-    assert 'viewBox="0 0 690 ' in drawn
+    assert 'viewBox="0 0 610 ' in drawn
 
 
 def test_a_bar_below_zero_goes_to_the_left():

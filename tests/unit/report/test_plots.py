@@ -57,7 +57,7 @@ def test_names_too_long_are_shortened_with_an_ellipsis():
     assert plots.shorten("St. Elsewhere") == "St. Elsewhere"
     short = plots.shorten("A very long name of a hospital")
     assert len(short) <= plots.LONGEST_NAME
-    assert short.endswith("\N{HORIZONTAL ELLIPSIS}")
+    assert short == "A very long name\N{HORIZONTAL ELLIPSIS}ital"
 
 
 def test_rounds_without_a_value_break_the_line():

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from modelward.evaluate.estimate import Estimate, Interval
+from modelward.evaluate.scores import ModelFindings
 from modelward.report.blocks import Command, Figure, Listing, Story, Words
 from modelward.report.cells import hide_small_cells
 from modelward.report.story import tell
@@ -64,6 +66,32 @@ def test_privacy_is_said_in_the_words_of_the_record():
 
     assert words[0] == FOUND.record.privacy
     assert "No differential privacy was applied." in words[0]
+
+
+def test_hospitals_where_neither_model_beats_a_coin_are_named():
+    def blind(name: str) -> ModelFindings:
+        model = next(each for each in FOUND.models if each.name == name)
+        auc = Estimate(0.52, Interval(0.4, 0.64, "DeLong, logit scale"))
+        sites = [replace(s, auc=auc) if s.site == "va" else s for s in model.by_site]
+        return replace(model, by_site=tuple(sites))
+
+    models = tuple(
+        blind(each.name) if each.name in {"federated", "local:va"} else each
+        for each in FOUND.models
+    )
+    said = as_text(tell(replace(FOUND, models=models))).replace("\n", " ")
+
+    assert "own test patients at: Long Beach VA." in " ".join(said.split())
+    assert "Neither the federated nor the local model" not in as_text(tell(FOUND))
+
+
+def test_a_watched_figure_that_never_moved_is_said_to_have_chosen_nothing():
+    run = FOUND.record.run
+    flat = replace(run.curves[0], values=(0.56, 0.56, 0.56))
+    still = replace(FOUND, record=replace(FOUND.record, run=replace(run, curves=(flat,))))
+
+    assert "it chose none: the first is kept" in " ".join(as_text(tell(still)).split())
+    assert "it chose none" not in as_text(tell(FOUND))
 
 
 def test_limits_name_what_was_simulated():

@@ -10,10 +10,17 @@ from sklearn.linear_model import LogisticRegression
 from modelward.readers.cohort import Cohort
 from modelward.readers.open import open_cohort
 from modelward.simulation.baselines import together
+from modelward.simulation.comparisons import compare
+from modelward.simulation.folder import RunFolder
+from modelward.simulation.training import How
 from modelward.site.alone import fit
 from tests.studies import AVERAGED, TABLE, make_site, table_study
 
 NEWTON, DESCENT = table_study(TABLE), table_study(AVERAGED)
+STEPS = {
+    steps: table_study(AVERAGED, ("\n[stop]\n", f"\n[plan.local]\nsteps = {steps}\n[stop]\n"))
+    for steps in (3, 6)
+}
 UNWATCHED = table_study(AVERAGED, ('\n[stop]\nmetric = "loss"\n', ""))
 
 
@@ -93,3 +100,20 @@ def test_nobody_has_no_model_and_a_reason():
     nobody = Cohort(x=np.ones((0, 4)), y=np.zeros(0, np.int8), folds=np.zeros(0, np.int8))
 
     assert fit(NEWTON, nobody, "north").reason.startswith("all 0 training patients")
+
+
+def test_where_steps_are_counted_pooled_makes_those_of_all_sites(cohorts, tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.baselines.mkdir()
+
+    models = compare(folder, STEPS[3], cohorts, How(workers=1))
+
+    pooled, north = models["pooled"].model, models["north"].model
+    as_many = fit(STEPS[6], together(cohorts), "pooled").model
+    alone = fit(STEPS[3], cohorts["north"], "north").model
+    assert pooled is not None
+    assert north is not None
+    assert as_many is not None
+    assert alone is not None
+    assert np.array_equal(pooled.parameters, as_many.parameters)
+    assert np.array_equal(north.parameters, alone.parameters)

@@ -68,6 +68,12 @@ def test_runs_that_differ_in_what_means_missing_are_compared_on_the_same_units(t
     assert against.auc is not None
 
 
+def test_a_page_of_runs_names_the_file_that_has_its_numbers(three, tmp_path):
+    written = write(compared(three[:2]), tmp_path / "page")
+
+    assert "The same numbers are in comparison.json." in written.html.read_text("utf-8")
+
+
 def test_a_difference_has_the_sign_of_the_figures(three):
     found = compared(three[:2])
     usual, slow = found.runs

@@ -37,6 +37,7 @@ def test_an_image_study_is_explained():
     adam = explain(table_study(IMAGES + '\n[plan.server]\nname = "adam"\n'))
 
     assert "grey image, 12 x 12 pixels" in adam
+    assert "Before the first round: the number of units." in adam
     assert "averaged local training and adam at the hub, adjusted for label skew" in adam
 
 
