@@ -56,8 +56,9 @@ WAYS: dict[str, Uplink | None] = {
     "top 1 %": Uplink(codec="top-k", share=0.01),
 }
 
-RANGE, HEAVIEST = 0.1, 2000
-"""Of the grid behind masks; no dealing has a larger site."""
+RANGE, HEAVIEST = 0.3, 2000
+"""Of the grid behind masks; no dealing has a larger site. The range had the highest mean AUC of
+the three codes on validation, of 1, 0.3, 0.1 and 0.03."""
 
 MASKED: dict[str, Uplink | None] = {
     "masks": None,
