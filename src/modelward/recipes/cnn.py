@@ -7,6 +7,13 @@
 With `pool = "mean"` the mean takes the place of the last max-pool. Pooling before the
 rectifier gives the same numbers as after it (both are monotone) for a quarter of the work.
 
+With `pool = "votes"` there is no last max-pool either, and each place that is left says a logit
+of its own, with weights of its own. None counts more than `vote`, and the share `trim` that
+says least and most is left out; the logit is their sum. So a small patch, seen by few places,
+moves the logit no further than `moved_at_most`, whatever it shows and whoever trained the model
+(Xiang et al. 2021, arXiv:2005.10884, bounded evidence of small receptive fields). A norm would
+carry a patch over the whole image, and hidden layers its weight, so both are refused there.
+
 Normalisation is GroupNorm (Wu and He 2018, arXiv:1803.08494) or none. Never BatchNorm: its
 running mean is a buffer about patients, and matched a single record in our tests.
 
@@ -22,6 +29,7 @@ itself is cnn_torch.py's business, so that naming this recipe does not import to
 # mypy: disable-error-code="explicit-override"
 # typing.override is in Python 3.12.
 
+from math import prod
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -58,8 +66,14 @@ class Options(BaseModel):
     padding: Literal["same", "valid"] = Field(
         default="same", description="Whether a convolution keeps the size of the image."
     )
-    pool: Literal["mean", "flatten"] = Field(
+    pool: Literal["mean", "flatten", "votes"] = Field(
         default="mean", description="What the layers after the convolutions see."
+    )
+    vote: float = Field(
+        default=0.1, gt=0, le=64, description="Most that a place adds to a logit, in `votes`."
+    )
+    trim: float = Field(
+        default=0.0, ge=0, lt=0.5, description="Share left out at each end, in `votes`."
     )
     shift: int = Field(default=0, ge=0, le=64, description="Pixels of random translation.")
 
@@ -67,6 +81,15 @@ class Options(BaseModel):
     def _groups_divide_channels(self) -> Self:
         if self.norm == "group":
             require_groups(self.groups, self.channels)
+        return self
+
+    @model_validator(mode="after")
+    def _votes_stay_where_they_are(self) -> Self:
+        if self.pool == "votes" and (self.norm != "none" or self.hidden):
+            raise ValueError(
+                'pool = "votes" needs norm = "none" and no hidden: either would carry what one '
+                "place shows to all the others"
+            )
         return self
 
 
@@ -95,6 +118,11 @@ class Cnn(InTorch):
                 specs.append(TensorSpec(f"norm{place}.gain", "F32", (width,)))
                 specs.append(TensorSpec(f"norm{place}.bias", "F32", (width,)))
             depth = width
+        if self.options.pool == "votes":
+            height, width = self._sides(inputs)
+            own = (inputs.levels, height * width, depth)
+            bias = TensorSpec("logit.bias", "F32", (inputs.levels,))
+            return [*specs, TensorSpec("logit.weight", "F32", own), bias]
         widths = (self._seen(inputs), *self.options.hidden, inputs.levels)
         return [*specs, *dense(self.layers, widths)]
 
@@ -103,21 +131,64 @@ class Cnn(InTorch):
         """Names of the layers after the convolutions, up to the logit."""
         return hidden_layers(len(self.options.hidden))
 
-    def _seen(self, inputs: Inputs) -> int:
-        """Return how many values the first layer after the convolutions sees."""
-        sides = list(inputs.shape[-FLAT:])
+    def moved_at_most(self, inputs: Inputs, patch: int) -> float:
+        """Return how far a patch can move a logit of `votes`, whatever and wherever it is.
+
+        Every place that sees it may turn from `vote` to -`vote`; leaving places out at both
+        ends moves no more, but counts what is left for all. Of two logits, each moves so far.
+
+        Args:
+            inputs: Images.
+            patch: Its height and width, in pixels, at least 1.
+        """
+        places = prod(self._sides(inputs))
+        touched = prod(self._touched(side, patch) for side in inputs.shape[-FLAT:])
+        counted = places - 2 * int(self.options.trim * places)
+        return 2 * self.options.vote * touched * places / counted
+
+    def _touched(self, side: int, patch: int) -> int:
+        """Return along one axis how many places see some of a patch, at most."""
+        most = 0
+        for start in range(max(1, side - patch + 1)):
+            first, last, left = start, min(start + patch, side) - 1, side
+            around = KERNEL // 2 if self.options.padding == "same" else 0
+            for place in range(len(self.options.channels)):
+                left += 2 * around - KERNEL + 1
+                first = max(first + around - KERNEL + 1, 0)
+                last = min(last + around, left - 1)
+                if self._halved(place):
+                    left //= 2
+                    first, last = first // 2, min(last // 2, left - 1)
+            most = max(most, last - first + 1)
+        return most
+
+    def _halved(self, place: int) -> bool:
+        """Return whether a max-pool follows the convolution `place`, counted from 0."""
+        return self.options.pool == "flatten" or place < len(self.options.channels) - 1
+
+    def _sides(self, inputs: Inputs) -> tuple[int, int]:
+        """Return height and width of what the convolutions leave.
+
+        Raises:
+            DataError: If nothing is left.
+        """
+        height, width = inputs.shape[-FLAT:]
         lost = KERNEL - 1 if self.options.padding == "valid" else 0
-        last = len(self.options.channels) - 1
-        for place in range(last + 1):
-            sides = [side - lost for side in sides]
-            if place < last or self.options.pool == "flatten":
-                sides = [side // 2 for side in sides]
-        if min(sides) < 1:
+        for place in range(len(self.options.channels)):
+            height, width = height - lost, width - lost
+            if self._halved(place):
+                height, width = height // 2, width // 2
+        if min(height, width) < 1:
             raise DataError(
                 f"an image of {inputs.shape[-2]} x {inputs.shape[-1]} pixels is used up by "
-                f"{last + 1} convolutions",
+                f"{len(self.options.channels)} convolutions",
                 why="every convolution is followed by a pooling that halves the image",
                 remedy="give recipe.options.channels fewer entries, or use larger images",
             )
-        area = sides[0] * sides[1] if self.options.pool == "flatten" else 1
+        return height, width
+
+    def _seen(self, inputs: Inputs) -> int:
+        """Return how many values the first layer after the convolutions sees."""
+        height, width = self._sides(inputs)
+        area = height * width if self.options.pool == "flatten" else 1
         return self.options.channels[-1] * area

@@ -64,18 +64,39 @@ def forward(recipe: Cnn, layers: Layers = PLAIN) -> Forward:
             if place < last or options.pool == "flatten":
                 x = functional.max_pool2d(x, 2)
             x = functional.relu(x)
-        if options.pool == "mean":
-            return x.mean((2, 3))
-        return x.permute(0, 2, 3, 1).flatten(1)
+        return x.mean((2, 3)) if options.pool == "mean" else x.permute(0, 2, 3, 1)
 
     def logits(parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
         x = features(parameters, x)
-        for layer in recipe.layers[:-1]:
-            x = functional.relu(layers.dense(parameters, layer, x))
-        z = layers.dense(parameters, "logit", x)
+        if options.pool == "votes":
+            said = layers.places(parameters, "logit", x.flatten(1, 2))
+            z = counted(said, options.vote, options.trim)
+        else:
+            x = x.flatten(1)
+            for layer in recipe.layers[:-1]:
+                x = functional.relu(layers.dense(parameters, layer, x))
+            z = layers.dense(parameters, "logit", x)
         return z[:, 0] if z.shape[1] == 1 else z
 
     return logits
+
+
+def counted(said: Tensor, vote: float, trim: float) -> Tensor:
+    """Return logits, [b, levels], of what each place says, [b, levels, places].
+
+    Args:
+        said: For or against each level; any size.
+        vote: Most that counts of one place.
+        trim: Share of the places that is left out at each end of the order, below 1/2; what
+            is left is counted as if it were all of them.
+    """
+    votes = vote * torch.tanh(said / vote)
+    places = votes.shape[2]
+    out = int(trim * places)
+    if out == 0:
+        return votes.sum(2)
+    kept = votes.sort(2).values[:, :, out : places - out]
+    return kept.mean(2) * places
 
 
 def local_model(

@@ -7,6 +7,7 @@
     dense         weight d (x) a                    bias d
     convolution   weight sum of d (x) window        bias sum of d       over positions
     group norm    gain sum of d * normalised x      bias sum of d       over positions
+    places        weight d * a, place by place      bias mean of d      over places
 
 (Goodfellow 2015, arXiv:1510.01799; Rochette et al. 2019, arXiv:1912.06015.) A plain step
 computes as much but for keeping examples apart. Large dense layers can stay in factors.
@@ -41,11 +42,14 @@ WINDOWS = 1 << 25
 """Bytes that the windows of a convolution may take at once; one example always may."""
 
 
+Kind = Literal["dense", "convolution", "norm", "places"]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Use:
     """One layer in one pass: what went in (for a norm: normalised), and what came out."""
 
-    kind: Literal["dense", "convolution", "norm"]
+    kind: Kind
     name: str
     seen: Tensor
     gave: Tensor
@@ -75,9 +79,11 @@ class _Recorder:
         gave = torch.addcmul(bias[:, None, None], even, gain[:, None, None])
         return self._keep("norm", name, even, gave)
 
-    def _keep(
-        self, kind: Literal["dense", "convolution", "norm"], name: str, x: Tensor, gave: Tensor
-    ) -> Tensor:
+    def places(self, parameters: Parameters, name: str, x: Tensor) -> Tensor:
+        """See layers.Layers."""
+        return self._keep("places", name, x, PLAIN.places(parameters, name, x))
+
+    def _keep(self, kind: Kind, name: str, x: Tensor, gave: Tensor) -> Tensor:
         if not gave.requires_grad:
             gave.requires_grad_()
         self.uses.append(_Use(kind, name, x.detach(), gave))
@@ -160,7 +166,8 @@ class LayerRowGradients:
             recorder.uses, torch.autograd.grad(logits, gave, slopes), strict=True
         ):
             weight = f"{use.name}.{'gain' if use.kind == 'norm' else 'weight'}"
-            out[:, self._columns[f"{use.name}.bias"]] = _over_positions(d).numpy()
+            bias = d.mean(2) if use.kind == "places" else _over_positions(d)
+            out[:, self._columns[f"{use.name}.bias"]] = bias.numpy()
             if weight in self._blocks:
                 found[weight] = Factors(d.numpy(), use.seen.contiguous().numpy())
             else:
@@ -181,6 +188,8 @@ class LayerRowGradients:
             parts = d[:, :, None] * use.seen[:, None, :]
         elif use.kind == "norm":
             parts = _over_positions(d * use.seen)
+        elif use.kind == "places":
+            parts = d[:, :, :, None] * use.seen[:, None]
         else:
             parts = _convolved(d, use.seen, self._parameters[f"{use.name}.weight"].shape[1])
         out[...] = parts.reshape(len(out), -1).numpy()

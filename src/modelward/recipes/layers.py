@@ -2,12 +2,14 @@
 
 A `forward` that computes through these can be computed in two ways: `PLAIN`, and with what
 goes in and comes out of each layer written down (layer_gradients.py). Layouts are those of
-the schema: dense weights [out, in]; convolution weights [out, kh, kw, in].
+the schema: dense weights [out, in]; convolution weights [out, kh, kw, in]; weights of places
+[out, places, in].
 """
 
 from collections.abc import Mapping
 from typing import Protocol
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -30,6 +32,13 @@ class Layers(Protocol):
         """Return `x` normalised in groups of channels, with `name`.gain and `name`.bias."""
         ...
 
+    def places(self, parameters: Parameters, name: str, x: Tensor) -> Tensor:
+        """Return what each place says, [b, out, places]; x is [b, places, in].
+
+        Every place has weights of its own, and an equal share of `name`.bias.
+        """
+        ...
+
 
 class Plain:
     """Layers as torch computes them."""
@@ -47,6 +56,11 @@ class Plain:
         """See `Layers`."""
         gain, bias = parameters[f"{name}.gain"], parameters[f"{name}.bias"]
         return functional.group_norm(x, groups, gain, bias)
+
+    def places(self, parameters: Parameters, name: str, x: Tensor) -> Tensor:
+        """See `Layers`."""
+        weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
+        return torch.einsum("bpc,opc->bop", x, weight) + bias[:, None] / x.shape[1]
 
 
 PLAIN = Plain()

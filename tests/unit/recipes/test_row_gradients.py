@@ -37,6 +37,13 @@ CASES = {
         ),
         IMAGE,
     ),
+    "cnn of votes": (
+        RecipeChoice(
+            name="cnn",
+            options={"channels": (3, 4), "norm": "none", "pool": "votes", "trim": 0.1},
+        ),
+        IMAGE,
+    ),
 }
 
 
