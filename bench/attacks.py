@@ -55,6 +55,13 @@ from modelward.study.read import parse
 PASSES = 10
 """Of fine-tuning, at most."""
 
+DENSE = 'channels = [8, 16], hidden = [32], norm = "none", pool = "flatten"'
+VOTES = (
+    'channels = [16], norm = "none", padding = "valid", '
+    'pool = "votes", vote = 0.0125, trim = 0.2'
+)
+"""The options of the network in STUDY, and of one in which no place says much."""
+
 
 def combined(rows: Sequence[FlatF32], weights: Sequence[int], rule: Robust | None) -> FlatF32:
     """Return what the hub makes of the updates; it refuses those that are not finite."""
@@ -147,6 +154,7 @@ def main() -> None:
     parser.add_argument("--step", type=float, default=1.0, help="the hub's rate")
     parser.add_argument("--memory", type=float, help="share of a last answer in the next one")
     parser.add_argument("--passes", type=int, default=1, help="of a site, a round")
+    parser.add_argument("--votes", action="store_true", help="a network of bounded votes")
     parser.add_argument("--triggers", nargs="+", choices=TRIGGERS, default=["corner"])
     parser.add_argument("--fold", choices=("test", "val"), default="test", help="looked at")
     parser.add_argument("--mean", action="store_true", help="plain averaging as well")
@@ -177,6 +185,8 @@ def planned(chosen: argparse.Namespace) -> str:
     """Return the study with what the command line adds to its plan."""
     name = "momentum" if chosen.momentum else "none"
     text = STUDY.replace("rounds = 20", f"rounds = 20\nlocal_epochs = {chosen.passes}")
+    if chosen.votes:
+        text = text.replace(DENSE, VOTES).replace("lr = 0.05", "lr = 0.2")
     text += f'[plan.server]\nname = "{name}"\nlr = {chosen.step}\n'
     text += f"momentum = {chosen.momentum}\n" * bool(chosen.momentum)
     return text + (f"[plan.local]\nmemory = {chosen.memory}\n" if chosen.memory else "")

@@ -9,7 +9,6 @@ import torch
 from modelward.core.columns import Inputs
 from modelward.core.study import RecipeChoice
 from modelward.errors import StudyFileError
-from modelward.errors import StudyFileError
 from modelward.recipes.catalogue import recipe
 from modelward.recipes.cnn_torch import ImageBatches, counted, forward
 from modelward.recipes.torch_cpu import shared
