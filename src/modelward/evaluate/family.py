@@ -14,6 +14,7 @@ floor.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Self
 
 from pydantic import TypeAdapter
 
@@ -57,6 +58,21 @@ class Versus:
     difference: Estimate
     resampled: Estimate | None = None
     adjusted: float | None = None
+
+    @classmethod
+    def of(
+        cls, site: str, model: str, one: Comparison, resampled: Estimate | None = None
+    ) -> Self:
+        """Return the line of a comparison of the federated model with `model`."""
+        return cls(
+            site=site,
+            model=model,
+            metric=one.metric,
+            federated=one.first,
+            other=one.second,
+            difference=one.difference,
+            resampled=resampled,
+        )
 
     @property
     def kept(self) -> bool:
@@ -151,16 +167,7 @@ def _lines(
         if one.difference.interval is not None:
             rng = generator(seed, site)
             p = chance(one.metric, federated, models[name], rng, draws)
-        line = Versus(
-            site=site,
-            model=name,
-            metric=one.metric,
-            federated=one.first,
-            other=one.second,
-            difference=one.difference,
-            resampled=resampled.get(name),
-        )
-        yield line, p
+        yield Versus.of(site, name, one, resampled.get(name)), p
 
 
 def _holds_zero(estimate: Estimate) -> bool:

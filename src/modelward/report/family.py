@@ -47,17 +47,7 @@ def _family(findings: Findings) -> tuple[Versus, ...]:
     """Return the lines; without an evaluation, those over all hospitals, not adjusted."""
     if findings.evaluation is not None:
         return findings.evaluation.family
-    return tuple(
-        Versus(
-            site=EVERYBODY,
-            model=name,
-            metric=one.metric,
-            federated=one.first,
-            other=one.second,
-            difference=one.difference,
-        )
-        for name, one in findings.against.items()
-    )
+    return tuple(Versus.of(EVERYBODY, name, one) for name, one in findings.against.items())
 
 
 def _line(findings: Findings, one: Versus) -> tuple[Cell, ...]:
