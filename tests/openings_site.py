@@ -13,9 +13,9 @@ from typing import Any, cast
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from modelward.core.canonical import canonical_bytes
-from modelward.exchange import card as offers
-from modelward.exchange import letter, members
-from modelward.exchange.letter import Place
+from modelward.exchange.documents import card as offers
+from modelward.exchange.documents import letter, members
+from modelward.exchange.documents.letter import Place
 from modelward.gate import hold
 from modelward.gate.policy import Leakage
 from modelward.ledger.log import Ledger

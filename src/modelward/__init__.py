@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from modelward.evaluate.estimate import Estimate
     from modelward.evaluate.findings import Findings
     from modelward.evaluate.verdict import Verdict
-    from modelward.exchange.institution import Institution
-    from modelward.exchange.question import Question
+    from modelward.exchange.documents.question import Question
+    from modelward.exchange.institution.folder import Institution
     from modelward.ledger.verify import Verified
     from modelward.ledger.verify import verify as verify_ledger
     from modelward.simulation.analysis import AnalysedRun

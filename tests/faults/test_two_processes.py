@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from modelward.errors import StorageError
-from modelward.exchange.institution import sealing_key
+from modelward.exchange.institution.folder import sealing_key
 from modelward.joining.keys import signing_key, tls_key
 from modelward.site import person_key
 from modelward.site.extractor import patient_key

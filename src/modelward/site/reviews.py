@@ -6,7 +6,7 @@
 As with approvals, a person decides at the command line, beside a running node: the decision
 is a signed file, and the gatekeeper, which holds the ledger, acts on it when the hub next
 asks for the answer (hospital.py), which is every few seconds for as long as the hub waits.
-What waits for the network leaves when it is offered again (exchange/offering.py).
+What waits for the network leaves when it is offered again (exchange/giving/offering.py).
 """
 
 from collections.abc import Mapping
