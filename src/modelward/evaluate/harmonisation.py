@@ -11,7 +11,7 @@ import numpy as np
 from modelward.core.columns import columns
 from modelward.evaluate.coefficients import state_of
 from modelward.recipes.catalogue import analysis
-from modelward.recipes.combat import Combat
+from modelward.recipes.statistics.combat import Combat
 from modelward.study.model import Model
 
 

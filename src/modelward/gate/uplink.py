@@ -20,7 +20,7 @@ from modelward.core.study import Study
 from modelward.core.task import TaskKind
 from modelward.core.tensors import FlatF32, Schema, Tensors
 from modelward.gate.offer import Offer
-from modelward.recipes.draws import draws
+from modelward.recipes.layers.draws import draws
 from modelward.study.answers import answer_to
 from modelward.study.own import RESIDUAL
 

@@ -36,7 +36,7 @@ from modelward.hub.strategy import strategy
 from modelward.hub.transcript import of_round, rebuild
 from modelward.ledger.log import ENTRIES
 from modelward.ledger.verify import verify
-from modelward.recipes.draws import draws
+from modelward.recipes.layers.draws import draws
 from modelward.study.model import Model
 from modelward.study.own import narrowed, widened
 

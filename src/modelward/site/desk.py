@@ -28,8 +28,8 @@ from modelward.core.tensors import Tensors
 from modelward.errors import ModelwardError
 from modelward.learn import device
 from modelward.readers.cohort import Cohort
-from modelward.recipes import backbone
 from modelward.recipes.catalogue import load, recipe
+from modelward.recipes.networks import backbone
 from modelward.site import own_round
 from modelward.site.answer import compute
 from modelward.site.snapshot import read_snapshot

@@ -13,7 +13,7 @@ from modelward.core.task import Task
 from modelward.core.tensors import Tensors
 from modelward.readers.cohort import Cohort
 from modelward.readers.open import open_cohort
-from modelward.recipes import backbone
+from modelward.recipes.networks import backbone
 from modelward.site.answer import Computed, compute
 from modelward.site.extractor import patient_key
 from modelward.site.snapshot import CohortFacts, cohort_digest, facts_of

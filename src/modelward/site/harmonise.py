@@ -1,6 +1,6 @@
 """A site's own shift and spread, taken out of its measurements (ComBat, at the site).
 
-    r = (y - alpha - x . beta) / s            with the pooled fit of recipes/combat.py
+    r = (y - alpha - x . beta) / s            with the pooled fit (recipes/statistics/combat.py)
     gamma, delta                              mean and variance of r over the site's units,
                                               shrunk over measurements by empirical Bayes
     harmonised = (r - gamma) / sqrt(delta) * s + alpha + x . beta
@@ -22,7 +22,7 @@ from modelward.readers.dataset import Dataset, Source
 from modelward.readers.table import read_table
 from modelward.recipes.analysis import Observed
 from modelward.recipes.catalogue import analysis
-from modelward.recipes.combat import Combat
+from modelward.recipes.statistics.combat import Combat
 from modelward.study.model import Model
 
 Vector = NDArray[np.float64]

@@ -23,8 +23,8 @@ from modelward.errors import BadArtifact, ModelwardError
 from modelward.gate.policy import Isolation, Leakage
 from modelward.privacy.leakage.figures import Inspection
 from modelward.readers.cohort import Cohort
-from modelward.recipes import backbone
-from modelward.recipes.lora import backbone_of
+from modelward.recipes.networks import backbone
+from modelward.recipes.networks.lora import backbone_of
 from modelward.site.inspection import Looker
 from modelward.site.snapshot import read_facts, snapshot_folder
 from modelward.site.task_model import model_of

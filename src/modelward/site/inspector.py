@@ -41,7 +41,7 @@ class _Desk:
     def _figures(self, asked: dict[str, Any]) -> dict[str, Any]:
         from modelward.artifact.store import Store  # noqa: PLC0415 - behind shut doors
         from modelward.core.task import Task  # noqa: PLC0415
-        from modelward.recipes import backbone  # noqa: PLC0415
+        from modelward.recipes.networks import backbone  # noqa: PLC0415
         from modelward.study.answers import answer_to  # noqa: PLC0415
         from modelward.study.model import Model, model_schema  # noqa: PLC0415
 

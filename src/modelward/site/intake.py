@@ -53,7 +53,7 @@ from modelward.core.verdict import Finding
 from modelward.learn.sgd import learning_rate
 from modelward.privacy.leakage.crafted import crafted
 from modelward.recipes.catalogue import recipe
-from modelward.recipes.trees import Trees
+from modelward.recipes.trees.trees import Trees
 from modelward.study.explain import asked_of, tasks_of
 from modelward.study.model import Model, initial, parameter_schema
 from modelward.study.scaling import Scaling

@@ -38,7 +38,7 @@ from modelward.privacy.masks.messages import Advert, FromSite, Masked, Survivors
 from modelward.privacy.masks.seat import Seat
 from modelward.privacy.masks.session import Session
 from modelward.privacy.masks.words import answer_words
-from modelward.recipes.draws import draws
+from modelward.recipes.layers.draws import draws
 from modelward.study.answers import answer_to
 from modelward.study.groups import group_of
 

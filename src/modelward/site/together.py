@@ -16,7 +16,7 @@ from modelward.learn.examples import Examples
 from modelward.learn.group import SITE_BY_SITE, numeric_path, train_group
 from modelward.learn.sgd import LocalTerms
 from modelward.recipes.catalogue import recipe
-from modelward.recipes.mlp import Mlp
+from modelward.recipes.networks.mlp import Mlp
 from modelward.site.answer import Computed
 from modelward.site.by_content import ordered
 from modelward.site.direct import DirectTrainer

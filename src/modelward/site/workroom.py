@@ -32,8 +32,8 @@ from modelward.core.task import Task, TaskKind
 from modelward.core.tensors import Schema, Tensors
 from modelward.errors import BadArtifact, TrainingFailed
 from modelward.gate.policy import Device, Isolation
-from modelward.recipes import backbone
-from modelward.recipes.lora import backbone_of
+from modelward.recipes.networks import backbone
+from modelward.recipes.networks.lora import backbone_of
 from modelward.site.answer import Computed
 from modelward.site.desk import CLASSES
 from modelward.site.isolation import TRAINER_UID

@@ -15,7 +15,7 @@ from modelward.hub.registry import Registry
 from modelward.hub.run import Hub, Outcome
 from modelward.hub.run_facts import Ended, run_facts
 from modelward.privacy.masks.coded import Code, words_of
-from modelward.recipes.draws import draws
+from modelward.recipes.layers.draws import draws
 from modelward.study.answers import answer_to
 from tests.hospital import SEEDS, Planned, Wards
 from tests.studies import AVERAGED, table_study
