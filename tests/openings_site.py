@@ -24,9 +24,11 @@ from modelward.privacy.accounting import Event
 from modelward.privacy.leakage.copies import Copies
 from modelward.privacy.leakage.figures import Inspection
 from modelward.privacy.leakage.membership import Membership
-from modelward.site import audits, overlaps, transcripts
-from modelward.site.entrance import Entrance
-from modelward.site.snapshot import read_facts
+from modelward.site.answering import audits
+from modelward.site.entering import transcripts
+from modelward.site.entering.entrance import Entrance
+from modelward.site.isolation.snapshot import read_facts
+from modelward.site.keeping import overlaps
 from tests.letters import STUDY
 from tests.openings import SIGNER, VECTORS, Opening, a_card, signed, table_of
 from tests.sites import newton

@@ -24,7 +24,7 @@ from modelward.hub.run import Hub, Outcome
 from modelward.ledger.archive import read
 from modelward.ledger.log import KEY
 from modelward.ledger.verify import read_key
-from modelward.site.keys import signing_key
+from modelward.site.approving.keys import signing_key
 from modelward.study.answers import answer_to
 from modelward.study.read import parse
 from tests.wire import STUDY_FILE, Federation, make_site, now

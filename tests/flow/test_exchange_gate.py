@@ -32,7 +32,7 @@ from modelward.ledger.checkpoint import Checkpoint
 from modelward.ledger.note import Signer
 from modelward.privacy.book import CARD, read
 from modelward.privacy.leakage.figures import Inspection
-from modelward.site.statement import statement
+from modelward.site.budget.statement import statement
 from tests.network import POLICY, Network, digits
 
 HAVE = [list(range(5)), list(range(3, 8))]

@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from modelward.privacy.budget import Standing
     from modelward.simulation.forecast import Forecast
-    from modelward.site.statement import Statement
+    from modelward.site.budget.statement import Statement
 
 StudyFile = Annotated[Path, typer.Argument(help="The study file, such as study.toml.")]
 SiteFolder = Annotated[Path, typer.Argument(help="Folder of the site.", metavar="SITE")]
@@ -47,7 +47,7 @@ def budget(folder: SiteFolder, *, as_json: Json = False) -> None:
     from modelward.ledger import archive
     from modelward.ledger.log import KEY
     from modelward.ledger.verify import read_key
-    from modelward.site.statement import statement
+    from modelward.site.budget.statement import statement
 
     place = folder / "ledger"
     begun = (place / KEY).exists()

@@ -87,7 +87,7 @@ def check(
     from modelward import durable
     from modelward.cli.decide import approvals_of
     from modelward.readers.readiness_report import as_html, as_object, as_text
-    from modelward.site.readiness import check_now
+    from modelward.site.approving.readiness import check_now
 
     terms = approvals_of(folder).proposal(study).study
     found = check_now(folder, terms, datetime.now(UTC), accept or (), tell=tell)

@@ -1,6 +1,6 @@
 """What a ComBat study found for all sites together: grand means, kept effects, spreads.
 
-The effects of single sites are not here: each computes its own (site/harmonise.py).
+The effects of single sites are not here: each computes its own (site/answering/harmonise.py).
 """
 
 from dataclasses import dataclass

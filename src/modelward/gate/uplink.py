@@ -5,7 +5,7 @@ gatekeeper itself; the ledger's entry has the hash of both. The hub decodes befo
 and adds, so the signed bound on an update's norm holds for what the code stands for.
 
 With top-k, what was left out stays at the site, is added to the next update, and counts from
-the newest round that was released (site/kept.py).
+the newest round that was released (site/keeping/kept.py).
 """
 
 from collections.abc import Callable

@@ -22,7 +22,7 @@ from modelward.recipes.catalogue import recipe
 from modelward.recipes.trees import tree_sums
 from modelward.recipes.trees.tree_growth import Terms, best
 from modelward.recipes.trees.tree_shape import Shape
-from modelward.site.intake import Seen, model_objections
+from modelward.site.entering.intake import Seen, model_objections
 from modelward.study.answers import answer_to
 from modelward.study.model import Model, initial
 from modelward.study.read import parse

@@ -11,10 +11,11 @@ lessons of the network:
 
 Sums are of whole numbers (privacy/mechanism.py), draws come from the site's secret. What is
 done to patients is reserved and booked in the site's ledger before anything is drawn, in one
-budget with all studies (site/spending.py). The number of patients is treated as public. The
-bands on the card are those of noised counts, one more event for the same patients. Validation
-figures have no noise: they are on the card only where the policy opens the lane `exact`, and
-the release then says `beside: exact`, so that the budget lists it among what has no bound.
+budget with all studies (site/budget/spending.py). The number of patients is treated as public.
+The bands on the card are those of noised counts, one more event for the same patients.
+Validation figures have no noise: they are on the card only where the policy opens the lane
+`exact`, and the release then says `beside: exact`, so that the budget lists it among what has
+no bound.
 """
 
 import hmac
@@ -37,9 +38,9 @@ from modelward.privacy.budget import Proposal
 from modelward.privacy.fitting import noise_for
 from modelward.privacy.mechanism import ClippedSum, step_of
 from modelward.privacy.noise import Secret, coins
-from modelward.site.extractor import patient_key
-from modelward.site.snapshot import keyed
-from modelward.site.spending import dp_key
+from modelward.site.budget.spending import dp_key
+from modelward.site.isolation.snapshot import keyed
+from modelward.site.rooms.extractor import patient_key
 
 STEPS, SAMPLING = 200, 0.2
 RATE, MOMENTUM, CLIP = 0.2, 0.9, 1.0

@@ -11,7 +11,7 @@
     exchange/data.npz                        own examples; never leaves
 
 A site that its witnesses have stopped, as a node on a wire, says nothing here either
-(site/lost.py).
+(site/budget/lost.py).
 
 Everything a command does begins with `Institution.open`; verbs are in offering.py,
 reading.py, pulling.py, judging.py, adopting.py and governing.py.
@@ -50,11 +50,11 @@ from modelward.ledger import kinds
 from modelward.ledger.log import Ledger
 from modelward.ledger.note import Signer
 from modelward.privacy.budget import Ceilings
-from modelward.site import lost
-from modelward.site.policy_record import note_policy
-from modelward.site.reviews import Reviews
-from modelward.site.sent import Sent
-from modelward.site.spending import Spending
+from modelward.site.approving.policy_record import note_policy
+from modelward.site.approving.reviews import Reviews
+from modelward.site.budget import lost
+from modelward.site.budget.spending import Spending
+from modelward.site.keeping.sent import Sent
 
 Clock = Callable[[], datetime]
 

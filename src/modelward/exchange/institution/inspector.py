@@ -2,8 +2,9 @@
 
     python -m modelward.exchange.institution.inspector VIEW   started with pipes
 
-It shuts the same doors as the inspector of studies (site/trainer.py): no network, no keys,
-no file but the examples, the question and what is handed in. A question is a line of JSON,
+It shuts the same doors as the inspector of studies (site/rooms/trainer.py): no network, no
+keys, no file but the examples, the question and what is handed in. A question is a line of
+JSON,
 
     {"kind": ..., "made": {...}, "offer": SHA-256, "base": SHA-256 or null, "seed": 0,
      "similarity": 0.999}
@@ -17,7 +18,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from modelward.site.trainer import answer, enter_view
+from modelward.site.rooms.trainer import answer, enter_view
 
 EXAMPLES, QUESTION, SHARED = "data.npz", "question.json", "shared.safetensors"
 """Names of the files that are seen."""

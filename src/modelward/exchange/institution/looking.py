@@ -32,9 +32,9 @@ from modelward.exchange.institution.inspector import EXAMPLES, QUESTION, SHARED
 from modelward.gate.leaks import Look
 from modelward.gate.policy import Isolation, Leakage
 from modelward.privacy.leakage.figures import Inspection
-from modelward.site.isolation import TRAINER_UID
-from modelward.site.looking import kept, salt_of
-from modelward.site.trainer_line import Line, child
+from modelward.site.isolation.view import TRAINER_UID
+from modelward.site.rooms.looking import kept, salt_of
+from modelward.site.rooms.trainer_line import Line, child
 
 PATIENCE_S = 300.0
 """Seconds that one look may take; a student of predictions is taught in it."""

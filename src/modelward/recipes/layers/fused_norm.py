@@ -17,8 +17,8 @@ dx = r * (gain * dz - (sum(gain * dz) + xhat * sum(gain * dz * xhat)) / m).
 
 Every sum is taken in a fixed order, so the same run twice gives the same bits. The kernels are
 compiled inside the process by NVRTC, which comes with torch for CUDA: a trainer may start no
-compiler (site/syscall_filter.py), and so no Triton. torch calls the way to do so its own
-(`torch.cuda._compile_kernel`, since 2.8); without it torch's GroupNorm is taken.
+compiler (site/isolation/syscall_filter.py), and so no Triton. torch calls the way to do so its
+own (`torch.cuda._compile_kernel`, since 2.8); without it torch's GroupNorm is taken.
 """
 
 # mypy: disable-error-code="explicit-override"

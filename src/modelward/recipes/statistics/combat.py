@@ -5,7 +5,7 @@
 A site sums, centred on its own means, what a pooled fit with a term for every site needs
 (Frisch and Waugh 1933); alpha, beta and the pooled variance come from the totals exactly, as
 in a pooled ComBat. Its own gamma and delta, and their empirical Bayes shrinkage over the
-measurements, a site computes alone (site/harmonise.py); they are sent to nobody.
+measurements, a site computes alone (site/answering/harmonise.py); they are sent to nobody.
 
 Measurements are the number features but those in `keep`; `keep` and the target (`outcome`)
 are effects to be preserved. One round; the state is what sites harmonise by.
