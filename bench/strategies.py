@@ -41,7 +41,7 @@ from modelward.hub.strategy import asked, strategy, told
 from modelward.learn import newton
 from modelward.readers.cohort import Cohort, Fold
 from modelward.readers.dataset import Dataset, Source
-from modelward.readers.table import read_table
+from modelward.readers.tables.table import read_table
 from modelward.recipes.catalogue import recipe
 from modelward.simulation import data
 from modelward.simulation.baselines import together

@@ -14,7 +14,7 @@ from modelward.errors import DataError, NotApproved, StorageError
 from modelward.gate.policy import Policy
 from modelward.ledger.verify import verify
 from modelward.privacy.plan import look
-from modelward.readers.readiness import Finding, Readiness
+from modelward.readers.checking.readiness import Finding, Readiness
 from modelward.site.approving.readiness import (
     by_name,
     check_now,

@@ -19,7 +19,7 @@ from modelward.core.columns import columns
 from modelward.errors import DataError
 from modelward.evaluate.coefficients import state_of
 from modelward.readers.dataset import Dataset, Source
-from modelward.readers.table import read_table
+from modelward.readers.tables.table import read_table
 from modelward.recipes.analysis import Observed
 from modelward.recipes.catalogue import analysis
 from modelward.recipes.statistics.combat import Combat

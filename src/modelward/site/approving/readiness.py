@@ -24,7 +24,7 @@ from modelward.core.study import Study
 from modelward.core.targets import time_of
 from modelward.core.verdict import Finding
 from modelward.errors import NotApproved, StorageError
-from modelward.readers.readiness import Readiness, check
+from modelward.readers.checking.readiness import Readiness, check
 from modelward.study.readiness import COHORT, names
 
 FOLDER = "readiness"

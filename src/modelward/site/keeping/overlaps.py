@@ -29,7 +29,7 @@ from modelward.gate.cells import differs
 from modelward.gate.offer import Offer
 from modelward.privacy.budget import cohort_hash
 from modelward.privacy.disclosure.differencing import Told, few_apart
-from modelward.readers.wanted import feature_codes
+from modelward.readers.events.wanted import feature_codes
 from modelward.site.isolation.snapshot import CohortFacts
 
 FORMAT: Literal["modelward-told/1"] = "modelward-told/1"

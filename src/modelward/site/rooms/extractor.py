@@ -21,8 +21,8 @@ from modelward.core.canonical import canonical_bytes
 from modelward.core.faults import Fault, lines
 from modelward.core.study import Study
 from modelward.errors import DataError, ModelwardError, StorageError
+from modelward.readers.checking.readiness import check
 from modelward.readers.open import open_cohort
-from modelward.readers.readiness import check
 from modelward.site.approving.readiness import recorded
 from modelward.site.isolation.snapshot import read_facts, write_snapshot
 from modelward.study.read import from_json
