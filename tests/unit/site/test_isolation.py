@@ -313,7 +313,7 @@ def test_a_machine_without_namespaces_is_refused_unless_the_policy_says_none(tmp
         "from pathlib import Path\n"
         "from modelward.errors import IsolationUnavailable\n"
         "from modelward.site.rooms.isolated import require\n"
-        "from modelward.site import kernel\n"
+        "from modelward.site.isolation import kernel\n"
         "kernel.unshare(kernel.NEW_USERS)\n"  # a world in which user namespaces run out
         "for name, text in (('setgroups', 'deny'), ('uid_map', f'0 {uid} 1'),\n"
         "                   ('gid_map', f'0 {gid} 1')):\n"

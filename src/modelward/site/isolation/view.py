@@ -36,6 +36,9 @@ from pathlib import Path
 from modelward.site.isolation import kernel
 from modelward.site.isolation.syscall_filter import FORBIDDEN, program
 
+PACKAGES = Path(__file__).resolve().parents[3]
+"""The folder that `modelward` is imported from; an isolated interpreter is told no other."""
+
 TRAINER_UID = 64777
 """Owner of trainer processes when the gatekeeper runs as root; in nobody's range of names
 (systemd's dynamic users are 61184 to 65519; this one is reserved by sysusers.d)."""
@@ -112,14 +115,13 @@ def start(arguments: Sequence[str], log: int) -> subprocess.Popen[bytes]:
         arguments: What follows `python`, such as `["-m", "modelward.site.rooms.trainer"]`.
         log: Descriptor that takes its stderr: a local file, never forwarded.
     """
-    package = Path(__file__).resolve().parents[2]
     return subprocess.Popen(  # noqa: S603 - our interpreter, and arguments of our own
         [sys.executable, "-P", "-s", "-B", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
         env={
-            "PYTHONPATH": str(package),
+            "PYTHONPATH": str(PACKAGES),
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
             "LC_ALL": "C.UTF-8",

@@ -23,7 +23,7 @@ from modelward.gate.policy import Device, Isolation
 from modelward.site.answering.answer import Computed
 from modelward.site.budget.spending import Booked
 from modelward.site.isolation.snapshot import CohortFacts, read_facts
-from modelward.site.isolation.view import unavailable
+from modelward.site.isolation.view import PACKAGES, unavailable
 from modelward.site.rooms.extractor import want
 from modelward.site.rooms.workroom import Workroom
 
@@ -140,7 +140,6 @@ class IsolatedTrainer:
 
     def _extract(self) -> None:
         """Run the extractor over all wishes, as a process of its own."""
-        package = Path(__file__).resolve().parents[2]
         with (
             durable.open_log(self._folder / "extractor.log") as log,
             subprocess.Popen(  # noqa: S603 - our interpreter, and arguments of our own
@@ -149,7 +148,7 @@ class IsolatedTrainer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={"PYTHONPATH": str(package), "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"},
+                env={"PYTHONPATH": str(PACKAGES), "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"},
             ) as self._extracting,
         ):  # fmt: skip
             if self._stopped.is_set():
