@@ -79,11 +79,11 @@ def up(folder: Folder) -> None:
 @app.command()
 def restored(folder: Folder) -> None:
     """Say that this folder came from a backup that is older than what the hub has seen."""
-    from modelward.engines.jetstream import book
+    from modelward.engines.jetstream import count_from
     from modelward.joining.site_folder import SiteFolder
 
     site = SiteFolder(folder)
-    number = book.restored(site.path / "letters", now())
+    number = count_from.restored(site.path / "letters", now())
     typer.echo(f"messages of {site.name} count on from {number:,}")
     typer.echo("rounds that are missing from its ledger may be computed again")
     typer.echo(f"next    modelward site up {folder}")

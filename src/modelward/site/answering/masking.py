@@ -30,7 +30,7 @@ from modelward.errors import MaskingFailed
 from modelward.gate.door import Door
 from modelward.gate.offer import Offer
 from modelward.privacy.masks import exchange, site
-from modelward.privacy.masks.coded import Code, words_of
+from modelward.privacy.masks.coded import Code, cut_values, words_of
 from modelward.privacy.masks.grid import Words
 from modelward.privacy.masks.journal import FileJournal
 from modelward.privacy.masks.lists import singled_out
@@ -139,6 +139,7 @@ class Masking:
         if isinstance(said, Masked):
             words = measure(bundle.encode(offer.tensors, offer.schema))[0]
             self._journal(task).once(SENT, words.encode())
+            return replace(offer, cut=self._cut(judged))
         return offer
 
     def _require_no_difference(self, task: Task, study: Study, names: tuple[str, ...]) -> None:
@@ -212,6 +213,13 @@ class Masking:
             (len(self._groups[task.study]), everybody),
             draws("uplink", seed, task.round_no, self._door.site),
         )
+
+    def _cut(self, judged: Offer) -> int | None:
+        """Return how many values the words say were cut; None without a code."""
+        code = self._code(judged.asked)
+        if code is None:
+            return None
+        return cut_values(judged.schema.join(judged.tensors), code)
 
     def _code(self, task: Task) -> Code | None:
         study = self._studies.get(task.study)
