@@ -31,7 +31,7 @@ from modelward.ledger.verify import read_key
 from modelward.report.carried import FILE
 from modelward.report.carried import read as read_carried
 from modelward.report.reconcile import reconcile
-from modelward.site.keys import signing_key
+from modelward.site.approving.keys import signing_key
 from modelward.study.answers import answer_to
 from modelward.study.read import parse
 from tests.wire import STUDY_FILE, Federation, make_site, now

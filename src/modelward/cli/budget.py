@@ -8,7 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from modelward.privacy.budget import Standing
-    from modelward.site.statement import Statement
+    from modelward.site.budget.statement import Statement
 
 SiteFolder = Annotated[Path, typer.Argument(help="Folder of the site.", metavar="SITE")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
@@ -24,7 +24,7 @@ def budget(folder: SiteFolder, *, as_json: Json = False) -> None:
     from modelward.ledger import archive
     from modelward.ledger.log import KEY
     from modelward.ledger.verify import read_key
-    from modelward.site.statement import statement
+    from modelward.site.budget.statement import statement
 
     place = folder / "ledger"
     begun = (place / KEY).exists()

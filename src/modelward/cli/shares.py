@@ -93,7 +93,7 @@ def _inputs(folder: Path, named: str, handed: list[str]) -> Iterator[_Given]:
     from modelward.simulation.folder import RunFolder
     from modelward.simulation.simulate import stored_study
     from modelward.simulation.worth import validated
-    from modelward.site.keys import signing_key
+    from modelward.site.approving.keys import signing_key
 
     run = RunFolder(folder)
     study, key = stored_study(run), signing_key(run.hub / "hub.key")

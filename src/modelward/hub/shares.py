@@ -27,7 +27,7 @@ from modelward.hub.registry import Registry
 from modelward.hub.standing import AnswerRow
 from modelward.hub.strategy import strategy
 from modelward.hub.transcript import of_round, rebuild
-from modelward.recipes.draws import draws
+from modelward.recipes.layers.draws import draws
 from modelward.study.model import Model
 from modelward.study.own import narrowed, widened
 

@@ -23,7 +23,7 @@ from modelward.simulation.loads import (
     traffic,
     work,
 )
-from modelward.site.unit import largest_delta
+from modelward.site.answering.unit import largest_delta
 from modelward.study.explain import privacy_cost
 from modelward.study.groups import sizes
 from modelward.study.method import method

@@ -16,7 +16,7 @@ from modelward.hub.run import Hub, Outcome
 from modelward.hub.run_facts import Ended, run_facts
 from modelward.ledger.kinds import words
 from modelward.privacy.masks.coded import Code, words_of
-from modelward.recipes.draws import draws
+from modelward.recipes.layers.draws import draws
 from modelward.report import claims
 from modelward.study.answers import answer_to
 from tests.hospital import SEEDS, Planned, Wards

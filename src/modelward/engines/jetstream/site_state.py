@@ -15,7 +15,7 @@ from modelward.engines.jetstream.presence import RESTORED
 from modelward.gate.policy_file import read_policy
 from modelward.joining.site_folder import SiteFolder
 from modelward.ledger.alarm import read_alarms
-from modelward.site.approvals import Approvals
+from modelward.site.approving.approvals import Approvals
 
 CUT_OFF = (
     "running, and cannot reach the hub: if other sites can, ask its operator whether this one"
