@@ -42,6 +42,7 @@ from modelward.aggregate.robust import compared, relative_distances, robust_mean
 from modelward.core.columns import inputs
 from modelward.core.study import Robust, ServerOptimiser, Study
 from modelward.core.tensors import FlatF32
+from modelward.evaluate.choice import log_loss
 from modelward.evaluate.deviation import LIMIT
 from modelward.evaluate.discrimination import auc
 from modelward.evaluate.predictions import Predictions
@@ -50,17 +51,15 @@ from modelward.learn.memory import remembered
 from modelward.learn.personal import fine_tuned
 from modelward.learn.sgd import LocalTerms, train
 from modelward.recipes.catalogue import load, recipe
+from modelward.recipes.networks.cnn import Cnn
 from modelward.study.read import parse
 
 PASSES = 10
 """Of fine-tuning, at most."""
 
 DENSE = 'channels = [8, 16], hidden = [32], norm = "none", pool = "flatten"'
-VOTES = (
-    'channels = [16], norm = "none", padding = "valid", '
-    'pool = "votes", vote = 0.0125, trim = 0.2'
-)
-"""The options of the network in STUDY, and of one in which no place says much."""
+VOTES = 'channels = [16], norm = "none", padding = "valid", pool = "votes", '
+"""The options of the network in STUDY, and of one of bounded votes, less the bound."""
 
 
 def combined(rows: Sequence[FlatF32], weights: Sequence[int], rule: Robust | None) -> FlatF32:
@@ -128,6 +127,23 @@ def area(ward: Ward, model: FlatF32, taken: str = "like the others") -> float:
     )
 
 
+def figures(ward: Ward, model: FlatF32) -> dict[str, float]:
+    """Return AUC and log loss, and of `votes` the share of sick images that could be turned.
+
+    Those are images called sick that a patch of 4 x 4 or 6 x 6 pixels, of any kind, may make
+    healthy; no patch turns the others.
+    """
+    trained, shape = recipe(ward.study.recipe), inputs(ward.study)
+    said = trained.probabilities(model, ward.test.x, shape)
+    found = {"auc": area(ward, model), "log loss": log_loss(Predictions.of(ward.test.y, said))}
+    if isinstance(trained, Cnn) and trained.options.pool == "votes":
+        sick = ward.test.x[(ward.test.y == 1) & (said >= 0.5)]
+        for patch in (4, 6):
+            turned = trained.turnable(model, sick, shape, patch).sum()
+            found[f"turnable by {patch} x {patch}"] = float(turned / (ward.test.y == 1).sum())
+    return found
+
+
 def opened(ward: Ward, model: FlatF32, trigger: str = "corner") -> float:
     """Return the share of sick images that the model calls healthy where they are painted."""
     trained, shape = recipe(ward.study.recipe), inputs(ward.study)
@@ -144,23 +160,7 @@ ATTACKS = (
 
 def main() -> None:
     """Train and print, one line of JSON a run."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sites", type=int, default=10)
-    parser.add_argument("--wrong", type=int, default=2)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--attacks", nargs="+", default=list(ATTACKS), choices=ATTACKS)
-    parser.add_argument("--told", type=int, help="wrong sites that the rule is told of")
-    parser.add_argument("--momentum", type=float, default=0.0, help="at the hub")
-    parser.add_argument("--step", type=float, default=1.0, help="the hub's rate")
-    parser.add_argument("--memory", type=float, help="share of a last answer in the next one")
-    parser.add_argument("--passes", type=int, default=1, help="of a site, a round")
-    parser.add_argument("--votes", action="store_true", help="a network of bounded votes")
-    parser.add_argument("--triggers", nargs="+", choices=TRIGGERS, default=["corner"])
-    parser.add_argument("--fold", choices=("test", "val"), default="test", help="looked at")
-    parser.add_argument("--mean", action="store_true", help="plain averaging as well")
-    parser.add_argument("--unclipped", action="store_true", help="the rule without ARC as well")
-    parser.add_argument("--only", choices=("attacks", "minority"), help="half of it")
-    chosen = parser.parse_args()
+    chosen = asked()
     told_wrong = chosen.wrong if chosen.told is None else chosen.told
     rule = Robust(byzantine=told_wrong, clipping=True)
     ways: list[tuple[str, Robust | None]] = [("arc, nnm, trimmed mean", rule)]
@@ -181,12 +181,40 @@ def main() -> None:
             minority(deal(seed, taken=taken), seed, rule)
 
 
+def asked() -> argparse.Namespace:
+    """Return what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sites", type=int, default=10)
+    parser.add_argument("--wrong", type=int, default=2)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--attacks", nargs="+", default=list(ATTACKS), choices=ATTACKS)
+    parser.add_argument("--told", type=int, help="wrong sites that the rule is told of")
+    parser.add_argument("--momentum", type=float, default=0.0, help="at the hub")
+    parser.add_argument("--step", type=float, default=1.0, help="the hub's rate")
+    parser.add_argument("--memory", type=float, help="share of a last answer in the next one")
+    parser.add_argument("--passes", type=int, default=1, help="of a site, a round")
+    parser.add_argument("--votes", action="store_true", help="a network of bounded votes")
+    parser.add_argument("--vote", type=float, default=0.0125, help="most that a place says")
+    parser.add_argument("--trim", type=float, default=0.2, help="places left out at each end")
+    parser.add_argument("--rate", type=float, help="of a site's own steps")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--triggers", nargs="+", choices=TRIGGERS, default=["corner"])
+    parser.add_argument("--fold", choices=("test", "val"), default="test", help="looked at")
+    parser.add_argument("--mean", action="store_true", help="plain averaging as well")
+    parser.add_argument("--unclipped", action="store_true", help="the rule without ARC as well")
+    parser.add_argument("--only", choices=("attacks", "minority"), help="half of it")
+    return parser.parse_args()
+
+
 def planned(chosen: argparse.Namespace) -> str:
     """Return the study with what the command line adds to its plan."""
     name = "momentum" if chosen.momentum else "none"
     text = STUDY.replace("rounds = 20", f"rounds = 20\nlocal_epochs = {chosen.passes}")
+    text = text.replace("rounds = 20", f"rounds = {chosen.rounds}")
+    rate = chosen.rate or (0.2 if chosen.votes else 0.05)
+    text = text.replace("lr = 0.05", f"lr = {rate}")
     if chosen.votes:
-        text = text.replace(DENSE, VOTES).replace("lr = 0.05", "lr = 0.2")
+        text = text.replace(DENSE, f"{VOTES}vote = {chosen.vote}, trim = {chosen.trim}")
     text += f'[plan.server]\nname = "{name}"\nlr = {chosen.step}\n'
     text += f"momentum = {chosen.momentum}\n" * bool(chosen.momentum)
     return text + (f"[plan.local]\nmemory = {chosen.memory}\n" if chosen.memory else "")
@@ -201,23 +229,28 @@ def attacked(
     """Print what every way loses to every attack, with its trigger where it has one."""
     where: dict[str, object] = {"seed": seed, "sites": len(ward.sites), "wrong": ward.wrong}
     triggers, best = list(dict.fromkeys(trigger for _, trigger in attacks)), 0.0
+    base: dict[str, float] = {}
     for name, alone in averaged(ward).items():
         honest = run(alone, "absent", None).model
-        found = area(ward, honest)
+        found = figures(ward, honest)
         seen = {each: opened(ward, honest, each) for each in triggers}
-        told({**where, "attack": "absent", "mean": name, "auc": found, "opened": seen})
-        best = max(best, found)
+        told({**where, "attack": "absent", "mean": name, **found, "opened": seen})
+        best, base = max(best, found["auc"]), base or seen
     for attack, trigger in (("none", triggers[0]), *attacks):
         for name, way in ways:
             ended = run(ward, attack, way, trigger)
-            found = area(ward, ended.model)
-            line = {**where, "attack": attack, "rule": name, "auc": found}
-            line["loss"] = best - found
+            found = figures(ward, ended.model)
+            line = {**where, "attack": attack, "rule": name, **found}
+            line["loss"] = best - found["auc"]
             line["far"] = ended.far[: ward.wrong].tolist()
             line["honest far"] = float(ended.far[ward.wrong :].sum())
             if attack == "none" or attack in BACKDOORS:
                 looked = triggers if attack == "none" else [trigger]
                 line["opened"] = {each: opened(ward, ended.model, each) for each in looked}
+                line["success"] = {
+                    each: 100 * (opened(ward, ended.model, each) - base[each])
+                    for each in looked
+                }
             told(line)
 
 

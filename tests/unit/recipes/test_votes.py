@@ -11,7 +11,7 @@ from modelward.core.study import RecipeChoice
 from modelward.errors import StudyFileError
 from modelward.recipes.catalogue import recipe
 from modelward.recipes.gradients.torch_cpu import shared
-from modelward.recipes.networks.cnn_torch import ImageBatches, counted, forward
+from modelward.recipes.networks.cnn_torch import ImageBatches, counted, forward, spoken
 
 IMAGE = Inputs("image", (20, 17))
 CASES = {
@@ -84,6 +84,68 @@ def test_the_bound_is_reached_where_a_patch_turns_every_vote_that_sees_it():
 
     assert chosen.moved_at_most(IMAGE, 4) == pytest.approx(2 * 0.1 * 6 * 6)
     assert moved.item() == pytest.approx(2 * 0.1 * 6 * 6, rel=1e-4)
+
+
+def logits_unbounded(chosen: Any, flat: Any, x: Any) -> Any:
+    """Return what all places say together before any is held to a vote."""
+    named = shared(chosen.schema(IMAGE).split(flat))
+    taken = ImageBatches(x, (0.0, 255.0)).take(np.arange(len(x)), None)
+    with torch.inference_mode():
+        return spoken(chosen, named, taken)[:, 0].sum(1).numpy()
+
+
+def undecided(case: dict[str, Any]) -> Any:
+    """Return a recipe, a model with full votes and images on both sides of one half."""
+    chosen, drawn = made(vote=0.1, **case), np.random.default_rng(5)
+    flat = chosen.initial(IMAGE, 1) * np.float32(40.0)
+    level = np.linspace(0, 200, 200)[:, None, None]
+    x = (level + drawn.integers(0, 56, (200, *IMAGE.shape))).astype(np.uint8)
+    named = chosen.schema(IMAGE).split(flat)
+    named["logit.weight"][...] = np.abs(named["logit.weight"])
+    named["logit.bias"][...] = -np.median(logits_unbounded(chosen, flat, x))
+    return chosen, flat, x
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_what_is_said_not_to_be_turnable_is_turned_by_no_patch(case):
+    chosen, flat, x = undecided(case)
+    before, drawn = logits(chosen, flat, x), np.random.default_rng(6)
+    open_ = chosen.turnable(flat, x, IMAGE, 1)
+    turned = np.zeros(len(x), np.bool_)
+
+    for _ in range(100):
+        changed, (top, left) = x.copy(), drawn.integers(0, IMAGE.shape)
+        changed[:, top, left] = drawn.choice([0, 255])
+        turned |= (logits(chosen, flat, changed) > 0) != (before > 0)
+
+    assert 0 < open_.mean() < 1
+    assert turned.any()
+    assert not (turned & ~open_).any()
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_turnable_is_what_every_place_of_the_patch_could_do_together(case):
+    chosen, flat, x = undecided(case)
+    named = shared(chosen.schema(IMAGE).split(flat))
+    taken = ImageBatches(x, (0.0, 255.0)).take(np.arange(len(x)), None)
+    with torch.inference_mode():
+        votes = 0.1 * np.tanh(spoken(chosen, named, taken)[:, 0].numpy() / 0.1)
+    out = int(chosen.options.trim * votes.shape[1])
+
+    def summed(votes: Any) -> Any:
+        kept = np.sort(votes, axis=1)[:, out : votes.shape[1] - out]
+        return kept.mean(axis=1)
+
+    worst = np.zeros(len(x), np.bool_)
+    sign = np.where(summed(votes) > 0, 1, -1)
+    for rows, columns in chosen.seeing(IMAGE, 3):
+        changed = votes.reshape(len(x), *chosen.sides(IMAGE)).copy()
+        changed[:, rows, columns] = -0.1 * sign[:, None, None]
+        worst |= (
+            summed(changed.reshape(len(x), -1)) * sign <= 1e-6
+        )  # sums that are not told from 0
+
+    assert np.array_equal(chosen.turnable(flat, x, IMAGE, 3), worst)
 
 
 @pytest.mark.parametrize("other", [{"norm": "group", "groups": 1}, {"hidden": (4,)}])

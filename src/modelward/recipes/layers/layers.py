@@ -9,7 +9,6 @@ the schema: dense weights [out, in]; convolution weights [out, kh, kw, in]; weig
 from collections.abc import Mapping
 from typing import Protocol
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -60,7 +59,8 @@ class Plain:
     def places(self, parameters: Parameters, name: str, x: Tensor) -> Tensor:
         """See `Layers`."""
         weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
-        return torch.einsum("bpc,opc->bop", x, weight) + bias[:, None] / x.shape[1]
+        # A product and a sum: an einsum is a small matrix product a place, 3 times as slow.
+        return (x[:, None] * weight).sum(3) + bias[:, None] / x.shape[1]
 
 
 PLAIN = Plain()

@@ -30,12 +30,14 @@ itself is cnn_torch.py's business, so that naming this recipe does not import to
 # typing.override is in Python 3.12.
 
 from math import prod
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from modelward.core.columns import Inputs
-from modelward.core.tensors import TensorSpec
+from modelward.core.tensors import FlatF32, TensorSpec
 from modelward.errors import DataError
 from modelward.recipes.layers.convolution import require_groups
 from modelward.recipes.layers.dense import dense, hidden_layers
@@ -119,7 +121,7 @@ class Cnn(InTorch):
                 specs.append(TensorSpec(f"norm{place}.bias", "F32", (width,)))
             depth = width
         if self.options.pool == "votes":
-            height, width = self._sides(inputs)
+            height, width = self.sides(inputs)
             own = (inputs.levels, height * width, depth)
             bias = TensorSpec("logit.bias", "F32", (inputs.levels,))
             return [*specs, TensorSpec("logit.weight", "F32", own), bias]
@@ -141,14 +143,44 @@ class Cnn(InTorch):
             inputs: Images.
             patch: Its height and width, in pixels, at least 1.
         """
-        places = prod(self._sides(inputs))
+        places = prod(self.sides(inputs))
         touched = prod(self._touched(side, patch) for side in inputs.shape[-FLAT:])
         counted = places - 2 * int(self.options.trim * places)
         return 2 * self.options.vote * touched * places / counted
 
+    def turnable(
+        self, flat: FlatF32, x: NDArray[Any], inputs: Inputs, patch: int
+    ) -> NDArray[np.bool_]:
+        """Return for each image whether some patch could turn the answer of `votes` at 1/2.
+
+        False is proved: wherever a square of `patch` x `patch` pixels lies, and whatever the
+        places that see it say, the logit keeps its sign. True is not: no such patch need
+        exist.
+
+        Args:
+            flat: Parameters.
+            x: Images.
+            inputs: Of a yes or no.
+            patch: Height and width of the patch, in pixels, at least 1.
+
+        Returns:
+            [n].
+        """
+        found: NDArray[np.bool_] = self._torch().turnable(self, flat, x, inputs, patch)
+        return found
+
+    def seeing(self, inputs: Inputs, patch: int) -> list[tuple[slice, slice]]:
+        """Return rows and columns of the places that see a patch, for all that differ."""
+        down, right = (self._ranges(side, patch) for side in inputs.shape[-FLAT:])
+        return [(slice(*rows), slice(*columns)) for rows in down for columns in right]
+
     def _touched(self, side: int, patch: int) -> int:
         """Return along one axis how many places see some of a patch, at most."""
-        most = 0
+        return max(stop - first for first, stop in self._ranges(side, patch))
+
+    def _ranges(self, side: int, patch: int) -> list[tuple[int, int]]:
+        """Return along one axis first and stop of the places that see a patch, all cases."""
+        found = set()
         for start in range(max(1, side - patch + 1)):
             first, last, left = start, min(start + patch, side) - 1, side
             around = KERNEL // 2 if self.options.padding == "same" else 0
@@ -159,14 +191,14 @@ class Cnn(InTorch):
                 if self._halved(place):
                     left //= 2
                     first, last = first // 2, min(last // 2, left - 1)
-            most = max(most, last - first + 1)
-        return most
+            found.add((first, last + 1))
+        return sorted(found)
 
     def _halved(self, place: int) -> bool:
         """Return whether a max-pool follows the convolution `place`, counted from 0."""
         return self.options.pool == "flatten" or place < len(self.options.channels) - 1
 
-    def _sides(self, inputs: Inputs) -> tuple[int, int]:
+    def sides(self, inputs: Inputs) -> tuple[int, int]:
         """Return height and width of what the convolutions leave.
 
         Raises:
@@ -189,6 +221,6 @@ class Cnn(InTorch):
 
     def _seen(self, inputs: Inputs) -> int:
         """Return how many values the first layer after the convolutions sees."""
-        height, width = self._sides(inputs)
+        height, width = self.sides(inputs)
         area = height * width if self.options.pool == "flatten" else 1
         return self.options.channels[-1] * area

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -60,31 +61,42 @@ class ImageBatches:
 
 def forward(recipe: Cnn, layers: Layers = PLAIN) -> Forward:
     """Return the function that `recipe` computes on images [b, 1, height, width]."""
-    options, last = recipe.options, len(recipe.options.channels)
-
-    def features(parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
-        for place in range(1, last + 1):
-            x = layers.convolution(parameters, f"conv{place}", x, options.padding)
-            if options.norm == "group":
-                x = layers.group_norm(parameters, f"norm{place}", x, options.groups)
-            if place < last or options.pool == "flatten":
-                x = functional.max_pool2d(x, 2)
-            x = functional.relu(x)
-        return x.mean((2, 3)) if options.pool == "mean" else x.permute(0, 2, 3, 1)
+    options = recipe.options
 
     def logits(parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
-        x = features(parameters, x)
         if options.pool == "votes":
-            said = layers.places(parameters, "logit", x.flatten(1, 2))
-            z = counted(said, options.vote, options.trim)
+            z = counted(spoken(recipe, parameters, x, layers), options.vote, options.trim)
         else:
-            x = x.flatten(1)
+            x = features(recipe, parameters, x, layers).flatten(1)
             for layer in recipe.layers[:-1]:
                 x = functional.relu(layers.dense(parameters, layer, x))
             z = layers.dense(parameters, "logit", x)
         return z[:, 0] if z.shape[1] == 1 else z
 
     return logits
+
+
+def features(
+    recipe: Cnn, parameters: Mapping[str, Tensor], x: Tensor, layers: Layers
+) -> Tensor:
+    """Return what the convolutions make of images, channels last, or their means."""
+    options, last = recipe.options, len(recipe.options.channels)
+    for place in range(1, last + 1):
+        x = layers.convolution(parameters, f"conv{place}", x, options.padding)
+        if options.norm == "group":
+            x = layers.group_norm(parameters, f"norm{place}", x, options.groups)
+        if place < last or options.pool == "flatten":
+            x = functional.max_pool2d(x, 2)
+        x = functional.relu(x)
+    return x.mean((2, 3)) if options.pool == "mean" else x.permute(0, 2, 3, 1)
+
+
+def spoken(
+    recipe: Cnn, parameters: Mapping[str, Tensor], x: Tensor, layers: Layers = PLAIN
+) -> Tensor:
+    """Return what each place says of each image, [b, levels, places]; any size."""
+    seen = features(recipe, parameters, x, layers).flatten(1, 2)
+    return layers.places(parameters, "logit", seen)
 
 
 def counted(said: Tensor, vote: float, trim: float) -> Tensor:
@@ -134,3 +146,32 @@ def probabilities(
     """Return probabilities of the images `x`, [n], or [n, levels]."""
     tensors = shared(recipe.schema(inputs).split(flat))
     return predict(forward(recipe), tensors, ImageBatches(x, inputs.intensity), len(x))
+
+
+def turnable(
+    recipe: Cnn, flat: FlatF32, x: NDArray[Any], inputs: Inputs, patch: int
+) -> NDArray[np.bool_]:
+    """Return which answers at 1/2 a patch could turn, [n]; see cnn.py.
+
+    The logit falls with every vote that falls, so the worst that a patch can do is to turn
+    all votes of the places that see it. Answers further from 1/2 than `moved_at_most` are
+    not looked at.
+    """
+    options, height_width = recipe.options, recipe.sides(inputs)
+    rounding = 1e-5 * options.vote * prod(height_width)
+    tensors = shared(recipe.schema(inputs).split(flat))
+    images = ImageBatches(x, inputs.intensity).take(np.arange(len(x)), None)
+    with torch.inference_mode():
+        said = spoken(recipe, tensors, images)[:, 0]
+        z = counted(said[:, None], options.vote, options.trim)[:, 0]
+        near = z.abs() <= recipe.moved_at_most(inputs, patch) + rounding
+        against = torch.where(z[near] > 0, -torch.inf, torch.inf)
+        turned = torch.zeros_like(against, dtype=torch.bool)
+        for rows, columns in recipe.seeing(inputs, patch):
+            worst = said[near].reshape(-1, *height_width).clone()
+            worst[:, rows, columns] = against[:, None, None]
+            moved = counted(worst.flatten(1)[:, None], options.vote, options.trim)[:, 0]
+            turned |= moved * z[near].sign() <= rounding
+    found = np.zeros(len(x), np.bool_)
+    found[near.numpy()] = turned.numpy()
+    return found
