@@ -128,20 +128,28 @@ def area(ward: Ward, model: FlatF32, taken: str = "like the others") -> float:
 
 
 def figures(ward: Ward, model: FlatF32) -> dict[str, float]:
-    """Return AUC and log loss, and of `votes` the share of sick images that could be turned.
-
-    Those are images called sick that a patch of 4 x 4 or 6 x 6 pixels, of any kind, may make
-    healthy; no patch turns the others.
-    """
+    """Return AUC and log loss on the test images."""
     trained, shape = recipe(ward.study.recipe), inputs(ward.study)
     said = trained.probabilities(model, ward.test.x, shape)
-    found = {"auc": area(ward, model), "log loss": log_loss(Predictions.of(ward.test.y, said))}
-    if isinstance(trained, Cnn) and trained.options.pool == "votes":
-        sick = ward.test.x[(ward.test.y == 1) & (said >= 0.5)]
-        for patch in (4, 6):
-            turned = trained.turnable(model, sick, shape, patch).sum()
-            found[f"turnable by {patch} x {patch}"] = float(turned / (ward.test.y == 1).sum())
-    return found
+    return {"auc": area(ward, model), "log loss": log_loss(Predictions.of(ward.test.y, said))}
+
+
+def turnable(ward: Ward, model: FlatF32) -> dict[str, float]:
+    """Return of `votes` which share of sick images a patch could make healthy, by its pixels.
+
+    No patch of that size turns the others that the model calls sick.
+    """
+    trained, shape = recipe(ward.study.recipe), inputs(ward.study)
+    if not isinstance(trained, Cnn) or trained.options.pool != "votes":
+        return {}
+    sick = ward.test.x[ward.test.y == 1]
+    called = sick[trained.probabilities(model, sick, shape) >= 0.5]
+    return {
+        f"turnable by {patch} x {patch}": float(
+            trained.turnable(model, called, shape, patch).sum() / len(sick)
+        )
+        for patch in (4, 5, 6)
+    }
 
 
 def opened(ward: Ward, model: FlatF32, trigger: str = "corner") -> float:
@@ -232,7 +240,7 @@ def attacked(
     base: dict[str, float] = {}
     for name, alone in averaged(ward).items():
         honest = run(alone, "absent", None).model
-        found = figures(ward, honest)
+        found = {**figures(ward, honest), **turnable(ward, honest)}
         seen = {each: opened(ward, honest, each) for each in triggers}
         told({**where, "attack": "absent", "mean": name, **found, "opened": seen})
         best, base = max(best, found["auc"]), base or seen
@@ -244,6 +252,7 @@ def attacked(
             line["loss"] = best - found["auc"]
             line["far"] = ended.far[: ward.wrong].tolist()
             line["honest far"] = float(ended.far[ward.wrong :].sum())
+            line |= turnable(ward, ended.model) if attack == "none" else {}
             if attack == "none" or attack in BACKDOORS:
                 looked = triggers if attack == "none" else [trigger]
                 line["opened"] = {each: opened(ward, ended.model, each) for each in looked}
