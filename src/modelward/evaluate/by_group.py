@@ -12,7 +12,7 @@ from math import sqrt
 
 import numpy as np
 
-from modelward.evaluate.discrimination import placements, standard_error
+from modelward.evaluate.discrimination import error_of, placements
 from modelward.evaluate.estimate import Estimate, Interval, Z, proportion
 from modelward.evaluate.gaps import Gap, GapMetric, Spread, compared_rates, spreads
 from modelward.evaluate.multiplicity import ALPHA, holm, two_sided
@@ -56,9 +56,9 @@ def site_row(found: Predictions, decimals: int) -> Row:
     if not len(found):
         return row_of(Level(0, 0, None, (0.0, 0.0), None), decimals)
     yes, auc = found.probability >= 0.5, None  # noqa: PLR2004 - as everywhere between sites
-    if found.smaller_class > 1:
+    if found.fewest_patients > 1:
         placed = placements(found)
-        error, _ = standard_error(placed.v10, placed.v01)
+        error, _ = error_of(placed.v10, placed.v01, found)
         auc = placed.auc, error or _unseen(placed.auc, found)
     value, doubt = beyond(found) if len(found) > 1 else (0.0, 0.0)
     rates = (
@@ -76,7 +76,9 @@ def _unseen(auc: float, found: Predictions) -> float:
     Sites that rank a level perfectly have to stay in the mean over sites: without them small
     levels, which are ranked perfectly most often, would look worse than they are.
     """
-    low, high = alone(auc, found.positives, found.negatives)
+    known = found.patients
+    sizes = (known.having, known.lacking) if known else (found.positives, found.negatives)
+    low, high = alone(auc, *sizes)
     return max(auc - low, high - auc) / Z
 
 

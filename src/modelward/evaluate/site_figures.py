@@ -24,7 +24,7 @@ from modelward.evaluate.estimate import Estimate, Interval
 from modelward.evaluate.intervals import DRAWS, SEED, generator
 from modelward.evaluate.predictions import Floats, Predictions
 from modelward.evaluate.scores import Scores, score
-from modelward.evaluate.verdict import Verdict, Word, decide, held_to, told, worded
+from modelward.evaluate.verdict import Tested, Verdict, Word, decide, held_to, told, worded
 from modelward.evaluate.weakness import Weakness, no_model_alone, share_of, weighed, words
 from modelward.study.report_answer import (
     ABSENT,
@@ -93,7 +93,7 @@ def encode(
         site,
         compared,
         "",
-        who=(len(federated), federated.positives, study.study.unit),
+        who=Tested(len(federated), federated.positives, study.study.unit, federated.patients),
         constant=share is not None,
         word=decide(compared),
     )
@@ -193,7 +193,7 @@ def _verdict(
     negatives, positives = (int(n) for n in counts.sum(axis=1))
     share = None if said["share"] == ABSENT else said["share"]
     weakness = WEAKNESSES[int(said["weakness"])]
-    reason = words(weakness, unit, positives, negatives, share)
+    reason = words(weakness, unit, (positives, negatives, None), share)
     alike = ALIKE[int(said["alike"])]
     if alike:
         reason = f"{no_model_alone(unit, alike)} {reason}".strip()
@@ -205,7 +205,7 @@ def _verdict(
         site,
         compared,
         reason,
-        who=(positives + negatives, positives, unit),
+        who=Tested(positives + negatives, positives, unit),
         constant=share is not None,
         word="no difference shown" if by_margin else word,
     )
@@ -225,10 +225,13 @@ def _scores(site: str, model: str, said: Mapping[str, float], counts: Counts) ->
         site=site,
         units=len(each),
         positives=each.positives,
+        auc=found["auc"],
         accuracy=discrimination.accuracy(each),
         sensitivity=discrimination.sensitivity(each),
         specificity=discrimination.specificity(each),
-        **found,
+        brier=found["brier"],
+        slope=found["slope"],
+        intercept=found["intercept"],
     )
 
 

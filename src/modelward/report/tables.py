@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Literal
 
-from modelward.evaluate.discrimination import ONE_CLASS, SINGLE_MEMBER
+from modelward.evaluate.discrimination import ONE_CLASS, SINGLE_MEMBER, SINGLE_PATIENT
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
+from modelward.evaluate.patients import Patients
+from modelward.evaluate.patients import tested as tested_on
 from modelward.evaluate.scores import Scores
 from modelward.evaluate.verdict import NAMES, Verdict, digits_of
 from modelward.report.blocks import Cell, Table, cells
@@ -20,6 +22,9 @@ from modelward.report.numbers import MISSING, between, count, decimal, signed
 from modelward.report.plots import SIGNS
 
 Whose = Literal["all", "common", "own"]
+
+SINGLE = (SINGLE_MEMBER, SINGLE_PATIENT)
+"""Notes of an AUC that hangs on one unit, or on one patient."""
 
 CALLED: dict[Whose, str] = {
     "all": "All models",
@@ -64,12 +69,17 @@ def tested(scores: Scores, fewest: int) -> str:
     return "not told" if unknown else count(scores.units, fewest)
 
 
+def of_patients(patients: Patients | None) -> str:
+    """Return whose units a count is of, to stand behind it; "" where each is its own."""
+    return "" if patients is None else f", of {patients.every:,} patients"
+
+
 def ranked(auc: Estimate) -> Estimate:
     """Return an AUC, without its value where an outcome has a single unit.
 
     That unit alone would decide it: 0, 1 or anything between is then no figure of a hospital.
     """
-    return Estimate(None, None, auc.note) if auc.note == SINGLE_MEMBER else auc
+    return Estimate(None, None, auc.note) if auc.note in SINGLE else auc
 
 
 def unranked(findings: Findings) -> tuple[str, ...]:
@@ -78,7 +88,7 @@ def unranked(findings: Findings) -> tuple[str, ...]:
     away = [
         record.title(site.name)
         for site in record.sites
-        if findings.federated.at(site.name).auc.note in {ONE_CLASS, SINGLE_MEMBER}
+        if findings.federated.at(site.name).auc.note in {ONE_CLASS, *SINGLE}
     ]
     why = f"fewer than two test {record.study.unit}s with the outcome, or without it"
     return (f"No AUC at {some(away)}: {why}.",) if away else ()
@@ -136,7 +146,9 @@ def model_table(findings: Findings, *, whose: Whose = "all") -> Table:
         rows.append((Cell(record.label(model.name)), *score_cells(model.overall)))
         if model.name == "federated" and findings.model("pooled") is None:
             rows.append((Cell("Pooled", record.pooled_note), *cells(*[MISSING] * len(METRICS))))
-    who = f"{everyone.units:,} test {unit}s" if everyone.units else f"test {unit}s"
+    who = f"test {unit}s"
+    if everyone.units:
+        who = tested_on(everyone.units, unit, everyone.patients)
     return Table(
         caption=f"{CALLED[whose]} on the {who} of all hospitals",
         head=("Model", *METRICS),
@@ -264,7 +276,10 @@ def verdict_table(findings: Findings, fewest: int) -> Table:
         better = "lower is better" if verdict.metric == "brier" else ""
         return (
             Cell(findings.record.title(verdict.site)),
-            Cell(count(verdict.units, fewest), with_outcome(verdict.positives)),
+            Cell(
+                count(verdict.units, fewest),
+                with_outcome(verdict.positives) + of_patients(verdict.patients),
+            ),
             Cell(NAMES[verdict.metric], better),
             Cell(decimal(verdict.federated)),
             Cell(decimal(verdict.local)),

@@ -19,9 +19,8 @@ from modelward.core.tensors import Tensors
 from modelward.evaluate import binned
 from modelward.evaluate.better import better
 from modelward.evaluate.by_group import site_row
-from modelward.evaluate.predictions import Predictions
+from modelward.evaluate.predictions import Predictions, part
 from modelward.evaluate.site_figures import Alike, encode
-from modelward.evaluate.subgroups import part
 from modelward.learn import boosting, newton, sgd
 from modelward.learn.newton import l2_of
 from modelward.learn.steps import NO_PULL
@@ -165,7 +164,8 @@ def predicted(model: Model, cohort: Cohort) -> Predictions:
     """Return a model's probabilities on the test units, in the order of the data."""
     test = examples(cohort, "test", model)
     _, y = cohort.fold("test")
-    return Predictions.of(y, chances(model.study, model.parameters, test.x))
+    p = chances(model.study, model.parameters, test.x)
+    return Predictions.of(y, p, cohort.owners("test"))
 
 
 def alike_of(labels: NDArray[np.int8]) -> Alike:

@@ -7,9 +7,8 @@ from modelward.core.task import Task
 from modelward.core.tensors import Tensors
 from modelward.core.verdict import Finding
 from modelward.evaluate.by_group import site_row
-from modelward.evaluate.predictions import Predictions
+from modelward.evaluate.predictions import Predictions, part
 from modelward.evaluate.site_figures import encode
-from modelward.evaluate.subgroups import part
 from modelward.gate.cells import cells, coarser
 from modelward.gate.figures import misfits
 from modelward.gate.offer import Offer
