@@ -1,4 +1,4 @@
-"""How often is a hospital told of a difference that is none, where patients have several images?
+"""How often is a hospital told of a difference that is none, if patients have several images?
 
 Two models of the same worth are judged by the product's own verdict on made-up test images of
 one hospital. A score is the sum of what the outcome adds, of what is the patient's own (to both

@@ -18,7 +18,7 @@ from modelward.core.study import Study
 from modelward.core.tensors import Tensors
 from modelward.evaluate import binned
 from modelward.evaluate.better import better
-from modelward.evaluate.by_group import site_row
+from modelward.evaluate.by_group import of_enough_patients, site_row
 from modelward.evaluate.predictions import Predictions, part
 from modelward.evaluate.site_figures import Alike, encode
 from modelward.learn import boosting, newton, sgd
@@ -152,9 +152,10 @@ def _in_groups(study: Study, cohort: Cohort, federated: Predictions) -> Tensors:
     x, _ = cohort.fold("test")
     decimals = (study.report or Reporting()).decimals
     rows = [
-        site_row(part(federated, level == at), decimals)
+        site_row(part(federated, (level == at) & shown[at]), decimals)
         for grouping in told_groups(study)
         for level in [members(study, grouping, x)]
+        for shown in [of_enough_patients(federated, level, len(grouping.levels))]
         for at in range(len(grouping.levels))
     ]
     return {"groups": np.stack(rows)} if rows else {}
