@@ -24,7 +24,7 @@ from modelward.engines.jetstream.site_node import SiteNode
 from modelward.engines.jetstream.streams import provision
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.site_folder import SiteFolder
-from modelward.site.direct import DirectTrainer
+from modelward.site.rooms.direct import DirectTrainer
 from modelward.study.read import parse
 
 T = TypeVar("T")

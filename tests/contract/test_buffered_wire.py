@@ -21,8 +21,8 @@ from modelward.hub.reported import counted
 from modelward.hub.round import RoundRecord
 from modelward.hub.transcript import of_round
 from modelward.ledger.verify import verify
-from modelward.site.direct import DirectTrainer
-from modelward.site.transcripts import recall
+from modelward.site.entering.transcripts import recall
+from modelward.site.rooms.direct import DirectTrainer
 from modelward.study.read import parse
 from tests.contract.test_a_silent_site import told, until
 from tests.faults.test_wire_kills import NAMES, pid_of, sites

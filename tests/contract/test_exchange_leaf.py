@@ -22,8 +22,8 @@ from modelward.engines.jetstream.line import Line
 from modelward.engines.jetstream.loopback import free_port
 from modelward.errors import EngineFailed
 from modelward.exchange.families.catalogue import load
-from modelward.exchange.pulling import pull
-from modelward.exchange.reading import sync
+from modelward.exchange.institution.pulling import pull
+from modelward.exchange.institution.reading import sync
 from modelward.exchange.verbs import offer_model, train
 from modelward.joining.site_folder import SiteFolder
 from tests.network import digits

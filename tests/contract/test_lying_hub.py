@@ -24,7 +24,7 @@ from modelward.ledger.verify import read_key
 from modelward.privacy.masks import exchange, hub, keys
 from modelward.privacy.masks.session import Session
 from modelward.privacy.masks.words import read_sums
-from modelward.site.keys import signing_key
+from modelward.site.approving.keys import signing_key
 from modelward.study.agreement import Agreement
 from modelward.study.answers import answer_to
 from modelward.study.model import initial, model_schema

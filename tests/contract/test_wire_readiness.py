@@ -19,7 +19,7 @@ from modelward.ledger.log import KEY
 from modelward.ledger.verify import read_key
 from modelward.report.carried import FILE, read
 from modelward.report.reconcile import Reconciled, reconcile
-from modelward.site.readiness import check_now
+from modelward.site.approving.readiness import check_now
 from tests.wire import LIMITS, Federation, now, study
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]

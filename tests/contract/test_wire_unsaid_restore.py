@@ -13,7 +13,7 @@ from modelward.cli.app import app
 from modelward.core.task import Task
 from modelward.doctor.line import reach
 from modelward.engines.jetstream import folders
-from modelward.engines.jetstream.book import restored
+from modelward.engines.jetstream.count_from import restored
 from modelward.engines.jetstream.hub_state import hub_state
 from modelward.engines.jetstream.journal import Field
 from modelward.engines.jetstream.site_state import site_state

@@ -106,10 +106,10 @@ def renew(
 @app.command()
 def restored(folder: Folder) -> None:
     """Say that this folder came from a backup that is older than what sites have seen."""
-    from modelward.engines.jetstream import book
+    from modelward.engines.jetstream import count_from
     from modelward.joining.hub_folder import HubFolder
 
-    number = book.restored(HubFolder.open(folder).path / "letters", now())
+    number = count_from.restored(HubFolder.open(folder).path / "letters", now())
     typer.echo(f"messages of this hub count on from {number:,}")
     typer.echo(f"next    modelward hub up {folder}")
 

@@ -2,8 +2,8 @@
 
 C-index          Harrell et al. 1996, of the time that is expected to be lost by the horizon
                  (the sum over intervals of width times the probability of the event by its
-                 end). Pairs are of one hospital (recipes/concordance.py). Interval: the
-                 infinitesimal jackknife (Efron 1982, chapter 6) over patients.
+                 end). Pairs are of one hospital (recipes/statistics/concordance.py).
+                 Interval: the infinitesimal jackknife (Efron 1982, chapter 6) over patients.
 integrated Brier Graf et al. 1999: at each interval's end the squared error of the predicted
                  survival, weighted by the inverse probability of still being followed; the
                  mean over intervals by their width. Interval: bootstrap over patients, with

@@ -22,8 +22,9 @@ from modelward.core.faults import Fault, lines
 from modelward.core.study import Study
 from modelward.core.targets import CategoryTarget
 from modelward.errors import DataError
-from modelward.readers import arrays, text_columns, values
+from modelward.readers import arrays
 from modelward.readers.dataset import MISSING
+from modelward.readers.tables import text_columns, values
 
 Rows = Mapping[str, NDArray[np.int64]]
 """Site name -> numbers of its rows in the original file, rising."""

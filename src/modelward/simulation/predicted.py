@@ -21,8 +21,8 @@ from modelward.readers.cohort import Cohort, Fold
 from modelward.simulation.comparisons import POOLED
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.own_models import own_models
-from modelward.site.alone import Fitted
-from modelward.site.folds import answerable
+from modelward.site.answering.alone import Fitted
+from modelward.site.answering.folds import answerable
 from modelward.site.predict import probabilities
 from modelward.study.model import Model
 from modelward.study.own import LAYERS

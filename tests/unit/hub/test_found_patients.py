@@ -17,7 +17,7 @@ from modelward.hub.reported import counted
 from modelward.hub.run import Hub
 from modelward.report.cells import MIN_CELL, hide_small_cells
 from modelward.report.page import write
-from modelward.site.alone import fit, predicted
+from modelward.site.answering.alone import fit, predicted
 from tests.hospital import SEEDS, Wards
 from tests.studies import IMAGES, cohort_of, table_study, write_key
 

@@ -8,7 +8,7 @@ bytes; one that was received is known again, and a replay under its sequence is 
 that comes late and was not seen is new
 (artifact/envelope.py has the rule). A line that a crash cut short was never acknowledged
 and is dropped. Messages are small; artifacts are elsewhere. What is remembered of a study's
-messages while the process lives is remembered.py's.
+messages while the process lives is remembered.py's, who is refused as a replay replayed.py's.
 """
 
 import threading
@@ -22,12 +22,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from modelward.artifact.envelope import Envelope, Kind, repeats, seal, unseal
 from modelward.core.canonical import Json, canonical_hash
-from modelward.durable import make_folder, write_whole
+from modelward.durable import make_folder
+from modelward.engines.jetstream.count_from import count_from
 from modelward.engines.jetstream.remembered import REMEMBERED, Read, Remembered, index, load
+from modelward.engines.jetstream.replayed import Replayed
 from modelward.errors import MessageRefused, StorageError
 from modelward.ledger.appendfile import AppendFile
-
-COUNT_FROM = "count-from"
 
 VALID = timedelta(days=14)
 """How long a message can be used: a site may be offline for days."""
@@ -51,8 +51,8 @@ class Book:
         self._folder, self._party, self._key = folder, party, key
         self.public = key.public_key()
         self._studies: dict[str, Remembered] = {}
-        self._replayed: set[tuple[str, str]] = set()
-        self._least = _least(folder)
+        self._replayed = Replayed(folder)
+        self._least = count_from(folder)
         self._lock = threading.RLock()
 
     def write(
@@ -185,10 +185,10 @@ class Book:
             try:
                 again = repeats(raw, envelope, seen, forgotten=forgotten)
             except MessageRefused:
-                self._replayed.add((envelope.sender, envelope.study))
+                self._replayed.note(envelope.sender, envelope.study)
                 raise
             if not again:
-                self._replayed.discard((envelope.sender, envelope.study))
+                self._replayed.taken(envelope, self._studies)
             if envelope.kind == "proposal" and not again:
                 _require_newest(envelope, book.proposed)
             return again
@@ -200,7 +200,7 @@ class Book:
         that it does not know of them: its folder was restored, and it did not say so.
         """
         with self._lock:
-            return {sender for sender, _ in self._replayed}
+            return self._replayed.senders()
 
     def answer(self, study: str, task: str, site: str) -> bytes | None:
         """Return the message in which `site` answers `task`, or None."""
@@ -251,25 +251,6 @@ class Book:
         return True
 
 
-def restored(folder: Path, now: datetime) -> int:
-    """Have the party whose book is in `folder` count on from a number it cannot have used.
-
-    For a book that was restored from a copy and is older than what others have seen of it:
-    a number that comes back with other bytes is refused as a replay. Milliseconds since
-    1970 are larger than any count, and larger at each restore.
-
-    Returns:
-        The number.
-
-    Raises:
-        StorageError: If it cannot be written.
-    """
-    number = int(now.timestamp() * 1000)
-    make_folder(folder)
-    write_whole(folder / COUNT_FROM, f"{number}\n".encode())
-    return number
-
-
 def _require_newest(envelope: Envelope, proposed: int) -> None:
     """Raise MessageRefused if the study was proposed anew since this proposal was written."""
     if envelope.sequence < proposed:
@@ -278,18 +259,3 @@ def _require_newest(envelope: Envelope, proposed: int) -> None:
             why="people decide about a study and its sites as they were proposed last",
             remedy="nothing; the later proposal is here",
         )
-
-
-def _least(folder: Path) -> int:
-    """Return the smallest number of a message of our own."""
-    try:
-        return int((folder / COUNT_FROM).read_text())
-    except FileNotFoundError:
-        return 1
-    except ValueError as error:
-        raise StorageError(
-            f"{folder / COUNT_FROM} holds no number",
-            why="a message whose number was used before is refused as a replay",
-            remedy="say again that the folder was restored: modelward hub restored HUB, "
-            "or modelward site restored SITE",
-        ) from error

@@ -37,7 +37,7 @@ from modelward.joining import certificates
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.site_folder import SiteFolder
 from modelward.recipes.catalogue import load
-from modelward.site.direct import DirectTrainer
+from modelward.site.rooms.direct import DirectTrainer
 
 _PROGRESS = TypeAdapter(Progress)
 

@@ -62,7 +62,7 @@ class Presence:
         protocols: Name -> what it speaks.
         policy: Digest of the policy that is in force here; it is in the health file.
         replays: Returns whose messages we refuse as replays; they are told.
-        refused_by: Who refuses ours.
+        refused_by: Who refuses ours; as it was written last, until they say otherwise.
         on_stranger: Is told, once, of a party whose protocol is too far from ours.
     """
 
@@ -85,7 +85,8 @@ class Presence:
         self.protocols: dict[str, int] = {}
         self.policy = ""
         self.replays: Callable[[], Set[str]] = frozenset
-        self.refused_by: set[str] = set()
+        self.refused_by = _refused_before(health)
+        self._told_of: set[str] = set()
         self.on_stranger: Callable[[str, int], None] = lambda *_: None
 
     def present(self) -> list[str]:
@@ -181,11 +182,21 @@ class Presence:
 
     def _note_refused(self, name: str, *, refused: bool) -> None:
         """Tell the journal, once, that a party refuses our messages as replays."""
-        if refused and name not in self.refused_by:
+        if refused and name not in self._told_of:
             node = "hub" if self._name == "hub" else "site"
             said = RESTORED.format(node=node, folder=node.upper())
             self._journal("refused-as-replays", party=name, said=f"{name} {said}")
-        (self.refused_by.add if refused else self.refused_by.discard)(name)
+        for known in (self.refused_by, self._told_of):
+            (known.add if refused else known.discard)(name)
+
+
+def _refused_before(health: Path | None) -> set[str]:
+    """Return who refused our messages when this party last ran, as it wrote down then."""
+    try:
+        found = [] if health is None else json.loads(health.read_bytes())["refused_by"]
+        return set(map(str, found))
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
 
 
 @cache

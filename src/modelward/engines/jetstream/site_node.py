@@ -24,9 +24,9 @@ from modelward.gate.policy_file import read_policy
 from modelward.hub.statements import body_of
 from modelward.joining.site_folder import SiteFolder
 from modelward.ledger.mail import NO_STUDY
-from modelward.site.direct import Trainer
+from modelward.site.approving.readiness import FOLDER
 from modelward.site.gatekeeper import Gatekeeper
-from modelward.site.readiness import FOLDER
+from modelward.site.rooms.direct import Trainer
 
 COMPARE_S = 10.0
 """A site whose hub is no witness, or a very slow one, goes on after this."""

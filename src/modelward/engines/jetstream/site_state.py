@@ -9,12 +9,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from modelward.engines.jetstream.health import health_of, told, valid_until
+from modelward.engines.jetstream.count_from import count_from
+from modelward.engines.jetstream.health import health_of, last_known, told, valid_until
 from modelward.engines.jetstream.presence import RESTORED
 from modelward.gate.policy_file import read_policy
 from modelward.joining.site_folder import SiteFolder
 from modelward.ledger.alarm import read_alarms
-from modelward.site.approvals import Approvals
+from modelward.site.approving.approvals import Approvals
 
 CUT_OFF = (
     "running, and cannot reach the hub: if other sites can, ask its operator whether this one"
@@ -43,7 +44,7 @@ def site_state(site: SiteFolder, now: datetime) -> dict[str, Any]:
         "says": says,
         "certificate_until": valid_until(site.certificate),
         "clock_skew_s": health.get("clock_skew_s", {}).get("hub"),
-        "refused_by_hub": refused_by_hub(site.path, now),
+        "refused_by_hub": refused_by_hub(site.path),
         "undecided": _undecided(site),
         "policy_changed": policy_changed(site.path, now),
         "alarms": [told(each) for each in read_alarms(site.path / "witness" / "alarms")],
@@ -62,9 +63,17 @@ def policy_changed(folder: Path, now: datetime) -> bool:
     return bool(health.get("policy")) and health["policy"] != policy_digest(folder)
 
 
-def refused_by_hub(folder: Path, now: datetime) -> str | None:
-    """Return what to do if the hub refuses this site's messages as replays; None if not."""
-    if "hub" not in health_of(folder, now).get("refused_by", []):
+def refused_by_hub(folder: Path) -> str | None:
+    """Return what to do if the hub refuses this site's messages as replays; None if not.
+
+    What was heard last holds, whether the node runs or not, until the hub says otherwise or
+    somebody here says that the folder was restored.
+    """
+    known = last_known(folder)
+    if "hub" not in known.get("refused_by", []):
+        return None
+    heard = datetime.fromisoformat(known["time"]).timestamp()
+    if count_from(folder / "letters") / 1000 > heard:  # milliseconds, after a restore
         return None
     return "the hub " + RESTORED.format(node="site", folder=folder)
 

@@ -12,7 +12,7 @@ from modelward.engines.jetstream.witnessing import Witnessing
 from modelward.errors import MessageRefused
 from modelward.ledger.mail import NO_STUDY
 from modelward.ledger.verify import verify
-from modelward.site.mailbag import Mailbag
+from modelward.site.keeping.mailbag import Mailbag
 from tests.circles import HUB_KEY, Member, signer
 from tests.witnesses import NOON, noon
 
