@@ -51,7 +51,7 @@ def test_help_imports_nothing_heavy():
 def test_a_site_starts_without_the_code_of_a_database():
     asked = (
         "import sys\n"
-        "import modelward.engines.jetstream.site_node, modelward.engines.jetstream.site_state\n"
+        "from modelward.engines.jetstream.at_site import site_node, site_state\n"
         "print(sorted({'sqlalchemy', 'alembic'} & set(sys.modules)))"
     )
 
