@@ -8,10 +8,10 @@ import typer
 
 from modelward.cli import (
     alarms,
+    budget,
     decide,
     holds,
     policy,
-    privacy,
     readiness,
     reports,
     site_audit,
@@ -148,7 +148,7 @@ def evidence(
 decide.add_to(app)
 readiness.add_to_site(app)
 app.add_typer(policy.app, name="policy")
-privacy.add_budget(app)
+budget.add_to(app)
 alarms.add_to(app, "site")
 holds.add_to(app)
 reports.add_to(app)

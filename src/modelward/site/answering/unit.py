@@ -8,6 +8,11 @@ from modelward.errors import BadPrivacyTerms
 from modelward.site.isolation.snapshot import CohortFacts
 
 
+def largest_delta(patients: int) -> float:
+    """Return the largest delta that means something for so many training patients."""
+    return 0.1 / max(1, patients)
+
+
 def require_unit(study: Study, facts: CohortFacts) -> None:
     """Return if the bound that `study` asks for means something for this cohort.
 
@@ -18,7 +23,7 @@ def require_unit(study: Study, facts: CohortFacts) -> None:
     dp = study.privacy.dp
     if dp is None:
         return
-    unit, most = dp.unit, 0.1 / max(1, len(facts.patients["train"]))
+    unit, most = dp.unit, largest_delta(len(facts.patients["train"]))
     if unit == "patient" != study.study.unit and not facts.named:
         raise BadPrivacyTerms(
             f"the bound is for patients; the data do not say whose each {study.study.unit} is",

@@ -1,4 +1,4 @@
-"""`modelward study plan` and `modelward site budget`: what privacy costs, and what is left."""
+"""`modelward site budget`: what patients have spent, reserved and left."""
 
 import json
 from pathlib import Path
@@ -8,36 +8,13 @@ import typer
 
 if TYPE_CHECKING:
     from modelward.privacy.budget import Standing
-    from modelward.simulation.forecast import Forecast
     from modelward.site.budget.statement import Statement
 
-StudyFile = Annotated[Path, typer.Argument(help="The study file, such as study.toml.")]
 SiteFolder = Annotated[Path, typer.Argument(help="Folder of the site.", metavar="SITE")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
 
 WIDTH = 40
 """Characters of a bar."""
-
-
-def plan(
-    file: StudyFile,
-    patients: Annotated[
-        list[int] | None,
-        typer.Option(min=1, help="Training units of a site; repeat it for several."),
-    ] = None,
-    *,
-    as_json: Json = False,
-) -> None:
-    """Price a study under differential privacy before it is signed: noise, budget, bytes, time.
-
-    What leaves in a round of a study without it says `modelward study check`.
-    """
-    from modelward.simulation.forecast import forecast
-    from modelward.study.read import read
-
-    study = read(file)
-    found = forecast(study, patients or [200, 1000, 5000])
-    typer.echo(json.dumps(found.to_json()) if as_json else _forecast(found))
 
 
 def budget(folder: SiteFolder, *, as_json: Json = False) -> None:
@@ -111,21 +88,6 @@ def _bar(found: "Standing", ceiling: float) -> str:
     return f"[{'#' * spent}{'=' * (taken - spent)}{'.' * (WIDTH - taken)}] of {ceiling:g}"
 
 
-def _forecast(found: "Forecast") -> str:
-    head = f"{'units':>8}{'in a step':>11}{'noise/signal':>14}{'seconds a round':>17}  says"
-    rows = [
-        f"{each.units:>8,}{each.in_a_step:>11.1f}{each.noise_to_signal:>14.2f}"
-        f"{each.seconds:>17.1f}  {each.says}"
-        for each in found.sites
-    ]
-    return "\n".join([*found.lines, "", head, *rows, "", *found.notes])
-
-
-def add_plan(app: typer.Typer) -> None:
-    """Add `plan` to `modelward study`."""
-    app.command()(plan)
-
-
-def add_budget(app: typer.Typer) -> None:
+def add_to(app: typer.Typer) -> None:
     """Add `budget` to `modelward site`."""
     app.command()(budget)
