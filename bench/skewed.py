@@ -32,7 +32,7 @@ from bench.wards import filled
 from modelward.core.columns import inputs
 from modelward.core.study import Study
 from modelward.core.tensors import FlatF32
-from modelward.evaluate.discrimination import auc
+from modelward.evaluate.measures.discrimination import auc
 from modelward.evaluate.predictions import Predictions
 from modelward.learn.examples import Examples
 from modelward.learn.sgd import LocalTerms, descend

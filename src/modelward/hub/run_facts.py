@@ -6,8 +6,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from modelward.core.columns import columns, inputs, summed_columns
 from modelward.core.study import Study
-from modelward.evaluate.deviation import deviations
-from modelward.evaluate.record import Curve, RunFacts, StudyFacts, facts_of
+from modelward.evaluate.facts.deviation import deviations
+from modelward.evaluate.facts.record import Curve, RunFacts, StudyFacts, facts_of
 from modelward.hub.round import RoundRecord
 from modelward.learn.group import numeric_path
 from modelward.privacy.masks.coded import Code

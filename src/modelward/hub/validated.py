@@ -1,7 +1,8 @@
 """What validation counts say of a round: over all sites, and of each where the hub sees it.
 
 Sites answer with their validation units by outcome and bin of predicted probability
-(evaluate/binned.py). Behind masks only the sum is known, and then nothing is said of one site.
+(evaluate/measures/binned.py). Behind masks only the sum is known, and then nothing is said of
+one site.
 """
 
 from collections.abc import Mapping
@@ -12,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelward.core.study import Study
-from modelward.evaluate import binned
-from modelward.evaluate.threshold import chosen_threshold
+from modelward.evaluate.measures import binned
+from modelward.evaluate.measures.threshold import chosen_threshold
 from modelward.hub.collectors import Sums
 from modelward.study.answers import score_bins
 

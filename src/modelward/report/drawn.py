@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from modelward.evaluate.decision import useful
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.scores import ModelFindings
+from modelward.evaluate.measures.decision import useful
+from modelward.evaluate.measures.scores import ModelFindings
 from modelward.report import plots
 from modelward.report.blocks import Block, Figure, Table, Words, cells
 from modelward.report.decision_plot import decision

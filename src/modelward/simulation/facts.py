@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from modelward.core.study import Study
-from modelward.evaluate.ledgers import ledger_facts
-from modelward.evaluate.record import Published, Record, RunFacts, SiteFacts
+from modelward.evaluate.facts.ledgers import ledger_facts
+from modelward.evaluate.facts.record import Published, Record, RunFacts, SiteFacts
 from modelward.hub.run import Outcome
 from modelward.hub.run_facts import Ended, run_facts, study_facts
 from modelward.hub.standing import AnswerRow

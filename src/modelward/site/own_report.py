@@ -14,12 +14,12 @@ from pathlib import Path
 from modelward.artifact import card
 from modelward.core.study import Study
 from modelward.errors import DataError, StudyFileError
+from modelward.evaluate.facts.ledgers import ledger_facts
+from modelward.evaluate.facts.record import NO_PRIVACY, Record, RunFacts, SiteFacts, facts_of
 from modelward.evaluate.findings import Findings, find
-from modelward.evaluate.intervals import SEED
-from modelward.evaluate.ledgers import ledger_facts
+from modelward.evaluate.measures.intervals import SEED
 from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.record import NO_PRIVACY, Record, RunFacts, SiteFacts, facts_of
-from modelward.evaluate.site_figures import margin_of
+from modelward.evaluate.told.site_figures import margin_of
 from modelward.ledger import archive
 from modelward.ledger.log import ENTRIES, KEY
 from modelward.ledger.verify import read_key

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from modelward.evaluate.estimate import Estimate, Interval
-from modelward.evaluate.scores import ModelFindings
+from modelward.evaluate.measures.scores import ModelFindings
 from modelward.report.blocks import Command, Figure, Listing, Story, Words
 from modelward.report.cells import hide_small_cells
 from modelward.report.story import tell

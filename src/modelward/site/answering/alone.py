@@ -16,11 +16,11 @@ from modelward.core.columns import columns, inputs
 from modelward.core.reporting import Reporting
 from modelward.core.study import Study
 from modelward.core.tensors import Tensors
-from modelward.evaluate import binned
 from modelward.evaluate.better import better
-from modelward.evaluate.by_group import of_enough_patients, site_row
+from modelward.evaluate.groups.by_group import of_enough_patients, site_row
+from modelward.evaluate.measures import binned
 from modelward.evaluate.predictions import Predictions, part
-from modelward.evaluate.site_figures import Alike, encode
+from modelward.evaluate.told.site_figures import Alike, encode
 from modelward.learn import boosting, newton, sgd
 from modelward.learn.newton import l2_of
 from modelward.learn.steps import NO_PULL
