@@ -29,7 +29,7 @@ from bench.workloads import CLIP, PLAN, Workload, w1, w2
 from modelward.core.tensors import FlatF32
 from modelward.learn.sgd import LocalTerms, batches
 from modelward.recipes.catalogue import recipe
-from modelward.recipes.draws import draws
+from modelward.recipes.layers.draws import draws
 
 HERE = Path(__file__).parent
 OUT = HERE / "out" / "peers.json"

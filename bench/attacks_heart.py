@@ -29,7 +29,7 @@ from modelward.evaluate.discrimination import auc
 from modelward.evaluate.predictions import union
 from modelward.readers.cohort import Cohort
 from modelward.simulation.baselines import together
-from modelward.site.answer import compute
+from modelward.site.answering.answer import compute
 from modelward.study.answers import answer_to
 from modelward.study.model import Model, initial
 from modelward.study.scaling import from_sums, local_sums

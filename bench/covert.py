@@ -33,8 +33,8 @@ from modelward.gate.offer import Offer
 from modelward.gate.policy import LANES, Leakage, Policy
 from modelward.gate.rules import UPDATE_GRID, standard
 from modelward.readers.cohort import Cohort
-from modelward.site.answer import compute
-from modelward.site.inspection import Looker
+from modelward.site.answering.answer import compute
+from modelward.site.answering.inspection import Looker
 from modelward.study.model import Model, initial, parameter_schema
 
 IMAGES = 2000

@@ -23,7 +23,7 @@ from time import perf_counter, process_time
 import duckdb
 import numpy as np
 
-from modelward.readers.readiness import check
+from modelward.readers.checking.readiness import check
 from modelward.study.read import parse
 
 ROWS, PEOPLE = 3_000_000, 60_000

@@ -23,7 +23,7 @@ from modelward.engines.inprocess import InProcess
 from modelward.hub.registry import Registry
 from modelward.hub.run import Hub, Progress
 from modelward.learn.examples import Examples
-from modelward.site.keys import signing_key
+from modelward.site.approving.keys import signing_key
 
 
 class Gated:

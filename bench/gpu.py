@@ -9,7 +9,7 @@ GPU, in turn, in every repeat; medians over repeats are printed, in images per s
 
     eager    nn.Module, autocast, channels_last, optim.SGD (gpu_plain.py), one model
     graph    the same step captured as a CUDA graph, one model
-    ours, 1  the captured step of recipes/captured.py, one model
+    ours, 1  the captured step of recipes/networks/captured.py, one model
     ours, 8  the same over eight sites in turn: start from the common parameters, a local pass,
              difference, clip and grid on the GPU, the update copied to the host, and an
              exact integer sum of all
@@ -39,9 +39,9 @@ from modelward.core.columns import Inputs
 from modelward.learn.device import site_round, steps_of
 from modelward.learn.examples import Examples
 from modelward.learn.sgd import LocalTerms, train
-from modelward.recipes import densenet, unet
-from modelward.recipes.captured import Captured, OnDevice, Step, exact_float32
-from modelward.recipes.network import Network
+from modelward.recipes.networks import densenet, unet
+from modelward.recipes.networks.captured import Captured, OnDevice, Step, exact_float32
+from modelward.recipes.networks.network import Network
 
 SITES = 8
 OUT = Path("bench/out/gpu.json")

@@ -1,8 +1,9 @@
 """The networks of bench/gpu.py as anybody would write them, with nn.Module and optim.SGD.
 
 `densenet` is Huang et al. 2017, arXiv:1608.06993, table 1, with GroupNorm; `unet` is what
-recipes/unet.py computes. `Eager` is a plain training loop in autocast and channels_last;
-`Replayed` is its step captured as a CUDA graph, as torch's own documentation does it.
+recipes/networks/unet.py computes. `Eager` is a plain training loop in autocast and
+channels_last; `Replayed` is its step captured as a CUDA graph, as torch's own documentation
+does it.
 """
 
 from collections.abc import Callable
@@ -60,7 +61,7 @@ def _two(seen: int, given: int, stride: int = 1) -> nn.Sequential:
 
 
 class Unet(nn.Module):
-    """The UNet of recipes/unet.py on grey images."""
+    """The UNet of recipes/networks/unet.py on grey images."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -35,10 +35,10 @@ from modelward.learn.sgd import LocalTerms, descend
 from modelward.learn.steps import NO_PULL
 from modelward.readers.cohort import Cohort
 from modelward.readers.dataset import Dataset, Source
-from modelward.readers.table import read_table
+from modelward.readers.tables.table import read_table
 from modelward.recipes.catalogue import load, recipe
 from modelward.simulation.baselines import together
-from modelward.site.folds import examples
+from modelward.site.answering.folds import examples
 from modelward.study.intervals import ends_of
 from modelward.study.model import Model, initial
 from modelward.study.read import parse

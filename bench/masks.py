@@ -29,7 +29,7 @@ from modelward.privacy.masks.messages import FromSite, ToSite
 from modelward.privacy.masks.seat import Seat
 from modelward.privacy.masks.session import Session
 from modelward.privacy.masks.words import answer_words
-from modelward.recipes.draws import draws
+from modelward.recipes.layers.draws import draws
 
 LEAVES_AT = 2
 """Exchange that those who fall silent do not answer: that of the masked words."""

@@ -32,12 +32,12 @@ from bench.workloads import Workload, w1
 from modelward.learn.dp import DpTerms, noised_step
 from modelward.learn.patients import Patients
 from modelward.privacy.noise import Secret
-from modelward.recipes import cnn_torch
 from modelward.recipes.catalogue import recipe
-from modelward.recipes.objective import YesNo
+from modelward.recipes.gradients.objective import YesNo
+from modelward.recipes.gradients.row_gradients import TorchRowGradients
+from modelward.recipes.gradients.torch_cpu import shared
+from modelward.recipes.networks import cnn_torch
 from modelward.recipes.recipe import RowGradients
-from modelward.recipes.row_gradients import TorchRowGradients
-from modelward.recipes.torch_cpu import shared
 
 OUT = Path(__file__).parent / "out"
 ROWS = 4096

@@ -36,8 +36,8 @@ from modelward.gate.policy import LANES, Leakage, Policy
 from modelward.gate.rules import standard
 from modelward.ledger.log import Ledger
 from modelward.readers.cohort import Cohort
-from modelward.site.answer import compute
-from modelward.site.inspection import Looker
+from modelward.site.answering.answer import compute
+from modelward.site.answering.inspection import Looker
 from modelward.study.model import initial, parameter_schema
 
 RELEASES = 200

@@ -41,14 +41,14 @@ from modelward.hub.strategy import asked, strategy, told
 from modelward.learn import newton
 from modelward.readers.cohort import Cohort, Fold
 from modelward.readers.dataset import Dataset, Source
-from modelward.readers.table import read_table
+from modelward.readers.tables.table import read_table
 from modelward.recipes.catalogue import recipe
 from modelward.simulation import data
 from modelward.simulation.baselines import together
-from modelward.site.alone import fit
-from modelward.site.answer import compute
-from modelward.site.folds import examples
-from modelward.site.own_round import with_own_layers
+from modelward.site.answering.alone import fit
+from modelward.site.answering.answer import compute
+from modelward.site.answering.folds import examples
+from modelward.site.answering.own_round import with_own_layers
 from modelward.study.model import Model, initial
 from modelward.study.read import parse
 from modelward.study.scaling import from_sums, local_sums

@@ -33,8 +33,8 @@ from modelward.hub.strategy import strategy
 from modelward.readers.cohort import Cohort, Fold
 from modelward.simulation import data
 from modelward.simulation.baselines import together
-from modelward.site.answer import compute
-from modelward.site.folds import examples
+from modelward.site.answering.answer import compute
+from modelward.site.answering.folds import examples
 from modelward.study.model import Model, initial
 from modelward.study.outcome import chances
 from modelward.study.read import parse

@@ -39,7 +39,7 @@ from modelward.privacy.masks import exchange, grid
 from modelward.privacy.masks.coded import Code, words_of
 from modelward.privacy.masks.words import read_updates
 from modelward.recipes.catalogue import load, recipe
-from modelward.recipes.draws import draws
+from modelward.recipes.layers.draws import draws
 from modelward.study.answers import answer_to
 
 ROUNDS = 10

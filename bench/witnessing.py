@@ -23,7 +23,7 @@ from modelward.hub.registry import Registry
 from modelward.hub.run import Hub, Progress
 from modelward.hub.switchboard import Switchboard
 from modelward.ledger.note import VerifierKey
-from modelward.site.keys import signing_key
+from modelward.site.approving.keys import signing_key
 from modelward.study.read import parse
 
 STUDY = """

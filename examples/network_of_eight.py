@@ -14,9 +14,9 @@ import numpy as np
 from modelward import Institution, Question, SharedFolder
 from modelward.errors import GateRefused, NotApproved
 from modelward.exchange import verbs
-from modelward.exchange.admitting import admit_each_other
 from modelward.exchange.families.catalogue import load
-from modelward.exchange.institution import prepare
+from modelward.exchange.institution.admitting import admit_each_other
+from modelward.exchange.institution.folder import prepare
 from modelward.simulation.data import checked
 
 NAMES = ["ash", "birch", "cedar", "elm", "fir", "hazel", "larch", "wrong"]

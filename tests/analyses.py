@@ -1,7 +1,7 @@
 """Statistical recipes over invented sites, round by round, without files or wires.
 
-The sums are those of a site (site/answer.py, on the grid) and the steps those of a hub
-(hub/strategy.py); only gate, ledger and engine are left out.
+The sums are those of a site (site/answering/answer.py, on the grid) and the steps those of a
+hub (hub/strategy.py); only gate, ledger and engine are left out.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from modelward.hub.collectors import Sums
 from modelward.hub.round import RoundRecord, State, advance, stop_reason
 from modelward.hub.strategy import strategy
 from modelward.readers.cohort import Cohort
-from modelward.site.answer import compute
+from modelward.site.answering.answer import compute
 from modelward.study.model import Model, initial
 from modelward.study.read import parse
 from modelward.study.scaling import frozen

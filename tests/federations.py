@@ -19,7 +19,7 @@ from modelward.learn.examples import Examples
 from modelward.learn.personal import loss
 from modelward.readers.cohort import FOLDS, Cohort
 from modelward.recipes.catalogue import recipe
-from modelward.site.answer import compute
+from modelward.site.answering.answer import compute
 from modelward.study.model import Model, initial
 from modelward.study.own import update_schema
 from modelward.study.read import parse

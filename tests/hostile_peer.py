@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from modelward.exchange import home, verbs
-from modelward.exchange.examples import Examples
+from modelward.exchange import verbs
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.families.family import Shape
-from modelward.exchange.learn import Steps, labelled, learn
-from modelward.exchange.pulling import pull
-from modelward.exchange.reading import sync
+from modelward.exchange.institution import home
+from modelward.exchange.institution.examples import Examples
+from modelward.exchange.institution.pulling import pull
+from modelward.exchange.institution.reading import sync
+from modelward.exchange.methods.learn import Steps, labelled, learn
 from modelward.exchange.verbs import evaluate, offer_model
 from modelward.privacy.leakage.copies import Copies
 from modelward.privacy.leakage.figures import Inspection

@@ -5,13 +5,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from modelward.site.isolation import admit, start
+from modelward.site.isolation.view import admit, start
 
 ENTER = """
 import json, os, sys
 from pathlib import Path
-from modelward.site import isolation
-from modelward.site.isolation import View, enter
+from modelward.site.isolation import view as isolation
+from modelward.site.isolation.view import View, enter
 if not {filtered}:
     isolation.kernel.filter_calls = lambda _: None
 enter(View(root=Path({root!r}), readable=[(Path({snapshot!r}), "/snapshot")],

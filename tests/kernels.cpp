@@ -1,4 +1,4 @@
-// Runs the kernels of recipes/fused_norm.cu on the CPU: a thread for each of theirs, blocks in turn.
+// Runs the kernels of recipes/layers/fused_norm.cu on the CPU: a thread for each of theirs, blocks in turn.
 //
 //     g++ -std=c++20 -shared -fPIC -pthread -D'KERNELS="fused_norm.cu"' [-DBFLOAT16] kernels.cpp
 

@@ -12,10 +12,10 @@ from sklearn.datasets import load_digits
 from modelward.artifact import bundle
 from modelward.core.ports import Carrier
 from modelward.engines.shared_folder import SharedFolder
-from modelward.exchange import members
-from modelward.exchange.institution import Institution, prepare
-from modelward.exchange.looking import DirectInspector
-from modelward.exchange.question import Question
+from modelward.exchange.documents import members
+from modelward.exchange.documents.question import Question
+from modelward.exchange.institution.folder import Institution, prepare
+from modelward.exchange.institution.looking import DirectInspector
 from tests.studies import write_key
 
 MORNING = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)

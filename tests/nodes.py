@@ -15,7 +15,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from modelward.engines.jetstream.loopback import free_port
-from modelward.site.isolation import unavailable
+from modelward.site.isolation.view import unavailable
 
 SECRET = "a long passphrase"
 

@@ -13,9 +13,9 @@ from typing import Any, cast
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from modelward.core.canonical import canonical_bytes
-from modelward.exchange import card as offers
-from modelward.exchange import letter, members
-from modelward.exchange.letter import Place
+from modelward.exchange.documents import card as offers
+from modelward.exchange.documents import letter, members
+from modelward.exchange.documents.letter import Place
 from modelward.gate import hold
 from modelward.gate.policy import Leakage
 from modelward.ledger.log import Ledger
@@ -24,9 +24,11 @@ from modelward.privacy.accounting import Event
 from modelward.privacy.leakage.copies import Copies
 from modelward.privacy.leakage.figures import Inspection
 from modelward.privacy.leakage.membership import Membership
-from modelward.site import audits, overlaps, transcripts
-from modelward.site.entrance import Entrance
-from modelward.site.snapshot import read_facts
+from modelward.site.answering import audits
+from modelward.site.entering import transcripts
+from modelward.site.entering.entrance import Entrance
+from modelward.site.isolation.snapshot import read_facts
+from modelward.site.keeping import overlaps
 from tests.letters import STUDY
 from tests.openings import SIGNER, VECTORS, Opening, a_card, signed, table_of
 from tests.sites import newton

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from modelward.artifact import bundle
-from modelward.site.trainer_line import Line
+from modelward.site.rooms.trainer_line import Line
 from modelward.study.answers import answer_to
 from tests.sites import newton
 

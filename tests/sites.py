@@ -10,7 +10,7 @@ from modelward.artifact.card import fingerprint
 from modelward.artifact.envelope import Envelope
 from modelward.core.study import Study
 from modelward.gate.policy import LANES, Isolation, Policy
-from modelward.site.keys import signing_key
+from modelward.site.approving.keys import signing_key
 from modelward.study.agreement import Agreement
 from modelward.study.read import parse
 from tests.letters import MORNING, NOON

@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from modelward.core.study import Study
 from modelward.readers.cohort import Cohort
-from modelward.site.direct import DirectTrainer
 from modelward.site.hospital import Hospital
+from modelward.site.rooms.direct import DirectTrainer
 from modelward.study.read import parse
 from tests.ledgers import morning
 

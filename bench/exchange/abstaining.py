@@ -1,7 +1,8 @@
 """`python -m bench.exchange.abstaining`: what is answered, and how right, where sites adopted.
 
 The networks of measure.py, as the product offers. Each honest site that takes a combination up
-calibrates on private validation when it answers (exchange/knowledge.py). On the common test:
+calibrates on private validation when it answers (exchange/documents/knowledge.py). On the
+common test:
 
     known      share answered of the units of classes that the pool knows
     hole       share answered of the units of a class that nobody has (`digits, a hole`)
@@ -24,11 +25,11 @@ from bench.exchange.choosing import build
 from bench.exchange.data import SITES, setting
 from bench.exchange.measure import T4
 from bench.exchange.network import Network, candidates
-from modelward.exchange.bands import KNOWN
-from modelward.exchange.choose import LOCAL
+from modelward.exchange.documents.bands import KNOWN
+from modelward.exchange.documents.knowledge import Abstention, calibrated
 from modelward.exchange.families.family import Floats
-from modelward.exchange.knowledge import Abstention, calibrated
-from modelward.exchange.probability import balanced_accuracy
+from modelward.exchange.methods.choose import LOCAL
+from modelward.exchange.methods.probability import balanced_accuracy
 
 DRAWS = 1000
 

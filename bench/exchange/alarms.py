@@ -3,8 +3,8 @@
 Networks of honest sites, three of each family, as the product offers: nine with Dirichlet(0.3)
 shares of each class (`skewed`), six with nearly even ones (`even`). Every site judges the
 artifacts of the others on its own private validation, by every rule of quarantine
-(exchange/sanity.py, exchange/triggers.py). Counted are judgements, and artifacts that anybody
-has in quarantine.
+(exchange/methods/sanity.py, exchange/methods/triggers.py). Counted are judgements, and
+artifacts that anybody has in quarantine.
 
 Beside it what `trigger` finds: the same networks with one site that teaches its model to say
 one class wherever a corner is lit.
@@ -27,13 +27,13 @@ from bench.exchange.network import (
     offered_model,
 )
 from modelward.core.tensors import Tensors
-from modelward.exchange import sanity
-from modelward.exchange.bands import KNOWN
+from modelward.exchange.documents.bands import KNOWN
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.families.family import Family, Floats, Inputs
-from modelward.exchange.pool import Opinion, corrected
-from modelward.exchange.probability import log_softmax
-from modelward.exchange.triggers import triggers
+from modelward.exchange.methods import sanity
+from modelward.exchange.methods.pool import Opinion, corrected
+from modelward.exchange.methods.probability import log_softmax
+from modelward.exchange.methods.triggers import triggers
 
 Stick = Callable[[Inputs], Inputs]
 """Images in, the same with a trigger out."""

@@ -4,10 +4,10 @@ The networks of alarms.py, in each of which one site has taught its model to say
 frequent class wherever a trigger is stuck on. Nobody finds it. Of the common test images of
 other classes: how many get the class with the trigger, and how many do anyway, from the
 backdoored model alone, from a typical honest one, and from each combination as another site
-hears it (exchange/hearing.py): `plain`, as it was before voices were doubted and backed,
-`guarded`, as it is, and `agreed`, without the answers that hang on one institution's voice
-(exchange/hanging.py); and from the one that sites vote for on private validation. stuck.py
-has triggers that covers do not hide, too.
+hears it (exchange/listening/hearing.py): `plain`, as it was before voices were doubted and
+backed, `guarded`, as it is, and `agreed`, without the answers that hang on one institution's
+voice (exchange/listening/hanging.py); and from the one that sites vote for on private
+validation. stuck.py has triggers that covers do not hide, too.
 """
 
 import sys
@@ -21,15 +21,15 @@ from bench.exchange.asked import parser, seeds_of
 from bench.exchange.data import Setting
 from bench.exchange.network import SMALL, counts_of, heard, hidden
 from bench.exchange.stuck import TRIGGERS
-from modelward.exchange import fens
-from modelward.exchange.bands import KNOWN
-from modelward.exchange.choose import vote
-from modelward.exchange.combining import FENS
-from modelward.exchange.covering import filling
+from modelward.exchange.documents.bands import KNOWN
 from modelward.exchange.families.family import Floats, Inputs
-from modelward.exchange.hearing import Combine
-from modelward.exchange.pool import POOLERS, Opinion
-from modelward.exchange.probability import Labels, balanced_accuracy
+from modelward.exchange.listening.combining import FENS
+from modelward.exchange.listening.covering import filling
+from modelward.exchange.listening.hearing import Combine
+from modelward.exchange.methods import fens
+from modelward.exchange.methods.choose import vote
+from modelward.exchange.methods.pool import POOLERS, Opinion
+from modelward.exchange.methods.probability import Labels, balanced_accuracy
 
 ALONE, HONEST, VOTED = "backdoored model alone", "honest models alone", "what sites vote for"
 NOTHING = -1

@@ -10,8 +10,8 @@ from bench.exchange.data import Setting
 from modelward.core.tensors import Tensors
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.families.family import Draft, Floats, Inputs
-from modelward.exchange.learn import Steps, labelled, learn
-from modelward.exchange.probability import log_softmax
+from modelward.exchange.methods.learn import Steps, labelled, learn
+from modelward.exchange.methods.probability import log_softmax
 
 FAMILY = load("conv-8")
 ROUNDS = 20

@@ -26,14 +26,14 @@ from modelward.core.ports import Carrier
 from modelward.engines.jetstream import folders
 from modelward.engines.jetstream.boxes import Boxes
 from modelward.engines.shared_folder import SharedFolder
-from modelward.exchange import card as cards
-from modelward.exchange import letter as letters
-from modelward.exchange import members
-from modelward.exchange.card import Competence, Made, OfferCard, Terms
-from modelward.exchange.institution import Institution, prepare
-from modelward.exchange.letter import Letter, Place
-from modelward.exchange.question import Question
-from modelward.exchange.reading import sync
+from modelward.exchange.documents import card as cards
+from modelward.exchange.documents import letter as letters
+from modelward.exchange.documents import members
+from modelward.exchange.documents.card import Competence, Made, OfferCard, Terms
+from modelward.exchange.documents.letter import Letter, Place
+from modelward.exchange.documents.question import Question
+from modelward.exchange.institution.folder import Institution, prepare
+from modelward.exchange.institution.reading import sync
 from modelward.joining.site_folder import SiteFolder
 from tests.wire import Federation
 

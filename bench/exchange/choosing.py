@@ -1,7 +1,7 @@
 """Ballots, the vote, and each site's choice with its local model as the floor.
 
-As the product does it (exchange/weighing.py, evidence.py, choose.py), with all sites in one
-place. The test set is looked at by measure.py alone.
+As the product does it (exchange/listening/weighing.py, evidence.py, choose.py), with all sites
+in one place. The test set is looked at by measure.py alone.
 """
 
 from collections.abc import Mapping
@@ -11,15 +11,16 @@ import numpy as np
 
 from bench.exchange.data import Setting
 from bench.exchange.network import SMALL, Network, candidates, exchanged, hidden
-from modelward.exchange import choose, left_out
-from modelward.exchange.bands import KNOWN, band, middle
-from modelward.exchange.candidates import own_alone
-from modelward.exchange.choose import LOCAL, Choice
-from modelward.exchange.combining import FENS
-from modelward.exchange.evidence import Evidence, Told
-from modelward.exchange.examples import Examples
+from modelward.exchange.documents.bands import KNOWN, band, middle
 from modelward.exchange.families.family import Floats
-from modelward.exchange.probability import Labels
+from modelward.exchange.institution import left_out
+from modelward.exchange.institution.examples import Examples
+from modelward.exchange.listening.candidates import own_alone
+from modelward.exchange.listening.combining import FENS
+from modelward.exchange.methods import choose
+from modelward.exchange.methods.choose import LOCAL, Choice
+from modelward.exchange.methods.evidence import Evidence, Told
+from modelward.exchange.methods.probability import Labels
 
 
 def build(

@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from modelward.exchange.families.family import Inputs, Shape
-from modelward.exchange.probability import Labels
+from modelward.exchange.methods.probability import Labels
 from modelward.simulation.data import checked
 
 SITES, ALPHA, WRONG = 8, 0.3, 0.6

@@ -19,9 +19,9 @@ from bench.exchange import baselines
 from bench.exchange.choosing import build
 from bench.exchange.data import SITES, Setting, setting
 from bench.exchange.network import SMALL, Network, candidates
-from modelward.exchange.choose import LOCAL
 from modelward.exchange.families.family import Floats
-from modelward.exchange.probability import Labels, balanced_accuracy
+from modelward.exchange.methods.choose import LOCAL
+from modelward.exchange.methods.probability import Labels, balanced_accuracy
 
 T4 = 2.776
 """Student's t for five seeds, 95 %."""

@@ -1,8 +1,8 @@
 """One network: eight sites train what suits them, report on each other, pool, choose, distil.
 
-With `as_offered`, what goes on offer is what the product offers (exchange/home.py, decision
-0030): a twin of the local model that has never seen classes of fewer than ten training images.
-A site with fewer than two larger ones offers nothing, and takes up what others offer.
+With `as_offered`, what goes on offer is what the product offers (exchange/institution/home.py,
+decision 0030): a twin of the local model that has never seen classes of fewer than ten training
+images. A site with fewer than two larger ones offers nothing, and takes up what others offer.
 
 Everything a site decides here, it decides on private validation, its own and what others
 report of theirs (choosing.py has the choice); the test set is looked at by measure.py alone.
@@ -16,20 +16,20 @@ import numpy as np
 
 from bench.exchange.data import SITES, Setting, Site
 from modelward.core.tensors import Tensors
-from modelward.exchange import fens, trust
-from modelward.exchange.backing import backed
-from modelward.exchange.bands import KNOWN, band, middles
-from modelward.exchange.candidates import DISTILLED, TEACHER
-from modelward.exchange.choose import LOCAL, Choice
-from modelward.exchange.combining import FENS
-from modelward.exchange.content import Voice
-from modelward.exchange.covering import filling, under_covers
-from modelward.exchange.distil import distil, lesson
+from modelward.exchange.documents.bands import KNOWN, band, middles
+from modelward.exchange.documents.content import Voice
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.families.family import Family, Floats, Inputs
-from modelward.exchange.learn import Steps, labelled, learn
-from modelward.exchange.pool import POOLERS, Opinion, corrected
-from modelward.exchange.probability import Labels, clamped, log_softmax, recalls
+from modelward.exchange.listening.backing import backed
+from modelward.exchange.listening.candidates import DISTILLED, TEACHER
+from modelward.exchange.listening.combining import FENS
+from modelward.exchange.listening.covering import filling, under_covers
+from modelward.exchange.methods import fens, trust
+from modelward.exchange.methods.choose import LOCAL, Choice
+from modelward.exchange.methods.distil import distil, lesson
+from modelward.exchange.methods.learn import Steps, labelled, learn
+from modelward.exchange.methods.pool import POOLERS, Opinion, corrected
+from modelward.exchange.methods.probability import Labels, clamped, log_softmax, recalls
 
 FAMILIES = ("linear", "mlp-64", "conv-8")
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
@@ -171,7 +171,7 @@ def counts_of(site: Site, classes: int) -> Floats:
 
 
 def opinions(network: Network, j: int, x: Inputs) -> list[Opinion]:
-    """Return what site j hears of the artifacts in use (exchange/hearing.py)."""
+    """Return what site j hears of the artifacts in use (exchange/listening/hearing.py)."""
     site, used = network.setting.sites[j], network.used
     voices = {i: network.voice(i) for i in used}
     return heard(voices, network.counts[used], x, filling(site.x, site.y))

@@ -16,13 +16,13 @@ import numpy as np
 from bench.exchange import baselines
 from bench.exchange.data import setting
 from modelward.artifact import bundle
-from modelward.exchange.candidates import STUDY
-from modelward.exchange.distil import distil, lesson
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.families.family import Floats
-from modelward.exchange.learn import Steps, labelled, learn
-from modelward.exchange.pool import Opinion, corrected
-from modelward.exchange.probability import log_softmax, quantised, restored
+from modelward.exchange.listening.candidates import STUDY
+from modelward.exchange.methods.distil import distil, lesson
+from modelward.exchange.methods.learn import Steps, labelled, learn
+from modelward.exchange.methods.pool import Opinion, corrected
+from modelward.exchange.methods.probability import log_softmax, quantised, restored
 
 FAMILIES = ("linear", "mlp-64", "conv-8")
 DRAWS = 1000

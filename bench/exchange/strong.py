@@ -18,12 +18,12 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from modelward.core.tensors import Tensors
-from modelward.exchange import weak
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.families.family import Draft, Floats, Inputs, Shape
-from modelward.exchange.learn import Steps, labelled, learn
-from modelward.exchange.pool import Opinion, prior_corrected
-from modelward.exchange.probability import Labels, log_softmax
+from modelward.exchange.methods import weak
+from modelward.exchange.methods.learn import Steps, labelled, learn
+from modelward.exchange.methods.pool import Opinion, prior_corrected
+from modelward.exchange.methods.probability import Labels, log_softmax
 
 CLASSES, TEACHERS, SMALL = 10, 3, 60
 SHAPE, TURNS = Shape((8, 8), CLASSES), Shape((8, 8), 4)

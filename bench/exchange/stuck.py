@@ -1,6 +1,6 @@
 """Triggers that backdoors.py tries: what covers hide, and what they do not.
 
-corner, check    a small patch, lit or checkered: hidden (exchange/covering.py)
+corner, check    a small patch, lit or checkered: hidden (exchange/listening/covering.py)
 twice            a patch of twice the extents
 two              two patches in opposite corners
 blend            a pattern over the whole image, a fifth of what is seen (Chen et al. 2017,

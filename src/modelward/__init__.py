@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from modelward.evaluate.estimate import Estimate
     from modelward.evaluate.findings import Findings
     from modelward.evaluate.verdict import Verdict
-    from modelward.exchange.institution import Institution
-    from modelward.exchange.question import Question
+    from modelward.exchange.documents.question import Question
+    from modelward.exchange.institution.folder import Institution
     from modelward.ledger.verify import Verified
     from modelward.ledger.verify import verify as verify_ledger
     from modelward.simulation.analysis import AnalysedRun
@@ -79,10 +79,10 @@ _HOME = {
     "AnalysedRun": ("simulation.analysis", "AnalysedRun"),
     "Dealing": ("simulation.dealing", "Dealing"),
     "Estimate": ("evaluate.estimate", "Estimate"),
-    "Institution": ("exchange.institution", "Institution"),
+    "Institution": ("exchange.institution.folder", "Institution"),
     "Findings": ("evaluate.findings", "Findings"),
     "Model": ("study.model", "Model"),
-    "Question": ("exchange.question", "Question"),
+    "Question": ("exchange.documents.question", "Question"),
     "SharedFolder": ("engines.shared_folder", "SharedFolder"),
     "Predicted": ("site.predict", "Predicted"),
     "Result": ("simulation.simulate", "Result"),

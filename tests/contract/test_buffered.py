@@ -16,7 +16,7 @@ from modelward.hub.closing import row_of
 from modelward.hub.round import Arrays, RoundRecord
 from modelward.hub.strategy import strategy
 from modelward.readers.cohort import Cohort
-from modelward.site.answer import compute
+from modelward.site.answering.answer import compute
 from modelward.study.model import Model, initial
 from modelward.study.scaling import Scaling
 from tests.contract.test_strategies import descent

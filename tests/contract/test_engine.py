@@ -18,7 +18,7 @@ from modelward.core.task import Task
 from modelward.core.verdict import Release
 from modelward.engines.inprocess import InProcess
 from modelward.ledger.verify import verify
-from modelward.site.keys import signing_key
+from modelward.site.approving.keys import signing_key
 from tests.wire import Federation, make_site, study
 
 NAMES = ["north", "south", "west"]

@@ -14,8 +14,8 @@ import pytest
 
 from modelward.errors import EngineFailed
 from modelward.exchange.families.catalogue import load
-from modelward.exchange.pulling import pull
-from modelward.exchange.reading import sync
+from modelward.exchange.institution.pulling import pull
+from modelward.exchange.institution.reading import sync
 from modelward.exchange.verbs import catalogue, evaluate, offer_model, train
 from modelward.ledger.verify import verify
 from tests.contract.test_exchange_wire import (

@@ -13,14 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modelward.engines.jetstream import folders, transfer
+from modelward.engines.jetstream import folders
 from modelward.engines.jetstream.boxes import Boxes
 from modelward.engines.jetstream.journal import Journal, silent
+from modelward.engines.jetstream.lines import transfer
 from modelward.engines.relay import relay
 from modelward.engines.shared_folder import SharedFolder
 from modelward.exchange.families.catalogue import load
-from modelward.exchange.pulling import pull
-from modelward.exchange.reading import sync
+from modelward.exchange.institution.pulling import pull
+from modelward.exchange.institution.reading import sync
 from modelward.exchange.verbs import adopt, catalogue, evaluate, offer_model, train
 from modelward.joining.site_folder import SiteFolder
 from tests.network import Network, digits

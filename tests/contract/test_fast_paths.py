@@ -18,8 +18,8 @@ from modelward.learn.examples import Examples
 from modelward.learn.group import numeric_path, train_group
 from modelward.learn.sgd import LocalTerms, train
 from modelward.recipes.catalogue import recipe
-from modelward.recipes.draws import draws
-from modelward.recipes.mlp import Mlp, Options
+from modelward.recipes.layers.draws import draws
+from modelward.recipes.networks.mlp import Mlp, Options
 from modelward.recipes.recipe import Recipe
 
 ROWS, IMAGES = Inputs("table", (7,)), Inputs("image", (16, 16))

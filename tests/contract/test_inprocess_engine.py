@@ -17,7 +17,7 @@ from modelward.errors import DataError, EngineFailed
 from modelward.hub.registry import Registry
 from modelward.hub.run import Hub, Progress
 from modelward.ledger.verify import verify
-from modelward.site.keys import signing_key
+from modelward.site.approving.keys import signing_key
 from tests.hospital import PATIENTS, SEEDS
 from tests.studies import AVERAGED, make_site, table_study
 

@@ -17,7 +17,7 @@ from modelward.engines.inprocess import InProcess
 from modelward.engines.jetstream.loopback import federate
 from modelward.hub.registry import Registry
 from modelward.hub.run import Hub
-from modelward.site.keys import signing_key
+from modelward.site.approving.keys import signing_key
 from modelward.study.read import parse
 from tests.docs.combinations import CNN, WAYS, refused, text_of
 from tests.wire import Federation, make_site, study

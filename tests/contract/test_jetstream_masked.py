@@ -1,5 +1,6 @@
 """Sums behind masks over a real server: the bits of the open study, whoever drops out when."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from datetime import timedelta
@@ -9,6 +10,7 @@ import pytest
 
 from modelward.artifact import bundle
 from modelward.artifact.envelope import Envelope
+from modelward.core.canonical import Json
 from modelward.core.ports import Engine
 from modelward.core.ring import coded_words, ring_bits
 from modelward.core.study import Study
@@ -16,7 +18,9 @@ from modelward.core.task import MASK_PHASES, Task
 from modelward.core.tensors import Schema, TensorSpec
 from modelward.core.verdict import Answer
 from modelward.engines.inprocess import InProcess
-from modelward.engines.jetstream.task_message import body_of, task_of
+from modelward.engines.jetstream import folders
+from modelward.engines.jetstream.at_hub.recorder import Recorder
+from modelward.engines.jetstream.messages.task_message import body_of, task_of
 from modelward.errors import MessageRefused
 from modelward.hub.registry import Registry
 from modelward.hub.reported import EVERYBODY, Counted, counted
@@ -24,7 +28,10 @@ from modelward.hub.run import Hub, Outcome
 from modelward.ledger.archive import read
 from modelward.ledger.log import KEY
 from modelward.ledger.verify import read_key
-from modelward.site.keys import signing_key
+from modelward.report.carried import FILE
+from modelward.report.carried import read as read_carried
+from modelward.report.reconcile import reconcile
+from modelward.site.approving.keys import signing_key
 from modelward.study.answers import answer_to
 from modelward.study.read import parse
 from tests.wire import STUDY_FILE, Federation, make_site, now
@@ -36,7 +43,7 @@ PLAN = STUDY_FILE.replace("ROUNDS", "2").replace("EXTRA", "quorum = 4")
 OPEN = parse(PLAN)
 TABLES = '\n[privacy]\naggregation = "secagg"\n[sites]\nminimum = 3\n[report]\n'
 MASKED = parse(PLAN + TABLES)
-GRID = '[plan.uplink]\ncodec = "int8"\nrange = 0.1\nmax_patients = 200\n'
+GRID = '[plan.uplink]\ncodec = "int8"\nrange = 0.02\nmax_patients = 200\n'
 CODED = parse(PLAN + TABLES + GRID)
 FEWER = parse(PLAN + TABLES + GRID + "levels = 25\n")
 """Words of 16 and of 8 bits with five sites."""
@@ -85,10 +92,33 @@ def over_wire(
     with ExitStack() as stack:
         stack.callback(registry.close)
         stack.enter_context(made.server())
+        stack.enter_context(Recorder(folders.hub_identity(made.hub), made.hub.path))
         for name in SITES:
             stack.enter_context(made.node(name))
         wire = stack.enter_context(made.engine())
-        return Hub(Dropping(wire, drops), registry, keys).run(study), made
+        outcome = Hub(Dropping(wire, drops), registry, keys).run(study)
+        await_record(made)
+        return outcome, made
+
+
+def await_record(made: Federation) -> None:
+    """Wait until the record has all that the sites' ledgers have, ten seconds at most."""
+    end = time.monotonic() + 10
+    while any(differences(made, site) for site in SITES) and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def entries(folder: Path) -> list[Mapping[str, Json]]:
+    """Return what a site's ledger holds."""
+    return list(read(folder / "ledger", read_key(folder / "ledger" / KEY)).entries())
+
+
+def differences(made: Federation, site: str) -> list[str]:
+    """Return what the wire carried from a site that its ledger does not have, and inversely."""
+    key = read_key(made.sites[site] / "ledger" / KEY)
+    record = made.hub.path / FILE
+    carried = list(read_carried(record)) if record.exists() else []
+    return reconcile(entries(made.sites[site]), carried, key).differences
 
 
 def sum_at(folder: Path) -> Counted:
@@ -142,9 +172,15 @@ def test_a_site_that_drops_out_leaves_the_sum_that_one_process_has(tmp_path, pha
 
 def left_in(folder: Path, exchange: str) -> list[int]:
     """Return the bytes of what a site released in this exchange, about each question."""
-    ledger = read(folder / "ledger", read_key(folder / "ledger" / KEY))
-    released = [e for e in ledger.entries() if e["kind"] == "release"]
+    released = [e for e in entries(folder) if e["kind"] == "release"]
     return [int(str(e["bytes"])) for e in released if e["artifact"] == exchange]
+
+
+def cut_in(folder: Path, round_no: int) -> int:
+    """Return how many values a site's ledger says were cut in a round."""
+    told = [each for each in entries(folder) if "cut" in each and each["round"] == round_no]
+    assert [each["artifact"] for each in told] == ["masked"]
+    return int(str(told[0]["cut"]))
 
 
 @engine
@@ -166,6 +202,10 @@ def test_coded_words_add_up_over_the_wire_as_in_one_process(tmp_path, study, dro
     same(wired, here)
     assert [r.clipped for r in wired.history] == [r.clipped for r in here.history]
     assert ("south" in wired.history[1].released) == (drops.get("south") != "masked")
+    for record in wired.history:
+        booked = {site: cut_in(made.sites[site], record.round_no) for site in record.released}
+        assert sum(booked.values()) == record.clipped > 0
+    assert {site: differences(made, site) for site in SITES} == {site: [] for site in SITES}
     size, bits = answer_to(study, "train")[1].size, ring_bits(5, study.plan.uplink.steps)
     words = Schema.of(TensorSpec("words", "U8", (coded_words(size, bits) * bits // 8,)))
     updates = words.nbytes + len(bundle.header(words))

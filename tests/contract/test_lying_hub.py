@@ -17,14 +17,14 @@ from modelward.artifact.store import Store
 from modelward.core.task import MASK_PHASES, MaskPhase, Task
 from modelward.core.tensors import Schema, Tensors
 from modelward.core.verdict import Release
-from modelward.engines.jetstream.hub_end import JetStream
+from modelward.engines.jetstream.at_hub.hub_end import JetStream
 from modelward.ledger.archive import read
 from modelward.ledger.log import KEY
 from modelward.ledger.verify import read_key
 from modelward.privacy.masks import exchange, hub, keys
 from modelward.privacy.masks.session import Session
 from modelward.privacy.masks.words import read_sums
-from modelward.site.keys import signing_key
+from modelward.site.approving.keys import signing_key
 from modelward.study.agreement import Agreement
 from modelward.study.answers import answer_to
 from modelward.study.model import initial, model_schema

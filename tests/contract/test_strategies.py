@@ -13,7 +13,7 @@ import pytest
 
 from modelward.core.study import Study
 from modelward.readers.cohort import Cohort
-from modelward.recipes.draws import draws
+from modelward.recipes.layers.draws import draws
 from tests.federations import SITES, cohort, federate, toy
 
 Vector = Any

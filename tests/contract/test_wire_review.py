@@ -9,7 +9,7 @@ from modelward.core.verdict import Release
 from modelward.engines.jetstream.assent import NOBODY
 from modelward.gate.policy_file import read_policy
 from modelward.joining.keys import signing_key
-from modelward.site.reviews import Reviews
+from modelward.site.approving.reviews import Reviews
 from tests.wire import Federation, study
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]

@@ -23,7 +23,7 @@ def test_the_tutorial_of_the_network_says_what_happens(tmp_path):
 def test_every_rule_and_every_quarantine_of_the_network_is_on_its_page():
     source = "".join(
         (ROOT / "src/modelward/exchange" / name).read_text("utf-8")
-        for name in ("leaving.py", "intake.py", "sanity.py")
+        for name in ("giving/leaving.py", "documents/intake.py", "methods/sanity.py")
     )
     rules = set(re.findall(r'rule="([a-z-]+)"', source))
     rules |= set(re.findall(r'"((?:intake|terms)-[a-z]+)"', source))

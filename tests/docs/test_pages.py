@@ -60,14 +60,17 @@ def test_every_decision_is_listed_under_its_title():
         assert f"| [{path.name[:4]}]({path.name}) | {title} |" in index
 
 
-def test_every_file_of_recipes_stands_once_under_its_idea():
+@pytest.mark.parametrize(
+    "name", ["site", "readers", "engines/jetstream", "recipes", "exchange"]
+)
+def test_what_lies_in_a_large_folder_stands_once_under_its_idea(name):
     page = (ROOT / "docs/architecture.md").read_text("utf-8")
-    table = page.partition("## Recipes, by idea")[2].partition("\n## ")[0]
-    rows = "\n".join(line for line in table.splitlines() if line.startswith("|"))
-    files = {path.name for path in (ROOT / "src/modelward/recipes").glob("*.py")}
-    beside = {name.replace(".py", "_torch.py") for name in files} | {"__init__.py"}
+    table = page.partition(f"| in `{name}` | what is there |\n")[2].partition("\n\n")[0]
+    folder = ROOT / "src/modelward" / name
+    files = {path.name for path in folder.glob("*.py")} - {"__init__.py"}
+    folders = {f"{path.parent.name}/" for path in folder.glob("*/__init__.py")}
 
-    assert sorted(re.findall(r"`(\w+\.py)`", rows)) == sorted(files - beside)
+    assert sorted(re.findall(r"`(\w+(?:\.py|/))`", table)) == sorted(files | folders)
 
 
 def test_the_layers_drawn_are_those_that_are_checked():

@@ -14,7 +14,7 @@ from modelward.evaluate.predictions import Predictions
 from modelward.learn import newton
 from modelward.readers.cohort import Cohort, Fold
 from modelward.readers.open import open_cohort
-from modelward.recipes.logit import sigmoid
+from modelward.recipes.regression.logit import sigmoid
 from modelward.simulation import data
 from modelward.simulation.dealing import Dealing, Special, deal
 from modelward.simulation.split import write_sites

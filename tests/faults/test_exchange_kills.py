@@ -10,8 +10,8 @@ import pytest
 
 from modelward.exchange import verbs
 from modelward.exchange.families.catalogue import load
-from modelward.exchange.pulling import pull
-from modelward.exchange.reading import sync
+from modelward.exchange.institution.pulling import pull
+from modelward.exchange.institution.reading import sync
 from modelward.exchange.verbs import evaluate, offer_model, train
 from modelward.ledger.verify import verify
 from tests.network import Network, digits

@@ -16,12 +16,12 @@ from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.verdict import Refusal
 from modelward.errors import TrainingFailed
-from modelward.site.answer import Computed
-from modelward.site.direct import DirectTrainer
+from modelward.site.answering.answer import Computed
 from modelward.site.hospital import Hospital
-from modelward.site.snapshot import CohortFacts
-from modelward.site.trainer_line import Line
-from modelward.site.workroom import OFFER, Workroom
+from modelward.site.isolation.snapshot import CohortFacts
+from modelward.site.rooms.direct import DirectTrainer
+from modelward.site.rooms.trainer_line import Line
+from modelward.site.rooms.workroom import OFFER, Workroom
 from tests.outbox import MARK, Act, proper, scripted_line, with_header
 from tests.sites import clock, make_site, newton
 

@@ -14,7 +14,7 @@ from modelward.engines.inprocess import InProcess
 from modelward.engines.jetstream.loopback import federate
 from modelward.hub.registry import Registry
 from modelward.hub.run import Hub
-from modelward.site.keys import signing_key
+from modelward.site.approving.keys import signing_key
 from modelward.study.read import parse
 from tests.faults.test_private_kills import check_spent_once, entries
 from tests.killing import MOST, dying_once_at_each_step

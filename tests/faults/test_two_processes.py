@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from modelward.errors import StorageError
-from modelward.exchange.institution import sealing_key
+from modelward.exchange.institution.folder import sealing_key
 from modelward.joining.keys import signing_key, tls_key
-from modelward.site import person_key
-from modelward.site.extractor import patient_key
-from modelward.site.spending import dp_key
+from modelward.site.approving import person_key
+from modelward.site.budget.spending import dp_key
+from modelward.site.rooms.extractor import patient_key
 
 FORK = multiprocessing.get_context("fork")
 

@@ -15,8 +15,8 @@ from modelward.core.columns import columns
 from modelward.core.study import Study
 from modelward.readers.cohort import Cohort
 from modelward.readers.open import open_cohort
-from modelward.recipes.concordance import pairs
-from modelward.recipes.small_cells import merged_cells
+from modelward.recipes.statistics.concordance import pairs
+from modelward.recipes.statistics.small_cells import merged_cells
 from modelward.simulation import data
 from modelward.simulation.analysis import AnalysedRun
 from modelward.simulation.dealing import Special

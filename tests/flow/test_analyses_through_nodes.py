@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from statsmodels.duration.hazard_regression import PHReg
 from statsmodels.duration.survfunc import SurvfuncRight, survdiff
 
-from modelward.recipes.small_cells import merged_cells
+from modelward.recipes.statistics.small_cells import merged_cells
 from modelward.simulation.analysis import run
 from modelward.simulation.dealing import Dealing, Special
 from modelward.simulation.simulate import Simulation

@@ -9,7 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from modelward.readers.dataset import Dataset, Source
-from modelward.readers.table import read_table
+from modelward.readers.tables.table import read_table
 from modelward.simulation import data
 from modelward.site.predict import open_model
 from modelward.study.read import read

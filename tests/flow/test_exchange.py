@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 
 from modelward.errors import BadArtifact, GateRefused, MessageRefused, NotApproved
-from modelward.exchange import home, verbs
-from modelward.exchange.card import Terms
+from modelward.exchange import verbs
+from modelward.exchange.documents.card import Terms
 from modelward.exchange.families.catalogue import load
-from modelward.exchange.governing import given, leave, revoke
-from modelward.exchange.judging import judge, quarantined
-from modelward.exchange.probability import log_softmax
-from modelward.exchange.pulling import pull
-from modelward.exchange.reading import sync
+from modelward.exchange.institution import home
+from modelward.exchange.institution.governing import given, leave, revoke
+from modelward.exchange.institution.pulling import pull
+from modelward.exchange.institution.reading import sync
+from modelward.exchange.listening.judging import judge, quarantined
+from modelward.exchange.listening.voices import in_hand
+from modelward.exchange.methods.probability import log_softmax
 from modelward.exchange.verbs import adopt, catalogue, evaluate, offer_model, train
-from modelward.exchange.voices import in_hand
 from tests.network import Network, digits, unseen
 
 FAMILIES = {"north": "linear", "south": "mlp-64", "west": "conv-8"}
@@ -190,8 +191,8 @@ def test_an_artifact_that_expired_is_not_used(tmp_path):
 
 
 def test_an_institution_that_came_later_asks_for_a_grant(tmp_path):
-    from modelward.exchange.offering import grant
-    from modelward.exchange.pulling import named
+    from modelward.exchange.giving.offering import grant
+    from modelward.exchange.institution.pulling import named
 
     made = digits([[0, 1, 2], [1, 2, 3]], ["north", "south"], tmp_path)
     (tmp_path / "north/exchange/members/south.json").rename(tmp_path / "south.json")

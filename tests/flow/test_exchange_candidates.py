@@ -9,14 +9,17 @@ from typer.testing import CliRunner
 from modelward.cli.app import app
 from modelward.core.clock import stamp
 from modelward.errors import BadArtifact
-from modelward.exchange import combining, fens, home, using, verbs
-from modelward.exchange.adopting import overrule
-from modelward.exchange.card import Terms
-from modelward.exchange.combining import FENS
+from modelward.exchange import verbs
+from modelward.exchange.documents.card import Terms
 from modelward.exchange.families.catalogue import load
-from modelward.exchange.fens import LETTERS
-from modelward.exchange.pulling import pull
-from modelward.exchange.reading import sync
+from modelward.exchange.institution import home
+from modelward.exchange.institution.pulling import pull
+from modelward.exchange.institution.reading import sync
+from modelward.exchange.listening import combining, using
+from modelward.exchange.listening.adopting import overrule
+from modelward.exchange.listening.combining import FENS
+from modelward.exchange.methods import fens
+from modelward.exchange.methods.fens import LETTERS
 from modelward.exchange.verbs import adopt, distil, evaluate, offer, offer_model, train
 from tests.network import MORNING, Network, digits, unseen
 

@@ -15,14 +15,16 @@ from modelward.errors import (
     NotApproved,
     StorageError,
 )
-from modelward.exchange import home, making, offering, private, verbs
-from modelward.exchange.bands import band
-from modelward.exchange.card import Made, OfferCard
+from modelward.exchange import verbs
+from modelward.exchange.documents.bands import band
+from modelward.exchange.documents.card import Made, OfferCard
 from modelward.exchange.families.catalogue import load
-from modelward.exchange.inspection import Subject
-from modelward.exchange.institution import Institution
-from modelward.exchange.looking import IsolatedInspector
-from modelward.exchange.reading import sync
+from modelward.exchange.giving import making, offering, private
+from modelward.exchange.institution import home
+from modelward.exchange.institution.folder import Institution
+from modelward.exchange.institution.inspection import Subject
+from modelward.exchange.institution.looking import IsolatedInspector
+from modelward.exchange.institution.reading import sync
 from modelward.exchange.verbs import offer, offer_model, train
 from modelward.ledger import checkpoint
 from modelward.ledger.alarm import Alarm, Alarms
@@ -30,7 +32,7 @@ from modelward.ledger.checkpoint import Checkpoint
 from modelward.ledger.note import Signer
 from modelward.privacy.book import CARD, read
 from modelward.privacy.leakage.figures import Inspection
-from modelward.site.statement import statement
+from modelward.site.budget.statement import statement
 from tests.network import POLICY, Network, digits
 
 HAVE = [list(range(5)), list(range(3, 8))]

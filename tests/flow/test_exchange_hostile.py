@@ -11,23 +11,19 @@ from typer.testing import CliRunner
 from modelward.cli.app import app
 from modelward.core.clock import stamp
 from modelward.errors import BadArtifact, MessageRefused, NotApproved
-from modelward.exchange import card as cards
-from modelward.exchange import (
-    governing,
-    home,
-    judging,
-    seal,
-    using,
-    verbs,
-)
-from modelward.exchange.adopting import overrule
-from modelward.exchange.card import Terms
+from modelward.exchange import verbs
+from modelward.exchange.documents import card as cards
+from modelward.exchange.documents import seal
+from modelward.exchange.documents.card import Terms
 from modelward.exchange.families.catalogue import load
-from modelward.exchange.institution import Institution
-from modelward.exchange.judging import Judgement
-from modelward.exchange.pulling import pull
-from modelward.exchange.reading import sync
-from modelward.exchange.triggers import triggers
+from modelward.exchange.institution import governing, home
+from modelward.exchange.institution.folder import Institution
+from modelward.exchange.institution.pulling import pull
+from modelward.exchange.institution.reading import sync
+from modelward.exchange.listening import judging, using
+from modelward.exchange.listening.adopting import overrule
+from modelward.exchange.listening.judging import Judgement
+from modelward.exchange.methods.triggers import triggers
 from modelward.exchange.verbs import adopt, offer, offer_model, standings, train
 from tests.hostile_peer import backdoored, judged_by_all, lying, triggered
 from tests.network import MORNING, Network, digits, unseen
@@ -136,7 +132,7 @@ def test_two_of_five_that_praise_each_others_bad_models_move_nobody_and_are_seen
 
 
 def judging_apart(here: Institution, hand: Any) -> dict[str, float]:
-    from modelward.exchange.trust import disagreeing
+    from modelward.exchange.methods.trust import disagreeing
 
     return disagreeing(judging.reports(here, hand), here.now)
 

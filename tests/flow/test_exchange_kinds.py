@@ -10,14 +10,17 @@ import pytest
 from modelward.core.clock import stamp
 from modelward.engines.shared_folder import SharedFolder
 from modelward.errors import BadArtifact, GateRefused, MessageRefused
-from modelward.exchange import card as cards
-from modelward.exchange import home, leaving, letter, verbs
-from modelward.exchange.adopting import overrule
-from modelward.exchange.card import Terms
+from modelward.exchange import verbs
+from modelward.exchange.documents import card as cards
+from modelward.exchange.documents import letter
+from modelward.exchange.documents.card import Terms
 from modelward.exchange.families.catalogue import load
-from modelward.exchange.institution import Institution
-from modelward.exchange.pulling import pull
-from modelward.exchange.reading import sync
+from modelward.exchange.giving import leaving
+from modelward.exchange.institution import home
+from modelward.exchange.institution.folder import Institution
+from modelward.exchange.institution.pulling import pull
+from modelward.exchange.institution.reading import sync
+from modelward.exchange.listening.adopting import overrule
 from modelward.exchange.verbs import evaluate, offer, offer_model, standings, train
 from modelward.gate.policy import Policy
 from tests.network import MORNING, Network, digits, introduce
@@ -79,7 +82,7 @@ def test_an_adapter_is_one_layer_of_a_base_and_is_revoked_with_it(network):
             pull(here, entry.sha)
         assert len(evaluate(here).judged) == 2
     with network.open("north") as here:
-        from modelward.exchange.governing import revoke
+        from modelward.exchange.institution.governing import revoke
 
         sync(here)
         marked = revoke(here, base.sha, by="Dr Byron", reason="a wrong scanner")
@@ -104,7 +107,7 @@ def test_figures_about_few_units_and_bytes_that_are_no_probabilities_stay(networ
     assert leaving.small_cells(10, (0, 12, 10))(None) == ()  # type: ignore[arg-type]
 
     with network.open("north") as here:
-        from modelward.exchange import making, offering
+        from modelward.exchange.giving import making, offering
 
         draft = making.draft(
             here, "predictions", verbs.examples(here), verbs.standard_terms(here), series="main"
@@ -266,9 +269,9 @@ def test_a_minority_of_liars_moves_nobody_and_is_shown(tmp_path):
         with made.open(name) as here:
             train(here, load("mlp-16"), seed=number)
             offer_model(here)
-    from modelward.exchange import judging
-    from modelward.exchange.judging import Judgement
-    from modelward.exchange.trust import disagreeing
+    from modelward.exchange.listening import judging
+    from modelward.exchange.listening.judging import Judgement
+    from modelward.exchange.methods.trust import disagreeing
 
     with made.open("east") as here:  # everybody else is bad, it says
         sync(here)

@@ -9,11 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from modelward.cli.app import app
-from modelward.exchange import considering, hearing, using, verbs
+from modelward.exchange import verbs
 from modelward.exchange.families.catalogue import load
-from modelward.exchange.hanging import hanging
-from modelward.exchange.pool import POOLERS
-from modelward.exchange.reading import sync
+from modelward.exchange.institution.reading import sync
+from modelward.exchange.listening import considering, hearing, using
+from modelward.exchange.listening.hanging import hanging
+from modelward.exchange.methods.pool import POOLERS
 from modelward.exchange.verbs import adopt, offer_model, train
 from tests.hostile_peer import backdoored, judged_by_all, lying, triggered
 from tests.network import Network, digits, unseen

@@ -15,27 +15,18 @@ import pytest
 
 from modelward.core.clock import stamp
 from modelward.errors import BadArtifact, NotAdmitted, NotApproved
-from modelward.exchange import (
-    admitting,
-    governing,
-    home,
-    judging,
-    members,
-    using,
-    verbs,
-)
-from modelward.exchange import (
-    card as cards,
-)
-from modelward.exchange import (
-    letter as letters,
-)
-from modelward.exchange.adopting import overrule
-from modelward.exchange.card import Competence, Group, Made, OfferCard, Terms
+from modelward.exchange import verbs
+from modelward.exchange.documents import card as cards
+from modelward.exchange.documents import letter as letters
+from modelward.exchange.documents import members
+from modelward.exchange.documents.card import Competence, Group, Made, OfferCard, Terms
 from modelward.exchange.families.catalogue import load
-from modelward.exchange.institution import Institution
-from modelward.exchange.pulling import pull
-from modelward.exchange.reading import sync
+from modelward.exchange.institution import admitting, governing, home
+from modelward.exchange.institution.folder import Institution
+from modelward.exchange.institution.pulling import pull
+from modelward.exchange.institution.reading import sync
+from modelward.exchange.listening import judging, using
+from modelward.exchange.listening.adopting import overrule
 from tests.network import LABELS, MORNING, Clock, Network, digits
 
 NAMES = ["east", "north", "south"]
@@ -530,7 +521,7 @@ def test_a_letter_dated_ahead_stops_its_box_until_then(network):
 
 
 def test_a_report_through_a_friend_is_one_voice_among_others():
-    from modelward.exchange.trust import Report, standings
+    from modelward.exchange.methods.trust import Report, standings
 
     when = datetime(2026, 11, 20, 9, 30, tzinfo=MORNING.tzinfo)
     bad, good = "b" * 64, "c" * 64

@@ -7,11 +7,11 @@ import pytest
 from modelward.artifact.card import fingerprint
 from modelward.errors import GateRefused, HeldForReview, NotApproved
 from modelward.exchange.families.catalogue import load
-from modelward.exchange.institution import Institution
-from modelward.exchange.pulling import pull
-from modelward.exchange.reading import sync
+from modelward.exchange.institution.folder import Institution
+from modelward.exchange.institution.pulling import pull
+from modelward.exchange.institution.reading import sync
 from modelward.exchange.verbs import catalogue, offer, train
-from modelward.site.reviews import Reviews
+from modelward.site.approving.reviews import Reviews
 from tests.ledgers import STRANGER
 from tests.network import MORNING, POLICY, Network, digits
 from tests.studies import key_of

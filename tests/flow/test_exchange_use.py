@@ -9,11 +9,13 @@ from typer.testing import CliRunner
 
 from modelward.cli.app import app
 from modelward.errors import BadArtifact, DataError, NotApproved
-from modelward.exchange import adopting, home, using, verbs
+from modelward.exchange import verbs
 from modelward.exchange.families.catalogue import load
-from modelward.exchange.governing import revoke, unusable
-from modelward.exchange.pulling import pull
-from modelward.exchange.reading import sync
+from modelward.exchange.institution import home
+from modelward.exchange.institution.governing import revoke, unusable
+from modelward.exchange.institution.pulling import pull
+from modelward.exchange.institution.reading import sync
+from modelward.exchange.listening import adopting, using
 from modelward.exchange.verbs import adopt, evaluate, offer_model, train
 from tests.network import digits, unseen
 

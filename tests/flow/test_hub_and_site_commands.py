@@ -20,7 +20,7 @@ from modelward.engines.jetstream.loopback import free_port
 from modelward.evaluate.findings import Findings
 from modelward.joining.files import read_hub_key
 from modelward.ledger.verify import verify
-from modelward.site.isolation import unavailable
+from modelward.site.isolation.view import unavailable
 from modelward.site.predict import open_model
 from tests.nodes import SECRET, running, until
 from tests.wire import STUDY_FILE, make_site

@@ -23,9 +23,9 @@ from modelward.core.task import Task
 from modelward.core.verdict import Answer, Release
 from modelward.gate.policy import LANES, Leakage, Policy
 from modelward.simulation.data import STUDIES
-from modelward.site.direct import DirectTrainer
 from modelward.site.hospital import Hospital
-from modelward.site.inspecting import DirectInspector
+from modelward.site.rooms.direct import DirectTrainer
+from modelward.site.rooms.inspecting import DirectInspector
 from modelward.study.model import initial, parameter_schema
 from modelward.study.read import parse
 from tests.ledgers import morning

@@ -14,8 +14,8 @@ from modelward.artifact.store import Store
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Refusal, Release
 from modelward.recipes.brought import brought
-from modelward.site.direct import DirectTrainer
 from modelward.site.gatekeeper import Gatekeeper
+from modelward.site.rooms.direct import DirectTrainer
 from modelward.study.model import initial
 from modelward.study.read import parse
 from modelward.study.scaling import Scaling

@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from modelward.core.canonical import canonical_bytes
 from modelward.errors import BadArtifact, GateRefused, MessageRefused, NotAdmitted
-from modelward.exchange import card, letter, members, question
-from modelward.exchange.intake import Intake, read_intake
-from modelward.exchange.letter import Place
-from modelward.exchange.question import Question
+from modelward.exchange.documents import card, letter, members, question
+from modelward.exchange.documents.intake import Intake, read_intake
+from modelward.exchange.documents.letter import Place
+from modelward.exchange.documents.question import Question
 
 ROOT = Path(__file__).parents[2]
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))

@@ -16,13 +16,13 @@ from torch.nn import functional
 
 from modelward.core.columns import Inputs
 from modelward.core.study import RecipeChoice
-from modelward.recipes import cnn_torch, mlp_torch
 from modelward.recipes.catalogue import recipe
-from modelward.recipes.draws import draws
-from modelward.recipes.objective import YesNo
+from modelward.recipes.gradients.objective import YesNo
+from modelward.recipes.gradients.row_gradients import TorchRowGradients
+from modelward.recipes.gradients.torch_cpu import TableBatches, shared
+from modelward.recipes.layers.draws import draws
+from modelward.recipes.networks import cnn_torch, mlp_torch
 from modelward.recipes.recipe import RowGradients
-from modelward.recipes.row_gradients import TorchRowGradients
-from modelward.recipes.torch_cpu import TableBatches, shared
 
 FOLDER = Path(__file__).parent / "opacus"
 CLOSE = 1e-5

@@ -56,7 +56,7 @@ def coded_schema(schema: Schema, uplink: Uplink, packed: int = 0) -> Schema:
     """
     length, scales = _lengths(schema, uplink)
     if uplink.packed:
-        most = (length + 4 * scales) * 1001 // 1000 + SLACK
+        most = most_packed(schema, uplink)
         if not 1 <= packed <= most:
             raise _unfit(f"{packed} packed bytes, 1 to {most} are possible")
         return Schema.of(TensorSpec(PACKED, "U8", (packed,)))
@@ -64,6 +64,12 @@ def coded_schema(schema: Schema, uplink: Uplink, packed: int = 0) -> Schema:
     if scales:
         specs.append(TensorSpec(SCALE, "F32", (scales,)))
     return Schema.of(*specs)
+
+
+def most_packed(schema: Schema, uplink: Uplink) -> int:
+    """Return the most bytes of a packed answer, which only the answer itself tells."""
+    length, scales = _lengths(schema, uplink)
+    return (length + 4 * scales) * 1001 // 1000 + SLACK
 
 
 def encode(

@@ -6,8 +6,9 @@ that a message which is altered, late, or taken from another study, round or sen
 refused whatever wire it came over. docs/formats/message.md has the rules and an example.
 
 Pure: keys and time are arguments. What a kind's body holds is for its reader: proposals,
-approvals and withdrawals in site/approvals.py and hub/consent.py, tasks in site/intake.py,
-transcripts in hub/transcript.py. How bytes travel is the engines' business.
+approvals and withdrawals in site/approving/approvals.py and hub/consent.py, tasks in
+site/entering/intake.py, transcripts in hub/transcript.py. How bytes travel is the engines'
+business.
 """
 
 import re

@@ -108,8 +108,8 @@ def _sign(
     from modelward.errors import NotApproved
     from modelward.gate.policy_file import read_policy
     from modelward.ledger.alarm import Alarms
-    from modelward.site import settling
-    from modelward.site.person_key import unlock
+    from modelward.site.approving import settling
+    from modelward.site.approving.person_key import unlock
 
     settled, reason, spent = said
     who = _persons(folder, settled, names)

@@ -29,7 +29,7 @@ def init(
     """Look at the data and write a first dataset.toml, with what could not be mapped."""
     from modelward import durable
     from modelward.errors import DataError
-    from modelward.readers.propose import proposal
+    from modelward.readers.proposing.propose import proposal
     from modelward.study.read import read
 
     if out.exists():
@@ -61,8 +61,8 @@ def check(
 ) -> None:
     """Say whether the data fit the study; exit code 3 if they do not."""
     from modelward import durable
-    from modelward.readers.readiness import check as check_data
-    from modelward.readers.readiness_report import as_html, as_object, as_text
+    from modelward.readers.checking.readiness import check as check_data
+    from modelward.readers.checking.readiness_report import as_html, as_object, as_text
     from modelward.study.read import read
 
     left_out: list[tuple[str, str]] = []
@@ -90,8 +90,8 @@ def describe(
 ) -> None:
     """Print a catalogue record of the dataset: HealthDCAT-AP, as JSON-LD."""
     from modelward.readers.dataset import read as read_dataset
-    from modelward.readers.describe import Holder, record, unsaid
     from modelward.readers.open import open_cohort
+    from modelward.readers.proposing.describe import Holder, record, unsaid
     from modelward.study.read import read
 
     terms = read(study)
@@ -137,7 +137,7 @@ def preview(
 
 def _courses(x: Any, y: Any, terms: Any) -> None:  # noqa: ANN401 - arrays and a study
     """Show sequences event by event, each above its outcome."""
-    from modelward.readers.sequences import shown
+    from modelward.readers.events.sequences import shown
 
     for course, outcome in zip(x, y, strict=True):
         for line in shown(course, terms.sequence[1]):

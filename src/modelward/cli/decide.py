@@ -11,7 +11,7 @@ from modelward.cli.passphrase import NewPassphrase, Passphrase
 
 if TYPE_CHECKING:
     from modelward.artifact.decision import Word
-    from modelward.site.approvals import Approvals
+    from modelward.site.approving.approvals import Approvals
     from modelward.study.agreement import Agreement
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the site.", metavar="SITE")]
@@ -100,7 +100,7 @@ def _fits(folder: Path, agreement: "Agreement") -> str:
     from modelward.ledger import archive
     from modelward.ledger.log import KEY
     from modelward.ledger.verify import read_key
-    from modelward.site.outlook import outlook
+    from modelward.site.budget.outlook import outlook
 
     place = folder / "ledger"
     begun = (place / KEY).exists()
@@ -142,7 +142,7 @@ def person(
 ) -> None:
     """Make a person's key, and print what the site's policy needs to know of it."""
     from modelward.artifact.card import fingerprint
-    from modelward.site import person_key
+    from modelward.site.approving import person_key
 
     made = person_key.make(key, passphrase)
     typer.echo(f"wrote {key}; it stays with {name}")
@@ -170,7 +170,7 @@ def site_name(folder: Path) -> str:
 def approvals_of(folder: Path) -> "Approvals":
     """Return the proposals and decisions of the site in `folder`."""
     from modelward.gate.policy_file import read_policy
-    from modelward.site.approvals import Approvals
+    from modelward.site.approving.approvals import Approvals
 
     policy = read_policy(folder / "policy.toml")
     return Approvals(folder, site_name(folder), policy.approvers)
@@ -178,7 +178,7 @@ def approvals_of(folder: Path) -> "Approvals":
 
 def _check_data(folder: Path, named: str) -> None:
     """Refuse while the site is not READY; check its data if nobody has, where they are seen."""
-    from modelward.site.readiness import check_now, recorded, require_ready
+    from modelward.site.approving.readiness import check_now, recorded, require_ready
 
     study = approvals_of(folder).proposal(named).study
     if recorded(folder, study.sha256) is None and (folder / "dataset.toml").exists():
@@ -195,9 +195,9 @@ def _require_recipe(folder: Path, agreement: "Agreement") -> None:
 
 
 def _decide(word: "Word", folder: Path, study: str, name: str, lock: tuple[Path, str]) -> None:
-    from modelward.engines.jetstream.site_state import policy_changed
-    from modelward.site.approvals import settle_now
-    from modelward.site.person_key import unlock
+    from modelward.engines.jetstream.at_site.site_state import policy_changed
+    from modelward.site.approving.approvals import settle_now
+    from modelward.site.approving.person_key import unlock
 
     approvals, now = approvals_of(folder), datetime.now(UTC)
     if word == "approved":

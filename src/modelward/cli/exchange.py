@@ -70,8 +70,9 @@ def offer(
     """Put an artifact on offer, through the gate and into the ledger."""
     from datetime import timedelta
 
-    from modelward.exchange import offering, verbs
-    from modelward.exchange.card import Terms
+    from modelward.exchange import verbs
+    from modelward.exchange.documents.card import Terms
+    from modelward.exchange.giving import offering
 
     with opened(folder) as here:
         offering.require_admitted(here, to or ())
@@ -103,8 +104,9 @@ def catalogue(
     as_json: Json = False,
 ) -> None:
     """Read what is new in every box, and list what is on offer."""
-    from modelward.exchange import governing, verbs
-    from modelward.exchange.reading import News
+    from modelward.exchange import verbs
+    from modelward.exchange.institution import governing
+    from modelward.exchange.institution.reading import News
 
     with opened(folder) as here:
         news = News() if offline else verbs.sync(here)
@@ -141,7 +143,8 @@ def pull(
 ) -> None:
     """Take artifacts in, if intake and terms allow it."""
     from modelward.errors import BadArtifact, MessageRefused
-    from modelward.exchange import pulling, verbs
+    from modelward.exchange import verbs
+    from modelward.exchange.institution import pulling
 
     taken, left = [], {}
     with opened(folder) as here:
@@ -191,7 +194,8 @@ def revoke(
     as_json: Json = False,
 ) -> None:
     """Take an own artifact back; peers stop using it at their next contact."""
-    from modelward.exchange import governing, verbs
+    from modelward.exchange import verbs
+    from modelward.exchange.institution import governing
 
     with opened(folder) as here:
         marked = verbs.revoke(here, card, by=by, reason=reason)

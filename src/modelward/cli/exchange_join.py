@@ -45,9 +45,9 @@ def init(
     """Make keys and an introduction to send to the others."""
     from modelward.core.canonical import canonical_bytes
     from modelward.durable import write_whole
-    from modelward.exchange import institution
-    from modelward.exchange.examples import read_shared
-    from modelward.exchange.question import from_json
+    from modelward.exchange.documents.question import from_json
+    from modelward.exchange.institution import folder as institution
+    from modelward.exchange.institution.examples import read_shared
 
     asked, wire = from_json(read(question)), _wire(carrier)
     if shared is not None:
@@ -74,7 +74,8 @@ def admit(
     as_json: Json = False,
 ) -> None:
     """Admit another institution, after comparing its fingerprint by voice."""
-    from modelward.exchange import admitting, members
+    from modelward.exchange.documents import members
+    from modelward.exchange.institution import admitting
 
     said = members.read(read(introduction))
     admitting.admit(folder, said, spoken, by=by, clock=now)
@@ -93,7 +94,8 @@ def dismiss(
     as_json: Json = False,
 ) -> None:
     """Put an institution out: it is not read, counted, used or sealed for any more."""
-    from modelward.exchange import governing, verbs
+    from modelward.exchange import verbs
+    from modelward.exchange.institution import governing
 
     with opened(folder) as here:
         gone = verbs.dismiss(here, name, by=by, reason=reason)

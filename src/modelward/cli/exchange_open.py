@@ -14,7 +14,7 @@ from modelward.core.clock import now
 
 if TYPE_CHECKING:
     from modelward.core.ports import Carrier
-    from modelward.exchange.institution import Institution
+    from modelward.exchange.institution.folder import Institution
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the site.", metavar="SITE")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
@@ -35,7 +35,7 @@ CARRIER = "carrier.json"
 @contextmanager
 def opened(site: Path) -> "Iterator[Institution]":
     """Open the institution in a site folder, over the carrier that it was set up with."""
-    from modelward.exchange.institution import Institution
+    from modelward.exchange.institution.folder import Institution
 
     with Institution.open(site, carrier_of(site), clock=now) as here:
         yield here
@@ -46,7 +46,7 @@ def carrier_of(site: Path) -> "Carrier":
     from modelward.core.canonical import parse_strict
     from modelward.engines.shared_folder import SharedFolder
     from modelward.errors import NotAdmitted
-    from modelward.exchange import members
+    from modelward.exchange.documents import members
 
     try:
         raw = (site / "exchange" / CARRIER).read_bytes()

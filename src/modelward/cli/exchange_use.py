@@ -29,7 +29,7 @@ def evaluate(
 ) -> None:
     """Judge every artifact that is here on private validation, and tell the others."""
     from modelward.exchange import verbs
-    from modelward.exchange.fens import LETTERS
+    from modelward.exchange.methods.fens import LETTERS
 
     with opened(folder) as here:
         verbs.sync(here)
@@ -110,7 +110,7 @@ def predict(
 
     from modelward.durable import write_whole
     from modelward.exchange import verbs
-    from modelward.exchange.examples import read_inputs
+    from modelward.exchange.institution.examples import read_inputs
 
     x = read_inputs(examples)
     with opened(folder) as here:

@@ -13,7 +13,7 @@ from modelward.cli.passphrase import Passphrase
 if TYPE_CHECKING:
     from modelward.artifact.review import Ruling
     from modelward.gate.hold import Held
-    from modelward.site.reviews import Reviews
+    from modelward.site.approving.reviews import Reviews
 
 Task = Annotated[str, typer.Argument(help="The task that it answers: the start of its id.")]
 Reason = Annotated[str, typer.Option(help="Why, in one line; it stays at the site.")]
@@ -73,7 +73,7 @@ def refuse(
 
 def _reviews(folder: Path) -> "Reviews":
     from modelward.gate.policy_file import read_policy
-    from modelward.site.reviews import Reviews
+    from modelward.site.approving.reviews import Reviews
 
     policy = read_policy(folder / "policy.toml")
     return Reviews(folder, site_name(folder), policy.approvers)
@@ -102,7 +102,7 @@ def _row(folder: Path, held: "Held") -> dict[str, Any]:
 def _decide(
     word: "Ruling", folder: Path, task: str, who: tuple[str, Path, str], reason: str
 ) -> None:
-    from modelward.site.person_key import unlock
+    from modelward.site.approving.person_key import unlock
 
     name, key, passphrase = who
     made = _reviews(folder).decide(

@@ -88,7 +88,7 @@ def harmonise(
     patient: Annotated[str | None, typer.Option(help="Column that names the unit.")] = None,
 ) -> None:
     """Take this site's own shift and spread out of its measurements (recipe combat)."""
-    from modelward.site.harmonise import harmonise_file
+    from modelward.site.answering.harmonise import harmonise_file
     from modelward.site.predict import open_model
 
     found = harmonise_file(open_model(file, hub_key=None), data, out, patient=patient)

@@ -14,7 +14,7 @@ def named_studies(ledger: Path) -> Mapping[str, str]:
     from modelward.errors import ModelwardError
     from modelward.simulation.folder import RunFolder
     from modelward.simulation.simulate import stored_study
-    from modelward.site.approvals import Approvals
+    from modelward.site.approving.approvals import Approvals
 
     folder = ledger.resolve().parent
     found = {}

@@ -52,7 +52,7 @@ def explain(folder: Folder, study: Asked, *, as_json: Json = False) -> None:
     """Say for every rule whether a study would pass, and why. Exit code 4 if it would not."""
     from modelward.gate.policy_file import read_policy
     from modelward.gate.terms import clauses
-    from modelward.site.snapshot import read_facts
+    from modelward.site.isolation.snapshot import read_facts
 
     asked = _study(_there(folder), study)
     facts = read_facts(folder, asked.sha256)
@@ -96,7 +96,7 @@ def _there(folder: Path) -> Path:
 def _study(folder: Path, asked: str) -> "Study":
     """Return the study in a file, or the proposed one."""
     from modelward.cli.decide import site_name
-    from modelward.site.approvals import Approvals
+    from modelward.site.approving.approvals import Approvals
     from modelward.study.read import read
 
     if Path(asked).is_file():

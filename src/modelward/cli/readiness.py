@@ -86,8 +86,8 @@ def check(
     """Say whether the site's data fit a proposed study, and record it; exit code 3 if not."""
     from modelward import durable
     from modelward.cli.decide import approvals_of
-    from modelward.readers.readiness_report import as_html, as_object, as_text
-    from modelward.site.readiness import check_now
+    from modelward.readers.checking.readiness_report import as_html, as_object, as_text
+    from modelward.site.approving.readiness import check_now
 
     terms = approvals_of(folder).proposal(study).study
     found = check_now(folder, terms, datetime.now(UTC), accept or (), tell=tell)

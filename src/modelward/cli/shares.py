@@ -42,18 +42,19 @@ def shares(
 ) -> None:
     """Write the signed statement of each site's share, or check one."""
     from modelward import durable
-    from modelward.hub import shares as statements
+    from modelward.hub import shares_signed
+    from modelward.hub.shares import statement
 
     with _inputs(folder, study, handed or []) as given:
-        said = statements.statement(given.registry, given.study, given.stores, given.judge)
-        held = statements.hold_to_ledgers(given.registry, given.study, given.ledgers)
+        said = statement(given.registry, given.study, given.stores, given.judge)
+        held = shares_signed.hold_to_ledgers(given.registry, given.study, given.ledgers)
     ledgers = f"{held} combined answers are in the ledgers of {len(given.ledgers)} sites"
     if check is not None:
-        key = statements.check(check.read_bytes(), said)
+        key = shares_signed.check(check.read_bytes(), said)
         typer.echo(f"{check} is what the registry and the updates give; signed by {key}")
         typer.echo(ledgers)
         return
-    durable.write_whole(out, statements.signed(said, given.key))
+    durable.write_whole(out, shares_signed.signed(said, given.key))
     for line in table(said):
         typer.echo(line)
     typer.echo(ledgers)
@@ -92,7 +93,7 @@ def _inputs(folder: Path, named: str, handed: list[str]) -> Iterator[_Given]:
     from modelward.simulation.folder import RunFolder
     from modelward.simulation.simulate import stored_study
     from modelward.simulation.worth import validated
-    from modelward.site.keys import signing_key
+    from modelward.site.approving.keys import signing_key
 
     run = RunFolder(folder)
     study, key = stored_study(run), signing_key(run.hub / "hub.key")

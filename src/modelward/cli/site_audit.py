@@ -24,11 +24,11 @@ def audit(
     from modelward.gate.policy_file import read_policy
     from modelward.recipes.brought import require
     from modelward.simulation.leakage_card import card, to_json
-    from modelward.site import audits
-    from modelward.site.approvals import Approvals
-    from modelward.site.auditing import audit as run
-    from modelward.site.isolated import IsolatedTrainer
-    from modelward.site.snapshot import read_snapshot, snapshot_folder
+    from modelward.site.answering import audits
+    from modelward.site.answering.auditing import audit as run
+    from modelward.site.approving.approvals import Approvals
+    from modelward.site.isolation.snapshot import read_snapshot, snapshot_folder
+    from modelward.site.rooms.isolated import IsolatedTrainer
 
     policy, name = read_policy(folder / "policy.toml"), site_name(folder)
     asked = Approvals(folder, name, policy.approvers).proposal(study).study

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from modelward.cli import audit, compare, privacy, propose, readiness
+from modelward.cli import audit, compare, plan, propose, readiness
 from modelward.cli import shares as sharing
 
 app = typer.Typer(no_args_is_help=True, help="Write, check, try and report on studies.")
@@ -157,7 +157,7 @@ def report(
 
 
 propose.add_to(app)
-privacy.add_plan(app)
+plan.add_to(app)
 audit.add_to(app)
 sharing.add_to(app)
 compare.add_to(app)

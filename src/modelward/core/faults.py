@@ -153,21 +153,21 @@ def _in_plain_words(entry: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetail
 
 def _rather(path: Sequence[str], model: type[BaseModel]) -> str:
     """Return where a key that is not valid here is, or the nearest one that is valid."""
-    others, here = _tables_with(path[-1], model), f"{_dotted(path[:-1], model)}."
+    others, here = tables_with(path[-1], model), f"{_dotted(path[:-1], model)}."
     others = [name for name in others if name.startswith(here)] or others
     if 0 < len(others) <= MOST_TABLES:
         have = "has" if len(others) == 1 else "have"
         return f" here; {' and '.join(f'[{name}]' for name in others)} {have} one"
-    return f"; {nearest(path[-1], _fields_at(model, path[:-1]))}"
+    return f"; {nearest(path[-1], fields_at(model, path[:-1]))}"
 
 
-def _tables_with(key: str, model: type[BaseModel], at: tuple[str, ...] = ()) -> list[str]:
+def tables_with(key: str, model: type[BaseModel], at: tuple[str, ...] = ()) -> list[str]:
     """Return the tables of the file that have this very key, as they are written."""
     found = [".".join(at)] if at and key in model.model_fields else []
     for name, field in model.model_fields.items():
         inner = _there(field.annotation)
         if _is_model(inner):
-            found += _tables_with(key, inner, (*at, name))
+            found += tables_with(key, inner, (*at, name))
     return found
 
 
@@ -244,7 +244,7 @@ def _dotted(path: Sequence[str], model: type[BaseModel]) -> str:
     return ".".join(spelled)
 
 
-def _fields_at(model: type[BaseModel], path: Sequence[str]) -> list[str]:
+def fields_at(model: type[BaseModel], path: Sequence[str]) -> list[str]:
     """Return the keys that are valid in the table at `path`."""
     here: Any = model
     for step in path:

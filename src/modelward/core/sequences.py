@@ -7,7 +7,7 @@
 Steps run from the oldest to the latest event and are padded at the end, so the first
 `mask.sum(axis=1)` steps of a row are real. Items are numbered from 1 in the order of their
 names, so whoever holds the study numbers them alike. Packed is how readers, snapshot, gate and
-learning carry sequences; recipes unpack. How they are read is readers/sequences.py's.
+learning carry sequences; recipes unpack. How they are read is readers/events/sequences.py's.
 """
 
 from collections.abc import Sequence

@@ -17,7 +17,7 @@ from modelward.joining.site_folder import SiteFolder
 from modelward.readers.dataset import read
 from modelward.readers.opt_out import read_opt_out
 from modelward.recipes.brought import brought
-from modelward.site.isolation import unavailable
+from modelward.site.isolation.view import unavailable
 
 SOON = timedelta(days=7)
 """A certificate with less than this left should have been renewed by a running node."""

@@ -30,8 +30,8 @@ from modelward.ledger.log import ENTRIES
 from modelward.ledger.mail import Mail
 from modelward.privacy.plan import plan_of
 from modelward.recipes.catalogue import load
+from modelward.site.approving.keys import signing_key
 from modelward.site.hospital import Hospital
-from modelward.site.keys import signing_key
 from modelward.site.together import answer_together, in_groups
 
 

@@ -8,7 +8,8 @@ another choice of threshold would have brought.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelward.evaluate.estimate import Estimate, proportion
+from modelward.evaluate.discrimination import sensitivity, specificity
+from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.predictions import Predictions, union
 from modelward.evaluate.subgroups import EVERYWHERE
 
@@ -61,13 +62,12 @@ def chosen(
 
 
 def _rates(site: str, one: Predictions, threshold: float) -> Acting:
-    yes = one.probability >= threshold
     return Acting(
         site=site,
-        sensitivity=proportion(
-            int(yes[one.outcome].sum()), one.positives, empty="nobody has the outcome"
-        ),
-        specificity=proportion(
-            int((~yes[~one.outcome]).sum()), one.negatives, empty="everybody has the outcome"
-        ),
+        sensitivity=_named(sensitivity(one, threshold=threshold), "nobody has the outcome"),
+        specificity=_named(specificity(one, threshold=threshold), "everybody has the outcome"),
     )
+
+
+def _named(rate: Estimate, empty: str) -> Estimate:
+    return rate if rate.value is not None else Estimate(None, None, empty)

@@ -23,10 +23,10 @@ from modelward.evaluate.harmonisation import Harmonisation, harmonisation
 from modelward.evaluate.record import LedgerFacts, StudyFacts
 from modelward.evaluate.survival import Curve, LogRank, curves, log_rank
 from modelward.evaluate.table_one import Difference, Row, differences, rows, table_one
-from modelward.recipes import climb
 from modelward.recipes.catalogue import analysis
-from modelward.recipes.cox import Cox
-from modelward.recipes.glm import Glm
+from modelward.recipes.statistics import climb
+from modelward.recipes.statistics.cox import Cox
+from modelward.recipes.statistics.glm import Glm
 from modelward.study.model import Model
 
 FORMAT = "modelward-analysis/1"

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from modelward.evaluate.estimate import Estimate
-from modelward.evaluate.intervals import DRAWS, bootstrap, percentile
+from modelward.evaluate.intervals import DRAWS, bootstrap, by_site, percentile
+from modelward.evaluate.patients import Whose
 from modelward.evaluate.predictions import Floats
 
 
@@ -64,15 +65,27 @@ def hide_few(found: Sequence[Beyond], min_cell: int) -> tuple[Beyond, ...]:
     return tuple(shown(one) for one in found)
 
 
-def mean_of(values: Floats, site: Sequence[int], rng: np.random.Generator) -> Estimate:
-    """Return the mean of `values`, [n], with an interval that resamples units within sites."""
+def mean_of(
+    values: Floats,
+    site: Sequence[int],
+    rng: np.random.Generator,
+    owner: Whose | None = None,
+) -> Estimate:
+    """Return the mean of `values`, with an interval that resamples patients within sites.
+
+    Args:
+        values: One of each unit, [n].
+        site: Small integers, [n], equal for units of the same site.
+        rng: Source of the resamples.
+        owner: Patient of every unit, [n]; None where each is its own.
+    """
     if not len(values):
         return Estimate(None, None, "no unit has it")
-    places = np.asarray(site)
-    strata = [np.flatnonzero(places == one) for one in np.unique(places)]
+    strata = by_site(np.asarray(site), owner)
 
     def mean(weights: Floats) -> Floats:
         means: Floats = weights @ values / weights.sum(1)
         return means[:, None]
 
-    return percentile(float(values.mean()), bootstrap(strata, mean, rng, DRAWS)[:, 0])
+    drawn = bootstrap(strata, mean, rng, DRAWS, owner)
+    return percentile(float(values.mean()), drawn[:, 0], owner)

@@ -17,8 +17,8 @@ import numpy as np
 from modelward.evaluate.compare import chance, compare
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.multiplicity import ALPHA, holm
-from modelward.evaluate.predictions import Predictions, union
-from modelward.evaluate.subgroups import EVERYWHERE, FEWEST, Divided, hidden, part, shown
+from modelward.evaluate.predictions import Predictions, part, union
+from modelward.evaluate.subgroups import EVERYWHERE, FEWEST, Divided, hidden, shown
 
 EVERYBODY = ""
 """Name of the group, and of the level, that holds all units."""

@@ -21,6 +21,7 @@ from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.expansion import expand, expand_alone, refit, refit_alone
 from modelward.evaluate.intervals import DRAWS, bootstrap, percentile
 from modelward.evaluate.newton import intercept_at_slope_one, recalibrate
+from modelward.evaluate.patients import Whose
 from modelward.evaluate.predictions import Floats, Predictions
 
 CLIP = 1e-6
@@ -100,9 +101,10 @@ def calibrations(
         lambda weights: np.hstack([refitted(weights) for refitted in refits]),
         rng,
         draws,
+        models[0].owner,
     )
     return [
-        found.named(partial(_drawn, drawn[:, 3 * n : 3 * n + 3]))
+        found.named(partial(_drawn, drawn[:, 3 * n : 3 * n + 3], models[0].owner))
         for n, found in enumerate(lines)
     ]
 
@@ -158,8 +160,8 @@ def _refits(predictions: Predictions, found: Line) -> Callable[[Floats], Floats]
     return refitted
 
 
-def _drawn(figures: Floats, value: float, place: int) -> Estimate:
-    return percentile(value, figures[:, place])
+def _drawn(figures: Floats, owner: Whose | None, value: float, place: int) -> Estimate:
+    return percentile(value, figures[:, place], owner)
 
 
 def _means(weights: Floats, values: Floats) -> Floats:

@@ -29,6 +29,7 @@ import numpy as np
 from modelward.evaluate.compare import HIGHER_IS_BETTER, Comparison, Metric
 from modelward.evaluate.estimate import Estimate, Interval
 from modelward.evaluate.intervals import DRAWS
+from modelward.evaluate.patients import tested
 from modelward.evaluate.predictions import Predictions
 from modelward.evaluate.verdict import NAMES
 from modelward.evaluate.weakness import compared_by
@@ -95,7 +96,11 @@ def choose(
         metric=compared.metric,
         difference=compared.difference,
         sentence=_say(
-            (model, rival), word, compared, reason, f"{len(test[rival]):,} test {unit}s"
+            (model, rival),
+            word,
+            compared,
+            reason,
+            tested(len(test[rival]), unit, test[rival].patients),
         ),
     )
 

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from modelward.core.tensors import Tensors
 from modelward.evaluate import tails
 from modelward.evaluate.estimate import LEVEL, Z
-from modelward.recipes import climb
 from modelward.recipes.catalogue import analysis
-from modelward.recipes.cox import Cox
-from modelward.recipes.glm import FIGURES as GLM_FIGURES
-from modelward.recipes.glm import Glm
+from modelward.recipes.statistics import climb
+from modelward.recipes.statistics.cox import Cox
+from modelward.recipes.statistics.glm import FIGURES as GLM_FIGURES
+from modelward.recipes.statistics.glm import Glm
 from modelward.study.model import Model, parameter_schema
 
 LARGEST_EXPONENT = 700.0

@@ -4,7 +4,8 @@ The difference is always first minus second. AUC uses the paired DeLong interval
 (discrimination.py); the Brier score of one site an interval that holds how often the outcome
 happens (brier_difference.py); the Brier score of several sites, and accuracy, the paired
 stratified bootstrap: each resample draws units once and judges both models on them
-(intervals.py). `auc_by_resamples` has AUC by the same bootstrap, to be shown beside DeLong's,
+(intervals.py). Where patients have several units, all of these go by patients (patients.py).
+`auc_by_resamples` has AUC by the same bootstrap, to be shown beside DeLong's,
 which decides (docs/evaluation.md).
 """
 
@@ -19,8 +20,8 @@ from modelward.evaluate.discrimination import (
     ONE_CLASS,
     auc,
     auc_difference,
+    error_of,
     placements,
-    standard_error,
 )
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.intervals import DRAWS, bootstrap, percentile
@@ -85,8 +86,9 @@ def compare(
         lambda weights: (weights @ gap / weights.sum(axis=1))[:, None],
         rng,
         draws,
+        first.owner,
     )
-    difference = percentile(float(gap.mean()), drawn[:, 0])
+    difference = percentile(float(gap.mean()), drawn[:, 0], first.owner)
     return Comparison(metric, float(one.mean()), float(two.mean()), difference)
 
 
@@ -113,7 +115,7 @@ def auc_by_resamples(
     drawn = resampled_aucs([first, *others], rng, draws)
     value = placements(first).auc
     return tuple(
-        percentile(value - placements(other).auc, drawn[:, 0] - drawn[:, place])
+        percentile(value - placements(other).auc, drawn[:, 0] - drawn[:, place], first.owner)
         for place, other in enumerate(others, 1)
     )
 
@@ -142,12 +144,13 @@ def chance(
             lambda weights: (weights @ gap / weights.sum(axis=1))[:, None],
             rng,
             draws,
+            first.owner,
         )
         return by_draws(drawn[:, 0])
-    if first.smaller_class < 2:  # noqa: PLR2004 - a variance needs two
+    if first.fewest_patients < 2:  # noqa: PLR2004 - a variance needs two
         return None
     one, two = placements(first), placements(second)
-    error, freedom = standard_error(one.v10 - two.v10, one.v01 - two.v01)
+    error, freedom = error_of(one.v10 - two.v10, one.v01 - two.v01, first)
     value = one.auc - two.auc
     return None if value and not error else two_sided(value, error, freedom)
 

@@ -14,13 +14,13 @@ A coalition S has a worth v(S) in every round, and a site's contribution is its 
                 lower, and where half of the sites are wrong the right ones are not told apart.
 
 Every site counts once: none gains by a longer update or by counting its patients twice
-(directions have no length). A zero update adds nothing, and an update that only repeats the
-hub is one. Updates that are the same up to their length (cosine above `SAME`) in every round
-are one player, whose worth its sites divide: a copy gains nothing for the two. In studies that
-sign this rule the same records give the same update (site/by_content.py); who trains on copies
-that are changed is not found. Exact up to `EXACT` players, else permutations that end where
-little is left to gain (Ghorbani and Zou 2019, arXiv:1904.02868). Leave-one-out is
-v(all) - v(all but one).
+(directions have no length). A zero update adds nothing, and an update that only repeats the hub
+is one. Updates that are the same up to their length (cosine above `SAME`) in every round are
+one player, whose worth its sites divide: a copy gains nothing for the two. In studies that sign
+this rule the same records give the same update (site/answering/by_content.py); who trains on
+copies that are changed is not found. Exact up to `EXACT` players, else permutations that end
+where little is left to gain (Ghorbani and Zou 2019, arXiv:1904.02868). Leave-one-out is v(all)
+- v(all but one).
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Points for two pictures: the ROC curve and the reliability diagram.
 
-Both are drawn from groups of at least ten units with like predictions, never from single
-units, so a picture shows no patient. A ROC curve through groups is coarser than the exact
+Both are drawn from groups of at least ten patients with like predictions, never from single
+ones, so a picture shows no patient. A ROC curve through groups is coarser than the exact
 one; the AUC that stands beside it is exact.
 """
 
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from modelward.evaluate.estimate import Interval, wilson
+from modelward.evaluate.estimate import Interval
+from modelward.evaluate.patients import Whose, persons, share_interval
 from modelward.evaluate.predictions import Floats, Predictions
 
 SMALLEST_GROUP = 10
-"""Fewest units behind a point of a picture."""
+"""Fewest patients behind a point of a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def roc(
     Args:
         predictions: Units of one site or several.
         groups: Most points to return.
-        smallest: Fewest units between two points.
+        smallest: Fewest patients between two points.
 
     Returns:
         The last point is (1, 1). Empty if all units have the same outcome or there are
@@ -67,7 +68,9 @@ def roc(
         return ()
     points = []
     yes = no = 0
-    split = groups_of_like_predictions(predictions.probability, groups, smallest)
+    split = groups_of_like_predictions(
+        predictions.probability, groups, smallest, predictions.owner
+    )
     for rows in reversed(split):
         hits = int(predictions.outcome[rows].sum())
         yes, no = yes + hits, no + rows.size - hits
@@ -89,16 +92,18 @@ def reliability(
     Args:
         predictions: Units of one site or several.
         groups: Most points to return.
-        smallest: Fewest units in a group; empty if there are fewer units than this.
+        smallest: Fewest patients in a group; empty if there are fewer than this.
     """
     points = []
-    for rows in groups_of_like_predictions(predictions.probability, groups, smallest):
+    owner = predictions.owner
+    for rows in groups_of_like_predictions(predictions.probability, groups, smallest, owner):
         hits = int(predictions.outcome[rows].sum())
+        whose = None if owner is None else owner[rows]
         points.append(
             ReliabilityPoint(
                 predicted=float(predictions.probability[rows].mean()),
                 observed=hits / rows.size,
-                interval=wilson(hits, rows.size),
+                interval=share_interval(predictions.outcome[rows], whose),
                 units=int(rows.size),
             )
         )
@@ -106,24 +111,37 @@ def reliability(
 
 
 def groups_of_like_predictions(
-    probability: Floats, groups: int, smallest: int
+    probability: Floats, groups: int, smallest: int, owner: Whose | None = None
 ) -> list[NDArray[np.intp]]:
-    """Split row numbers, by rising probability, into groups of at least `smallest` rows.
+    """Split row numbers, by rising probability, into groups of at least `smallest` patients.
 
     Equal probabilities stay together, so the split does not depend on the order of rows.
 
+    Args:
+        probability: Of every unit.
+        groups: Most groups.
+        smallest: Fewest patients in a group.
+        owner: Patient of every unit; None where each is its own.
+
     Returns:
         At most `groups` groups, together every row once; none if there are fewer than
-        `smallest` rows.
+        `smallest` patients.
     """
     n = probability.size
-    if n < smallest:
+    if persons(np.ones(n, bool), owner) < smallest:
         return []
     order = np.argsort(probability, kind="stable")
     size = max(smallest, -(-n // groups))
     ends = np.flatnonzero(np.diff(probability[order]) > 0) + 1  # where a group may end
     cuts = [0]
     for end in ends:
-        if end - cuts[-1] >= size and n - end >= smallest:
+        long = end - cuts[-1] >= size and n - end >= smallest
+        if long and (
+            owner is None
+            or min(
+                np.unique(owner[order[cuts[-1] : end]]).size, np.unique(owner[order[end:]]).size
+            )
+            >= smallest
+        ):
             cuts.append(int(end))
     return [order[low:high] for low, high in zip(cuts, [*cuts[1:], n], strict=True)]

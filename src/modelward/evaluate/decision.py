@@ -8,18 +8,19 @@ t is the probability at which somebody would just act, so t / (1 - t) is what a 
 costs against a missed case. Acting on everybody has NB(t) with all units a yes, acting on
 nobody has 0. A model is of use at thresholds where it is above both.
 
-Points are thresholds between which at least ten units lie, or none, so that no step of the
-curve shows a single unit. Intervals resample units within site and outcome (intervals.py).
+Points are thresholds between which units of at least ten patients lie, or none, so that no
+step of the curve shows a single one. Intervals resample patients within site and outcome
+(intervals.py).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from modelward.evaluate.curves import SMALLEST_GROUP
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.intervals import DRAWS, bootstrap, percentile
+from modelward.evaluate.patients import persons
 from modelward.evaluate.predictions import Floats, Predictions
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 19))
@@ -57,11 +58,11 @@ def decision_curve(
         predictions: Units of one site, or of several joined by `union`.
         rng: Source of the resamples.
         draws: Number of resamples.
-        smallest: Fewest units between two points, if there are any.
+        smallest: Fewest patients between two points, if there are any.
     """
     if predictions.smaller_class == 0:
         return ()
-    at = np.array(_apart(predictions.probability, smallest))
+    at = np.array(_apart(predictions, smallest))
     if not at.size:
         return ()
     odds = at / (1 - at)
@@ -73,13 +74,13 @@ def decision_curve(
         total: Floats = weights @ gain / weights.sum(axis=1)[:, None]
         return total
 
-    drawn = bootstrap(predictions.strata, mean, rng, draws)
+    drawn = bootstrap(predictions.strata, mean, rng, draws, predictions.owner)
     whole = gain.mean(axis=0)
     rate = float(y.mean())
     return tuple(
         DecisionPoint(
             threshold=float(t),
-            model=percentile(float(whole[place]), drawn[:, place]),
+            model=percentile(float(whole[place]), drawn[:, place], predictions.owner),
             everybody=rate - (1 - rate) * float(odds[place]),
         )
         for place, t in enumerate(at)
@@ -100,14 +101,16 @@ def useful(points: tuple[DecisionPoint, ...]) -> tuple[float, float] | None:
     return (min(better), max(better)) if better else None
 
 
-def _apart(probability: NDArray[np.float64], smallest: int) -> list[float]:
-    """Return thresholds with no units, or at least `smallest`, between neighbours."""
-    found: list[float] = []
-    below = 0
+def _apart(predictions: Predictions, smallest: int) -> list[float]:
+    """Return thresholds with nobody, or at least `smallest` patients, between neighbours."""
+    p, found, last = predictions.probability, list[float](), 0.0
+
+    def enough(low: float, high: float) -> bool:
+        between = (p >= low) & (p < high)
+        return not between.any() or persons(between, predictions.owner) >= smallest
+
     for t in THRESHOLDS:
-        count = int((probability < t).sum())
-        left = probability.size - count
-        if (count == below or count - below >= smallest) and (left == 0 or left >= smallest):
+        if enough(last, t) and enough(t, np.inf):
             found.append(t)
-            below = count
+            last = t
     return found

@@ -6,6 +6,7 @@ report/page.py's business.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -123,11 +124,21 @@ def _plain(findings: Findings) -> dict[str, Any]:
     plain: dict[str, Any] = _LAYOUT.dump_python(findings, mode="json")
     _drop_empty(plain, "heard", "choices", "beyond", "evaluation", "bound", "leaked")
     _drop_empty(plain["record"], "apart")
+    for scores in _of_patients(plain):
+        _drop_empty(scores, "patients")
     if "evaluation" in plain:
         _drop_empty(plain["evaluation"], "coarser", "family", "chosen")
         for share in plain["evaluation"]["shares"]:
             _drop_empty(share, "same_as", "repeats")
     return plain
+
+
+def _of_patients(plain: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the parts that may say whose units they are."""
+    for model in plain["models"]:
+        yield from (model["overall"], *model["by_site"])
+    yield from plain["verdicts"]
+    yield from plain.get("evaluation", {}).get("groups", ())
 
 
 def _drop_empty(part: dict[str, Any], *names: str) -> None:

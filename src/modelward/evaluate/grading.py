@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from modelward.evaluate import discrimination
 from modelward.evaluate.beyond import Measured
-from modelward.evaluate.estimate import Estimate, proportion
-from modelward.evaluate.intervals import DRAWS, bootstrap, percentile
+from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.intervals import DRAWS, bootstrap, by_site, percentile
+from modelward.evaluate.patients import Whose, joined_owners, rate
 from modelward.evaluate.predictions import Floats, Predictions
 
 KAPPA = "quadratic kappa"
@@ -37,11 +38,13 @@ class Graded:
         level: True levels, [n], from 0.
         probability: Of each level, [n, levels].
         site: Small integers, [n], equal for units of the same site.
+        owner: Patient of every unit, [n]; None where each is its own.
     """
 
     level: NDArray[np.int64]
     probability: Floats
     site: NDArray[np.int64]
+    owner: Whose | None = None
 
     @property
     def predicted(self) -> NDArray[np.int64]:
@@ -55,6 +58,7 @@ def joined(parts: Sequence[Graded]) -> Graded:
         np.concatenate([part.level for part in parts]),
         np.concatenate([part.probability for part in parts]),
         np.repeat(np.arange(len(parts)), [len(part.level) for part in parts]),
+        joined_owners([part.owner for part in parts], [len(part.level) for part in parts]),
     )
 
 
@@ -84,14 +88,15 @@ def measure(graded: Graded, levels: Sequence[str], rng: np.random.Generator) -> 
     n, right = len(graded.level), graded.predicted == graded.level
     found: dict[tuple[str, str], tuple[int, Estimate]] = {
         (KAPPA, ""): (n, _kappa(graded, len(levels), rng)),
-        (RIGHT, ""): (n, proportion(int(right.sum()), n, empty="")),
+        (RIGHT, ""): (n, rate(right, graded.owner, empty="")),
     }
     for number, name in enumerate(levels):
         here = graded.level == number
         units = int(here.sum())
         empty = "no unit is of this level"
-        found[FOUND, name] = units, proportion(int(right[here].sum()), units, empty=empty)
-        one = Predictions.of(here, np.minimum(graded.probability[:, number], 1.0))
+        whose = None if graded.owner is None else graded.owner[here]
+        found[FOUND, name] = units, rate(right[here], whose, empty=empty)
+        one = Predictions.of(here, np.minimum(graded.probability[:, number], 1.0), graded.owner)
         found[AGAINST, name] = units, discrimination.auc(one)
     return found
 
@@ -99,7 +104,7 @@ def measure(graded: Graded, levels: Sequence[str], rng: np.random.Generator) -> 
 def _kappa(graded: Graded, levels: int, rng: np.random.Generator) -> Estimate:
     cell = graded.level * levels + graded.predicted
     one_hot = np.eye(levels * levels)[cell]
-    strata = [np.flatnonzero(graded.site == one) for one in np.unique(graded.site)]
+    strata = by_site(graded.site, graded.owner)
 
     def of(weights: Floats) -> Floats:
         return kappa((weights @ one_hot).reshape(-1, levels, levels))[:, None]
@@ -107,4 +112,5 @@ def _kappa(graded: Graded, levels: int, rng: np.random.Generator) -> Estimate:
     whole = float(kappa(one_hot.sum(0).reshape(levels, levels)))
     if whole == 1.0:  # so is every resample, however few the units are
         return Estimate(whole, None, PERFECT)
-    return percentile(whole, bootstrap(strata, of, rng, DRAWS)[:, 0])
+    drawn = bootstrap(strata, of, rng, DRAWS, graded.owner)
+    return percentile(whole, drawn[:, 0], graded.owner)

@@ -1,6 +1,6 @@
 """What a ComBat study found for all sites together: grand means, kept effects, spreads.
 
-The effects of single sites are not here: each computes its own (site/harmonise.py).
+The effects of single sites are not here: each computes its own (site/answering/harmonise.py).
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import numpy as np
 from modelward.core.columns import columns
 from modelward.evaluate.coefficients import state_of
 from modelward.recipes.catalogue import analysis
-from modelward.recipes.combat import Combat
+from modelward.recipes.statistics.combat import Combat
 from modelward.study.model import Model
 
 

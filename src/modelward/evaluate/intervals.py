@@ -2,8 +2,9 @@
 
 Resamples units with replacement within each site x outcome (`Predictions.strata`), so that
 every resample has the case mix of the data (Efron & Tibshirani 1993, chapter 8; Van Calster
-et al. 2019 use it for calibration). The unit is the study's unit, usually the patient: rows
-are taken to be independent of each other.
+et al. 2019 use it for calibration). Patients are drawn: one with several units comes into a
+resample with all of them, as often as it was drawn (Field & Welsh 2007, Journal of the Royal
+Statistical Society B 69:369). Where the data name no patients, units are.
 
 A resample is a row of whole-number weights, and statistics are functions of weights, so that
 2,000 resamples are a matrix product rather than 2,000 loops. Everybody who resamples the
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelward.evaluate.estimate import LEVEL, Estimate, Interval
+from modelward.evaluate.patients import Whose, numbered
 from modelward.evaluate.predictions import Floats
 
 DRAWS = 2000
@@ -51,19 +53,43 @@ def generator(seed: int, group: str) -> np.random.Generator:
     return np.random.default_rng([seed, *named.tolist()])
 
 
+def by_site(site: NDArray[np.int64], owner: Whose | None) -> list[NDArray[np.intp]]:
+    """Return strata that are sites: rows of each, or numbers of its patients.
+
+    Args:
+        site: Of every unit, [n].
+        owner: Patient of every unit, [n], of one site each; None where each is its own.
+    """
+    of = site if owner is None else site[np.unique(owner, return_index=True)[1]]
+    return [np.flatnonzero(of == one) for one in np.unique(of)]
+
+
 def resamples(
-    strata: Sequence[NDArray[np.intp]], draws: int, rng: np.random.Generator
+    strata: Sequence[NDArray[np.intp]],
+    draws: int,
+    rng: np.random.Generator,
+    owner: Whose | None = None,
 ) -> Iterator[Floats]:
     """Yield weights of shape (some, units) until `draws` resamples were drawn.
 
     Args:
-        strata: Row numbers of each stratum; together every row once.
+        strata: Row numbers of each stratum; together every row once. With `owner`, numbers of
+            patients (`Predictions.strata`).
         draws: Number of resamples, at least 1.
         rng: Source of the draws.
+        owner: Patient of every unit; None where each is its own.
 
     Yields:
-        Float64 whole numbers; within a stratum each row of weights sums to its size.
+        Float64 whole numbers; within a stratum each row of weights sums to its size, counted
+        in patients.
     """
+    if owner is not None:
+        whose = numbered(owner)
+        at_once = max(1, CELLS_AT_ONCE // owner.size)
+        for start in range(0, draws, at_once):
+            for weights in resamples(strata, min(at_once, draws - start), rng):
+                yield weights[:, whose]
+        return
     units = sum(rows.size for rows in strata)
     step = max(1, CELLS_AT_ONCE // units)
     for start in range(0, draws, step):
@@ -82,17 +108,19 @@ def bootstrap(
     statistic: Statistic,
     rng: np.random.Generator,
     draws: int = DRAWS,
+    owner: Whose | None = None,
 ) -> Floats:
     """Return `statistic` on every resample, shape (draws, k); NaN where it has no value."""
-    return np.concatenate([statistic(weights) for weights in resamples(strata, draws, rng)])
+    return np.concatenate([statistic(w) for w in resamples(strata, draws, rng, owner)])
 
 
-def percentile(value: float | None, drawn: Floats) -> Estimate:
+def percentile(value: float | None, drawn: Floats, owner: Whose | None = None) -> Estimate:
     """Return `value` with the percentile interval of its resamples.
 
     Args:
         value: The figure on the data themselves, or None if it has no value there.
         drawn: Shape (draws,); NaN or infinite where a resample has no value.
+        owner: Patient of every unit, if patients were drawn; for the words of the method.
     """
     if value is None or not np.isfinite(value):
         return Estimate(None, None, "no finite value on these units")
@@ -101,5 +129,6 @@ def percentile(value: float | None, drawn: Floats) -> Estimate:
     if lost > MOST_WITHOUT_A_FIT:
         return Estimate(value, None, f"{lost:.1%} of the resamples have no finite value")
     low, high = np.quantile(finite, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
-    method = f"stratified bootstrap, {drawn.size} resamples"
+    whom = "" if owner is None else " of patients"
+    method = f"stratified bootstrap{whom}, {drawn.size} resamples"
     return Estimate(value, Interval(float(low), float(high), method))

@@ -2,8 +2,8 @@
 
 C-index          Harrell et al. 1996, of the time that is expected to be lost by the horizon
                  (the sum over intervals of width times the probability of the event by its
-                 end). Pairs are of one hospital (recipes/concordance.py). Interval: the
-                 infinitesimal jackknife (Efron 1982, chapter 6) over patients.
+                 end). Pairs are of one hospital (recipes/statistics/concordance.py).
+                 Interval: the infinitesimal jackknife (Efron 1982, chapter 6) over patients.
 integrated Brier Graf et al. 1999: at each interval's end the squared error of the predicted
                  survival, weighted by the inverse probability of still being followed; the
                  mean over intervals by their width. Interval: bootstrap over patients, with
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from modelward.evaluate.beyond import Measured, mean_of
 from modelward.evaluate.estimate import Estimate, Interval, Z
+from modelward.evaluate.patients import Whose, joined_owners, numbered
 from modelward.evaluate.predictions import Floats
 
 C_INDEX = "C-index"
@@ -39,12 +40,14 @@ class Lives:
         event: 1 where it was the event, [n].
         come: Probability that the event has come by the end of each interval, [n, intervals].
         site: Small integers, [n], equal for units of the same site.
+        owner: Patient of every unit, [n]; None where each is its own.
     """
 
     days: Floats
     event: NDArray[np.int8]
     come: Floats
     site: NDArray[np.int64]
+    owner: Whose | None = None
 
 
 def joined(parts: Sequence[Lives]) -> Lives:
@@ -54,6 +57,7 @@ def joined(parts: Sequence[Lives]) -> Lives:
         np.concatenate([part.event for part in parts]),
         np.concatenate([part.come for part in parts]),
         np.repeat(np.arange(len(parts)), [len(part.days) for part in parts]),
+        joined_owners([part.owner for part in parts], [len(part.days) for part in parts]),
     )
 
 
@@ -69,7 +73,7 @@ def measure(lives: Lives, ends: Floats, rng: np.random.Generator) -> Measured:
     errors = brier(lives, ends)
     return {
         (C_INDEX, ""): (n, concordance(lives, ends)),
-        (BRIER, ""): (n, mean_of(errors, lives.site.tolist(), rng)),
+        (BRIER, ""): (n, mean_of(errors, lives.site.tolist(), rng, lives.owner)),
     }
 
 
@@ -89,10 +93,12 @@ def concordance(lives: Lives, ends: Floats) -> Estimate:
     if not pairs:
         return Estimate(None, None, "no two units can be compared")
     value = float(right.sum() / 2 / pairs)
-    reach = Z * float(np.sqrt(np.square((right - value * compared) / pairs).sum()))
+    adds, method = (right - value * compared) / pairs, "infinitesimal jackknife"
+    if lives.owner is not None:
+        adds, method = np.bincount(numbered(lives.owner), adds), f"{method}, by patient"
+    reach = Z * float(np.sqrt(np.square(adds).sum()))
     if not reach:  # every unit shows the same, so the jackknife has nothing to go by
         return Estimate(value, None, NO_SPREAD)
-    method = "infinitesimal jackknife"
     return Estimate(value, Interval(max(0.0, value - reach), min(1.0, value + reach), method))
 
 

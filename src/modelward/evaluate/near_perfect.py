@@ -13,29 +13,32 @@ Which interval is used is discrimination.py's.
 
 from math import sqrt
 
-import numpy as np
-
 from modelward.evaluate.estimate import Z
+from modelward.evaluate.patients import Whose, persons
 from modelward.evaluate.predictions import Floats
 
 FEWEST_MISTAKES = 5
-"""Units of each outcome that a model has to put out of order before DeLong's variance is
-taken by itself (as n p >= 5 for a share; Brown et al. 2001)."""
+"""Patients of each outcome of whom a model has to put a unit out of order before DeLong's
+variance is taken by itself (as n p >= 5 for a share; Brown et al. 2001)."""
 
 HALVINGS = 60
 
 
-def few_mistakes(*placed: tuple[Floats, Floats]) -> bool:
-    """Return whether a model puts fewer than 5 units of an outcome out of order.
+def few_mistakes(
+    *placed: tuple[Floats, Floats], owners: tuple[Whose, Whose] | None = None
+) -> bool:
+    """Return whether a model puts units of fewer than 5 patients of an outcome out of order.
 
     Args:
         placed: Of each model, placement values V10 of positives and V01 of negatives. One that
             ranks perfectly wrong is turned: few in order are as few.
+        owners: Patients of positives and of negatives; None where each unit is its own.
     """
+    whose = owners or (None, None)
     return any(
-        min(np.count_nonzero(v < 1), np.count_nonzero(v > 0)) < FEWEST_MISTAKES
+        min(persons(v < 1, mine), persons(v > 0, mine)) < FEWEST_MISTAKES
         for both in placed
-        for v in both
+        for v, mine in zip(both, whose, strict=True)
     )
 
 

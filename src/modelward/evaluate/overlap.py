@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from modelward.evaluate.beyond import Measured, mean_of
 from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.patients import Whose
 from modelward.evaluate.predictions import Floats
 
 DICE = "Dice"
@@ -66,7 +67,11 @@ def _nearest(points: Floats, others: Floats) -> Floats:
 
 
 def measure(
-    drawn: NDArray[np.uint8], p: Floats, site: Sequence[int], rng: np.random.Generator
+    drawn: NDArray[np.uint8],
+    p: Floats,
+    site: Sequence[int],
+    owner: Whose | None,
+    rng: np.random.Generator,
 ) -> Measured:
     """Return every figure of one model on one group of images.
 
@@ -74,20 +79,22 @@ def measure(
         drawn: Masks, [n, ...].
         p: Probability of every pixel, of the same shape; one half is the threshold.
         site: Small integers, [n], equal for images of the same site.
+        owner: Patient of every image, [n]; None where each is its own.
         rng: Source of the resamples.
     """
     rows = np.flatnonzero(drawn.reshape(len(drawn), -1).any(1))
-    here = np.asarray(site)[rows]
+    here, whose = np.asarray(site)[rows], None if owner is None else owner[rows]
     masks = [(drawn[row] > 0, p[row] >= 0.5) for row in rows]  # noqa: PLR2004 - one half
     overlaps = np.array([dice(*pair) for pair in masks])
     far = np.array([hd95(*pair) for pair in masks])
     known = np.isfinite(far)
-    edges = mean_of(far[known], here[known].tolist(), rng)
+    edged = None if whose is None else whose[known]
+    edges = mean_of(far[known], here[known].tolist(), rng, edged)
     if len(rows) and not known.all():
         missed = int(np.count_nonzero(~known))
         note = f"nothing was found in {missed} of {len(rows)} images, which are left out"
         edges = Estimate(edges.value, edges.interval, note)
     return {
-        (DICE, ""): (len(rows), mean_of(overlaps, here.tolist(), rng)),
+        (DICE, ""): (len(rows), mean_of(overlaps, here.tolist(), rng, whose)),
         (HD95, ""): (int(np.count_nonzero(known)), edges),
     }

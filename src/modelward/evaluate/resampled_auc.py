@@ -27,8 +27,8 @@ def resampled_aucs(
 ) -> Floats:
     """Return the AUC of each model in each resample, shape (draws, models).
 
-    Resamples are stratified as `Predictions.strata` says; memory is bounded, whatever the
-    number of units and of models.
+    Resamples are of patients and stratified as `Predictions.strata` says; memory is bounded,
+    whatever the number of units and of models.
 
     Args:
         models: At least one, on the same units in the same order.
@@ -50,7 +50,7 @@ def resampled_aucs(
         return np.stack([one(weights) for one in each], axis=1)
 
     statistic: Statistic = all_of_them
-    return bootstrap(first.strata, statistic, rng, draws)
+    return bootstrap(first.strata, statistic, rng, draws, first.owner)
 
 
 def weighted_auc(predictions: Predictions) -> Callable[[Floats], Floats]:

@@ -10,6 +10,7 @@ from modelward.evaluate.calibration import Calibration, calibrations, pointwise
 from modelward.evaluate.curves import ReliabilityPoint, RocPoint
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.intervals import DRAWS
+from modelward.evaluate.patients import Patients
 from modelward.evaluate.predictions import Predictions
 
 
@@ -29,6 +30,9 @@ class Scores:
             another hospital (judging.py).
         slope: Calibration slope; 1 is best.
         intercept: Calibration in the large; 0 is best.
+        patients: Whose units these are, where a patient has several; then intervals are of
+            patients (patients.py). None, and no part of the file, where each unit is its own
+            patient, or they are too few to be shown.
     """
 
     site: str
@@ -41,6 +45,7 @@ class Scores:
     brier: Estimate
     slope: Estimate
     intercept: Estimate
+    patients: Patients | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,4 +128,5 @@ def _scores(predictions: Predictions, calibrated: Calibration, site: str) -> Sco
         brier=calibrated.brier,
         slope=calibrated.slope,
         intercept=calibrated.intercept,
+        patients=predictions.patients,
     )

@@ -20,7 +20,7 @@ from modelward.evaluate.compare import (
     chance,
     compare,
 )
-from modelward.evaluate.discrimination import SINGLE_MEMBER
+from modelward.evaluate.discrimination import SINGLE_MEMBER, SINGLE_PATIENT
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.multiplicity import ALPHA, holm
@@ -137,7 +137,7 @@ def described(name: str, found: Findings) -> Run:
     ranked = [
         (one.auc.value, record.title(one.site))
         for one in found.federated.by_site
-        if one.auc.value is not None and one.auc.note != SINGLE_MEMBER
+        if one.auc.value is not None and one.auc.note not in {SINGLE_MEMBER, SINGLE_PATIENT}
     ]
     words: dict[Word, int] = {}
     for verdict in found.verdicts:

@@ -17,14 +17,17 @@ from modelward.core.reporting import Reporting
 from modelward.core.study import Study
 from modelward.errors import BadArtifact
 from modelward.evaluate import discrimination
-from modelward.evaluate.binned import Counts, histogram
+from modelward.evaluate.behind import Behind, Told, behind, expanded, histogram, telling_of
+from modelward.evaluate.binned import Counts
+from modelward.evaluate.brier_difference import BY_PATIENT as METHOD_BY_PATIENT
 from modelward.evaluate.brier_difference import METHOD
 from modelward.evaluate.compare import Comparison, Metric
+from modelward.evaluate.discrimination import ALONE, BY_PATIENT, PAIRED
 from modelward.evaluate.estimate import Estimate, Interval
 from modelward.evaluate.intervals import DRAWS, SEED, generator
 from modelward.evaluate.predictions import Floats, Predictions
 from modelward.evaluate.scores import Scores, score
-from modelward.evaluate.verdict import Verdict, Word, decide, held_to, told, worded
+from modelward.evaluate.verdict import Tested, Verdict, Word, decide, held_to, told, worded
 from modelward.evaluate.weakness import Weakness, no_model_alone, share_of, weighed, words
 from modelward.study.report_answer import (
     ABSENT,
@@ -32,7 +35,9 @@ from modelward.study.report_answer import (
     MODELS,
     NAMES,
     PARTS,
+    PATIENTS,
     SCORED,
+    counts_patients,
     one_by_one,
 )
 
@@ -46,8 +51,21 @@ Alike = Literal["", "have", "do not have"]
 ALIKE: tuple[Alike, ...] = get_args(Alike)
 """Whether all training units have, or do not have, the outcome: then no model can be fitted."""
 
-DELONG = {"auc": "DeLong, logit scale", "difference": "paired DeLong"}
-DRAWN = f"stratified bootstrap, {DRAWS} resamples"
+METHODS = {
+    False: {
+        "auc": ALONE,
+        "difference": PAIRED,
+        "brier difference": METHOD,
+        "drawn": f"stratified bootstrap, {DRAWS} resamples",
+    },
+    True: {
+        "auc": BY_PATIENT[ALONE],
+        "difference": BY_PATIENT[PAIRED],
+        "brier difference": METHOD_BY_PATIENT,
+        "drawn": f"stratified bootstrap of patients, {DRAWS} resamples",
+    },
+}
+"""How intervals that are told were made: where each unit is its own patient, and where not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +77,19 @@ class SiteFigures:
         local: Scores of its own model, or of the constant that it could predict alone.
         verdict: Its verdict.
         counts: Test units by outcome and bin of the federated model's probability.
+        behind: Whose they are.
     """
 
     federated: Scores
     local: Scores
     verdict: Verdict
     counts: Counts
+    behind: Behind
+
+    @property
+    def counted(self) -> Told:
+        """The counts, and whose they are."""
+        return self.counts, self.behind
 
 
 def encode(
@@ -93,14 +118,16 @@ def encode(
         site,
         compared,
         "",
-        who=(len(federated), federated.positives, study.study.unit),
+        who=Tested(len(federated), federated.positives, study.study.unit, federated.patients),
         constant=share is not None,
         word=decide(compared),
     )
     word = WORDS.index(held_to(made, margin_of(study)).word)
-    counts = histogram(federated, terms.bins).astype(np.float64)
+    whole = {"counts.federated": histogram(federated, terms.bins)}
+    if counts_patients(study):
+        whole[PATIENTS] = telling_of(federated)
     if not one_by_one(study):
-        return {"counts.federated": counts, **_to_be_summed(compared, word, terms.decimals)}
+        return {**whole, **_to_be_summed(compared, word, terms.decimals)}
     flat = [
         value
         for one in (federated, local)
@@ -118,8 +145,8 @@ def encode(
     figures = np.array(flat)
     outside = ~(np.abs(figures) < -ABSENT)
     return {
-        "counts.federated": counts,
-        "counts.local": histogram(local, terms.bins).astype(np.float64),
+        **whole,
+        "counts.local": histogram(local, terms.bins),
         "figures": np.where(outside, ABSENT, on_grid(figures, terms.decimals)),
     }
 
@@ -155,9 +182,10 @@ def decode(site: str, tensors: Mapping[str, NDArray[Any]], study: Study) -> Site
     said = dict(zip(NAMES, map(float, tensors["figures"]), strict=True))
     _require_codes(site, said)
     counts = {m: tensors[f"counts.{m}"].astype(np.int64) for m in MODELS}
-    scores = {model: _scores(site, model, said, counts[model]) for model in MODELS}
+    whose = behind(tensors)
+    scores = {model: _scores(site, model, said, (counts[model], whose)) for model in MODELS}
     metric = METRICS[int(said["metric"])]
-    method = DELONG["difference"] if metric == "auc" else METHOD
+    method = METHODS[whose.told]["difference" if metric == "auc" else "brier difference"]
     compared = Comparison(
         metric,
         getattr(scores["federated"], metric).value,
@@ -167,18 +195,10 @@ def decode(site: str, tensors: Mapping[str, NDArray[Any]], study: Study) -> Site
     return SiteFigures(
         scores["federated"],
         scores["local"],
-        _verdict(site, said, compared, counts["federated"], study),
+        _verdict(site, said, compared, (counts["federated"], whose), study),
         counts["federated"],
+        whose,
     )
-
-
-def expanded(counts: Counts) -> Predictions:
-    """Return one prediction for every unit counted, in the middle of its bin."""
-    bins = counts.shape[1]
-    middle = np.tile((np.arange(bins) + 0.5) / bins, 2)
-    outcome = np.repeat([0, 1], bins)
-    times = counts.reshape(-1)
-    return Predictions.of(np.repeat(outcome, times), np.repeat(middle, times))
 
 
 def margin_of(study: Study) -> float | None:
@@ -187,13 +207,17 @@ def margin_of(study: Study) -> float | None:
 
 
 def _verdict(
-    site: str, said: Mapping[str, float], compared: Comparison, counts: Counts, study: Study
+    site: str,
+    said: Mapping[str, float],
+    compared: Comparison,
+    counted: Told,
+    study: Study,
 ) -> Verdict:
-    unit = study.study.unit
+    unit, (counts, whose) = study.study.unit, counted
     negatives, positives = (int(n) for n in counts.sum(axis=1))
     share = None if said["share"] == ABSENT else said["share"]
     weakness = WEAKNESSES[int(said["weakness"])]
-    reason = words(weakness, unit, positives, negatives, share)
+    reason = words(weakness, unit, (positives, negatives, whose.patients), share)
     alike = ALIKE[int(said["alike"])]
     if alike:
         reason = f"{no_model_alone(unit, alike)} {reason}".strip()
@@ -205,19 +229,21 @@ def _verdict(
         site,
         compared,
         reason,
-        who=(positives + negatives, positives, unit),
+        who=Tested(positives + negatives, positives, unit, whose.patients),
         constant=share is not None,
         word="no difference shown" if by_margin else word,
     )
     return worded(made, word, margin) if margin is not None and by_margin else made
 
 
-def _scores(site: str, model: str, said: Mapping[str, float], counts: Counts) -> Scores:
+def _scores(site: str, model: str, said: Mapping[str, float], counted: Told) -> Scores:
     """Return a model's scores; what depends on a threshold of one half comes from counts."""
-    each = expanded(counts)
+    counts, whose = counted
+    each, methods = expanded(counts, whose), METHODS[whose.told]
     found = {
         name: _estimate(
-            [said[f"{model}.{name}.{part}"] for part in PARTS], DELONG.get(name, DRAWN)
+            [said[f"{model}.{name}.{part}"] for part in PARTS],
+            methods["auc" if name == "auc" else "drawn"],
         )
         for name in SCORED
     }
@@ -225,10 +251,14 @@ def _scores(site: str, model: str, said: Mapping[str, float], counts: Counts) ->
         site=site,
         units=len(each),
         positives=each.positives,
+        auc=found["auc"],
         accuracy=discrimination.accuracy(each),
         sensitivity=discrimination.sensitivity(each),
         specificity=discrimination.specificity(each),
-        **found,
+        brier=found["brier"],
+        slope=found["slope"],
+        intercept=found["intercept"],
+        patients=whose.patients,
     )
 
 

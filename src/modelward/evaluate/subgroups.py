@@ -20,15 +20,19 @@ from numpy.typing import NDArray
 
 from modelward.core.counted import HIDDEN
 from modelward.evaluate import discrimination
-from modelward.evaluate.estimate import Estimate, Interval, Z, proportion
-from modelward.evaluate.predictions import Predictions, union
+from modelward.evaluate.estimate import Estimate, Interval, Z
+from modelward.evaluate.patients import Patients, each_in_one, mean_error, numbered
+from modelward.evaluate.predictions import Predictions, part, union
 from modelward.privacy.disclosure.suppression import suppress
 
 EVERYWHERE = ""
 """Name of all sites together."""
 
 FEWEST = 10
-"""Smallest cell that is shown."""
+"""Smallest cell that is shown, in patients."""
+
+NORMAL = "normal, by unit"
+BY_PATIENT = "normal, by patient"
 
 Levels = Mapping[str, NDArray[np.int64]]
 """Site -> level of each of its test units, below 0 for none."""
@@ -49,6 +53,8 @@ class GroupScores:
         false_alarms: Share of negatives that get a yes; Wilson.
         beyond: Share with the outcome minus mean predicted probability; 0 is best, above 0
             means that the model says too little.
+        patients: Whose units these are, where a patient has several; None, and no part of the
+            file, otherwise.
     """
 
     group: str
@@ -60,6 +66,7 @@ class GroupScores:
     sensitivity: Estimate
     false_alarms: Estimate
     beyond: Estimate
+    patients: Patients | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -122,16 +129,11 @@ def worst_group(scores: Sequence[GroupScores]) -> GroupScores | None:
     )
 
 
-def part(predictions: Predictions, chosen: NDArray[np.bool_]) -> Predictions:
-    """Return the predictions of the chosen units, [units]."""
-    return Predictions(
-        predictions.outcome[chosen], predictions.probability[chosen], predictions.site[chosen]
-    )
-
-
 def beyond(predictions: Predictions) -> tuple[float, float]:
     """Return mean outcome minus mean probability, and its standard error."""
     gap = predictions.outcome - predictions.probability
+    if predictions.owner is not None:
+        return float(gap.mean()), mean_error(gap, predictions.owner)
     return float(gap.mean()), float(gap.std(ddof=1)) / sqrt(gap.size)
 
 
@@ -159,9 +161,9 @@ def untold(group: str, level: str, site: str, fewest: int) -> GroupScores:
 def _of(
     divided: Divided, site: str, level: int, found: Predictions, threshold: float
 ) -> GroupScores:
-    yes = found.probability >= threshold
     value, error = beyond(found)
-    spread = Interval(value - Z * error, value + Z * error, "normal, by unit")
+    method = NORMAL if found.owner is None else BY_PATIENT
+    spread = Interval(value - Z * error, value + Z * error, method)
     return GroupScores(
         group=divided.name,
         level=divided.levels[level],
@@ -169,9 +171,10 @@ def _of(
         units=len(found),
         positives=found.positives,
         auc=discrimination.auc(found),
-        sensitivity=proportion(int(yes[found.outcome].sum()), found.positives, empty=""),
-        false_alarms=proportion(int(yes[~found.outcome].sum()), found.negatives, empty=""),
+        sensitivity=discrimination.yes_among(found, threshold, sick=True, empty=""),
+        false_alarms=discrimination.yes_among(found, threshold, sick=False, empty=""),
         beyond=Estimate(value, spread),
+        patients=found.patients,
     )
 
 
@@ -183,12 +186,17 @@ def shown(
     Units without a level are one more level, so that those with one are not their difference
     from the site's total. Where one site is so small that no other can cover its cells, the
     levels of no site are told; those of all sites together still are, if they are large enough.
+
+    Cells hold patients. One with units in several cells counts in one of them, the smallest so
+    far, so that cells together never hold more than there are patients in them.
     """
     levels = len(divided.levels)
     table = np.zeros((len(by_site), levels + 1, 2), np.int64)
     for place, (site, one) in enumerate(by_site):
         mine = divided.members[site]
         at = np.where(mine < 0, levels, mine) * 2 + one.outcome
+        if one.owner is not None:
+            at = each_in_one(at, numbered(one.owner))
         table[place] = np.bincount(at, minlength=2 * levels + 2).reshape(-1, 2)
     found = suppress(table, fewest)
     if found is not None:

@@ -1,13 +1,13 @@
 """Kaplan-Meier curves with intervals and numbers at risk, and the log-rank test.
 
-From counts per cell of a time grid (recipes/km.py), which may be of one site or of all:
+From counts per cell of a time grid (recipes/statistics/km.py), of one site or of all:
 
     S(t) = product over cells up to t of 1 - d / n      Greenwood's variance (1926)
     interval on the scale log(-log S)                   Kalbfleisch and Prentice 2002, 1.4
     log-rank: observed minus expected events per group  Mantel 1966, Peto and Peto 1972
 
-Version 1 of `km` is tested on the grid, over all sites; version 2 (recipes/km_strata.py) within
-sites, on the sums that they made of exact times.
+Version 1 of `km` is tested on the grid, over all sites; version 2
+(recipes/statistics/km_strata.py) within sites, on the sums that they made of exact times.
 """
 
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ from modelward.evaluate import tails
 from modelward.evaluate.coefficients import state_of
 from modelward.evaluate.estimate import Z
 from modelward.recipes.catalogue import analysis
-from modelward.recipes.km import Km
-from modelward.recipes.km_strata import StratifiedKm
-from modelward.recipes.log_rank import compared
+from modelward.recipes.statistics.km import Km
+from modelward.recipes.statistics.km_strata import StratifiedKm
+from modelward.recipes.statistics.log_rank import compared
 from modelward.study.model import Model
 
 

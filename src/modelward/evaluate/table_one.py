@@ -24,7 +24,7 @@ from modelward.evaluate.moments import (
     welch,
 )
 from modelward.recipes.catalogue import analysis
-from modelward.recipes.describe import Describe
+from modelward.recipes.statistics.describe import Describe
 from modelward.study.model import Model
 
 

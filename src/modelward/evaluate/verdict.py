@@ -21,6 +21,7 @@ from modelward.errors import DataError
 from modelward.evaluate.compare import HIGHER_IS_BETTER, Comparison, Metric
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.intervals import DRAWS
+from modelward.evaluate.patients import Patients, tested
 from modelward.evaluate.predictions import Predictions
 from modelward.evaluate.weakness import compared_by, share_of
 
@@ -54,6 +55,8 @@ class Verdict:
         difference: Federated minus local, with its paired interval.
         reason: Why the metric is not AUC, or what weakens the answer; "" if nothing does.
         sentence: All of this in words.
+        patients: Whose units these are; None, and no part of the file, where each unit is its
+            own patient or they are too few to be shown.
     """
 
     site: str
@@ -66,6 +69,24 @@ class Verdict:
     difference: Estimate
     reason: str
     sentence: str
+    patients: Patients | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """On whom two models were judged.
+
+    Attributes:
+        units: Test units.
+        positives: Those whose outcome happened.
+        unit: What they are, such as "patient".
+        patients: Whose they are; None where each unit is its own patient.
+    """
+
+    units: int
+    positives: int
+    unit: str
+    patients: Patients | None = None
 
 
 def verdict(
@@ -96,7 +117,7 @@ def verdict(
         site,
         compared,
         reason,
-        who=(len(federated), federated.positives, unit),
+        who=Tested(len(federated), federated.positives, unit, federated.patients),
         constant=share_of(local) is not None,
         word=decide(compared),
     )
@@ -107,7 +128,7 @@ def told(
     compared: Comparison,
     reason: str,
     *,
-    who: tuple[int, int, str],
+    who: Tested,
     constant: bool,
     word: Word,
 ) -> Verdict:
@@ -117,28 +138,28 @@ def told(
         site: Whose question it is.
         compared: Federated minus local.
         reason: What weakens it, in a sentence; "" if nothing does.
-        who: Test units, those whose outcome happened, and what they are, such as "patient".
+        who: On whom both were judged.
         constant: Whether the local model gives everybody the same probability.
         word: What the comparison supports.
     """
-    units, positives, unit = who
     sentence = say(
         compared,
         word,
-        who=f"{units:,} test {unit}s",
+        who=tested(who.units, who.unit, who.patients),
         rival="the constant it could predict alone" if constant else "the local model",
     )
     return Verdict(
         site=site,
         word=word,
         metric=compared.metric,
-        units=units,
-        positives=positives,
+        units=who.units,
+        positives=who.positives,
         federated=compared.first,
         local=compared.second,
         difference=compared.difference,
         reason=reason,
         sentence=sentence,
+        patients=who.patients,
     )
 
 

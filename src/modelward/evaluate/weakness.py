@@ -13,16 +13,17 @@ import numpy as np
 
 from modelward.evaluate.compare import Comparison, compare
 from modelward.evaluate.intervals import DRAWS
+from modelward.evaluate.patients import Patients, called
 from modelward.evaluate.predictions import Predictions
 
 Weakness = Literal["", "one-outcome", "constant", "few-of-a-class", "few-units"]
 """Why AUC does not carry a verdict; "" if it does."""
 
 FEWEST_PER_CLASS = 10
-"""AUC carries a verdict only with this many test units of either outcome."""
+"""AUC carries a verdict only with this many test patients of either outcome."""
 
 FEWEST_UNITS = 10
-"""With fewer test units than this, no interval is trusted and no difference is claimed."""
+"""With fewer test patients than this no interval is trusted and no difference claimed."""
 
 
 def compared_by(
@@ -33,7 +34,8 @@ def compared_by(
     The reason is "" where that is AUC. With too few units the interval is withheld.
     """
     compared, weakness = weighed(model, local, rng, draws)
-    reason = words(weakness, unit, model.positives, model.negatives, share_of(local))
+    counts = model.positives, model.negatives, model.patients
+    reason = words(weakness, unit, counts, share_of(local))
     if weakness == "few-units":
         compared = replace(compared, difference=replace(compared.difference, note=reason))
     return compared, reason
@@ -48,7 +50,7 @@ def weighed(
     """
     weakness = why_not_auc(model, local)
     compared = compare("brier" if weakness else "auc", model, local, rng, draws)
-    if len(model) < FEWEST_UNITS:
+    if model.persons < FEWEST_UNITS:
         withheld = replace(compared.difference, interval=None)
         return replace(compared, difference=withheld), "few-units"
     return compared, weakness
@@ -60,7 +62,7 @@ def why_not_auc(federated: Predictions, local: Predictions) -> Weakness:
         return "one-outcome"
     if share_of(local) is not None:
         return "constant"
-    return "few-of-a-class" if federated.smaller_class < FEWEST_PER_CLASS else ""
+    return "few-of-a-class" if federated.fewest_patients < FEWEST_PER_CLASS else ""
 
 
 def share_of(local: Predictions) -> float | None:
@@ -69,21 +71,26 @@ def share_of(local: Predictions) -> float | None:
 
 
 def words(
-    weakness: Weakness, unit: str, positives: int, negatives: int, share: float | None
+    weakness: Weakness,
+    unit: str,
+    counts: tuple[int, int, Patients | None],
+    share: float | None,
 ) -> str:
     """Return a weakness in a sentence; "" for none.
 
     Args:
         weakness: Why AUC does not carry a verdict.
         unit: Who is counted, such as "patient".
-        positives: Test units whose outcome happened.
-        negatives: Test units whose outcome did not.
+        counts: Test units whose outcome happened, those whose outcome did not, and their
+            patients; None where each unit is its own.
         share: What the local model gives everybody, if it is a constant.
     """
     if not weakness:
         return ""
+    positives, negatives, patients = counts
     if weakness == "few-units":
-        return f"Fewer than {FEWEST_UNITS} test {unit}s are too few for any verdict."
+        who = unit if patients is None else "patient"
+        return f"Fewer than {FEWEST_UNITS} test {who}s are too few for any verdict."
     if weakness == "one-outcome":
         which = "have" if positives else "do not have"
         return f"All of its test {unit}s {which} the outcome, so no AUC exists."
@@ -91,6 +98,13 @@ def words(
         return (
             f"On its own it could only give every {unit} the same probability"
             f" ({share or 0.0:.2f}), which ranks nobody, so AUC compares nothing."
+        )
+    if patients is not None:
+        which = "with" if patients.having < patients.lacking else "without"
+        return (
+            f"Fewer than {FEWEST_PER_CLASS} of its test patients have"
+            f" {called(unit, patients)}s {which} the outcome, too few for AUC to carry a"
+            " verdict."
         )
     which = "have" if positives < negatives else "do not have"
     return (

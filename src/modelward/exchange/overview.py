@@ -4,15 +4,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelward.exchange import adopting, considering, governing, home, page
-from modelward.exchange.choose import Choice
-from modelward.exchange.governing import Given, Seen
-from modelward.exchange.home import InUse
-from modelward.exchange.institution import Institution
-from modelward.exchange.intake import form
-from modelward.exchange.knowledge import Item, Map, knowledge
-from modelward.exchange.pulling import named
-from modelward.exchange.trust import Standing
+from modelward.exchange import page
+from modelward.exchange.documents.intake import form
+from modelward.exchange.documents.knowledge import Item, Map, knowledge
+from modelward.exchange.institution import governing, home
+from modelward.exchange.institution.folder import Institution
+from modelward.exchange.institution.governing import Given, Seen
+from modelward.exchange.institution.home import InUse
+from modelward.exchange.institution.pulling import named
+from modelward.exchange.listening import adopting, considering
+from modelward.exchange.methods.choose import Choice
+from modelward.exchange.methods.trust import Standing
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelward.durable import write_whole
-from modelward.exchange.choose import Choice
-from modelward.exchange.governing import Given, Seen
-from modelward.exchange.home import InUse
-from modelward.exchange.knowledge import Map
-from modelward.exchange.trust import Standing
+from modelward.exchange.documents.knowledge import Map
+from modelward.exchange.institution.governing import Given, Seen
+from modelward.exchange.institution.home import InUse
+from modelward.exchange.methods.choose import Choice
+from modelward.exchange.methods.trust import Standing
 from modelward.report.markup import Html, element, join, label
 from modelward.report.page import POLICY
 from modelward.report.styles import style_sheet

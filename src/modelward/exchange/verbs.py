@@ -21,10 +21,21 @@ from datetime import timedelta
 
 from modelward.core.clock import stamp
 from modelward.errors import GateRefused
-from modelward.exchange import adopting, combining, home, judging, offering, private
-from modelward.exchange.admitting import dismiss
-from modelward.exchange.card import Kind, OfferCard, Terms
-from modelward.exchange.considering import (
+from modelward.exchange.documents.card import Kind, OfferCard, Terms
+from modelward.exchange.documents.entry import Entry
+from modelward.exchange.documents.waiting import offered
+from modelward.exchange.families.family import Family
+from modelward.exchange.giving import offering, private
+from modelward.exchange.giving.making import How, draft
+from modelward.exchange.institution import home
+from modelward.exchange.institution.admitting import dismiss
+from modelward.exchange.institution.folder import Institution
+from modelward.exchange.institution.governing import leave, revoke
+from modelward.exchange.institution.home import Local
+from modelward.exchange.institution.pulling import named, pull, turn_away
+from modelward.exchange.institution.reading import sync
+from modelward.exchange.listening import adopting, combining, judging
+from modelward.exchange.listening.considering import (
     Considered,
     adopt,
     disagreeing,
@@ -33,20 +44,11 @@ from modelward.exchange.considering import (
     standings,
     weighed,
 )
-from modelward.exchange.entry import Entry
-from modelward.exchange.families.family import Family
-from modelward.exchange.governing import leave, revoke
-from modelward.exchange.home import Local
-from modelward.exchange.institution import Institution
-from modelward.exchange.judging import Judgement
-from modelward.exchange.learn import labelled
-from modelward.exchange.making import How, draft
+from modelward.exchange.listening.judging import Judgement
+from modelward.exchange.listening.using import answer as predict
+from modelward.exchange.listening.voices import Spoken, in_hand
+from modelward.exchange.methods.learn import labelled
 from modelward.exchange.overview import Reported, Trusted, map, report, trust
-from modelward.exchange.pulling import named, pull, turn_away
-from modelward.exchange.reading import sync
-from modelward.exchange.using import answer as predict
-from modelward.exchange.voices import Spoken, in_hand
-from modelward.exchange.waiting import offered
 
 __all__ = [
     "Considered",

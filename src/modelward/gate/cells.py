@@ -11,7 +11,7 @@ differential privacy are not looked at: the noise is their protection.
     of two such columns together, and of missing values: by the minimum that the policy has
     for them, which is one at first, since a regression over rare levels has such cells
 
-Whom two answers would tell about together is asked by site/overlaps.py.
+Whom two answers would tell about together is asked by site/keeping/overlaps.py.
 """
 
 from typing import Any

@@ -239,6 +239,7 @@ class Door:
                 bytes=length,
                 patients=offer.patients,
                 privacy=signed.privacy,
+                **({} if offer.cut is None else {"cut": offer.cut}),
                 **said,
             )
         )

@@ -1,6 +1,6 @@
 """What the inspector found, held against the policy.
 
-The inspector (site/inspector.py) has the data and no keys; the gate has the keys and no
+The inspector (site/rooms/inspector.py) has the data and no keys; the gate has the keys and no
 data. It hands over figures, and the decision is made here. No figures, no release.
 """
 

@@ -35,6 +35,8 @@ class Offer:
         today_bytes: Bytes already released today (UTC), for all studies.
         privacy: Its privacy event, as the card carries it.
         look: The inspector's look at it; None where nobody has the data to look with.
+        cut: Values that a code behind masks cut to its range, whose number leaves with the
+            masked words; None where nothing is coded.
     """
 
     task: Cause
@@ -46,6 +48,7 @@ class Offer:
     today_bytes: int = 0
     privacy: Mapping[str, str | int | float] = field(default_factory=lambda: dict(UNBOUNDED))
     look: Look | None = None
+    cut: int | None = None
 
     @property
     def asked(self) -> Task:

@@ -5,7 +5,7 @@ gatekeeper itself; the ledger's entry has the hash of both. The hub decodes befo
 and adds, so the signed bound on an update's norm holds for what the code stands for.
 
 With top-k, what was left out stays at the site, is added to the next update, and counts from
-the newest round that was released (site/kept.py).
+the newest round that was released (site/keeping/kept.py).
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from modelward.core.study import Study
 from modelward.core.task import TaskKind
 from modelward.core.tensors import FlatF32, Schema, Tensors
 from modelward.gate.offer import Offer
-from modelward.recipes.draws import draws
+from modelward.recipes.layers.draws import draws
 from modelward.study.answers import answer_to
 from modelward.study.own import RESIDUAL
 

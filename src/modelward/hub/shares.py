@@ -1,32 +1,25 @@
 """The share statement of a finished study: who is due what, and how anyone computes it again.
 
 Computed from the registry and the released updates: the rule is in the signed study, the
-inputs are named by hash with their weights, and every draw is named by the study. The hub
-signs it; whoever has the same registry and artifacts makes the same statement and compares
-(`check`), and holds the registry against the ledgers of the sites (`hold_to_ledgers`). A
-simulation, which has units, measures contributions on validation units.
+inputs are named by hash with their weights, and every draw is named by the study. A
+simulation, which has units, measures contributions on validation units. The signed file, and
+what it is held against, are shares_signed.py's business.
 docs/contribution.md has an example.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import (
-    Ed25519PrivateKey,
-    Ed25519PublicKey,
-)
 
 from modelward.artifact.store import Store
-from modelward.core.canonical import Json, canonical_bytes, canonical_hash, parse_strict
+from modelward.core.canonical import Json, canonical_hash
 from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import FlatF32, Schema
-from modelward.errors import BadArtifact, RunMismatch, StorageError, StudyFileError
+from modelward.errors import RunMismatch, StorageError, StudyFileError
 from modelward.evaluate.coalition import STEPS, divided
 from modelward.evaluate.contribution import Contribution, Round, contributions, shares
 from modelward.gate.uplink import plain_update
@@ -34,9 +27,7 @@ from modelward.hub.registry import Registry
 from modelward.hub.standing import AnswerRow
 from modelward.hub.strategy import strategy
 from modelward.hub.transcript import of_round, rebuild
-from modelward.ledger.log import ENTRIES
-from modelward.ledger.verify import verify
-from modelward.recipes.draws import draws
+from modelward.recipes.layers.draws import draws
 from modelward.study.model import Model
 from modelward.study.own import narrowed, widened
 
@@ -79,7 +70,7 @@ def statement(
             why="shares are of all rounds",
             remedy="finish it first: modelward study run RUN, or modelward hub up HUB",
         )
-    rows = _combined(registry, study)
+    rows = combined(registry, study)
     patients = _patients(rows)
     found: dict[str, Contribution] = {}
     if study.sharing.rule == "contribution":
@@ -97,14 +88,6 @@ def statement(
     }
 
 
-def signed(said: Mapping[str, Json], key: Ed25519PrivateKey) -> bytes:
-    """Return a statement as a file, signed by the hub."""
-    public = key.public_key().public_bytes_raw().hex()
-    body = {**said, "key": public}
-    signature = key.sign(canonical_bytes(body)).hex()
-    return canonical_bytes({**body, "signature": signature})
-
-
 def _all_handed_over(rows: list[AnswerRow], stores: Mapping[str, Path]) -> None:
     """Require the updates of every site that was combined."""
     away = sorted({row.site for row in rows} - set(stores))
@@ -117,67 +100,7 @@ def _all_handed_over(rows: list[AnswerRow], stores: Mapping[str, Path]) -> None:
         )
 
 
-def check(raw: bytes, again: Mapping[str, Json]) -> str:
-    """Return the public key under which a statement was signed, if it is what `again` says.
-
-    Args:
-        raw: The file.
-        again: What `statement` makes of the registry and artifacts at hand.
-
-    Raises:
-        BadArtifact: If it is no statement, its signature does not hold, or it says otherwise.
-    """
-    said: dict[str, Any] = dict(parse_strict(raw, what="share statement"))
-    signature, key = str(said.pop("signature", "")), str(said.get("key", ""))
-    try:
-        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
-        public.verify(bytes.fromhex(signature), canonical_bytes(said))
-    except (ValueError, InvalidSignature) as error:
-        raise _refuse("its signature does not hold") from error
-    del said["key"]
-    wrong = sorted(name for name in {*said, *again} if said.get(name) != again.get(name))
-    if wrong:
-        raise _refuse(f"computed again, {', '.join(wrong)} come out differently")
-    return key
-
-
-def hold_to_ledgers(registry: Registry, study: Study, ledgers: Mapping[str, Path]) -> int:
-    """Check that every combined answer of these sites is a release in the site's own ledger.
-
-    So nobody's update was left out of the registry, put into it, or counted with other
-    patients than its gate let go. Who signed a ledger is `modelward ledger verify --key`'s.
-
-    Args:
-        registry: Of the hub that ran it.
-        study: The study.
-        ledgers: Site -> its ledger, as it was handed over.
-
-    Returns:
-        How many answers were found.
-
-    Raises:
-        BadArtifact: If one is not in its site's ledger as it is in the registry.
-        LedgerBroken: If a ledger does not verify.
-    """
-    found = 0
-    for site, path in ledgers.items():
-        verify(path)
-        lines = (path / ENTRIES).read_text("utf-8").splitlines()
-        released = {
-            (entry.get("task"), entry.get("sha256"), entry.get("patients"))
-            for entry in map(json.loads, lines)
-            if entry.get("kind") == "release"
-        }
-        for row in _combined(registry, study):
-            if row.site != site:
-                continue
-            if (row.task, row.sha256, row.patients) not in released:
-                raise _refuse(f"{site} released no such answer in round {row.round_no}")
-            found += 1
-    return found
-
-
-def _combined(registry: Registry, study: Study) -> list[AnswerRow]:
+def combined(registry: Registry, study: Study) -> list[AnswerRow]:
     """Return the answers that went into training rounds, in order."""
     kind = strategy(study).asks
     tasks = {
@@ -294,11 +217,3 @@ def _site(
             "repeats": each.repeats,
         }
     return said
-
-
-def _refuse(found: str) -> BadArtifact:
-    return BadArtifact(
-        f"a share statement is refused: {found}",
-        why="a share is what the signed rule makes of the released updates",
-        remedy="ask the hub for its registry and artifacts, and compute it again",
-    )

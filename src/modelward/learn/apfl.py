@@ -21,7 +21,7 @@ from modelward.core.tensors import FlatF32
 from modelward.learn.examples import Examples
 from modelward.learn.sgd import LocalTerms, batches, diverged
 from modelward.learn.steps import around
-from modelward.recipes.draws import draws
+from modelward.recipes.layers.draws import draws
 from modelward.recipes.recipe import LocalModel, Recipe
 
 

@@ -1,7 +1,8 @@
 """Boosted trees on records in one place: the pooled and local baselines of a report.
 
-The same sums and the same steps as over sites (recipes/trees.py), with every cell shown, since
-nothing leaves. Where a federated study had no small cell to hide, its trees have these bits.
+The same sums and the same steps as over sites (recipes/trees/trees.py), with every cell shown,
+since nothing leaves. Where a federated study had no small cell to hide, its trees have these
+bits.
 """
 
 from collections.abc import Iterator
@@ -14,10 +15,10 @@ from modelward.core.study import Study
 from modelward.core.tensors import Schema, Tensors
 from modelward.errors import StudyFileError
 from modelward.learn.examples import Examples
-from modelward.recipes import tree_sums
 from modelward.recipes.analysis import Heard
 from modelward.recipes.catalogue import recipe
-from modelward.recipes.trees import Trees
+from modelward.recipes.trees import tree_sums
+from modelward.recipes.trees.trees import Trees
 
 
 def grow(

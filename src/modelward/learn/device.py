@@ -1,6 +1,6 @@
 """Local training of a network on a GPU: the same rounds, by a captured step.
 
-What sgd.py does for one site and round, with the step of recipes/captured.py: the same
+What sgd.py does for one site and round, with the step of recipes/networks/captured.py: the same
 named draws give the same batches, the same schedule and clipping apply, and an update lies on
 the same grid. The bits are those of another numeric path, bfloat16 unless the recipe is held
 to float32, and a result names it (`NUMERIC_PATH`).
@@ -24,15 +24,15 @@ from modelward.errors import MissingExtra
 from modelward.learn import sgd
 from modelward.learn.examples import Examples
 from modelward.learn.sgd import LocalTerms, batches, diverged
-from modelward.recipes.draws import draws
-from modelward.recipes.network import Network
+from modelward.recipes.layers.draws import draws
+from modelward.recipes.networks.network import Network
 from modelward.recipes.recipe import Recipe
 from modelward.recipes.torch_present import gpu_present, no_gpu_because
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from modelward.recipes.captured import Batch, Captured, OnDevice
+    from modelward.recipes.networks.captured import Batch, Captured, OnDevice
 
 Device = Literal["cpu", "cuda"]
 
@@ -43,7 +43,7 @@ NUMERIC_PATH = "torch bfloat16 on a GPU, one captured step"
 """What a result says of numbers that were computed here."""
 
 OWN_NORM = ", GroupNorm by kernels of our own"
-"""And, where they compile (recipes/fused_norm.py)."""
+"""And, where they compile (recipes/layers/fused_norm.py)."""
 
 
 def device_for(recipe: Recipe, terms: LocalTerms, inputs: Inputs, allowed: Device) -> Device:
@@ -95,7 +95,7 @@ def path_here(recipe: Recipe, terms: LocalTerms, inputs: Inputs) -> str:
     """Return the numeric path of what `train` does in this process."""
     if device_for(recipe, terms, inputs, _here.allowed) == "cpu":
         return CPU_PATH
-    from modelward.recipes import fused_norm  # noqa: PLC0415 - imports torch
+    from modelward.recipes.layers import fused_norm  # noqa: PLC0415 - imports torch
 
     return NUMERIC_PATH + (OWN_NORM if fused_norm.present() else "")
 
@@ -122,7 +122,7 @@ class OnGpu:
         """
         import torch  # noqa: PLC0415 - only where it computes
 
-        from modelward.recipes import captured  # noqa: PLC0415 - imports torch
+        from modelward.recipes.networks import captured  # noqa: PLC0415 - imports torch
 
         wanted = captured.Step(
             network=recipe, inputs=inputs, batch=terms.batch, momentum=terms.momentum
@@ -180,7 +180,7 @@ def site_round(
 
 def steps_of(n: int, terms: LocalTerms, shift: int = 0) -> "list[Batch]":
     """Return the batches of a round of `n` examples, as sgd.descend draws them."""
-    from modelward.recipes.captured import Batch  # noqa: PLC0415 - imports torch
+    from modelward.recipes.networks.captured import Batch  # noqa: PLC0415 - imports torch
 
     draw, found = draws(*terms.words), []
     for rows in batches(n, terms, draw):

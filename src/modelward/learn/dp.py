@@ -35,9 +35,9 @@ from modelward.learn.steps import NO_PULL, Pull
 from modelward.privacy.accounting import Event
 from modelward.privacy.mechanism import ClippedSum, step_of
 from modelward.privacy.noise import Secret, coins, generator
-from modelward.recipes.factors import FactoredGradients
-from modelward.recipes.logit import of_class
+from modelward.recipes.gradients.factors import FactoredGradients
 from modelward.recipes.recipe import Recipe, RowGradients
+from modelward.recipes.regression.logit import of_class
 
 MAX_ROWS = 64
 """Rows whose gradients exist at once; more is no faster on a CPU."""

@@ -13,8 +13,8 @@ from modelward.core.columns import Inputs
 from modelward.core.tensors import FlatF32
 from modelward.learn.examples import Examples
 from modelward.learn.sgd import LocalTerms, batches, diverged, offer
-from modelward.recipes.draws import draws
-from modelward.recipes.mlp import Mlp
+from modelward.recipes.layers.draws import draws
+from modelward.recipes.networks.mlp import Mlp
 from modelward.recipes.recipe import Recipe
 
 SIZE = 10
@@ -58,7 +58,7 @@ def train_group(
     Raises:
         TrainingFailed: If a loss is no longer finite.
     """
-    from modelward.recipes.mlp_group import Member, MlpGroup  # noqa: PLC0415 - imports torch
+    from modelward.recipes.networks.mlp_group import Member, MlpGroup  # noqa: PLC0415 - imports torch
 
     common = next(iter(sites.values()))[1]
     members = {

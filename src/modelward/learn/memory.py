@@ -14,7 +14,7 @@ the hub step as far as momentum 0.9 and lr = 1 there do.
 
 Each m_i is a mean of updates, and of nothing where there was none yet, so it is within their
 clip norm. Made of what left the site in rounds before, it looks at no patient again, and a
-privacy bound is not touched. Where m_i lies between rounds is site/kept.py's business.
+privacy bound is not touched. Where m_i lies between rounds is site/keeping/kept.py's business.
 """
 
 import numpy as np

@@ -24,8 +24,8 @@ from modelward.aggregate.newton_step import NewtonSums, Vector
 from modelward.core.study import Study
 from modelward.errors import StudyFileError, TrainingFailed
 from modelward.recipes.catalogue import recipe
-from modelward.recipes.logistic import Logistic
-from modelward.recipes.logit import sigmoid
+from modelward.recipes.regression.logistic import Logistic
+from modelward.recipes.regression.logit import sigmoid
 
 BLOCK = 4096
 """Rows taken at once. Fixed, because another block size may round differently."""

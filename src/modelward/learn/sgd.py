@@ -8,7 +8,7 @@ over the site's own examples in random batches. What a site offers is then
 The loop here owns batches, learning rate and stop; what a step does is the recipe's, and what
 is done around one is steps.py's. The
 same terms on the same examples give the same bits in whichever process they run: draws are
-named (recipes/draws.py), torch has one thread, and nothing depends on time.
+named (recipes/layers/draws.py), torch has one thread, and nothing depends on time.
 
 Not here: noise for privacy (learn/dp.py), the sums (aggregate/fixed_point.py).
 """
@@ -28,14 +28,14 @@ from modelward.core.tensors import FlatF32
 from modelward.errors import TrainingFailed
 from modelward.learn.examples import Examples
 from modelward.learn.steps import NO_PULL, Partly, Pull, around
-from modelward.recipes.draws import draws
-from modelward.recipes.logit import (
+from modelward.recipes.layers.draws import draws
+from modelward.recipes.recipe import Descent, LocalModel, Recipe
+from modelward.recipes.regression.logit import (
     class_weights,
     level_weights,
     log_prior_odds,
     log_shares,
 )
-from modelward.recipes.recipe import Descent, LocalModel, Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -144,7 +144,7 @@ class Alarms:
     ) -> Alarm:
         """Record that a person has cleared an alarm up; its origin is cosigned again.
 
-        At a site it is signed first (site/settling.py).
+        At a site it is signed first (site/approving/settling.py).
 
         Args:
             alarm_id: Which one.

@@ -114,7 +114,7 @@ KINDS: Mapping[str, Kind] = {
             "patients": _is_count,
             "privacy": _is_table,
         },
-        {**_JUDGED, "plaintext": _is_hash, **_REVIEWED},
+        {**_JUDGED, "plaintext": _is_hash, "cut": _is_count, **_REVIEWED},
     ),
     "refusal": Kind(
         "refused {artifact} for round {round} of study {study}: {findings}",
@@ -260,6 +260,8 @@ def words(entry: Mapping[str, Json]) -> str:
         left = {name: value for name, value in entry.items() if name not in RESERVED}
         return printable(f"says {left}")
     said = kind.says.format_map({name: _spoken(value) for name, value in entry.items()})
+    if "cut" in entry:
+        said = f"{said}, telling that {_spoken(entry['cut'])} values were cut"
     return f"{said}, after {_spoken(entry['by'])} reviewed it" if "review" in entry else said
 
 

@@ -30,7 +30,7 @@ from modelward.errors import BadPrivacyTerms
 from modelward.privacy import outer
 from modelward.privacy.noise import Stream, gaussians
 from modelward.privacy.outer import MAX_BATCH, MAX_OUTER, UNIT_BITS
-from modelward.recipes.factors import Block, Factors
+from modelward.recipes.gradients.factors import Block, Factors
 
 GRID_BITS = 23
 """A clipped vector has at most 2^23 units of length: whole numbers that float32 can hold."""

@@ -6,7 +6,7 @@
 The words name the study, round, task (with the model it starts from), cohort snapshot,
 terms, step and purpose. A step that is repeated after a crash gives the same bytes and is
 not a second look at patients; any other question gives unrelated bytes. The DP key never
-leaves the site: whoever had it could subtract the noise. recipes/draws.py is its public
+leaves the site: whoever had it could subtract the noise. recipes/layers/draws.py is its public
 counterpart, for numbers that anybody may know.
 
 Gaussians come from the Box-Muller transform (1958): exact for exact uniforms, and it uses

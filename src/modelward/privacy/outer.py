@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from modelward.recipes.factors import Factors
+from modelward.recipes.gradients.factors import Factors
 
 FACTOR_BITS = 22
 """Bits of each factor."""

@@ -26,10 +26,11 @@ from modelward.core.sequences import SequenceFeature, packed
 from modelward.core.study import Study
 from modelward.core.targets import CategoryTarget, MaskTarget, Outcome, TimeToEventTarget
 from modelward.errors import DataError
-from modelward.readers import modalities, values
+from modelward.readers import modalities
 from modelward.readers.assemble import too_many_empty, too_many_missing
 from modelward.readers.cohort import Cohort, assign_folds, number_owners, torn
 from modelward.readers.opt_out import OptOut, nobody_named
+from modelward.readers.tables import values
 
 DAYS = "days"
 """The array with times, where the outcome is a time to event."""

@@ -14,12 +14,12 @@ from modelward.readers.arrays import read_arrays
 from modelward.readers.assemble import Rows, assemble
 from modelward.readers.cohort import Cohort
 from modelward.readers.dataset import Dataset, read
-from modelward.readers.events import event_rows, read_events, refuse, uncoded
+from modelward.readers.events.stores import event_rows, read_events, refuse, uncoded
 from modelward.readers.images.cohort import picture_cohort, read_pictures
-from modelward.readers.joined import joined_rows
+from modelward.readers.joins.joined import joined_rows
+from modelward.readers.joins.sources import Join
 from modelward.readers.opt_out import OptOut, read_opt_out
-from modelward.readers.sources import Join
-from modelward.readers.table import read_table, table_rows
+from modelward.readers.tables.table import read_table, table_rows
 
 
 def open_rows(

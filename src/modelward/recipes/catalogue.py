@@ -17,31 +17,25 @@ from pydantic import BaseModel, ValidationError
 
 from modelward.core.study import RecipeChoice
 from modelward.errors import StudyFileError
-from modelward.recipes import (
+from modelward.recipes.analysis import Analysis
+from modelward.recipes.brought import Entry, brought, versions
+from modelward.recipes.networks import (
     cnn,
-    combat,
-    cox,
     densenet,
-    describe,
     fusion,
-    glm,
     gru,
     hazard,
-    km,
-    km_strata,
-    logistic,
     lora,
     mlp,
     monai,
-    scattering,
     transformer,
-    trees,
     unet,
 )
-from modelward.recipes.analysis import Analysis
-from modelward.recipes.brought import Entry, brought, versions
 from modelward.recipes.recipe import Recipe
+from modelward.recipes.regression import logistic, scattering
+from modelward.recipes.statistics import combat, cox, describe, glm, km, km_strata
 from modelward.recipes.torch_present import require_monai, require_torch
+from modelward.recipes.trees import trees
 
 OptionFault = tuple[str, str, str]
 """Key below `[recipe]`, what is wrong with it, what to do."""
@@ -190,7 +184,7 @@ def load(choice: RecipeChoice) -> None:
         monai.Monai(monai.Options()).computed()
     if entry is not None and entry.torch:
         require_torch()
-        import_module("modelward.recipes.torch_cpu").single_thread()
+        import_module("modelward.recipes.gradients.torch_cpu").single_thread()
 
 
 def entry_of(choice: RecipeChoice) -> Entry | None:

@@ -2,7 +2,7 @@
 
 from modelward.evaluate.findings import Findings
 from modelward.report.blocks import Block, Cell, Table, Words
-from modelward.report.tables import estimate
+from modelward.report.score_cells import estimate
 
 
 def acting(findings: Findings) -> tuple[Block, ...]:

@@ -8,7 +8,7 @@ from modelward.report.blocks import Block, Cell, Figure, Table, Words, cells
 from modelward.report.many import MANY, some
 from modelward.report.markup import Html
 from modelward.report.numbers import between, count, decimal, minus, p_value, signed
-from modelward.report.tables import estimate
+from modelward.report.score_cells import estimate
 
 AXIS = "AUC, with the bound minus without: left is what it costs"
 

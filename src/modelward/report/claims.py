@@ -108,10 +108,13 @@ def left(own: Sequence[Entry]) -> tuple[Claim, ...]:
         of_kind = [each for each in releases if each["artifact"] == kind]
         sizes = [int(str(each["bytes"])) for each in of_kind]
         people = [int(str(each["patients"])) for each in of_kind]
+        cut = [int(str(each["cut"])) for each in of_kind if "cut" in each]
+        counted = f" {len(cut):,} of them told how many values were cut: {sum(cut):,} in all."
         found.append(
             Claim(
                 f"{len(of_kind):,} of the kind {kind} left, {sum(sizes):,} bytes together,"
-                f" each from {_between(people)} units, {_when(of_kind)}.",
+                f" each from {_between(people)} units, {_when(of_kind)}."
+                f"{counted if cut else ''}",
                 tuple(map(number_of, of_kind)),
             )
         )

@@ -10,13 +10,12 @@ from modelward.report.family import versus
 from modelward.report.heat_map import HeatRow, heat_map
 from modelward.report.many import MANY
 from modelward.report.numbers import MISSING, count, counted, decimal
+from modelward.report.score_cells import estimate, ranked
 from modelward.report.tables import (
     cross_table,
-    estimate,
     local_table,
     model_table,
     published_table,
-    ranked,
     spread_table,
 )
 

@@ -18,7 +18,7 @@ from modelward.report.run_tables import (
     round_table,
     shown_rounds,
 )
-from modelward.report.tables import estimate
+from modelward.report.score_cells import estimate
 
 FEWEST_ROUNDS = 2
 

@@ -11,7 +11,7 @@ from modelward.report.blocks import Block, Cell, Figure, Listing, Table, Words, 
 from modelward.report.heat_map import HeatRow, heat_map
 from modelward.report.many import MANY
 from modelward.report.numbers import MISSING, between, count, decimal, p_value, signed
-from modelward.report.tables import estimate, ranked
+from modelward.report.score_cells import estimate, of_patients, ranked
 
 FEWEST_LEVELS = 2
 """A group with one level compares nobody."""
@@ -152,7 +152,10 @@ def _table(findings: Findings, scores: list[GroupScores], caption: str) -> Table
         rows.append(
             (
                 *head,
-                Cell(count(one.units, fewest), f"{one.positives:,} with outcome"),
+                Cell(
+                    count(one.units, fewest),
+                    f"{one.positives:,} with outcome{of_patients(one.patients)}",
+                ),
                 estimate(one.auc),
                 estimate(one.sensitivity),
                 estimate(one.false_alarms),

@@ -18,7 +18,7 @@ from modelward.report.numbers import (
     spelled,
 )
 from modelward.report.page import Written, as_page
-from modelward.report.tables import bracket, estimate
+from modelward.report.score_cells import bracket, estimate
 from modelward.report.text import as_text
 
 

@@ -1,23 +1,31 @@
-"""The tables of scores and verdicts, from findings to cells; nothing here knows about HTML.
+"""The tables of scores and verdicts, from findings to rows; nothing here knows about HTML.
 
-Tables about the run itself (who took part, rounds, what left) are run_tables.py's business.
+What a single cell says is score_cells.py's business. Tables about the run itself (who took
+part, rounds, what left) are run_tables.py's.
 """
 
-import re
-from collections.abc import Sequence
 from statistics import median
 from typing import Literal
 
-from modelward.evaluate.discrimination import ONE_CLASS, SINGLE_MEMBER
-from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.scores import Scores
-from modelward.evaluate.verdict import NAMES, Verdict, digits_of
+from modelward.evaluate.patients import tested as tested_on
+from modelward.evaluate.verdict import NAMES, Verdict
 from modelward.report.blocks import Cell, Table, cells
-from modelward.report.cells import NOT_SHOWN
-from modelward.report.many import MANY, some
-from modelward.report.numbers import MISSING, between, count, decimal, signed
+from modelward.report.numbers import MISSING, count, decimal
 from modelward.report.plots import SIGNS
+from modelward.report.score_cells import (
+    METRICS,
+    difference,
+    estimate,
+    gaps,
+    methods,
+    of_patients,
+    ranked,
+    score_cells,
+    tested,
+    unranked,
+    with_outcome,
+)
 
 Whose = Literal["all", "common", "own"]
 
@@ -26,93 +34,6 @@ CALLED: dict[Whose, str] = {
     "common": "Common models",
     "own": "Each hospital's own model",
 }
-
-ANY_SHARE = re.compile(r"^[\d.]+% of the resamples")
-SOME_SHARE = "more than 1% of the resamples"
-
-METRICS = ("AUC", "Accuracy", "Sensitivity", "Specificity", "Brier", "Slope", "Intercept")
-"""Columns of every table of scores."""
-
-
-def estimate(value: Estimate, digits: int = 3, *, sign: bool = False) -> Cell:
-    """Return an estimate with its interval beneath."""
-    shown = signed(value.value, digits) if sign else decimal(value.value, digits)
-    return Cell(shown, between(value, digits, sign=sign))
-
-
-def bracket(value: Estimate | None) -> Cell:
-    """Return the interval of a difference alone, with nothing where there is none."""
-    return Cell(MISSING if value is None else between(value, sign=True) or MISSING)
-
-
-def score_cells(scores: Scores) -> tuple[Cell, ...]:
-    """Return the seven figures of `METRICS`."""
-    return (
-        estimate(scores.auc),
-        estimate(scores.accuracy),
-        estimate(scores.sensitivity),
-        estimate(scores.specificity),
-        estimate(scores.brier),
-        estimate(scores.slope, 2),
-        estimate(scores.intercept, 2),
-    )
-
-
-def tested(scores: Scores, fewest: int) -> str:
-    """Return how many test units there are; "<10" where hidden, "not told" where unknown."""
-    unknown = scores.units is None and not scores.accuracy.note.startswith(NOT_SHOWN)
-    return "not told" if unknown else count(scores.units, fewest)
-
-
-def ranked(auc: Estimate) -> Estimate:
-    """Return an AUC, without its value where an outcome has a single unit.
-
-    That unit alone would decide it: 0, 1 or anything between is then no figure of a hospital.
-    """
-    return Estimate(None, None, auc.note) if auc.note == SINGLE_MEMBER else auc
-
-
-def unranked(findings: Findings) -> tuple[str, ...]:
-    """Return a note that names hospitals without an AUC; nothing of those that are hidden."""
-    record = findings.record
-    away = [
-        record.title(site.name)
-        for site in record.sites
-        if findings.federated.at(site.name).auc.note in {ONE_CLASS, SINGLE_MEMBER}
-    ]
-    why = f"fewer than two test {record.study.unit}s with the outcome, or without it"
-    return (f"No AUC at {some(away)}: {why}.",) if away else ()
-
-
-def methods(groups: Sequence[Scores]) -> str:
-    """Return the method of each interval that occurs in `groups`, as one note."""
-    used: dict[str, list[str]] = {}
-    for name in METRICS:
-        for scores in groups:
-            one: Estimate = getattr(scores, name.lower())
-            if one.interval and name not in used.setdefault(one.interval.method, []):
-                used[one.interval.method].append(name)
-    said = "; ".join(f"{', '.join(names)}: {method}" for method, names in used.items() if names)
-    return f"95% intervals in brackets. {said}." if said else ""
-
-
-def gaps(rows: Sequence[tuple[str, Scores]]) -> tuple[str, ...]:
-    """Return one sentence per reason for which a figure or its interval is missing.
-
-    Of many, shares of resamples that differ from row to row are one reason.
-    """
-    found: dict[str, dict[str, list[str]]] = {}
-    for who, scores in rows:
-        for name in METRICS:
-            one: Estimate = getattr(scores, name.lower())
-            if one.note:
-                note = ANY_SHARE.sub(SOME_SHARE, one.note) if len(rows) > MANY else one.note
-                found.setdefault(note, {}).setdefault(who, []).append(name)
-    return tuple(
-        some([f"{who} ({', '.join(names)})" for who, names in where.items()], "; ")
-        + f": {note}."
-        for note, where in found.items()
-    )
 
 
 def model_table(findings: Findings, *, whose: Whose = "all") -> Table:
@@ -136,7 +57,9 @@ def model_table(findings: Findings, *, whose: Whose = "all") -> Table:
         rows.append((Cell(record.label(model.name)), *score_cells(model.overall)))
         if model.name == "federated" and findings.model("pooled") is None:
             rows.append((Cell("Pooled", record.pooled_note), *cells(*[MISSING] * len(METRICS))))
-    who = f"{everyone.units:,} test {unit}s" if everyone.units else f"test {unit}s"
+    who = f"test {unit}s"
+    if everyone.units:
+        who = tested_on(everyone.units, unit, everyone.patients)
     return Table(
         caption=f"{CALLED[whose]} on the {who} of all hospitals",
         head=("Model", *METRICS),
@@ -264,11 +187,14 @@ def verdict_table(findings: Findings, fewest: int) -> Table:
         better = "lower is better" if verdict.metric == "brier" else ""
         return (
             Cell(findings.record.title(verdict.site)),
-            Cell(count(verdict.units, fewest), with_outcome(verdict.positives)),
+            Cell(
+                count(verdict.units, fewest),
+                with_outcome(verdict.positives) + of_patients(verdict.patients),
+            ),
             Cell(NAMES[verdict.metric], better),
             Cell(decimal(verdict.federated)),
             Cell(decimal(verdict.local)),
-            _difference(verdict.difference),
+            difference(verdict.difference),
             Cell(f"{SIGNS[verdict.word]} {verdict.word}"),
         )
 
@@ -280,21 +206,6 @@ def verdict_table(findings: Findings, fewest: int) -> Table:
         rows=tuple(row(verdict) for verdict in findings.verdicts),
         notes=(f"95% intervals in brackets: {'; '.join(sorted(used))}.",) if used else (),
     )
-
-
-def _difference(value: Estimate) -> Cell:
-    """Return a difference; an end of its interval has the digits that show its side of zero."""
-    low_high = between(value, sign=True)
-    if value.interval is not None:
-        ends = (value.interval.low, value.interval.high)
-        low_high = ", ".join(signed(end, digits_of((end,), 3)) for end in ends)
-        low_high = f"[{low_high}]"
-    return Cell(signed(value.value), low_high)
-
-
-def with_outcome(value: int | None) -> str:
-    """Return how many have the outcome, in words."""
-    return "outcome not shown" if value is None else f"{value:,} with outcome"
 
 
 def site_table(findings: Findings, fewest: int) -> Table:

@@ -1,7 +1,7 @@
 """What only one machine can compare with: a model on the records of all sites.
 
 The same recipe, schedule, number of passes and selection rule as the federated study
-(site/alone.py); only the data that a model sees differ. Pooled exists here because a
+(site/answering/alone.py); only the data that a model sees differ. Pooled exists here because a
 simulation holds all rows. In a real federation records stay at the sites and it is reported
 as not computed.
 

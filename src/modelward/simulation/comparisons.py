@@ -14,7 +14,7 @@ from modelward.simulation.baselines import for_all, together
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.spread import aside
 from modelward.simulation.training import How
-from modelward.site.alone import Fitted, fit
+from modelward.site.answering.alone import Fitted, fit
 from modelward.study.model import Model, model_schema
 
 POOLED = "pooled"

@@ -17,7 +17,7 @@ from modelward import durable
 from modelward.core.canonical import canonical_bytes
 from modelward.core.columns import inputs
 from modelward.core.study import Study
-from modelward.readers.readiness import Finding, check
+from modelward.readers.checking.readiness import Finding, check
 from modelward.simulation.folder import RunFolder
 from modelward.study.readiness import COHORT
 

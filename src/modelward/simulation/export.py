@@ -7,7 +7,7 @@ from modelward.hub.export import export_kept
 from modelward.hub.registry import Registry
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.simulate import stored_study
-from modelward.site.keys import signing_key
+from modelward.site.approving.keys import signing_key
 
 
 def export_model(run: str | PathLike[str], out: str | PathLike[str]) -> list[Path]:

@@ -14,7 +14,7 @@ from modelward.simulation.background import Background
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.predicted import Models
 from modelward.simulation.privacy_words import privacy_words
-from modelward.site.alone import Fitted
+from modelward.site.answering.alone import Fitted
 
 
 def record(

@@ -18,7 +18,7 @@ from modelward.simulation.evaluation import Means, bound_cost_of, evaluation
 from modelward.simulation.facts import notes, record
 from modelward.simulation.predicted import choices, judged_models, models_of
 from modelward.simulation.spread import aside
-from modelward.site.alone import Fitted
+from modelward.site.answering.alone import Fitted
 from modelward.study.method import shares_note
 
 

@@ -9,11 +9,11 @@ from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers.arrays import read_arrays
 from modelward.readers.assemble import Rows, assemble
+from modelward.readers.checking.readiness import judge
 from modelward.readers.cohort import Cohort
 from modelward.readers.dataset import Dataset, Source
-from modelward.readers.readiness import judge
-from modelward.readers.table import table_rows
-from modelward.readers.text_columns import refuse
+from modelward.readers.tables.table import table_rows
+from modelward.readers.tables.text_columns import refuse
 from modelward.simulation.data_check import sentences
 from modelward.simulation.dealing import Dealing, Special
 

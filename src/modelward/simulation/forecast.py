@@ -1,4 +1,4 @@
-"""What a private study would cost, from its terms alone: noise, budget, bytes and time.
+"""What a private study would cost, from its terms alone: noise, budget and time.
 
 Utility is forecast by one figure that needs no data. A noised step is the mean of clipped
 gradients plus noise; over n steps that pull the same way, signal adds up as n and noise as
@@ -32,7 +32,6 @@ from modelward.privacy.noise import Secret
 from modelward.privacy.plan import PrivacyPlan, plan_of
 from modelward.recipes.catalogue import recipe
 from modelward.study.answers import answer_to
-from modelward.study.explain import most_bytes
 from modelward.study.model import initial, parameter_schema
 from modelward.study.scaling import frozen
 
@@ -73,7 +72,7 @@ class Forecast:
         lines: The study's terms and noise, in sentences.
         sites: One for each size that was asked about.
         notes: What to read it with.
-        figures: Noise, steps, epsilon by both accountants, bytes.
+        figures: Noise, steps, epsilon by both accountants.
     """
 
     lines: tuple[str, ...]
@@ -102,7 +101,6 @@ def forecast(
     per_unit = _seconds_a_unit(study, terms, clock)
     sites = tuple(_site(study, found, terms.sampling, units, size, per_unit) for units in sizes)
     whole, delta = found.whole("train"), terms.delta
-    most, often = most_bytes(study)
     figures: dict[str, Json] = {
         "epsilon": epsilon(whole, delta),
         "epsilon_renyi": epsilon_rdp(whole, delta),
@@ -110,7 +108,6 @@ def forecast(
         "noise": found.training.noise,
         "steps": found.rounds * found.training.steps,
         "parameters": size,
-        "bytes": most,
     }
     lines = (
         f"{study.id}: epsilon {terms.epsilon:g} at delta {delta:g} for each {terms.unit}",
@@ -120,7 +117,6 @@ def forecast(
         *_other_events(found, terms.unit),
         f"budget     {figures['epsilon']:.3f} of each site's, by privacy loss distributions "
         f"({figures['epsilon_renyi']:.3f} by Renyi moments); reserved at the first task",
-        f"bytes      at most {most:,} leave a site, in at most {often} answers",
     )
     notes = (
         "noise/signal: over the whole study at one site; S alike sites divide it by sqrt(S).",

@@ -24,7 +24,7 @@ from modelward.readers.open import open_cohort
 from modelward.report.page import write
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.simulate import stored_study
-from modelward.site.auditing import Audited, audit
+from modelward.site.answering.auditing import Audited, audit
 
 FORMAT = "modelward-leakage/1"
 MARK = LEAKAGE

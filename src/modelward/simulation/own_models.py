@@ -20,8 +20,8 @@ from modelward.hub.run import Outcome
 from modelward.learn import personal
 from modelward.readers.cohort import Cohort
 from modelward.recipes.catalogue import recipe
-from modelward.site.folds import examples
-from modelward.site.own_round import personal_parameters, terms_of
+from modelward.site.answering.folds import examples
+from modelward.site.answering.own_round import personal_parameters, terms_of
 from modelward.study.model import Model
 from modelward.study.own import LAYERS, kept_schema
 

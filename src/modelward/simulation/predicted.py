@@ -21,8 +21,8 @@ from modelward.readers.cohort import Cohort, Fold
 from modelward.simulation.comparisons import POOLED
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.own_models import own_models
-from modelward.site.alone import Fitted
-from modelward.site.folds import answerable
+from modelward.site.answering.alone import Fitted
+from modelward.site.answering.folds import answerable
 from modelward.site.predict import probabilities
 from modelward.study.model import Model
 from modelward.study.own import LAYERS
@@ -124,7 +124,8 @@ def judged_models(models: Models, aside: Aside = in_turn) -> Judged:
         said, first = np.frombuffer(answer, np.float64), 0
         for site in sites:
             _, y = models.tested[site].fold("test")
-            of[site] = Predictions.of(y, said[first : first + len(y)])
+            whose = models.tested[site].owners("test")
+            of[site] = Predictions.of(y, said[first : first + len(y)], whose)
             first += len(y)
     return judged
 
@@ -166,4 +167,4 @@ def choices(models: Models, judged: Judged, seed: int) -> tuple[Choice, ...]:
 def predicted(model: Model, cohort: Cohort, fold: Fold) -> Predictions:
     """Return a model's probabilities for the units of one fold."""
     x, y = cohort.fold(fold)
-    return Predictions.of(y, probabilities(model, x))
+    return Predictions.of(y, probabilities(model, x), cohort.owners(fold))

@@ -1,6 +1,7 @@
 """What a report says about privacy: the bound, who computed it, and the events behind it.
 
-From the ledgers of the sites alone (site/statement.py), not from what the study promised.
+From the ledgers of the sites alone (site/budget/statement.py), not from what the study
+promised.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from modelward.ledger.log import KEY
 from modelward.ledger.verify import read_key
 from modelward.privacy.accounting import Event
 from modelward.simulation.folder import RunFolder
-from modelward.site.statement import Account, statement
+from modelward.site.budget.statement import Account, statement
 from modelward.study.groups import hub_sees
 
 

@@ -12,8 +12,8 @@ from modelward.core.verdict import Release
 from modelward.errors import DataError
 from modelward.evaluate.heterogeneity import Heterogeneity, heterogeneity
 from modelward.simulation.own_sites import link_sites, own_sites
+from modelward.site.approving.readiness import check_now, recorded
 from modelward.site.hospital import Hospital
-from modelward.site.readiness import check_now, recorded
 from modelward.site.telling import tell
 from modelward.study.readiness import Statement
 

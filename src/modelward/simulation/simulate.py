@@ -24,7 +24,7 @@ from modelward.evaluate.findings import Findings
 from modelward.hub.run import Outcome
 from modelward.readers.cohort import Cohort
 from modelward.readers.open import open_cohort
-from modelward.recipes import backbone
+from modelward.recipes.networks import backbone
 from modelward.report.page import write
 from modelward.simulation import data_check
 from modelward.simulation.background import Background

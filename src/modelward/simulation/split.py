@@ -14,7 +14,7 @@ import numpy as np
 from modelward import durable
 from modelward.errors import StorageError
 from modelward.readers import arrays
-from modelward.readers.text_columns import open_relation
+from modelward.readers.tables.text_columns import open_relation
 from modelward.simulation.dealing import Rows, Special
 
 

@@ -26,7 +26,7 @@ from modelward.hub.switchboard import Switchboard
 from modelward.ledger.note import VerifierKey
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.stage import Stage
-from modelward.site.keys import signing_key
+from modelward.site.approving.keys import signing_key
 
 Watch = Callable[[Stage], None]
 Wire = Literal["inprocess", "jetstream"]

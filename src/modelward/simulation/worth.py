@@ -9,7 +9,7 @@ from modelward.readers.open import open_cohort
 from modelward.recipes.catalogue import recipe
 from modelward.simulation.baselines import together
 from modelward.simulation.folder import RunFolder
-from modelward.site.folds import examples
+from modelward.site.answering.folds import examples
 from modelward.study.model import Model
 from modelward.study.own import own_places
 

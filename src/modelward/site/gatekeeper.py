@@ -31,21 +31,24 @@ from modelward.errors import (
 from modelward.gate.policy import Policy
 from modelward.ledger import kinds
 from modelward.recipes.brought import require
-from modelward.site import audits, lost, readiness, transcripts
-from modelward.site.approvals import Approvals
-from modelward.site.decision_record import DecisionRecord
-from modelward.site.direct import Trainer
-from modelward.site.entrance import Entrance
-from modelward.site.giving_back import GivingBack
+from modelward.site.answering import audits
+from modelward.site.approving import readiness
+from modelward.site.approving.approvals import Approvals
+from modelward.site.approving.decision_record import DecisionRecord
+from modelward.site.approving.policy_record import note_policy
+from modelward.site.budget import lost
+from modelward.site.budget.giving_back import GivingBack
+from modelward.site.entering import transcripts
+from modelward.site.entering.entrance import Entrance
+from modelward.site.entering.transcripts import Witnessed
 from modelward.site.hospital import Hospital
-from modelward.site.inspecting import Inspector, IsolatedInspector
-from modelward.site.isolated import IsolatedTrainer
-from modelward.site.mailbag import Mailbag
-from modelward.site.noting import Noting
-from modelward.site.policy_record import note_policy
-from modelward.site.snapshot import CohortFacts
+from modelward.site.isolation.snapshot import CohortFacts
+from modelward.site.keeping.mailbag import Mailbag
+from modelward.site.keeping.noting import Noting
+from modelward.site.rooms.direct import Trainer
+from modelward.site.rooms.inspecting import Inspector, IsolatedInspector
+from modelward.site.rooms.isolated import IsolatedTrainer
 from modelward.site.telling import tell
-from modelward.site.transcripts import Witnessed
 from modelward.study.agreement import Agreement
 from modelward.study.transcript import from_body, refuse
 

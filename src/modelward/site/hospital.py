@@ -44,20 +44,20 @@ from modelward.gate.uplink import coded
 from modelward.ledger.circle import Circle
 from modelward.ledger.log import Ledger
 from modelward.ledger.note import Signer
-from modelward.site.answer import Computed, nobody
-from modelward.site.direct import DirectTrainer, Trainer
-from modelward.site.failures import Failures
-from modelward.site.inspecting import Inspector
-from modelward.site.joined import Joined
+from modelward.site.answering.answer import Computed, nobody
+from modelward.site.answering.masking import Masking
+from modelward.site.answering.unit import require_unit
+from modelward.site.approving.keys import signing_key
+from modelward.site.approving.reviews import Reviews
+from modelward.site.budget.spending import Booked, Spending
 from modelward.site.judging import Judging
-from modelward.site.kept import Kept
-from modelward.site.keys import signing_key
-from modelward.site.looking import Looking
-from modelward.site.masking import Masking
-from modelward.site.reviews import Reviews
-from modelward.site.sent import Sent
-from modelward.site.spending import Booked, Spending
-from modelward.site.unit import require_unit
+from modelward.site.keeping.failures import Failures
+from modelward.site.keeping.joined import Joined
+from modelward.site.keeping.kept import Kept
+from modelward.site.keeping.sent import Sent
+from modelward.site.rooms.direct import DirectTrainer, Trainer
+from modelward.site.rooms.inspecting import Inspector
+from modelward.site.rooms.looking import Looking
 from modelward.study.answers import answer_to
 from modelward.study.own import residual_schema
 

@@ -19,11 +19,11 @@ from modelward.gate.cells import coarser
 from modelward.gate.offer import Offer, Rule
 from modelward.gate.policy import Policy
 from modelward.gate.rules import min_persons, standard
-from modelward.site.answer import Computed
-from modelward.site.looking import Looking
-from modelward.site.overlaps import Overlaps
-from modelward.site.sent import Sent
-from modelward.site.snapshot import CohortFacts
+from modelward.site.answering.answer import Computed
+from modelward.site.isolation.snapshot import CohortFacts
+from modelward.site.keeping.overlaps import Overlaps
+from modelward.site.keeping.sent import Sent
+from modelward.site.rooms.looking import Looking
 from modelward.study.answers import answer_to
 
 

@@ -25,8 +25,8 @@ from modelward.ledger.log import ENTRIES, KEY
 from modelward.ledger.verify import read_key
 from modelward.readers.cohort import Cohort
 from modelward.readers.open import open_cohort
-from modelward.site.alone import fit, predicted
-from modelward.site.snapshot import read_facts, read_snapshot, snapshot_folder
+from modelward.site.answering.alone import fit, predicted
+from modelward.site.isolation.snapshot import read_facts, read_snapshot, snapshot_folder
 from modelward.study.method import method
 from modelward.study.model import Model
 

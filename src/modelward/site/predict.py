@@ -27,8 +27,8 @@ from modelward.core.targets import CategoryTarget
 from modelward.errors import BadArtifact, DataError
 from modelward.readers.arrays import held_in, load, whole_inputs
 from modelward.readers.dataset import MISSING, Dataset, Source
-from modelward.readers.table import read_features
-from modelward.recipes import backbone
+from modelward.readers.tables.table import read_features
+from modelward.recipes.networks import backbone
 from modelward.study.intervals import ends_of
 from modelward.study.model import Model, model_schema
 from modelward.study.outcome import outputs, said_yes

@@ -19,8 +19,8 @@ from modelward.core.verdict import Answer
 from modelward.errors import BudgetExceeded
 from modelward.gate.offer import Offer
 from modelward.gate.statements import statement
+from modelward.site.budget.spending import PUBLIC
 from modelward.site.hospital import Hospital
-from modelward.site.spending import PUBLIC
 from modelward.study.answers import answer_to
 from modelward.study.readiness import banded, of_nobody
 

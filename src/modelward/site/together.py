@@ -16,14 +16,14 @@ from modelward.learn.examples import Examples
 from modelward.learn.group import SITE_BY_SITE, numeric_path, train_group
 from modelward.learn.sgd import LocalTerms
 from modelward.recipes.catalogue import recipe
-from modelward.recipes.mlp import Mlp
-from modelward.site.answer import Computed
-from modelward.site.by_content import ordered
-from modelward.site.direct import DirectTrainer
-from modelward.site.folds import examples
+from modelward.recipes.networks.mlp import Mlp
+from modelward.site.answering.answer import Computed
+from modelward.site.answering.by_content import ordered
+from modelward.site.answering.folds import examples
+from modelward.site.answering.own_round import terms_of
+from modelward.site.answering.task_model import model_of
 from modelward.site.hospital import Hospital
-from modelward.site.own_round import terms_of
-from modelward.site.task_model import model_of
+from modelward.site.rooms.direct import DirectTrainer
 from modelward.study.model import parameter_schema
 from modelward.study.own import kept_schema
 

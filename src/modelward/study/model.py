@@ -15,7 +15,7 @@ from modelward.core.columns import columns, inputs
 from modelward.core.study import Study
 from modelward.core.tensors import NUMPY, FlatF32, Schema, Tensors, TensorSpec
 from modelward.recipes.catalogue import analysis, recipe
-from modelward.recipes.trees import Trees
+from modelward.recipes.trees.trees import Trees
 from modelward.study.scaling import Scaling
 
 

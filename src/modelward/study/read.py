@@ -1,8 +1,9 @@
 """study.toml to a `Study`, or every reason why not.
 
 The file is TOML 1.0, the model is core/study.py (strict, no unknown keys). Faults of shape
-are reported together; when there are none, faults of meaning (agreements between keys) are
-reported together. What a recipe's options may be is the recipe's business.
+and of meaning (agreements between keys) are reported together, of meaning those that do not
+hang on what cannot be read (half_read.py). What a recipe's options may be is the recipe's
+business.
 """
 
 from os import PathLike
@@ -22,6 +23,7 @@ from modelward.errors import BadArtifact, StudyFileError
 from modelward.recipes.catalogue import analysis, is_analysis, option_faults
 from modelward.study.data_terms import data_faults
 from modelward.study.groups import FEWEST_GROUPED, SMALLEST_GROUP
+from modelward.study.half_read import Check, half_read
 from modelward.study.judging import evaluation_faults
 from modelward.study.method import wrong_sites
 from modelward.study.papers import SAID_BY
@@ -59,11 +61,13 @@ def parse(text: str, *, file: str = "study.toml") -> Study:
     try:
         # Through JSON, because TOML arrays are lists and the strict model wants tuples.
         table = toml_text.to_json(text.encode("utf-8", "surrogatepass"))
-        study = Study.model_validate_json(table, strict=True)
     except toml_text.NotToml as error:
         raise _refuse(file, [Fault("", f"not TOML: {error}")]) from error
+    try:
+        study = Study.model_validate_json(table, strict=True)
     except ValidationError as error:
-        raise _refuse(file, from_validation(error, Study, SAID_BY)) from error
+        found = from_validation(error, Study, SAID_BY) + half_read(table, CHECKS)
+        raise _refuse(file, found) from error
     faults = meaning(study)
     if faults:
         raise _refuse(file, faults)
@@ -96,6 +100,11 @@ def json_schema() -> dict[str, Any]:
 
 def meaning(study: Study) -> list[Fault]:
     """Return the faults that concern several keys at once; empty if there are none."""
+    faults = [fault for check in CHECKS for fault in check(study)]
+    return faults or plan_faults(study)
+
+
+def _column_faults(study: Study) -> list[Fault]:
     faults: list[Fault] = []
     alone = ImageFeature | SequenceFeature
     whole = [(name, f.type) for name, f in study.features.items() if isinstance(f, alone)]
@@ -106,17 +115,20 @@ def meaning(study: Study) -> list[Fault]:
         faults.append(Fault(f"target.{study.target_name}", "the target cannot be a feature"))
     if not whole and not columns(study):
         faults.append(Fault("features", "no column is left"))
-    faults += data_faults(study) + recipe_faults(study)
-    faults += _plan_faults(study) + _sums_faults(study)
-    faults += _privacy_faults(study) + _masking_faults(study)
-    faults += evaluation_faults(study) + _report_faults(study)
+    return faults
+
+
+def _sites_faults(study: Study) -> list[Fault]:
     if study.sites.names and len(study.sites.names) < study.sites.minimum:
-        faults.append(Fault("sites.minimum", f"more than the {len(study.sites.names)} names"))
-    chosen = [
+        return [Fault("sites.minimum", f"more than the {len(study.sites.names)} names")]
+    return []
+
+
+def _option_faults(study: Study) -> list[Fault]:
+    return [
         Fault(f"recipe.{key}", f"{what}; {remedy}")
         for key, what, remedy in option_faults(study.recipe)
     ]
-    return faults + (chosen or ([] if faults else plan_faults(study)))
 
 
 def _plan_faults(study: Study) -> list[Fault]:
@@ -220,6 +232,22 @@ def _robust_faults(study: Study, robust: Robust) -> list[Fault]:
         what = f"{wrong_sites(robust.byzantine)} can be outvoted by {needed} sites or more"
         return [Fault("plan.robust.byzantine", f"{what}: raise sites.minimum to that")]
     return []
+
+
+CHECKS: tuple[Check, ...] = (
+    _column_faults,
+    data_faults,
+    recipe_faults,
+    _plan_faults,
+    _sums_faults,
+    _privacy_faults,
+    _masking_faults,
+    evaluation_faults,
+    _report_faults,
+    _sites_faults,
+    _option_faults,
+)
+"""What is asked of every study. What `plan_faults` asks needs one without any other fault."""
 
 
 def _refuse(file: str, faults: list[Fault]) -> StudyFileError:

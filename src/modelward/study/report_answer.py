@@ -4,6 +4,8 @@
     groups            [levels, 11]       a row of sums of every level of every group, one group
                                          after the other (report_groups.py), where `[report]
                                          groups` asks for it
+    patients          [5]                whose test units these are, where the study counts
+                                         others than patients; see `BEHIND`
 
 and, where figures of one site may be told,
 
@@ -29,6 +31,15 @@ from modelward.core.study import Study
 from modelward.core.tensors import Schema, TensorSpec
 from modelward.study.judging import Grouping, groupings
 from modelward.study.report_groups import COLUMNS
+
+PATIENTS = "patients"
+"""Name of the tensor that says whose test units were counted."""
+
+BEHIND = ("every", "having", "lacking", "telling having", "telling lacking")
+"""What its places hold: patients; those with a unit whose outcome happened, and with one whose
+outcome did not; and how many patients with equally many units would tell as much of either
+outcome, (sum n)^2 / (sum n^2) rounded down, for the width of intervals. Where no patient has
+several units, or the data name none, units stand for patients."""
 
 ABSENT = -64.0
 """Stands for a figure that does not exist; every other one lies above it, and below 64."""
@@ -75,6 +86,11 @@ def report_bins(study: Study) -> int:
     return bins if study.privacy.dp is None else min(bins, NOISED_BINS)
 
 
+def counts_patients(study: Study) -> bool:
+    """Return whether sites tell whose units they counted: not of noised counts."""
+    return study.report is not None and study.study.unit != "patient" and alone_too(study)
+
+
 def told_groups(study: Study) -> tuple[Grouping, ...]:
     """Return the groups in which test units are counted; none where nobody asked."""
     if study.report is None or study.report.groups is None:
@@ -94,6 +110,8 @@ def report_schema(study: Study) -> Schema:
         noised = ("counts.groups", (levels, *shape))
         name, shaped = rows if alone_too(study) else noised
         specs.append(TensorSpec(name, "F64", shaped))
+    if counts_patients(study):
+        specs.append(TensorSpec(PATIENTS, "F64", (len(BEHIND),)))
     if one_by_one(study):
         specs.append(TensorSpec("counts.local", "F64", shape))
         specs.append(TensorSpec("figures", "F64", (len(NAMES),)))
@@ -120,6 +138,8 @@ def report_words(study: Study) -> str:
         )
     )
     groups = f" In groups ({names}), of the federated model: {level}." if names else ""
+    if counts_patients(study):
+        groups = f" And of how many patients the {unit}s are, by outcome.{groups}"
     alone = (
         f"When the study has ended: each site trains a model of its own on its own training "
         f"{unit}s, which stays there, and tells of its test {unit}s, for the report: {counted} "

@@ -4,8 +4,9 @@ Each site sends, for every column, three sums over its training units; the hub a
 and every site then applies the same center and spread (z-scores of the *union*, which per-
 hospital z-scores are not: docs/statistics.md has the figures).
 
-Under differential privacy the sums are noised (site/private_answer.py), or none are taken
-and every column is centred and scaled by the study's range, which costs no patient anything.
+Under differential privacy the sums are noised (site/answering/private_answer.py), or none are
+taken and every column is centred and scaled by the study's range, which costs no patient
+anything.
 
 Sums are taken of t = (value - middle) / half-width of the study's range, so |t| <= 1: sums
 are bounded by the number of units whatever the unit of measurement, and the squares do not

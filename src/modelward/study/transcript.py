@@ -1,8 +1,8 @@
 """What a hub says it did in one round: the body of a transcript message.
 
-A transcript names the model before, the memory of the server optimiser before, every
-site's artifact that went in with its weight, and the model and memory that came out, all by
-hash. hub/transcript.py writes and replays it; site/transcripts.py holds it against what the
+A transcript names the model before, the memory of the server optimiser before, every site's
+artifact that went in with its weight, and the model and memory that came out, all by hash.
+hub/transcript.py writes and replays it; site/entering/transcripts.py holds it against what the
 site has seen. docs/formats/transcript.md has an example.
 """
 

@@ -16,8 +16,8 @@ from modelward.hub.consent import Consent
 from modelward.hub.registry import Registry
 from modelward.ledger.log import Ledger
 from modelward.ledger.verify import verify
-from modelward.site.approvals import Approvals
-from modelward.site.keys import signing_key
+from modelward.site.approving.approvals import Approvals
+from modelward.site.approving.keys import signing_key
 from tests.letters import HUB, MORNING, NOON
 from tests.sites import FEDAVG, make_site, proposal
 

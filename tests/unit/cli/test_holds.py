@@ -13,8 +13,8 @@ from modelward.core.task import Task
 from modelward.core.verdict import Refusal, Release
 from modelward.errors import HeldForReview, ModelwardError, NotApproved, StorageError
 from modelward.gate.policy_file import read_policy
-from modelward.site.direct import DirectTrainer
 from modelward.site.gatekeeper import Gatekeeper
+from modelward.site.rooms.direct import DirectTrainer
 from tests import sites
 from tests.sites import clock, make_site, newton, proposal
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from modelward.cli.app import app
 from modelward.cli.passphrase import SEEN, VARIABLE
-from modelward.site.person_key import unlock
+from modelward.site.approving.person_key import unlock
 
 WORDS = "four words are enough"
 

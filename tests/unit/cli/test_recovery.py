@@ -15,7 +15,7 @@ from modelward.errors import LedgerBroken, NotApproved
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.site_folder import SiteFolder
 from modelward.privacy.book import read
-from modelward.site.settling import signed
+from modelward.site.approving.settling import signed
 from tests.letters import STRANGER
 from tests.sites import ADA
 from tests.unit.site.test_gatekeeper import approved

@@ -7,7 +7,7 @@ import pytest
 from modelward.engines.inprocess import InProcess
 from modelward.hub.registry import Registry
 from modelward.hub.run import Hub, Outcome
-from modelward.site.keys import signing_key
+from modelward.site.approving.keys import signing_key
 from tests.hospital import PATIENTS, SEEDS
 from tests.studies import AVERAGED, make_site, table_study
 

@@ -12,7 +12,7 @@ from modelward.engines.inprocess import InProcess
 from modelward.hub.registry import Registry
 from modelward.hub.run import Hub, Outcome, Progress
 from modelward.hub.transcript import of_round, rebuild, replay
-from modelward.site.keys import signing_key
+from modelward.site.approving.keys import signing_key
 from tests.hospital import PATIENTS, SEEDS
 from tests.studies import AVERAGED, make_site, table_study
 

@@ -14,7 +14,7 @@ from modelward.hub.run import Hub
 from modelward.hub.switchboard import Switchboard, alarms_at
 from modelward.ledger.note import VerifierKey
 from modelward.ledger.verify import verify
-from modelward.site.keys import signing_key
+from modelward.site.approving.keys import signing_key
 from tests.circles import HUB_KEY
 from tests.hospital import PATIENTS, SEEDS
 from tests.studies import AVERAGED, make_site, table_study

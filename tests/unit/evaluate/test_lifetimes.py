@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from modelward.evaluate import lifetimes
-from modelward.recipes.concordance import pairs
+from modelward.recipes.statistics.concordance import pairs
 
 ENDS = np.array([10.0, 20.0])
 

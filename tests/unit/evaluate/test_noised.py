@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from modelward.evaluate import noised
+from modelward.evaluate.behind import expanded
 from modelward.evaluate.noised import Noised
 from modelward.evaluate.scores import score
-from modelward.evaluate.site_figures import expanded
 
 COUNTS = np.array([[30, 20, 8, 2], [5, 10, 15, 30]])
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from modelward.exchange.backing import backed
 from modelward.exchange.families.family import Floats
+from modelward.exchange.listening.backing import backed
 
 ALL = np.ones((3, 2), bool)
 

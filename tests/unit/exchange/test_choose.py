@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from modelward.exchange.choose import LOCAL, choose, choose_here, vote
-from modelward.exchange.evidence import Evidence, Told
+from modelward.exchange.methods.choose import LOCAL, choose, choose_here, vote
+from modelward.exchange.methods.evidence import Evidence, Told
 
 
 def own(*right: int) -> Evidence:

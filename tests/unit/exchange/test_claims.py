@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from modelward.exchange.card import Group, Judged
-from modelward.exchange.claims import competence, seen
-from modelward.exchange.examples import Examples
+from modelward.exchange.documents.card import Group, Judged
+from modelward.exchange.giving.claims import competence, seen
+from modelward.exchange.institution.examples import Examples
 
 LABELS = ("normal", "ill")
 

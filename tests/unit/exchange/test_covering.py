@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelward.exchange.covering import (
+from modelward.exchange.families.family import Floats, Inputs
+from modelward.exchange.listening.covering import (
     EIGHTH,
     MOST,
     SMALLEST,
@@ -16,7 +17,6 @@ from modelward.exchange.covering import (
     spread,
     under_covers,
 )
-from modelward.exchange.families.family import Floats, Inputs
 
 DARK = np.zeros((8, 8), np.float32)
 

@@ -5,7 +5,7 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from modelward.exchange.evidence import (
+from modelward.exchange.methods.evidence import (
     Evidence,
     Told,
     difference,

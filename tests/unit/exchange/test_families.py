@@ -7,7 +7,7 @@ from modelward.core.tensors import Schema
 from modelward.errors import BadArtifact
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.families.family import Shape
-from modelward.exchange.learn import Steps, labelled, learn
+from modelward.exchange.methods.learn import Steps, labelled, learn
 
 NAMES = ["linear", "mlp-8", "conv-4"]
 SHAPE = Shape((6, 5), 3)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modelward.exchange import fens
+from modelward.exchange.methods import fens
 
 
 def test_the_first_combiner_averages_log_probabilities():

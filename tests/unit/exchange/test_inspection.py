@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from modelward.exchange.card import Made
-from modelward.exchange.class_means import persons_of
-from modelward.exchange.content import prototypes
-from modelward.exchange.examples import Examples
+from modelward.exchange.documents.card import Made
+from modelward.exchange.documents.content import prototypes
+from modelward.exchange.documents.question import Question
 from modelward.exchange.families.catalogue import load
-from modelward.exchange.inspection import Looker, Subject
-from modelward.exchange.question import Question
+from modelward.exchange.institution.class_means import persons_of
+from modelward.exchange.institution.examples import Examples
+from modelward.exchange.institution.inspection import Looker, Subject
 
 ASKED = Question(
     id="spots", purpose="tell spots", labels=("none", "one"), inputs=(12, 12),

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pytest
 
-from modelward.exchange.bands import EDGES
-from modelward.exchange.card import Competence, Group, Made, OfferCard, Terms
-from modelward.exchange.knowledge import calibrated, knowledge
-from modelward.exchange.probability import log_softmax
+from modelward.exchange.documents.bands import EDGES
+from modelward.exchange.documents.card import Competence, Group, Made, OfferCard, Terms
+from modelward.exchange.documents.knowledge import calibrated, knowledge
+from modelward.exchange.methods.probability import log_softmax
 
 LABELS = tuple("abcdefgh")
 ASKED = [("sex", "female"), ("sex", "male"), ("equipment", "portable")]

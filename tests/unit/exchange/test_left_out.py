@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from modelward.exchange import home, left_out
-from modelward.exchange.examples import Examples
+from modelward.exchange.documents.question import Question
 from modelward.exchange.families.catalogue import load
-from modelward.exchange.question import Question
+from modelward.exchange.institution import home, left_out
+from modelward.exchange.institution.examples import Examples
 
 ASKED = Question(
     id="corner",

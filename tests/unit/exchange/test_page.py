@@ -2,7 +2,7 @@
 
 import re
 
-from modelward.exchange.knowledge import Map
+from modelward.exchange.documents.knowledge import Map
 from modelward.exchange.page import GLYPH, picture
 
 LONG = "westminster-and-chelsea-hospital-group"

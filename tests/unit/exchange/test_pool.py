@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from modelward.errors import BadArtifact
-from modelward.exchange.pool import (
+from modelward.exchange.methods.pool import (
     Opinion,
     masked_geometric,
     prior_corrected,

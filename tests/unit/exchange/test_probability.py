@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modelward.exchange import probability
+from modelward.exchange.methods import probability
 
 
 def test_the_prior_of_three_and_zero_units_is_four_and_one_of_five():

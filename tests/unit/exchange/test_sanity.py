@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from modelward.exchange import sanity
 from modelward.exchange.families.family import Floats
-from modelward.exchange.probability import log_softmax
+from modelward.exchange.methods import sanity
+from modelward.exchange.methods.probability import log_softmax
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 Y = np.tile(np.arange(4), 10)

@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from modelward.errors import MessageRefused
-from modelward.exchange import seal
+from modelward.exchange.documents import seal
 
 CARD, KEY = "5c" * 32, bytes(range(32))
 

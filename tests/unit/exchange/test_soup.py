@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from modelward.errors import BadArtifact
-from modelward.exchange.soup import Ingredient, greedy, uniform
+from modelward.exchange.methods.soup import Ingredient, greedy, uniform
 
 
 def model(card: str, value: float, base: str | None = "aa" * 32) -> Ingredient:

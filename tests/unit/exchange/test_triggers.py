@@ -3,7 +3,7 @@
 import numpy as np
 
 from modelward.exchange.families.family import Floats, Inputs
-from modelward.exchange.triggers import triggers, unwatched
+from modelward.exchange.methods.triggers import triggers, unwatched
 
 CLASSES = 4
 ALL = dict.fromkeys(("a", "b", "c", "bad"), range(CLASSES))

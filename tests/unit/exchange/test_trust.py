@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from modelward.exchange import trust
-from modelward.exchange.trust import Report
+from modelward.exchange.methods import trust
+from modelward.exchange.methods.trust import Report
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 MAKERS = {"a": "north", "b": "south", "c": "west"}

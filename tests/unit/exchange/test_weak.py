@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from modelward.errors import BadArtifact
-from modelward.exchange import weak
 from modelward.exchange.families.catalogue import load
 from modelward.exchange.families.family import Floats, Shape
-from modelward.exchange.probability import Labels, log_softmax
+from modelward.exchange.methods import weak
+from modelward.exchange.methods.probability import Labels, log_softmax
 
 
 def test_the_gap_recovered_is_a_share_of_what_was_to_be_gained():

@@ -14,8 +14,10 @@ from modelward.errors import QuorumNotMet
 from modelward.hub.registry import Registry
 from modelward.hub.run import Hub, Outcome
 from modelward.hub.run_facts import Ended, run_facts
+from modelward.ledger.kinds import words
 from modelward.privacy.masks.coded import Code, words_of
-from modelward.recipes.draws import draws
+from modelward.recipes.layers.draws import draws
+from modelward.report import claims
 from modelward.study.answers import answer_to
 from tests.hospital import SEEDS, Planned, Wards
 from tests.studies import AVERAGED, table_study
@@ -73,8 +75,8 @@ def by_hand(folder: Path, study: Study, wards: Wards) -> tuple[list[Fraction], i
         patients = int(str(entry["patients"]))
         flat = schema.join(tensors)
         draw = draws("uplink", study.plan.seed, 1, name)
-        words = words_of(flat, patients, code, (3, 3), draw)[: schema.size]
-        steps = words.view(f"<i{words.itemsize}").tolist()
+        made = words_of(flat, patients, code, (3, 3), draw)[: schema.size]
+        steps = made.view(f"<i{made.itemsize}").tolist()
         total = [a + b for a, b in zip(total, steps, strict=True)]
         weight += patients
         cut += int((np.abs(flat) > code.step * code.levels * 2.0**-24).sum())
@@ -98,6 +100,28 @@ def test_the_step_is_the_plain_sum_of_what_each_site_coded(tmp_path, more, bits)
         (found.model.parameters - before).tolist()
     )
     assert found.history[0].clipped == cut > 0
+
+
+def test_what_was_cut_is_in_each_sites_ledger_beside_the_words_that_tell_it(tmp_path):
+    study = coded(AVERAGED)
+    found = run(tmp_path, study)
+    wards = Wards(tmp_path / "sites", [study], tmp_path / "hub" / "artifacts")
+    with closing(wards):
+        told = [
+            (name, e) for name, h in wards.hospitals.items() for e in h.ledger if "cut" in e
+        ]
+
+    by_round = {r.round_no: r.clipped for r in found.history}
+    assert sum(by_round.values()) > 0
+    for number, clipped in by_round.items():
+        assert sum(int(str(e["cut"])) for _, e in told if e["round"] == number) == clipped
+    assert {e["artifact"] for _, e in told} == {"masked"}
+    for site, entry in told:
+        left = tmp_path / "sites" / site / "outbox" / f"{entry['sha256']}.safetensors"
+        assert left.stat().st_size == entry["bytes"]
+        assert words(entry).endswith(f"telling that {entry['cut']} values were cut")
+    (claim,) = [each for each in claims.left([e for _, e in told]) if "masked" in each.text]
+    assert f"how many values were cut: {sum(by_round.values()):,} in all." in claim.text
 
 
 def test_who_answers_first_and_who_drops_out_late_change_no_bit(tmp_path):

@@ -15,7 +15,7 @@ from modelward.hub.found import findings
 from modelward.hub.registry import Registry
 from modelward.hub.run import Hub
 from modelward.report.page import write
-from modelward.site.alone import fit, predicted
+from modelward.site.answering.alone import fit, predicted
 from tests.hospital import Planned, Wards
 from tests.studies import AVERAGED, cohort_of, table_study
 

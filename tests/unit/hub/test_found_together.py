@@ -17,7 +17,7 @@ from modelward.hub.registry import Registry
 from modelward.hub.reported import EVERYBODY, counted
 from modelward.hub.run import Hub
 from modelward.report.page import write
-from modelward.site.alone import predicted
+from modelward.site.answering.alone import predicted
 from tests.hospital import SEEDS, Planned, Wards
 from tests.private_studies import PRIVATE
 from tests.studies import AVERAGED, cohort_of, make_site, table_study

@@ -11,7 +11,7 @@ import pytest
 from modelward.core.canonical import canonical_bytes
 from modelward.core.study import Study
 from modelward.errors import BadArtifact, StorageError, StudyFileError
-from modelward.hub import shares
+from modelward.hub import shares, shares_signed
 from modelward.hub.registry import Registry
 from modelward.simulation.dealing import Dealing, Special
 from modelward.simulation.simulate import Simulation, simulate
@@ -51,10 +51,11 @@ def test_a_statement_is_signed_and_comes_out_the_same_again(tmp_path):
     study, run = ran(tmp_path, "contribution")
     first = said(study, run)
 
-    raw = shares.signed(first, key_of(3))
+    raw = shares_signed.signed(first, key_of(3))
 
     assert (
-        shares.check(raw, said(study, run)) == key_of(3).public_key().public_bytes_raw().hex()
+        shares_signed.check(raw, said(study, run))
+        == key_of(3).public_key().public_bytes_raw().hex()
     )
     sites = first["sites"]
     assert isinstance(sites, dict)
@@ -63,10 +64,10 @@ def test_a_statement_is_signed_and_comes_out_the_same_again(tmp_path):
     for change in ({"rule": "equal"}, {"inputs": "0" * 64}, {"extra": 1}):
         other = {**json.loads(raw), **change}
         with pytest.raises(BadArtifact, match="signature"):
-            shares.check(canonical_bytes(other), first)
+            shares_signed.check(canonical_bytes(other), first)
     lie = {**first, "rounds": 7}
     with pytest.raises(BadArtifact, match="rounds come out differently"):
-        shares.check(shares.signed(lie, key_of(3)), first)
+        shares_signed.check(shares_signed.signed(lie, key_of(3)), first)
 
 
 @pytest.mark.slow
@@ -129,10 +130,10 @@ def test_every_combined_answer_is_in_the_ledger_of_its_site(tmp_path):
     ledgers = {path.name: path / "ledger" for path in (run / "sites").iterdir()}
 
     with closing(Registry(run / "hub")) as registry:
-        assert shares.hold_to_ledgers(registry, study, ledgers) == 3 * 3
+        assert shares_signed.hold_to_ledgers(registry, study, ledgers) == 3 * 3
         swapped = {"north": ledgers["south"]}
         with pytest.raises(BadArtifact, match="north released no such answer in round 1"):
-            shares.hold_to_ledgers(registry, study, swapped)
+            shares_signed.hold_to_ledgers(registry, study, swapped)
 
 
 @pytest.mark.slow
@@ -147,7 +148,7 @@ def test_more_patients_than_a_gate_let_go_are_found(tmp_path):
         closing(Registry(run / "hub")) as registry,
         pytest.raises(BadArtifact, match="released no such answer"),
     ):
-        shares.hold_to_ledgers(registry, study, ledgers)
+        shares_signed.hold_to_ledgers(registry, study, ledgers)
 
 
 @pytest.mark.slow

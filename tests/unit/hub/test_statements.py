@@ -14,8 +14,8 @@ from modelward.core.verdict import Release
 from modelward.errors import MessageRefused
 from modelward.gate.policy import Policy
 from modelward.hub.statements import body_of, take, taken
+from modelward.site.approving.keys import signing_key
 from modelward.site.hospital import Hospital
-from modelward.site.keys import signing_key
 from modelward.site.telling import tell
 from modelward.study.readiness import COHORT
 from tests import sites

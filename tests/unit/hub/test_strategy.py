@@ -18,7 +18,7 @@ from modelward.hub.strategy import strategy
 from modelward.learn import newton
 from modelward.learn.newton import l2_of
 from modelward.readers.dataset import Dataset, Source
-from modelward.readers.table import read_table
+from modelward.readers.tables.table import read_table
 from modelward.simulation import data
 from modelward.study.model import parameter_schema
 from modelward.study.read import read

@@ -14,8 +14,8 @@ from modelward.errors import MessageRefused, StorageError
 from modelward.hub.registry import Registry
 from modelward.hub.run import Hub
 from modelward.hub.transcript import Transcript, from_body, of_round, replay
+from modelward.site.approving.keys import signing_key
 from modelward.site.hospital import Hospital
-from modelward.site.keys import signing_key
 from tests.letters import HUB, MORNING, NOON
 from tests.replays import check_replays, everything
 from tests.sites import clock, fedavg, make_site, newton

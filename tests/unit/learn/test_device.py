@@ -11,8 +11,8 @@ from modelward.errors import MissingExtra, TrainingFailed
 from modelward.learn import device, sgd
 from modelward.learn.examples import Examples
 from modelward.learn.steps import Pull
-from modelward.recipes import captured, densenet, unet
-from modelward.recipes.network import Network
+from modelward.recipes.networks import captured, densenet, unet
+from modelward.recipes.networks.network import Network
 
 SMALL = densenet.Options(blocks=(1, 1), growth=8, stem=8, groups=8, entry="small", shift=1)
 NETWORKS = {

@@ -24,8 +24,8 @@ from modelward.privacy.accounting import Event
 from modelward.privacy.mechanism import GRID_BITS, MARGIN, OUTER_MARGIN, ClippedSum
 from modelward.privacy.noise import Secret
 from modelward.recipes.catalogue import recipe
-from modelward.recipes.draws import draws
-from modelward.recipes.factors import FactoredGradients
+from modelward.recipes.gradients.factors import FactoredGradients
+from modelward.recipes.layers.draws import draws
 from modelward.recipes.recipe import Recipe
 
 LOGISTIC = recipe(RecipeChoice(name="logistic", options={"l2": 0.0}))

@@ -15,7 +15,7 @@ from modelward.learn.examples import Examples
 from modelward.learn.sgd import LocalTerms, train
 from modelward.learn.steps import Pull
 from modelward.recipes.catalogue import recipe
-from modelward.recipes.draws import draws
+from modelward.recipes.layers.draws import draws
 
 Vector = NDArray[Any]
 LOGISTIC = recipe(RecipeChoice(name="logistic", options={"l2": 0.0}))

@@ -12,7 +12,7 @@ from modelward.errors import BadPrivacyTerms
 from modelward.privacy.mechanism import GRID_BITS, OUTER_MARGIN, ClippedSum
 from modelward.privacy.noise import Secret
 from modelward.privacy.outer import MAX_BATCH, UNIT_BITS
-from modelward.recipes.factors import Block, Factors
+from modelward.recipes.gradients.factors import Block, Factors
 
 SECRET = Secret(bytes(32), ("outer",))
 LAYER = Block(start=2, out=3, seen=4)

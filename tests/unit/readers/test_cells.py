@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from modelward.core.columns import Column
 from modelward.core.faults import Fault
-from modelward.readers import values
-from modelward.readers.cells import Ask, cells, distinct
 from modelward.readers.dataset import Source
 from modelward.readers.opt_out import OptOut
-from modelward.readers.text_columns import text_columns
+from modelward.readers.tables import values
+from modelward.readers.tables.cells import Ask, cells, distinct
+from modelward.readers.tables.text_columns import text_columns
 
 LEVELS = ("never", "former", "2")
 WORDS = {"nie": "never", "weg": "", "12": "7"}

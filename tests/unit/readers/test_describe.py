@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from modelward.core.canonical import parse_strict
-from modelward.readers.describe import CONTEXT, banded
+from modelward.readers.proposing.describe import CONTEXT, banded
 from tests import pictures
 from tests.command import modelward
 from tests.kinds import STUDY, patients, write_site

@@ -12,10 +12,10 @@ import pytest
 
 from modelward.errors import DataError
 from modelward.readers.dataset import Dataset, Source
-from modelward.readers.fhir import load
+from modelward.readers.events.fhir import load
+from modelward.readers.events.wanted import Wanted
 from modelward.readers.open import open_cohort
 from modelward.readers.record import open_record
-from modelward.readers.wanted import Wanted
 from modelward.study.read import parse
 from tests.shared_data import shared
 

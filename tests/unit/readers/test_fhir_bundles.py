@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from modelward.readers.fhir import load
+from modelward.readers.events.fhir import load
 from modelward.readers.record import open_record
 from tests.unit.readers.test_fhir import DATASET, WANTED, events, observation
 

@@ -8,8 +8,8 @@ import pytest
 
 from modelward.errors import DataError
 from modelward.readers.dataset import read
-from modelward.readers.fhir_path import BadPath, compiled, plain
-from modelward.readers.fhir_view import read_view
+from modelward.readers.events.fhir_path import BadPath, compiled, plain
+from modelward.readers.events.fhir_view import read_view
 from modelward.readers.open import open_cohort
 from modelward.study.read import parse
 

@@ -3,7 +3,7 @@
 import pytest
 
 from modelward.errors import DataError
-from modelward.readers.text_columns import text_columns
+from modelward.readers.tables.text_columns import text_columns
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ import pytest
 from modelward.core.codes import covers
 from modelward.core.faults import Fault
 from modelward.errors import DataError
-from modelward.readers.advice import advice
+from modelward.readers.checking.advice import advice
+from modelward.readers.checking.readiness import Readiness, check
 from modelward.readers.doubtful import doubts
-from modelward.readers.grouped import ungrouped
-from modelward.readers.propose import proposal
-from modelward.readers.readiness import Readiness, check
-from modelward.readers.values import boolean
+from modelward.readers.proposing.propose import proposal
+from modelward.readers.tables.grouped import ungrouped
+from modelward.readers.tables.values import boolean
 from modelward.study.read import parse
 from tests.kinds import STUDY, patients, write_site
 from tests.unit.readers.test_readiness import (

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from modelward.errors import DataError
+from modelward.readers.checking.readiness import check
 from modelward.readers.open import open_cohort
-from modelward.readers.readiness import check
 from modelward.study.read import parse
 from tests.kinds import CREATININE, GLUCOSE, KINDS, STUDY, Patient, patients, write_site
 from tests.pictures import as_source

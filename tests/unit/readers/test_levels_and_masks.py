@@ -9,9 +9,9 @@ from modelward.errors import DataError
 from modelward.readers.arrays import read_arrays
 from modelward.readers.cohort import Cohort
 from modelward.readers.dataset import Dataset, Source
-from modelward.readers.table import read_table
+from modelward.readers.tables.table import read_table
 from modelward.simulation.dealing import Dealing, Special, deal
-from modelward.site.snapshot import read_snapshot, write_snapshot
+from modelward.site.isolation.snapshot import read_snapshot, write_snapshot
 from modelward.study.read import parse
 
 ABOUT = '[study]\nid = "graded"\npurpose = "Grade"\nmin_patients = 1\n'

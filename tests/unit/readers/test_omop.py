@@ -15,8 +15,8 @@ import duckdb
 import pytest
 
 from modelward.errors import DataError
-from modelward.readers import omop_store
 from modelward.readers.cohort import Cohort
+from modelward.readers.events import omop_store
 from modelward.readers.open import open_cohort
 from modelward.study.read import parse
 from tests.kinds import STUDY, omop_tables, patients, write_site

@@ -6,9 +6,9 @@ import pytest
 from modelward.core.columns import columns
 from modelward.core.study import Study
 from modelward.readers.assemble import Rows
-from modelward.readers.copies import copies
-from modelward.readers.readiness import Finding, Readiness, judge
-from modelward.readers.readiness_report import as_text
+from modelward.readers.checking.copies import copies
+from modelward.readers.checking.readiness import Finding, Readiness, judge
+from modelward.readers.checking.readiness_report import as_text
 from tests.analyses import numbers, study_of
 
 DRAW = np.random.default_rng(7)

@@ -4,7 +4,7 @@ import pytest
 
 from modelward.errors import DataError
 from modelward.readers.open import open_cohort
-from modelward.readers.propose import kind_of, proposal
+from modelward.readers.proposing.propose import kind_of, proposal
 from modelward.study.read import parse
 from tests import pictures
 from tests.kinds import STUDY, patients, write_site

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from modelward.errors import DataError
+from modelward.readers.checking.readiness import check
+from modelward.readers.checking.readiness_report import as_html, as_object, as_text
 from modelward.readers.open import open_cohort
 from modelward.readers.plausible import auc, look_swapped
-from modelward.readers.readiness import check
-from modelward.readers.readiness_report import as_html, as_object, as_text
 from modelward.study.read import parse
 from tests.kinds import KINDS, STUDY, patients, write_site
 

@@ -13,10 +13,10 @@ from modelward.core.sequences import unpacked
 from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers.arrays import read_arrays
+from modelward.readers.checking.readiness import check
 from modelward.readers.cohort import Cohort
+from modelward.readers.events.sequences import shown
 from modelward.readers.open import open_cohort
-from modelward.readers.readiness import check
-from modelward.readers.sequences import shown
 from tests.kinds import CREATININE, INFARCT, KINDS, VISIT, Patient, Record, patients, write_site
 from tests.sequences import ITEMS, STEPS, STUDY, by_hand, study
 

@@ -11,8 +11,8 @@ from modelward.core.study import Study
 from modelward.errors import DataError
 from modelward.readers.cohort import Cohort
 from modelward.readers.dataset import Dataset, Source
-from modelward.readers.table import read_features, read_table
-from modelward.readers.text_columns import headings, text_columns
+from modelward.readers.tables.table import read_features, read_table
+from modelward.readers.tables.text_columns import headings, text_columns
 from tests.studies import TABLE, rows, table_study, write_csv
 
 STUDY = table_study()

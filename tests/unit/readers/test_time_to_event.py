@@ -7,7 +7,7 @@ import pytest
 
 from modelward.errors import DataError
 from modelward.readers.open import open_cohort
-from modelward.site.snapshot import cohort_digest, read_snapshot, write_snapshot
+from modelward.site.isolation.snapshot import cohort_digest, read_snapshot, write_snapshot
 from modelward.study.read import parse
 
 STUDY = """

@@ -6,7 +6,7 @@ import pytest
 from modelward.core.columns import columns
 from modelward.core.faults import Fault
 from modelward.core.targets import Target
-from modelward.readers import values
+from modelward.readers.tables import values
 from tests.studies import table_study
 
 LEVELS = ("medical", "surgical", "other")

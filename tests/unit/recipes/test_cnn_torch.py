@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from modelward.recipes.cnn_torch import ImageBatches
-from modelward.recipes.draws import draws
+from modelward.recipes.layers.draws import draws
+from modelward.recipes.networks.cnn_torch import ImageBatches
 
 STEPS = np.arange(9, dtype=np.uint8).reshape(1, 3, 3) * 10
 

@@ -12,8 +12,8 @@ from modelward.evaluate.coefficients import (
     hazard_tests,
     named_direction,
 )
-from modelward.recipes.concordance import pairs
-from modelward.recipes.partial_likelihood import log_time, stratum
+from modelward.recipes.statistics.concordance import pairs
+from modelward.recipes.statistics.partial_likelihood import log_time, stratum
 from tests.analyses import cohort, finished, numbers, study_of
 
 TARGET = 'type = "time-to-event"\nhorizon = 100000'

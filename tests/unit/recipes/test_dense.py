@@ -6,8 +6,8 @@ from math import prod, sqrt
 import numpy as np
 
 from modelward.core.tensors import Schema, TensorSpec
-from modelward.recipes.dense import AT_ONCE, network_start
-from modelward.recipes.draws import draws
+from modelward.recipes.layers.dense import AT_ONCE, network_start
+from modelward.recipes.layers.draws import draws
 
 
 def test_a_start_drawn_in_parts_has_the_bits_of_one_draw():

@@ -1,6 +1,6 @@
 """Random numbers by name."""
 
-from modelward.recipes.draws import draws
+from modelward.recipes.layers.draws import draws
 
 
 def test_the_same_words_draw_the_same_numbers():

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from modelward.recipes import fused_norm
+from modelward.recipes.layers import fused_norm
 
 pytestmark = [
     pytest.mark.slow,

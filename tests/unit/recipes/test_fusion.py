@@ -11,7 +11,7 @@ from modelward.core.modalities import packed, unpacked
 from modelward.core.study import RecipeChoice
 from modelward.errors import DataError
 from modelward.recipes.catalogue import recipe
-from modelward.recipes.draws import draws
+from modelward.recipes.layers.draws import draws
 from modelward.recipes.recipe import Descent
 
 INPUTS = Inputs("image-and-table", (4, 6), intensity=(0.0, 200.0), columns=2)

@@ -7,7 +7,7 @@ import pytest
 from statsmodels.duration.survfunc import SurvfuncRight, survdiff
 
 from modelward.evaluate.survival import curves, log_rank
-from modelward.recipes.small_cells import merged_cells
+from modelward.recipes.statistics.small_cells import merged_cells
 from tests.analyses import cohort, finished, numbers, study_of
 
 TARGET = 'type = "time-to-event"\nhorizon = 1500'

@@ -8,7 +8,7 @@ from statsmodels.duration.survfunc import survdiff
 
 from modelward.errors import StudyFileError
 from modelward.evaluate.survival import StratifiedLogRank, curves, log_rank
-from modelward.recipes.log_rank import of_times
+from modelward.recipes.statistics.log_rank import of_times
 from tests.analyses import cohort, finished, numbers, study_of
 
 TARGET = 'type = "time-to-event"\nhorizon = 100000'

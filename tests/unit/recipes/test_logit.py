@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelward.recipes.logit import log_prior_odds, sigmoid, slope
+from modelward.recipes.regression.logit import log_prior_odds, sigmoid, slope
 
 
 def test_by_hand():

@@ -10,11 +10,11 @@ import pytest
 from modelward.core.columns import Inputs
 from modelward.core.study import RecipeChoice
 from modelward.errors import DataError, StudyFileError
-from modelward.recipes import backbone
 from modelward.recipes.catalogue import recipe
-from modelward.recipes.cnn import Cnn
-from modelward.recipes.cnn import Options as CnnOptions
-from modelward.recipes.lora import backbone_of
+from modelward.recipes.networks import backbone
+from modelward.recipes.networks.cnn import Cnn
+from modelward.recipes.networks.cnn import Options as CnnOptions
+from modelward.recipes.networks.lora import backbone_of
 from modelward.recipes.recipe import Descent
 
 torch = pytest.importorskip("torch")

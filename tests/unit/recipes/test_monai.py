@@ -13,8 +13,8 @@ from modelward.errors import DataError, GateRefused, MissingExtra, StudyFileErro
 from modelward.learn.invented import invented
 from modelward.recipes import brought, torch_present
 from modelward.recipes.catalogue import option_faults, recipe
-from modelward.recipes.draws import draws
-from modelward.recipes.monai import CLASSES, NETWORKS
+from modelward.recipes.layers.draws import draws
+from modelward.recipes.networks.monai import CLASSES, NETWORKS
 from modelward.recipes.recipe import Descent
 from modelward.study.own import update_schema
 from modelward.study.read import parse
@@ -49,7 +49,7 @@ def examples(inputs: Inputs, n: int = 4) -> tuple[Any, Any]:
 def test_every_network_has_groupnorm_and_parameters_of_which_each_is_named(network):
     import torch
 
-    from modelward.recipes import monai_torch
+    from modelward.recipes.networks import monai_torch
 
     made, inputs = asked(network, Inputs("image", (32, 32)))
     module = monai_torch._of(made, inputs).module
@@ -150,7 +150,7 @@ def test_predictions_do_not_depend_on_the_others_and_have_the_shape_of_the_outco
 def test_the_start_is_drawn_from_the_seed_and_leaves_torchs_own_draws_alone():
     import torch
 
-    from modelward.recipes import monai_torch
+    from modelward.recipes.networks import monai_torch
 
     made, inputs = asked("UNet", FLAT)
     monai_torch._built.cache_clear()
@@ -170,7 +170,7 @@ def test_the_start_is_drawn_from_the_seed_and_leaves_torchs_own_draws_alone():
 def test_layers_that_mix_keep_or_drop_are_refused():
     from torch import nn
 
-    from modelward.recipes.monai_torch import regroup, require_plain
+    from modelward.recipes.networks.monai_torch import regroup, require_plain
 
     mixing = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4))
     with pytest.raises(TypeError, match="BatchNorm2d at 1"):

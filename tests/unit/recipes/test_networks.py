@@ -12,9 +12,9 @@ from modelward.core.sequences import Item
 from modelward.core.study import RecipeChoice
 from modelward.errors import DataError, StudyFileError
 from modelward.learn.invented import invented
-from modelward.recipes import objective
 from modelward.recipes.catalogue import recipe
-from modelward.recipes.draws import draws
+from modelward.recipes.gradients import objective
+from modelward.recipes.layers.draws import draws
 from modelward.recipes.recipe import Descent, Offset
 
 SMALL: dict[str, Any] = {

@@ -7,8 +7,8 @@ from modelward.core.columns import Inputs
 from modelward.core.study import RecipeChoice
 from modelward.errors import DataError
 from modelward.recipes.catalogue import recipe
-from modelward.recipes.logistic import Logistic
-from modelward.recipes.logistic import Options as LogisticOptions
+from modelward.recipes.regression.logistic import Logistic
+from modelward.recipes.regression.logistic import Options as LogisticOptions
 
 XRAY = Inputs("image", (28, 28))
 ROWS = Inputs("table", (30,))

@@ -13,13 +13,13 @@ from torch.nn import functional
 from modelward.core.columns import Inputs
 from modelward.core.study import RecipeChoice
 from modelward.errors import BadPrivacyTerms
-from modelward.recipes import cnn_torch, mlp_torch
 from modelward.recipes.catalogue import recipe
-from modelward.recipes.draws import draws
-from modelward.recipes.objective import YesNo
+from modelward.recipes.gradients.objective import YesNo
+from modelward.recipes.gradients.row_gradients import TorchRowGradients
+from modelward.recipes.gradients.torch_cpu import Forward, TableBatches, shared
+from modelward.recipes.layers.draws import draws
+from modelward.recipes.networks import cnn_torch, mlp_torch
 from modelward.recipes.recipe import Recipe
-from modelward.recipes.row_gradients import TorchRowGradients
-from modelward.recipes.torch_cpu import Forward, TableBatches, shared
 
 TABLE = Inputs(kind="table", shape=(5,))
 IMAGE = Inputs(kind="image", shape=(9, 9))

@@ -8,8 +8,14 @@ from modelward.core.columns import Inputs
 from modelward.core.study import RecipeChoice
 from modelward.errors import DataError
 from modelward.recipes.catalogue import recipe
-from modelward.recipes.draws import draws
-from modelward.recipes.scattering import LENGTH, Options, Scattering, transform, wavelets
+from modelward.recipes.layers.draws import draws
+from modelward.recipes.regression.scattering import (
+    LENGTH,
+    Options,
+    Scattering,
+    transform,
+    wavelets,
+)
 
 IMAGE = Inputs("image", (28, 28))
 SMALL = Options(scales=1, orientations=4, grid=2)

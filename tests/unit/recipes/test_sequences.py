@@ -10,7 +10,7 @@ from modelward.core.sequences import Item, packed
 from modelward.core.study import RecipeChoice
 from modelward.errors import DataError, StudyFileError
 from modelward.recipes.catalogue import recipe
-from modelward.recipes.events import TIMES, VALUES
+from modelward.recipes.networks.events import TIMES, VALUES
 
 ITEMS = (Item("creatinine", 0.1, 20.0), Item("delta", -5.0, 5.0), Item("visit", -1.0, 1.0))
 INPUTS = Inputs("sequence", (4, 3), items=ITEMS, days=(0, 100))

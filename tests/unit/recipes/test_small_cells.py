@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelward.recipes.small_cells import hidden_groups, hidden_levels, merge, merged_cells
+from modelward.recipes.statistics.small_cells import (
+    hidden_groups,
+    hidden_levels,
+    merge,
+    merged_cells,
+)
 
 
 def test_cells_are_merged_until_they_are_large_enough_and_stand_in_the_middle():

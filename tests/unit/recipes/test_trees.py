@@ -17,12 +17,12 @@ from modelward.gate.cells import cells
 from modelward.gate.offer import Offer
 from modelward.learn import boosting
 from modelward.learn.examples import Examples
-from modelward.recipes import tree_sums
 from modelward.recipes.analysis import Heard
 from modelward.recipes.catalogue import recipe
-from modelward.recipes.tree_growth import Terms, best
-from modelward.recipes.tree_shape import Shape
-from modelward.site.intake import Seen, model_objections
+from modelward.recipes.trees import tree_sums
+from modelward.recipes.trees.tree_growth import Terms, best
+from modelward.recipes.trees.tree_shape import Shape
+from modelward.site.entering.intake import Seen, model_objections
 from modelward.study.answers import answer_to
 from modelward.study.model import Model, initial
 from modelward.study.read import parse

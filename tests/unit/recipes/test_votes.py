@@ -10,8 +10,8 @@ from modelward.core.columns import Inputs
 from modelward.core.study import RecipeChoice
 from modelward.errors import StudyFileError
 from modelward.recipes.catalogue import recipe
-from modelward.recipes.cnn_torch import ImageBatches, counted, forward
-from modelward.recipes.torch_cpu import shared
+from modelward.recipes.gradients.torch_cpu import shared
+from modelward.recipes.networks.cnn_torch import ImageBatches, counted, forward
 
 IMAGE = Inputs("image", (20, 17))
 CASES = {

@@ -14,8 +14,9 @@ from modelward.report.heat_map import HeatRow, heat_map
 from modelward.report.many import MANY, some
 from modelward.report.page import as_page
 from modelward.report.plots import shorten
+from modelward.report.score_cells import gaps
 from modelward.report.story import tell
-from modelward.report.tables import gaps, spread_table
+from modelward.report.tables import spread_table
 from modelward.report.text import as_text
 from modelward.report.verdicts import forest_rows, ordered, verdicts
 from tests.many_hospitals import SITES, findings

@@ -13,7 +13,7 @@ from modelward.simulation.baselines import together
 from modelward.simulation.comparisons import compare
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.training import How
-from modelward.site.alone import fit
+from modelward.site.answering.alone import fit
 from tests.studies import AVERAGED, TABLE, make_site, table_study
 
 NEWTON, DESCENT = table_study(TABLE), table_study(AVERAGED)

@@ -10,8 +10,8 @@ from modelward import durable
 from modelward.artifact.card import fingerprint
 from modelward.artifact.decision import Decision, Word
 from modelward.errors import MessageRefused, NotApproved
-from modelward.site.approvals import Approvals
-from modelward.site.decision_record import DecisionRecord
+from modelward.site.approving.approvals import Approvals
+from modelward.site.approving.decision_record import DecisionRecord
 from tests.ledgers import open_ledger
 from tests.sites import ADA, BEN, PEOPLE, agreement, clock, fedavg, make_site, newton, proposal
 

@@ -9,8 +9,8 @@ from modelward.core.study import Study
 from modelward.errors import BadPrivacyTerms, DataError
 from modelward.readers.cohort import Cohort
 from modelward.simulation.leakage_card import MARK, card, require_honest, to_json
-from modelward.site.auditing import Audited, audit
-from modelward.site.canaries import _of_truth, canaries
+from modelward.site.answering.auditing import Audited, audit
+from modelward.site.answering.canaries import _of_truth, canaries
 from modelward.study.read import parse
 from tests.studies import IMAGES, TABLE, table_study
 

@@ -17,10 +17,10 @@ from modelward.core.verdict import Answer, Refusal, Release
 from modelward.errors import StorageError
 from modelward.gate.policy import Leakage
 from modelward.privacy.leakage import membership, one_run
-from modelward.site import audits
-from modelward.site.auditing import Audited
-from modelward.site.direct import DirectTrainer
+from modelward.site.answering import audits
+from modelward.site.answering.auditing import Audited
 from modelward.site.gatekeeper import Gatekeeper
+from modelward.site.rooms.direct import DirectTrainer
 from modelward.study.read import parse
 from tests import sites
 from tests.sites import ADA, FEDAVG, NEWTON, clock, make_site, proposal

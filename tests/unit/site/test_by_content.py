@@ -9,8 +9,8 @@ from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.learn.examples import Examples
 from modelward.readers.cohort import Cohort
-from modelward.site.answer import compute
-from modelward.site.by_content import ordered
+from modelward.site.answering.answer import compute
+from modelward.site.answering.by_content import ordered
 from modelward.study.model import initial
 from modelward.study.own import update_schema
 from modelward.study.scaling import Scaling

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from modelward.errors import StorageError
-from modelward.site import entrance
+from modelward.site.entering import entrance
 
 
 def test_a_model_that_cannot_be_linked_is_copied_onto_the_disk(tmp_path, monkeypatch):

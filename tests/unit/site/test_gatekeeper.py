@@ -22,12 +22,12 @@ from modelward.core.verdict import Answer, Refusal, Release
 from modelward.errors import DataError, MessageRefused, TrainingFailed
 from modelward.gate.policy import Isolation
 from modelward.ledger.verify import verify
-from modelward.site import approvals
-from modelward.site.direct import DirectTrainer
+from modelward.site.approving import approvals
 from modelward.site.gatekeeper import Gatekeeper
 from modelward.site.hospital import Hospital
-from modelward.site.inspecting import IsolatedInspector
-from modelward.site.isolated import IsolatedTrainer
+from modelward.site.rooms.direct import DirectTrainer
+from modelward.site.rooms.inspecting import IsolatedInspector
+from modelward.site.rooms.isolated import IsolatedTrainer
 from modelward.study.model import Model, initial
 from modelward.study.read import parse
 from modelward.study.scaling import Scaling, frozen

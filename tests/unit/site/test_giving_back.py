@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from modelward.core.verdict import Refusal, Release
-from modelward.site.decision_record import DecisionRecord
+from modelward.site.approving.decision_record import DecisionRecord
 from tests.unit.site.test_gatekeeper import Ward, approved
 from tests.unit.site.test_missed import PRIVATE
 

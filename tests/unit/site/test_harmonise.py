@@ -8,8 +8,8 @@ import pytest
 from modelward.errors import DataError
 from modelward.evaluate.harmonisation import harmonisation
 from modelward.recipes.analysis import Observed
-from modelward.recipes.combat import Combat, Options
-from modelward.site.harmonise import harmonise, harmonise_file
+from modelward.recipes.statistics.combat import Combat, Options
+from modelward.site.answering.harmonise import harmonise, harmonise_file
 from modelward.study.model import Model
 from tests.analyses import cohort, finished, numbers, study_of
 

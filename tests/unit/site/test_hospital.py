@@ -14,8 +14,8 @@ from modelward.core.verdict import Refusal, Release
 from modelward.errors import DataError, GateRefused, StorageError
 from modelward.gate.policy import SIMULATED
 from modelward.ledger.verify import verify
+from modelward.site.approving.keys import signing_key
 from modelward.site.hospital import Hospital
-from modelward.site.keys import signing_key
 from modelward.study.model import initial
 from modelward.study.scaling import Scaling
 from tests.ledgers import morning

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from modelward.core.task import Task
 from modelward.readers.cohort import Cohort
-from modelward.site.answer import compute
-from modelward.site.intake import Seen, model_objections
+from modelward.site.answering.answer import compute
+from modelward.site.entering.intake import Seen, model_objections
 from modelward.study.model import Model, initial, parameter_schema
 from modelward.study.read import parse
 

@@ -14,10 +14,10 @@ from modelward.core.study import Study
 from modelward.core.task import Task, TaskKind
 from modelward.gate.policy import LANES, Leakage, Policy
 from modelward.readers.cohort import Cohort
-from modelward.site.answer import Computed
-from modelward.site.direct import DirectTrainer
+from modelward.site.answering.answer import Computed
 from modelward.site.hospital import Hospital
-from modelward.site.inspecting import DirectInspector, IsolatedInspector
+from modelward.site.rooms.direct import DirectTrainer
+from modelward.site.rooms.inspecting import DirectInspector, IsolatedInspector
 from modelward.study.model import initial
 from tests.sites import clock, make_site, newton
 from tests.studies import IMAGES, table_study, write_images, write_key

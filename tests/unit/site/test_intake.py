@@ -12,7 +12,7 @@ from modelward.aggregate import server_opt
 from modelward.core.study import ServerOptimiser, Study
 from modelward.core.task import Task, TaskKind
 from modelward.core.verdict import Finding
-from modelward.site.intake import (
+from modelward.site.entering.intake import (
     SLACK,
     Seen,
     expected_kinds,

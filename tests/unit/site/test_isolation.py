@@ -15,8 +15,8 @@ from time import monotonic
 import pytest
 
 from modelward.errors import DataError, IsolationUnavailable
-from modelward.site.isolated import SOCKETS, IsolatedTrainer, require
-from modelward.site.isolation import MAX_DESCRIPTORS, TRAINER_UID, unavailable
+from modelward.site.isolation.view import MAX_DESCRIPTORS, TRAINER_UID, unavailable
+from modelward.site.rooms.isolated import SOCKETS, IsolatedTrainer, require
 from tests.inside import begin, run_inside
 from tests.sites import newton
 
@@ -267,7 +267,7 @@ def test_a_process_that_is_not_root_is_isolated_as_well(tmp_path):
     script = (
         "import os; os.setgroups([]); os.setresgid(1000, 1000, 1000);"
         "os.setresuid(1000, 1000, 1000);"
-        "from pathlib import Path; from modelward.site.isolation import unavailable;"
+        "from pathlib import Path; from modelward.site.isolation.view import unavailable;"
         f"print(unavailable(Path({str(tmp_path / 'attempt')!r})))"
     )
     system = "/usr/bin/python3"  # where this user can read it
@@ -312,8 +312,8 @@ def test_a_machine_without_namespaces_is_refused_unless_the_policy_says_none(tmp
         "uid, gid = os.geteuid(), os.getegid()\n"
         "from pathlib import Path\n"
         "from modelward.errors import IsolationUnavailable\n"
-        "from modelward.site.isolated import require\n"
-        "from modelward.site import kernel\n"
+        "from modelward.site.rooms.isolated import require\n"
+        "from modelward.site.isolation import kernel\n"
         "kernel.unshare(kernel.NEW_USERS)\n"  # a world in which user namespaces run out
         "for name, text in (('setgroups', 'deny'), ('uid_map', f'0 {uid} 1'),\n"
         "                   ('gid_map', f'0 {gid} 1')):\n"

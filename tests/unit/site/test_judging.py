@@ -11,9 +11,9 @@ from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.verdict import Refusal, Release
 from modelward.gate.policy import LANES, Leakage, Policy
-from modelward.site.direct import DirectTrainer
 from modelward.site.hospital import Hospital
-from modelward.site.inspecting import DirectInspector
+from modelward.site.rooms.direct import DirectTrainer
+from modelward.site.rooms.inspecting import DirectInspector
 from modelward.study.model import initial
 from modelward.study.read import parse
 from modelward.study.scaling import frozen

@@ -8,7 +8,7 @@ import pytest
 
 from modelward.core.task import Task
 from modelward.errors import StorageError
-from modelward.site.kept import Kept
+from modelward.site.keeping.kept import Kept
 from modelward.study.own import kept_schema
 from tests.federations import toy
 

@@ -19,8 +19,8 @@ import duckdb
 import numpy as np
 import pytest
 
-from modelward.site.extractor import want
-from modelward.site.snapshot import read_facts
+from modelward.site.isolation.snapshot import read_facts
+from modelward.site.rooms.extractor import want
 from modelward.study.read import parse
 from tests.pictures import nifti_file
 
@@ -156,7 +156,7 @@ def extracted(folder: Path, text: str, bound_mib: int | None) -> tuple[int, int]
     study = parse(text)
     want(folder, study)
 
-    asked = [sys.executable, "-P", "-s", "-m", "modelward.site.extractor", str(folder)]
+    asked = [sys.executable, "-P", "-s", "-m", "modelward.site.rooms.extractor", str(folder)]
     bound = resource.RLIM_INFINITY if bound_mib is None else bound_mib * MIB
     with (folder / "extractor.log").open("wb") as log:
         told = subprocess.run(

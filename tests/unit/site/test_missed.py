@@ -12,8 +12,8 @@ from modelward.hub.switchboard import Switchboard
 from modelward.ledger.mail import from_body
 from modelward.ledger.note import Signer
 from modelward.privacy.book import read
-from modelward.site.keys import signing_key
-from modelward.site.readiness import check_now
+from modelward.site.approving.keys import signing_key
+from modelward.site.approving.readiness import check_now
 from modelward.study.read import parse
 from tests.circles import HUB_KEY
 from tests.sites import FEDAVG, clock

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from modelward.errors import DataError, NotApproved
-from modelward.site.extractor import extract, want
-from modelward.site.readiness import check_now, objection, require_ready
-from modelward.site.snapshot import read_facts
+from modelward.site.approving.readiness import check_now, objection, require_ready
+from modelward.site.isolation.snapshot import read_facts
+from modelward.site.rooms.extractor import extract, want
 from modelward.study.read import parse
 from tests.kinds import KINDS, STUDY, write_site
 from tests.sites import clock

@@ -9,7 +9,7 @@ from modelward.core.task import Task
 from modelward.core.verdict import Finding
 from modelward.errors import MessageRefused
 from modelward.ledger.log import Ledger
-from modelward.site.noting import Noting
+from modelward.site.keeping.noting import Noting
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 FINDING = Finding("approval", "nobody has approved it", "approve it")

@@ -7,9 +7,9 @@ import pytest
 
 from modelward.artifact.store import Store
 from modelward.errors import TrainingFailed
-from modelward.site import outbox as outboxes
-from modelward.site.outbox import empty
-from modelward.site.workroom import Workroom
+from modelward.site.keeping import outbox as outboxes
+from modelward.site.keeping.outbox import empty
+from modelward.site.rooms.workroom import Workroom
 from tests.outbox import proper, scripted_line
 from tests.sites import newton
 from tests.unit.site.test_workroom import STATISTICS, hostile, prepared

@@ -3,7 +3,7 @@
 import pytest
 
 from modelward.gate.policy import Policy
-from modelward.site.outlook import outlook
+from modelward.site.budget.outlook import outlook
 from tests.private_studies import PRIVATE, Ward, private_study
 from tests.studies import AVERAGED, table_study
 

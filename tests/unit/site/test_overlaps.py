@@ -12,11 +12,11 @@ from modelward.core.verdict import Refusal, Release
 from modelward.errors import StorageError
 from modelward.gate.offer import Offer
 from modelward.gate.policy import LANES, Leakage, Policy
-from modelward.site.direct import DirectTrainer
 from modelward.site.hospital import Hospital
-from modelward.site.inspecting import DirectInspector
-from modelward.site.overlaps import Overlaps
-from modelward.site.snapshot import CohortFacts
+from modelward.site.isolation.snapshot import CohortFacts
+from modelward.site.keeping.overlaps import Overlaps
+from modelward.site.rooms.direct import DirectTrainer
+from modelward.site.rooms.inspecting import DirectInspector
 from modelward.study.answers import answer_to
 from modelward.study.read import parse
 from tests.sites import NEWTON, clock, make_site

@@ -7,10 +7,10 @@ import numpy as np
 from modelward.artifact.store import Store
 from modelward.core.task import Task
 from modelward.gate.policy import LANES, Leakage, Policy
-from modelward.site.direct import DirectTrainer
+from modelward.site.answering.inspection import fewest_in, fewest_together, persons_in
 from modelward.site.hospital import Hospital
-from modelward.site.inspecting import DirectInspector
-from modelward.site.inspection import fewest_in, fewest_together, persons_in
+from modelward.site.rooms.direct import DirectTrainer
+from modelward.site.rooms.inspecting import DirectInspector
 from modelward.study.model import initial
 from modelward.study.scaling import Scaling, frozen
 from tests.sites import clock, make_site, newton

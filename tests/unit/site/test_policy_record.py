@@ -1,7 +1,7 @@
 """An auditor finds in the ledger under which bounds something left."""
 
 from modelward.gate.policy import Policy
-from modelward.site.policy_record import OWNER, known_policy, note_policy
+from modelward.site.approving.policy_record import OWNER, known_policy, note_policy
 from tests.ledgers import open_ledger
 
 

@@ -16,9 +16,9 @@ from modelward.privacy.accounting import Event
 from modelward.privacy.mechanism import sensitivity
 from modelward.privacy.plan import plan_of
 from modelward.readers.cohort import Cohort
-from modelward.site import private_answer
-from modelward.site.answer import compute
-from modelward.site.spending import Booked
+from modelward.site.answering import private_answer
+from modelward.site.answering.answer import compute
+from modelward.site.budget.spending import Booked
 from modelward.study.model import initial
 from modelward.study.scaling import frozen
 from tests.private_studies import NOISED, WATCHED, private_study

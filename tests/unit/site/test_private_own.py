@@ -14,9 +14,9 @@ from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import FlatF32, Tensors
 from modelward.privacy.accounting import Event
-from modelward.site.answer import compute
-from modelward.site.own_round import with_own_layers
-from modelward.site.spending import Booked
+from modelward.site.answering.answer import compute
+from modelward.site.answering.own_round import with_own_layers
+from modelward.site.budget.spending import Booked
 from modelward.study.method import own_lines
 from modelward.study.model import initial
 from modelward.study.own import own_places, update_schema

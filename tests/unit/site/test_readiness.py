@@ -14,11 +14,8 @@ from modelward.errors import DataError, NotApproved, StorageError
 from modelward.gate.policy import Policy
 from modelward.ledger.verify import verify
 from modelward.privacy.plan import look
-from modelward.readers.readiness import Finding, Readiness
-from modelward.site.extractor import extract, want
-from modelward.site.hospital import Hospital
-from modelward.site.intake import Seen, task_objections
-from modelward.site.readiness import (
+from modelward.readers.checking.readiness import Finding, Readiness
+from modelward.site.approving.readiness import (
     by_name,
     check_now,
     objection,
@@ -26,7 +23,10 @@ from modelward.site.readiness import (
     require_ready,
     to_tell,
 )
-from modelward.site.snapshot import read_facts
+from modelward.site.entering.intake import Seen, task_objections
+from modelward.site.hospital import Hospital
+from modelward.site.isolation.snapshot import read_facts
+from modelward.site.rooms.extractor import extract, want
 from modelward.site.telling import tell
 from modelward.study.readiness import Statement, reach
 from tests import sequences

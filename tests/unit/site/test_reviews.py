@@ -24,10 +24,10 @@ from modelward.errors import HeldForReview, MessageRefused, NotApproved, Storage
 from modelward.gate.policy import Policy
 from modelward.ledger import kinds
 from modelward.ledger.verify import verify
-from modelward.site.answer import Computed
-from modelward.site.direct import DirectTrainer
+from modelward.site.answering.answer import Computed
+from modelward.site.approving.reviews import Reviews
 from modelward.site.gatekeeper import Gatekeeper
-from modelward.site.reviews import Reviews
+from modelward.site.rooms.direct import DirectTrainer
 from modelward.study.model import initial
 from modelward.study.read import parse
 from modelward.study.scaling import Scaling, frozen

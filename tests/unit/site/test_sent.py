@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 from modelward.core.canonical import Json
-from modelward.site.sent import Sent
+from modelward.site.keeping.sent import Sent
 
 MONDAY = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
 

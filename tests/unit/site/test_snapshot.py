@@ -13,14 +13,14 @@ from modelward.errors import DataError, StorageError
 from modelward.readers.cohort import Cohort
 from modelward.readers.open import open_cohort
 from modelward.simulation import data
-from modelward.site.extractor import extract, patient_key, want
-from modelward.site.snapshot import (
+from modelward.site.isolation.snapshot import (
     keyed,
     read_facts,
     read_snapshot,
     snapshot_folder,
     write_snapshot,
 )
+from modelward.site.rooms.extractor import extract, patient_key, want
 from modelward.study.read import parse
 from tests.sites import make_site, newton
 

@@ -12,8 +12,8 @@ from modelward.errors import LedgerBroken, StorageError
 from modelward.gate.policy import Policy
 from modelward.privacy.accounting import epsilon
 from modelward.privacy.plan import plan_of
+from modelward.site.budget.spending import Booked
 from modelward.site.hospital import Hospital
-from modelward.site.spending import Booked
 from tests.ledgers import morning
 from tests.private_studies import PRIVATE, WATCHED, Ward, private_study
 from tests.studies import rows, write_csv

@@ -8,8 +8,8 @@ from modelward.privacy.accounting import Event, epsilon
 from modelward.privacy.book import close_fields, reserve_fields
 from modelward.privacy.budget import cohort_hash
 from modelward.privacy.plan import plan_of
-from modelward.site.charged import write_members
-from modelward.site.statement import statement
+from modelward.site.budget.charged import write_members
+from modelward.site.budget.statement import statement
 from tests.private_studies import Ward, private_study
 from tests.studies import AVERAGED, table_study
 

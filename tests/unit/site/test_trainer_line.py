@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelward.site.trainer_line import LONGEST_REPLY, Line
+from modelward.site.rooms.trainer_line import LONGEST_REPLY, Line
 
 ECHO = "import sys\nfor line in sys.stdin: print('{\"offered\": true}', flush=True)"
 SILENT = "import time; time.sleep(60)"

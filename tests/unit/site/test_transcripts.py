@@ -6,8 +6,8 @@ import pytest
 
 from modelward.core.task import Task
 from modelward.errors import StorageError
-from modelward.site.intake import Seen
-from modelward.site.transcripts import (
+from modelward.site.entering.intake import Seen
+from modelward.site.entering.transcripts import (
     Told,
     Witnessed,
     faults,

@@ -18,10 +18,10 @@ from modelward.artifact.store import Store
 from modelward.core.task import Task
 from modelward.errors import StorageError, TrainingFailed
 from modelward.readers.open import open_cohort
-from modelward.site.answer import Computed, compute
-from modelward.site.snapshot import CohortFacts, write_snapshot
-from modelward.site.trainer_line import LONGEST_REPLY, Line
-from modelward.site.workroom import OFFER, Workroom
+from modelward.site.answering.answer import Computed, compute
+from modelward.site.isolation.snapshot import CohortFacts, write_snapshot
+from modelward.site.rooms.trainer_line import LONGEST_REPLY, Line
+from modelward.site.rooms.workroom import OFFER, Workroom
 from modelward.study.answers import answer_to
 from modelward.study.model import initial
 from modelward.study.read import parse
@@ -214,7 +214,13 @@ def test_a_trainer_that_systemd_starts_gives_the_same_bits(tmp_path):
         def accept() -> None:
             connection, _ = listener.accept()
             with connection, (tmp_path / "unit.log").open("wb") as log:
-                command = [sys.executable, "-m", "modelward.site.trainer", "unit", str(site)]
+                command = [
+                    sys.executable,
+                    "-m",
+                    "modelward.site.rooms.trainer",
+                    "unit",
+                    str(site),
+                ]
                 units.append(
                     subprocess.Popen(
                         command,

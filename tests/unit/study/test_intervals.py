@@ -11,9 +11,9 @@ from modelward.learn.personal import loss
 from modelward.privacy.accounting import Event
 from modelward.readers.cohort import Cohort
 from modelward.recipes.catalogue import recipe
-from modelward.site.answer import compute
-from modelward.site.folds import answerable
-from modelward.site.spending import Booked
+from modelward.site.answering.answer import compute
+from modelward.site.answering.folds import answerable
+from modelward.site.budget.spending import Booked
 from modelward.study.intervals import targets, unknown
 from modelward.study.model import initial
 from modelward.study.read import parse

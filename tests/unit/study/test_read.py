@@ -379,7 +379,10 @@ def test_a_study_without_masks_has_no_trace_of_them_in_its_hash():
     [
         ("[privacy.dp]\nepsilon = 3.0\nclib = 1.0", "privacy.dp.clib: .* did you mean 'clip'"),
         ("[plan.local]\nstepps = 3", "plan.local.stepps: .* did you mean 'steps'"),
-        ("[evaluation.without_dp]\nbacth = 3", "evaluation.without_dp.bacth: .* 'batch'"),
+        (
+            "[privacy.dp]\nepsilon = 3.0\n[evaluation.without_dp]\nbacth = 3",
+            "evaluation.without_dp.bacth: .* 'batch'",
+        ),
         (
             '[privacy.dp]\nepsilon = 3.0\nunit = "image"',
             "privacy.dp.unit: the study counts a patient: bound a patient$",
@@ -390,3 +393,107 @@ def test_a_slip_in_an_optional_table_is_answered_with_what_is_valid_there(table,
     (found,) = faults(f"{AVERAGED}\n{table}\n")
 
     assert re.match(says, found)
+
+
+TOO_FEW = "sites.minimum: more than the 2 names"
+
+
+@pytest.mark.parametrize(
+    ("broken", "beside"),
+    [
+        ('[plan]\nlr = "fast"', 2),
+        ("[plan]\nrouns = 3", 2),
+        ("[study]\nmin_patients = 0", 2),
+        ("[recipe]\nversion = -1", 2),
+        ("[sites]\nminimum = 0", 1),  # the one that the other is about
+        ("[sites]\nminimun = 3", 1),
+        ("[sites]\nnames = ['Not A Name', 'south']", 1),
+        ("[plan]\nwhatever = 1", 1),  # nobody knows what was meant
+    ],
+)
+def test_a_fault_of_meaning_is_told_beside_one_of_shape_that_it_does_not_hang_on(
+    broken, beside
+):
+    table, line = broken.split("\n")
+    text = f"{AVERAGED}\n[sites]\nnames = ['north', 'south']\nminimum = 3\n"
+    key = line.partition(" ")[0]
+    if table == "[sites]" and key in {"minimum", "names"}:
+        text = re.sub(rf"^{key} = .*$", line, text, flags=re.MULTILINE)
+    else:
+        text = re.sub(rf"^{key} = .*\n", "", text, flags=re.MULTILINE)
+        text = text.replace(table, f"{table}\n{line}", 1)
+
+    found = faults(text)
+
+    assert len(found) == beside
+    assert key in found[0]
+    assert (TOO_FEW in found) == (beside > 1)
+
+
+def test_a_check_of_a_whole_table_says_what_does_not_hang_on_the_broken_key():
+    text = re.sub(r"(?m)^(lr|validation|test) = .*\n", "", AVERAGED)
+    text = text.replace("[plan]", "[plan]\nvalidation = 0.4\ntest = 0.7\nlr = 'fast'")
+
+    assert faults(text) == [
+        "plan.lr: input should be a valid number (found 'fast')",
+        "plan.test: nothing would be left to train on",
+    ]
+
+
+WHOLE = f"""{AVERAGED}
+[plan.uplink]
+codec = "int8"
+range = 0.1
+max_patients = 200
+[plan.server]
+name = "adam"
+lr = 0.01
+[plan.local]
+steps = 5
+[privacy]
+clip = 2.0
+aggregation = "grouped"
+[privacy.dp]
+epsilon = 3.0
+clip = 1.0
+sampling = 0.1
+[sites]
+minimum = 20
+[report]
+bins = 20
+groups = true
+[evaluation]
+groups = ["smoker", "age:[18,40,110]"]
+margin = 0.05
+threshold = "sensitivity"
+at_least = 0.9
+[evaluation.without_dp]
+lr = 0.1
+[sharing]
+rule = "equal"
+"""
+"""A study with nearly every table."""
+
+KEYS = [
+    (text, number)
+    for text in (TABLE, AVERAGED, IMAGES, SEQUENCES, WHOLE)
+    for number, line in enumerate(text.splitlines())
+    if re.match(r"^\w+ = ", line)
+]
+
+
+def test_the_study_with_nearly_every_table_is_sound():
+    parse(WHOLE)
+
+
+@pytest.mark.parametrize("slip", ["value", "key"])
+def test_whatever_one_key_of_a_sound_study_becomes_no_fault_is_made_up_beside_it(slip):
+    for text, number in KEYS:
+        lines = text.splitlines()
+        key, _, value = lines[number].partition(" = ")
+        wrong = "[[1, 2], {}]" if slip == "value" else value
+        lines[number] = f"{key}{'x' * (slip == 'key')} = {wrong}"
+
+        found = faults("\n".join(lines))
+
+        assert all(key in each for each in found), (lines[number], found)

@@ -20,7 +20,7 @@ from modelward.hub.consent import Consent
 from modelward.hub.registry import Registry
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.keys import signing_key
-from modelward.site.approvals import Approvals
+from modelward.site.approving.approvals import Approvals
 from modelward.study.agreement import Agreement
 
 NOBODY = "Nobody (demonstration)"

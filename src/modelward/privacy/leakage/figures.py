@@ -33,8 +33,8 @@ class Inspection:
         full: Whether all tests ran.
         together: Fewest persons who have one of two levels and one of the other, where
             products of two such columns are summed; None where they are not, and not told.
-        astray: How far a class mean is from the own one (exchange/class_means.py); None where
-            there is none, and not told.
+        astray: How far a class mean is from the own one
+            (exchange/institution/class_means.py); None where there is none, and not told.
     """
 
     copies: Copies

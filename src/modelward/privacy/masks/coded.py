@@ -81,6 +81,11 @@ class Code:
         """What a step of the sum stands for: units of 2^-24, times units of a site."""
         return self.step * self.heaviest
 
+    @property
+    def limit(self) -> int:
+        """The largest value that is not cut, in units of 2^-24."""
+        return self.step * self.levels
+
     def bits(self, sites: int) -> int:
         """Return the width of words that hold a sum over `sites` sites."""
         return ring_bits(sites, self.levels)
@@ -125,9 +130,9 @@ def words_of(
             f"can wrap, that is at most {most}",
             remedy="agree on other plan.uplink.max_patients in the next version of the study",
         )
-    whole, limit, bits = whole_units(flat), code.step * code.levels, code.bits(summed)
-    clipped = int(np.count_nonzero(np.abs(whole) > limit))
-    np.clip(whole, -limit, limit, out=whole)
+    whole, bits = whole_units(flat), code.bits(summed)
+    clipped = _beyond(whole, code)
+    np.clip(whole, -code.limit, code.limit, out=whole)
     whole *= weight
     words = np.empty(coded_words(flat.size, bits), f"<u{bits // 8}")
     for start in range(0, flat.size, CHUNK):
@@ -138,6 +143,11 @@ def words_of(
     for row, number in zip(tail, (clipped, weight), strict=True):
         row[:] = _digits(number, bits)
     return words
+
+
+def cut_values(flat: FlatF32, code: Code) -> int:
+    """Return how many values of an update are cut to the range; the words tell as many."""
+    return _beyond(whole_units(flat), code)
 
 
 def read(total: Words, code: Code) -> Total:
@@ -163,6 +173,10 @@ def read(total: Words, code: Code) -> Total:
         )
     steps *= code.unit
     return Total(steps, weight, clipped)
+
+
+def _beyond(whole: NDArray[np.int64], code: Code) -> int:
+    return int(np.count_nonzero(np.abs(whole) > code.limit))
 
 
 def _digits(number: int, bits: int) -> NDArray[np.int64]:

@@ -23,9 +23,9 @@ from modelward.readers.cohort import Cohort, assign_folds, number_owners
 from modelward.readers.dataset import Dataset, Images
 from modelward.readers.images import dicom, nifti, tensors
 from modelward.readers.images.frames import Folder, Pixels, Unit, picked
-from modelward.readers.joined import answered, merged
+from modelward.readers.joins.joined import answered, merged
+from modelward.readers.joins.sources import Join, sources_of
 from modelward.readers.plausible import Told
-from modelward.readers.sources import Join, sources_of
 
 KINDS = {"dicom": dicom.look_through, "nifti": nifti.look_through}
 

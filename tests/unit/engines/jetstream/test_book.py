@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from modelward.artifact.envelope import Envelope, Kind, seal, unseal
-from modelward.engines.jetstream.book import VALID, Book, restored
-from modelward.engines.jetstream.remembered import REMEMBERED
+from modelward.engines.jetstream.messages.book import VALID, Book
+from modelward.engines.jetstream.messages.count_from import restored
+from modelward.engines.jetstream.messages.remembered import REMEMBERED
 from modelward.errors import MessageRefused, StorageError
 from tests.disks import largest_file
 from tests.letters import HUB, MODEL, MORNING, STRANGER, STUDY, letter
@@ -259,3 +260,37 @@ def test_what_is_remembered_does_not_grow_and_what_is_older_is_a_replay(tmp_path
     with pytest.raises(MessageRefused, match="sequence 1 after"):
         book.repeats(seal(letters[0], HUB), letters[0])
     book.close()
+
+
+def refused(book: Book, study: str, number: int) -> None:
+    """Have a message of north under a known number, with other bytes, be refused."""
+    said = letter(sequence=number, sender="north", study=study)
+    book.keep(study, seal(said, STRANGER))
+    other = letter(sequence=number, sender="north", study=study, expires=MORNING + VALID)
+    with pytest.raises(MessageRefused, match="sequence"):
+        book.repeats(seal(other, STRANGER), other)
+
+
+def taken(book: Book, study: str, number: int) -> None:
+    said = letter(sequence=number, sender="north", study=study)
+    assert not book.repeats(seal(said, STRANGER), said)
+
+
+def test_who_is_refused_as_a_replay_is_known_after_a_restart_until_something_newer_comes(
+    tmp_path,
+):
+    first, other = Book(tmp_path, "hub", HUB), "ef" * 32
+    refused(first, STUDY, 7)
+    refused(first, other, 3)
+    first.close()
+
+    again = Book(tmp_path, "hub", HUB)
+    assert again.replays() == {"north"}
+    taken(again, STUDY, 8)
+    assert again.replays() == {"north"}, "the other study's refusal is not over"
+    taken(again, STUDY, int(MORNING.timestamp() * 1000))
+    assert again.replays() == set(), "it counts on from a restore, in every study"
+    again.close()
+
+    (tmp_path / "replayed.json").write_text("[3")
+    assert Book(tmp_path, "hub", HUB).replays() == set(), "it stops nobody"

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from modelward.errors import DataError
+from modelward.readers.checking.readiness import check
 from modelward.readers.open import open_cohort
-from modelward.readers.readiness import check
 from modelward.study.read import parse
 from tests.kinds import patients
 from tests.pictures import STUDY, as_source, dicom_file, nifti_file, picture, write_site

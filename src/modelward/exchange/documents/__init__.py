@@ -1,0 +1,1 @@
+"""What institutions write to one another: cards, letters, questions, sealed bundles; values."""

@@ -1,0 +1,1 @@
+"""Whether a site's data fit a study, found before anything is contacted."""

@@ -1,0 +1,1 @@
+"""Clinical stores whose records are events: OMOP, FHIR, MEDS, tables of events."""

@@ -1,0 +1,1 @@
+"""Several sources of the same patients, read as one."""

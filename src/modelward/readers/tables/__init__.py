@@ -1,0 +1,1 @@
+"""Tables with one row per unit: CSV and Parquet, from text to values."""

@@ -1,0 +1,1 @@
+"""From examples to gradients: losses, gradients of every example, passes on the CPU."""

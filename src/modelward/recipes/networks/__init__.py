@@ -1,0 +1,1 @@
+"""Networks, one a file; what trains a network NAME stands beside it as NAME_torch."""

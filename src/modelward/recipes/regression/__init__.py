@@ -1,0 +1,1 @@
+"""Logistic regression, on columns of a table or on fixed features of images."""

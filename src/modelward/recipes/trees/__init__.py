@@ -1,0 +1,1 @@
+"""Gradient-boosted trees from histograms that are summed over sites."""

@@ -1,0 +1,1 @@
+"""People of a site: keys, decisions, policy, and what they know before they decide."""

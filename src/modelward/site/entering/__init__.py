@@ -1,0 +1,1 @@
+"""What comes in from the hub, held against what was asked and seen before."""

@@ -1,0 +1,1 @@
+"""A process that sees a snapshot and an outbox and nothing else: calls, filter, files."""
