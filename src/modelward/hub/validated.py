@@ -18,8 +18,6 @@ from modelward.evaluate.measures.threshold import chosen_threshold
 from modelward.hub.collectors import Sums
 from modelward.study.answers import score_bins
 
-FIGURES = {"auc": binned.auc, "accuracy": binned.accuracy, "loss": binned.loss}
-
 THRESHOLD = "threshold"
 """Name among a round's figures of the threshold that the study's rule chooses."""
 
@@ -43,8 +41,7 @@ def validated(study: Study, sums: Sums) -> Validated:
     counts = np.zeros((2, score_bins(study)), np.int64)
     if sums.patients:
         counts = _whole(sums.totals()["counts"])
-    found = {name: figure(counts) for name, figure in FIGURES.items()}
-    metrics = {name: each.value if each else np.nan for name, each in found.items()}
+    metrics = binned.figures(counts)
     terms = study.evaluation
     if terms is not None and terms.threshold is not None:
         at = chosen_threshold(counts, terms.threshold, terms.at_least)
@@ -55,7 +52,7 @@ def validated(study: Study, sums: Sums) -> Validated:
 def _each(study: Study, by_site: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     if study.stop.metric is None:
         return {}
-    figure = FIGURES[study.stop.metric]
+    figure = binned.FIGURES[study.stop.metric]
     found = {site: figure(_whole(by_site[site]["counts"])) for site in sorted(by_site)}
     return {site: each.value for site, each in found.items() if each is not None}
 

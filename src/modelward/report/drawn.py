@@ -55,10 +55,10 @@ def _undecided(values: Sequence[float | None], unit: str) -> tuple[Block, ...]:
         return ()
     return (
         Words(
-            "The watched figure was the same after every round, so it chose none: the first is"
-            f" kept. Counts of few validation {unit}s are grouped by each hospital's gate until"
-            f" they say little. More of them (plan.validation) make finer groups, and metric ="
-            " 'loss' moves with the scores in a group."
+            "The watched figure was the same after every round, so it chose none; how it ended"
+            f" says what did. Counts of few validation {unit}s are grouped by each hospital's"
+            " gate until they say little. More of them (plan.validation) make finer groups, and"
+            " metric = 'loss' moves with the scores in a group."
         ),
     )
 

@@ -71,6 +71,8 @@ def own_findings(folder: Path, site: str, model: Model, path: Path) -> Findings:
     notes = [KEEP]
     if fitted.model is None:
         notes.append(f"No model of its own: {fitted.reason}.")
+    if fitted.chosen:
+        notes.append(f"The pass of its own training is kept {fitted.chosen}.")
     if study.plan.personal is not None:
         notes.append("What this site kept of its own ([plan.personal]) is not judged here.")
     record = Record(

@@ -113,3 +113,24 @@ def loss(counts: Counts) -> Bracketed | None:
     return Bracketed(
         mean(middle, middle), mean(edges[:-1], edges[1:]), mean(edges[1:], edges[:-1])
     )
+
+
+FIGURES = {"auc": auc, "accuracy": accuracy, "loss": loss}
+"""What can be watched, by the name that a study gives it."""
+
+
+GAIN = "gain"
+"""Name of what scores save, in nats a unit, against a constant: the share with the outcome."""
+
+
+def figures(counts: Counts) -> dict[str, float]:
+    """Return what can be watched, and `GAIN`, by name; NaN where one has no value."""
+    found = {name: figure(counts) for name, figure in FIGURES.items()}
+    values = {name: each.value if each else np.nan for name, each in found.items()}
+    return {**values, GAIN: _of_the_share(counts) - values["loss"]}
+
+
+def _of_the_share(counts: Counts) -> float:
+    """Return the log loss, in nats, of the share with the outcome; 0 where all are alike."""
+    shares = counts.sum(axis=1) / max(1, int(counts.sum()))
+    return -float(sum(share * np.log(share) for share in shares if share > 0))
