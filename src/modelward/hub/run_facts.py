@@ -6,14 +6,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 from modelward.core.columns import columns, inputs, summed_columns
 from modelward.core.study import Study
-<<<<<<< HEAD
+from modelward.evaluate.comparing.kept_round import said
 from modelward.evaluate.facts.deviation import deviations
 from modelward.evaluate.facts.record import Curve, RunFacts, StudyFacts, facts_of
-=======
-from modelward.evaluate.facts.deviation import deviations
-from modelward.evaluate.kept_round import said
-from modelward.evaluate.facts.record import Curve, RunFacts, StudyFacts, facts_of
->>>>>>> main
 from modelward.hub.round import RoundRecord
 from modelward.learn.group import numeric_path
 from modelward.privacy.masks.coded import Code
