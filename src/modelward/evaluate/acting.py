@@ -7,10 +7,17 @@ another choice of threshold would have brought.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from modelward.evaluate.estimate import Estimate, proportion
 from modelward.evaluate.predictions import Predictions, union
 from modelward.evaluate.subgroups import EVERYWHERE
+
+Sides = NDArray[Any]
+"""Units by outcome and side of a threshold, [2, 2]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +63,21 @@ def chosen(
     if threshold is None:
         return None
     whole = (EVERYWHERE, union([one for _, one in by_site]))
-    rates = tuple(_rates(site, one, threshold) for site, one in (whole, *by_site))
+    rates = tuple(rates_of(site, by_side(one, threshold)) for site, one in (whole, *by_site))
     return Chosen(threshold=threshold, rule=rule, acting=rates)
 
 
-def _rates(site: str, one: Predictions, threshold: float) -> Acting:
+def by_side(one: Predictions, threshold: float) -> Sides:
+    """Return units without and with the outcome, below a threshold and from it on, [2, 2]."""
     yes = one.probability >= threshold
+    return np.bincount(2 * one.outcome.astype(np.int64) + yes, minlength=4).reshape(2, 2)
+
+
+def rates_of(site: str, sides: Sides) -> Acting:
+    """Return the rates that `by_side` gives; counts may be whole numbers of any type."""
+    (spared, alarms), (missed, hits) = sides.astype(np.int64).tolist()
     return Acting(
         site=site,
-        sensitivity=proportion(
-            int(yes[one.outcome].sum()), one.positives, empty="nobody has the outcome"
-        ),
-        specificity=proportion(
-            int((~yes[~one.outcome]).sum()), one.negatives, empty="everybody has the outcome"
-        ),
+        sensitivity=proportion(hits, hits + missed, empty="nobody has the outcome"),
+        specificity=proportion(spared, spared + alarms, empty="everybody has the outcome"),
     )

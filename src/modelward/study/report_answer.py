@@ -4,6 +4,10 @@
     groups            [levels, 11]       a row of sums of every level of every group, one group
                                          after the other (report_groups.py), where `[report]
                                          groups` asks for it
+    acting            [2, 2]             test units by outcome, below the threshold that the
+                                         study's rule has chosen and from it on, where
+                                         `[evaluation] threshold` names a rule; a row of nobody
+                                         where the gate tells nothing of an outcome
 
 and, where figures of one site may be told,
 
@@ -16,7 +20,8 @@ or, behind masks and without noise, what is of use as a sum over sites:
     differences       [2, 2]     in AUC and in Brier score: the difference, and 1 if there is
 
 All float64. Under differential privacy counts carry noise and nothing else is told; groups are
-then counts as well, `counts.groups` [levels, 2, bins]. Figures
+then counts as well, `counts.groups` [levels, 2, bins], and rates at the threshold follow from
+the counts. Figures
 are rounded to the decimals that the study states, and are `ABSENT` where there is none. Site,
 gate and hub derive this from the signed study; what the figures mean is
 evaluate/site_figures.py's business.
@@ -35,6 +40,9 @@ ABSENT = -64.0
 
 NOISED_BINS = 16
 """Bins under differential privacy, where every bin carries noise of its own."""
+
+ACTING = "acting"
+"""Name of the tensor with the sides of the threshold."""
 
 MODELS = ("federated", "local")
 SCORED = ("auc", "brier", "slope", "intercept")
@@ -69,6 +77,12 @@ def alone_too(study: Study) -> bool:
     return study.privacy.dp is None
 
 
+def acts(study: Study) -> bool:
+    """Return whether each site tells how many of its test units lie on either side."""
+    rule = None if study.evaluation is None else study.evaluation.threshold
+    return study.report is not None and rule is not None and alone_too(study)
+
+
 def report_bins(study: Study) -> int:
     """Return the number of bins in which test units are counted."""
     bins = (study.report or Reporting()).bins
@@ -94,6 +108,8 @@ def report_schema(study: Study) -> Schema:
         noised = ("counts.groups", (levels, *shape))
         name, shaped = rows if alone_too(study) else noised
         specs.append(TensorSpec(name, "F64", shaped))
+    if acts(study):
+        specs.append(TensorSpec(ACTING, "F64", (2, 2)))
     if one_by_one(study):
         specs.append(TensorSpec("counts.local", "F64", shape))
         specs.append(TensorSpec("figures", "F64", (len(NAMES),)))
@@ -120,6 +136,11 @@ def report_words(study: Study) -> str:
         )
     )
     groups = f" In groups ({names}), of the federated model: {level}." if names else ""
+    if acts(study):
+        groups += (
+            " By outcome, how many get a yes at the threshold that the study's rule has chosen,"
+            " where no side is smaller than the site's own minimum."
+        )
     alone = (
         f"When the study has ended: each site trains a model of its own on its own training "
         f"{unit}s, which stays there, and tells of its test {unit}s, for the report: {counted} "
