@@ -20,8 +20,8 @@ from modelward.core.tensors import Schema, TensorSpec
 from modelward.core.verdict import Answer
 from modelward.engines.inprocess import InProcess
 from modelward.engines.jetstream import folders
-from modelward.engines.jetstream.recorder import Recorder
-from modelward.engines.jetstream.task_message import body_of, task_of
+from modelward.engines.jetstream.at_hub.recorder import Recorder
+from modelward.engines.jetstream.messages.task_message import body_of, task_of
 from modelward.errors import MessageRefused
 from modelward.hub.registry import Registry
 from modelward.hub.reported import EVERYBODY, Counted, counted

@@ -13,11 +13,11 @@ from dataclasses import replace
 import numpy as np
 
 from modelward.core.study import Study
-from modelward.evaluate.acting import Acting, rates_of
 from modelward.evaluate.estimate import Estimate
-from modelward.evaluate.intervals import SEED, generator
-from modelward.evaluate.noised import Noised, rates
-from modelward.evaluate.subgroups import EVERYWHERE
+from modelward.evaluate.groups.acting import Acting, rates_of
+from modelward.evaluate.groups.subgroups import EVERYWHERE
+from modelward.evaluate.measures.intervals import SEED, generator
+from modelward.evaluate.told.noised import Noised, rates
 from modelward.hub.found_together import MASKED, UNTOLD, noise_of, parts_of
 from modelward.hub.reported import EVERYBODY, Counted
 from modelward.study.answers import score_bins

@@ -15,17 +15,18 @@ import numpy as np
 
 from modelward.core.study import Study
 from modelward.errors import RunMismatch, StudyFileError
-from modelward.evaluate import binned
-from modelward.evaluate.acting import Chosen
-from modelward.evaluate.by_group import by_group
+from modelward.evaluate.comparing.verdict import Verdict
+from modelward.evaluate.facts.record import NO_PRIVACY, Record, SiteFacts
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.intervals import SEED
+from modelward.evaluate.groups.acting import Chosen
+from modelward.evaluate.groups.by_group import by_group
 from modelward.evaluate.judged import USUAL, Evaluation, Rules, Share, evaluate
 from modelward.evaluate.judging import judge_together
-from modelward.evaluate.record import NO_PRIVACY, Record, SiteFacts
-from modelward.evaluate.scores import ModelFindings
-from modelward.evaluate.site_figures import SiteFigures, decode, expanded
-from modelward.evaluate.verdict import Verdict
+from modelward.evaluate.measures import binned
+from modelward.evaluate.measures.intervals import SEED
+from modelward.evaluate.measures.scores import ModelFindings
+from modelward.evaluate.told.behind import alike, all_patients, expanded
+from modelward.evaluate.told.site_figures import SiteFigures, decode
 from modelward.hub.acting import acting_of
 from modelward.hub.followed import paths_of, threshold_of
 from modelward.hub.found_together import AT_HALF, UNTOLD, together, unknown
@@ -131,7 +132,8 @@ def _one_by_one(
         for site in asked
         if site in counts and told_groups(study)
     }
-    apart = by_group(told_groups(study), groups)
+    whole = {site: told[site].counted for site in groups}
+    apart = by_group(told_groups(study), groups, alike=alike(whole))
     if groups:
         evaluation = replace(evaluation, threshold=USUAL, rule=AT_HALF)
     return Findings(
@@ -178,7 +180,7 @@ def _evaluated(
 ) -> Evaluation:
     """Return the decision curve from counts in bins, and each site's way through the rounds."""
     threshold, rule = threshold_of(study, past.history, past.best)
-    counted = {verdict.site: expanded(told[verdict.site].counts) for verdict in verdicts}
+    counted = {verdict.site: expanded(*told[verdict.site].counted) for verdict in verdicts}
     margin = study.evaluation.margin if study.evaluation is not None else None
     rules = Rules(threshold=threshold, rule=rule, margin=margin, seed=SEED)
     found = evaluate({"federated": counted}, verdicts, rules)
@@ -212,11 +214,12 @@ def _told(registry: Registry, study: Study) -> dict[str, Counted]:
 
 def _federated(asked: Sequence[str], told: Mapping[str, SiteFigures]) -> ModelFindings:
     """Return the federated model: all units from counts in bins, a site as it told."""
-    counted = [expanded(told[site].counts) for site in asked if site in told]
+    heard = [told[site].counted for site in asked if site in told]
+    counted = [expanded(*each) for each in heard]
     whole = judge_together("federated", counted, seed=SEED)
     return ModelFindings(
         name="federated",
-        overall=whole.overall,
+        overall=replace(whole.overall, patients=all_patients(heard)),
         by_site=tuple(told[s].federated if s in told else unknown(s, UNTOLD) for s in asked),
         roc=whole.roc,
         reliability=whole.reliability,

@@ -9,26 +9,26 @@ A figure that does not exist is not made up: every one that is missing has its r
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 import numpy as np
 
 from modelward.core.study import Study
 from modelward.core.tensors import Tensors
-from modelward.evaluate import noised
-from modelward.evaluate.by_group import by_group
-from modelward.evaluate.decision import decision_curve
 from modelward.evaluate.estimate import Estimate
-from modelward.evaluate.gaps import spreads
-from modelward.evaluate.heard import Heard, heard_of
-from modelward.evaluate.intervals import SEED, generator
+from modelward.evaluate.groups.by_group import by_group
+from modelward.evaluate.groups.gaps import spreads
+from modelward.evaluate.groups.subgroups import EVERYWHERE, GroupScores
 from modelward.evaluate.judged import USUAL, Evaluation
 from modelward.evaluate.judging import judge_together
-from modelward.evaluate.noised import Noised
-from modelward.evaluate.scores import ModelFindings, Scores
-from modelward.evaluate.site_figures import expanded
-from modelward.evaluate.subgroups import EVERYWHERE, GroupScores
+from modelward.evaluate.measures.decision import decision_curve
+from modelward.evaluate.measures.intervals import SEED, generator
+from modelward.evaluate.measures.scores import ModelFindings, Scores
+from modelward.evaluate.told import noised
+from modelward.evaluate.told.behind import behind, expanded
+from modelward.evaluate.told.heard import Heard, heard_of
+from modelward.evaluate.told.noised import Noised
 from modelward.hub.reported import EVERYBODY, Counted
 from modelward.privacy.plan import plan_of
 from modelward.study.report_answer import report_bins, told_groups
@@ -103,10 +103,15 @@ def _exact(
     study: Study, told: Counted, asked: Sequence[str], chosen: tuple[float, str]
 ) -> Together:
     """Return what a sum behind masks says."""
-    everybody = expanded(np.rint(told.tensors["counts.federated"]).astype(np.int64))
+    counts, whose = (
+        np.rint(told.tensors["counts.federated"]).astype(np.int64),
+        behind(told.tensors),
+    )
+    everybody = expanded(counts, whose)
     judged = judge_together("federated", [everybody], seed=SEED)
     groups = {"together": told.tensors["groups"]} if "groups" in told.tensors else {}
-    found = by_group(told_groups(study), groups, together=True)
+    alike = {EVERYWHERE: whose.alike(counts)}
+    found = by_group(told_groups(study), groups, alike=alike, together=True)
     if groups:
         chosen = USUAL, AT_HALF
     evaluation = Evaluation(
@@ -123,7 +128,7 @@ def _exact(
     heard = heard_of(told.tensors["verdicts"], told.tensors["differences"], NOT_BY_SITE)
     federated = ModelFindings(
         name="federated",
-        overall=judged.overall,
+        overall=replace(judged.overall, patients=whose.patients),
         by_site=tuple(unknown(site, MASKED) for site in asked),
         roc=judged.roc,
         reliability=judged.reliability,

@@ -1,7 +1,7 @@
 """The threshold that was chosen on validation units, and what acting at it means."""
 
-from modelward.evaluate.acting import Acting
 from modelward.evaluate.findings import Findings
+from modelward.evaluate.groups.acting import Acting
 from modelward.report.blocks import Block, Cell, Table, Words
 from modelward.report.many import some
 from modelward.report.score_cells import estimate

@@ -8,6 +8,8 @@
                                          study's rule has chosen and from it on, where
                                          `[evaluation] threshold` names a rule; a row of nobody
                                          where the gate tells nothing of an outcome
+    patients          [5]                whose test units these are, where the study counts
+                                         others than patients; see `BEHIND`
 
 and, where figures of one site may be told,
 
@@ -24,7 +26,7 @@ then counts as well, `counts.groups` [levels, 2, bins], and rates at the thresho
 the counts. Figures
 are rounded to the decimals that the study states, and are `ABSENT` where there is none. Site,
 gate and hub derive this from the signed study; what the figures mean is
-evaluate/site_figures.py's business.
+evaluate/told/site_figures.py's business.
 """
 
 from collections.abc import Mapping
@@ -34,6 +36,15 @@ from modelward.core.study import Study
 from modelward.core.tensors import Schema, TensorSpec
 from modelward.study.judging import Grouping, groupings
 from modelward.study.report_groups import COLUMNS
+
+PATIENTS = "patients"
+"""Name of the tensor that says whose test units were counted."""
+
+BEHIND = ("every", "having", "lacking", "telling having", "telling lacking")
+"""What its places hold: patients; those with a unit whose outcome happened, and with one whose
+outcome did not; and how many patients with equally many units would tell as much of either
+outcome, (sum n)^2 / (sum n^2) rounded down, for the width of intervals. Where no patient has
+several units, or the data name none, units stand for patients."""
 
 ABSENT = -64.0
 """Stands for a figure that does not exist; every other one lies above it, and below 64."""
@@ -80,13 +91,19 @@ def alone_too(study: Study) -> bool:
 def acts(study: Study) -> bool:
     """Return whether each site tells how many of its test units lie on either side."""
     rule = None if study.evaluation is None else study.evaluation.threshold
-    return study.report is not None and rule is not None and alone_too(study)
+    asks = study.report is not None and rule is not None and alone_too(study)
+    return asks and not counts_patients(study)
 
 
 def report_bins(study: Study) -> int:
     """Return the number of bins in which test units are counted."""
     bins = (study.report or Reporting()).bins
     return bins if study.privacy.dp is None else min(bins, NOISED_BINS)
+
+
+def counts_patients(study: Study) -> bool:
+    """Return whether sites tell whose units they counted: not of noised counts."""
+    return study.report is not None and study.study.unit != "patient" and alone_too(study)
 
 
 def told_groups(study: Study) -> tuple[Grouping, ...]:
@@ -110,6 +127,8 @@ def report_schema(study: Study) -> Schema:
         specs.append(TensorSpec(name, "F64", shaped))
     if acts(study):
         specs.append(TensorSpec(ACTING, "F64", (2, 2)))
+    if counts_patients(study):
+        specs.append(TensorSpec(PATIENTS, "F64", (len(BEHIND),)))
     if one_by_one(study):
         specs.append(TensorSpec("counts.local", "F64", shape))
         specs.append(TensorSpec("figures", "F64", (len(NAMES),)))
@@ -141,6 +160,8 @@ def report_words(study: Study) -> str:
             " By outcome, how many get a yes at the threshold that the study's rule has chosen,"
             " where no side is smaller than the site's own minimum."
         )
+    if counts_patients(study):
+        groups = f" And of how many patients the {unit}s are, by outcome.{groups}"
     alone = (
         f"When the study has ended: each site trains a model of its own on its own training "
         f"{unit}s, which stays there, and tells of its test {unit}s, for the report: {counted} "

@@ -12,7 +12,7 @@ from modelward.core.counted import HIDDEN, Counted, Persons, Reading
 from modelward.core.study import Study
 from modelward.core.tensors import Tensors
 from modelward.study.judging import Grouping
-from modelward.study.report_answer import ACTING, told_groups
+from modelward.study.report_answer import ACTING, PATIENTS, told_groups
 from modelward.study.report_groups import PLACE, RATED
 
 GROUPS = "groups"
@@ -48,4 +48,6 @@ def reading(study: Study, answer: Tensors, units: int) -> Reading:
         shown = np.concatenate([hidden, rest], axis=1)
         tables.append(Counted(f"levels of {grouping.name}", shown, total, whole=False))
         tables.append(Counted(f"rates in levels of {grouping.name}", by_side(rows)))
-    return Reading(tuple(tables), frozenset({*whole, *OTHERS} & set(answer)))
+    if PATIENTS in answer:
+        tables.append(Counted("patients", answer[PATIENTS][:3]))
+    return Reading(tuple(tables), frozenset({*whole, *OTHERS, PATIENTS} & set(answer)))

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from modelward.evaluate.by_group import by_group, site_row
-from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.subgroups import EVERYWHERE, Divided, GroupScores, group_scores, part
+from modelward.evaluate.groups.by_group import by_group, site_row
+from modelward.evaluate.groups.subgroups import EVERYWHERE, Divided, GroupScores, group_scores
+from modelward.evaluate.predictions import Predictions, part
 from modelward.study.judging import Grouping
 from modelward.study.report_groups import is_row
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modelward.evaluate import overlap
+from modelward.evaluate.measures import overlap
 
 
 def square(top: int, left: int, side: int, of: int = 20) -> np.ndarray:
@@ -42,7 +42,9 @@ def test_images_without_anything_drawn_are_left_to_the_yes_no_figures():
     drawn = np.stack([square(5, 5, 4), square(2, 2, 6), np.zeros((20, 20), bool)])
     p = np.stack([square(5, 5, 4), np.zeros((20, 20)), square(1, 1, 3)]).astype(float)
 
-    found = overlap.measure(drawn.astype(np.uint8), p, [0, 0, 1], np.random.default_rng(0))
+    found = overlap.measure(
+        drawn.astype(np.uint8), p, [0, 0, 1], None, np.random.default_rng(0)
+    )
 
     units, dice = found[overlap.DICE, ""]
     assert units == 2

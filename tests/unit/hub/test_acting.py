@@ -10,9 +10,9 @@ import pytest
 
 from modelward.core.study import Study
 from modelward.errors import BadArtifact
-from modelward.evaluate.acting import Chosen
-from modelward.evaluate.acting import chosen as rates_at
 from modelward.evaluate.findings import Findings
+from modelward.evaluate.groups.acting import Chosen
+from modelward.evaluate.groups.acting import chosen as rates_at
 from modelward.gate.policy import LANES, Policy
 from modelward.hub import shares, shares_signed
 from modelward.hub.acting import BETWEEN, TOO_FEW

@@ -15,10 +15,11 @@ A row whose total is small cannot be shown: nor can the other rows, because the 
 units is on the card. Tables without an order are suppression.py's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelward.privacy.disclosure.suppression import Counts
 
@@ -82,6 +83,52 @@ def grouped(counts: Counts, minimum: int, cuts: Cuts | None = None) -> Counts | 
             for row, cut in zip(counts, cuts or [None] * len(counts), strict=True)
         ]
     )
+
+
+def grouped_by_patient(
+    bins: NDArray[np.int64], owner: NDArray[np.intp], of: int, minimum: int
+) -> NDArray[np.int64]:
+    """Return the bin of each unit of one row, with `minimum` patients or nobody in each.
+
+    As `grouped`, where several units are of one patient: a group of neighbours ends when units
+    of enough patients are in it, and of enough are left.
+
+    Args:
+        bins: Of every unit, [n], from 0.
+        owner: Patient of every unit, [n].
+        of: How many bins there are.
+        minimum: Fewest patients in a bin; a row of fewer is one group.
+    """
+    if all(np.unique(owner[bins == one]).size >= minimum for one in np.unique(bins)):
+        return bins
+    order = np.argsort(bins, kind="stable")
+    below = int(np.count_nonzero(bins < of // 2))
+    sides = [order[:below], order[below:]]
+    if any(0 < np.unique(owner[side]).size < minimum for side in sides):
+        sides = [order]
+    found = bins.copy()
+    for side in sides:
+        for group in _groups(side, owner, minimum):
+            found[group] = int(bins[group].mean() + 0.5)
+    return found
+
+
+def _groups(
+    units: NDArray[np.intp], owner: NDArray[np.intp], minimum: int
+) -> Iterator[NDArray[np.intp]]:
+    """Yield neighbours of `minimum` patients or more; all of them where there are fewer."""
+    after, seen = np.zeros(units.size + 1, np.int64), set[int]()
+    for place in range(units.size - 1, -1, -1):
+        seen.add(int(owner[units[place]]))
+        after[place] = len(seen)
+    start, held = 0, set[int]()
+    for place, unit in enumerate(units):
+        held.add(int(owner[unit]))
+        if len(held) >= minimum and after[place + 1] >= minimum:
+            yield units[start : place + 1]
+            start, held = place + 1, set()
+    if start < units.size:
+        yield units[start:]
 
 
 def _coarser(row: Counts, minimum: int, cut: int | None) -> Counts:

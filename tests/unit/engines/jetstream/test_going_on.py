@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from nats.errors import OutboundBufferLimitError
 
-from modelward.engines.jetstream.hub_node import HubNode
+from modelward.engines.jetstream.at_hub.hub_node import HubNode
+from modelward.engines.jetstream.at_site.news import News, Telling
+from modelward.engines.jetstream.at_site.replies import Desk, Saying
 from modelward.engines.jetstream.journal import Field
-from modelward.engines.jetstream.line import Line
-from modelward.engines.jetstream.news import News, Telling
-from modelward.engines.jetstream.presence import Presence
-from modelward.engines.jetstream.replies import Desk, Saying
+from modelward.engines.jetstream.lines.line import Line
+from modelward.engines.jetstream.lines.presence import Presence
 from modelward.errors import StorageError
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.site_folder import SiteFolder
