@@ -24,6 +24,7 @@ from modelward.study.answers import score_bins
 from modelward.study.report_answer import ACTING, acts, one_by_one, report_bins
 
 TOO_FEW = "the gate told nothing of it, as a side would have been too small"
+APART = "sides of a threshold are told of patients, and this study counts other units"
 BETWEEN = "none of the noised bins ends at the threshold"
 
 
@@ -41,7 +42,7 @@ def acting_of(
     if study.privacy.dp is not None:
         return _noised(study, told, asked, threshold)
     if not acts(study):
-        return ()
+        return tuple(_unknown(site, APART) for site in (EVERYWHERE, *asked))
     if one_by_one(study):
         return _exact(told, asked)
     return _with_masks(_rates(EVERYWHERE, [told[EVERYBODY]]), asked)

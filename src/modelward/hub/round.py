@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from modelward.core.study import Study
 from modelward.evaluate.better import better
-from modelward.evaluate.kept_round import kept_round
+from modelward.evaluate.comparing.kept_round import kept_round
 from modelward.recipes.catalogue import summing
 from modelward.study.model import parameter_schema
 
@@ -87,7 +87,7 @@ def advance(
     """Return the state after one more round.
 
     The kept model is the best on validation when a metric is watched
-    (evaluate/kept_round.py), else the last.
+    (evaluate/comparing/kept_round.py), else the last.
     """
     metric, history = study.stop.metric, (*state.history, record)
     kept = record.round_no

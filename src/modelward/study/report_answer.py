@@ -89,7 +89,10 @@ def alone_too(study: Study) -> bool:
 
 
 def acts(study: Study) -> bool:
-    """Return whether each site tells how many of its test units lie on either side."""
+    """Return whether each site tells how many of its test units lie on either side.
+
+    Not where several units are one patient's: a side of many units could be of a few patients.
+    """
     rule = None if study.evaluation is None else study.evaluation.threshold
     asks = study.report is not None and rule is not None and alone_too(study)
     return asks and not counts_patients(study)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelward.evaluate.kept_round import kept_round, said
+from modelward.evaluate.comparing.kept_round import kept_round, said
 from modelward.evaluate.measures.binned import figures
 
 figure = st.sampled_from([0.1, 0.5, 0.9, nan])

@@ -15,7 +15,7 @@ from modelward.evaluate.groups.acting import Chosen
 from modelward.evaluate.groups.acting import chosen as rates_at
 from modelward.gate.policy import LANES, Policy
 from modelward.hub import shares, shares_signed
-from modelward.hub.acting import BETWEEN, TOO_FEW
+from modelward.hub.acting import APART, BETWEEN, TOO_FEW
 from modelward.hub.found import findings
 from modelward.hub.found_together import MASKED
 from modelward.hub.registry import Registry
@@ -238,3 +238,16 @@ def test_under_noise_rates_come_from_the_noised_counts_where_a_bin_ends_there(tm
     assert ends == (bins == 16) or chosen.threshold in {0.0, 0.5, 1.0}
     notes = {one.sensitivity.note for one in chosen.acting}
     assert ends or notes == {BETWEEN}
+
+
+def test_where_units_are_not_patients_no_side_is_told_and_the_page_says_why(tmp_path):
+    text = f"{AVERAGED}{ASKS}".replace(
+        "min_patients = 10", 'min_patients = 10\nunit = "encounter"'
+    )
+    study = table_study(text)
+    deploy(tmp_path, study)
+
+    found = told(tmp_path, study)
+
+    assert {one.sensitivity.note for one in chosen_by(found).acting} == {APART}
+    assert f"not told. All, north, south, west: {APART}." in words(found, tmp_path / "out")

@@ -18,9 +18,9 @@ from modelward.core.columns import columns, inputs
 from modelward.core.reporting import Reporting
 from modelward.core.study import Study
 from modelward.core.tensors import Tensors
+from modelward.evaluate.comparing.kept_round import kept_round, said
 from modelward.evaluate.groups.acting import by_side
 from modelward.evaluate.groups.by_group import of_enough_patients, site_row
-from modelward.evaluate.kept_round import kept_round, said
 from modelward.evaluate.measures import binned
 from modelward.evaluate.predictions import Predictions, part
 from modelward.evaluate.told.site_figures import Alike, encode
