@@ -122,6 +122,7 @@ def test_blocks_larger_than_the_largest_are_hashed_alike():
     assert grown.root == naive_root(leaves)
 
 
+@pytest.mark.slow
 @given(size=sizes, data=st.data())
 def test_every_entry_is_shown_to_be_in_its_tree_and_nowhere_else(size, data):
     leaves = tree(size)

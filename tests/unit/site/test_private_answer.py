@@ -97,6 +97,7 @@ def test_noise_is_never_used_for_two_rounds(kind):
     assert np.abs(difference).max() > 1e-6
 
 
+@pytest.mark.slow
 def test_the_noise_has_the_size_that_was_booked():
     study, people = private_study(WATCHED), cohort(fold=1)
     draws = np.stack([answer(study, "evaluate", people, key=key) for key in range(1, 60)])
@@ -149,6 +150,7 @@ def test_sums_come_back_around_the_true_ones():
     assert np.abs(found["known"] - 4000).max() > 0
 
 
+@pytest.mark.slow
 def test_the_share_of_positives_is_noised_and_the_same_in_every_round():
     study, people = private_study(ADJUSTED), cohort(4000)
     event = plan_of(study).statistics
