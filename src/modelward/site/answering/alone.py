@@ -19,6 +19,7 @@ from modelward.core.tensors import Tensors
 from modelward.evaluate import binned
 from modelward.evaluate.better import better
 from modelward.evaluate.by_group import of_enough_patients, site_row
+from modelward.evaluate.patients import Patients, patients_of, several
 from modelward.evaluate.predictions import Predictions, part
 from modelward.evaluate.site_figures import Alike, encode
 from modelward.learn import boosting, newton, sgd
@@ -167,6 +168,12 @@ def predicted(model: Model, cohort: Cohort) -> Predictions:
     _, y = cohort.fold("test")
     p = chances(model.study, model.parameters, test.x)
     return Predictions.of(y, p, cohort.owners("test"))
+
+
+def trained_patients(cohort: Cohort) -> Patients | None:
+    """Return whose training units these are; None where each unit is its own patient."""
+    owner, (_, y) = cohort.owners("train"), cohort.fold("train")
+    return patients_of(y == 1, owner) if several(owner) else None
 
 
 def alike_of(labels: NDArray[np.int8]) -> Alike:
