@@ -9,7 +9,7 @@ import pytest
 from modelward.errors import DataError
 from modelward.evaluate import discrimination
 from modelward.evaluate.brier_difference import brier_difference
-from modelward.evaluate.calibration import calibration
+from modelward.evaluate.calibration import _refits, calibration, line, logits
 from modelward.evaluate.compare import chance, compare
 from modelward.evaluate.curves import reliability, roc
 from modelward.evaluate.decision import decision_curve
@@ -25,6 +25,7 @@ from modelward.evaluate.estimate import Estimate, wilson
 from modelward.evaluate.gaps import gaps
 from modelward.evaluate.intervals import resamples
 from modelward.evaluate.judging import judge
+from modelward.evaluate.newton import recalibrate
 from modelward.evaluate.patients import Patients, shared, telling_units
 from modelward.evaluate.predictions import Predictions, part, require_pairs, union
 from modelward.evaluate.resampled_auc import resampled_aucs
@@ -205,6 +206,20 @@ def test_a_resample_has_patients_with_all_their_units() -> None:
     assert (weights[:, first].sum(axis=1) == 30).all()  # patients, not units
     ill = one.outcome[first]
     assert (weights[:, first][:, ill].sum(axis=1) == ill.sum()).all()
+
+
+@pytest.mark.parametrize("patients", [40, 400])
+def test_lines_of_resampled_patients_are_newtons(patients: int) -> None:
+    one, _ = ward(9, patients=patients, most=12)
+    weights = np.concatenate(
+        list(resamples(one.strata, 300, np.random.default_rng(0), one.owner))
+    )
+    y, logit = one.outcome.astype(np.float64), logits(one.probability)
+
+    slopes = _refits(one, line(one))(weights)[:, 1]
+
+    exact = recalibrate(logit, y, weights)[:, 1]
+    assert slopes == pytest.approx(exact, abs=2e-6, nan_ok=True)
 
 
 def test_a_share_counts_units_that_are_alike_once() -> None:
