@@ -20,9 +20,9 @@ import argparse
 import numpy as np
 from scipy.special import ndtri
 
+from modelward.evaluate.comparing.verdict import verdict
 from modelward.evaluate.patients import rate
 from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.verdict import verdict
 
 UNEVEN = (1, 1, 1, 2, 3, 4, 8, 16)
 """Images of a patient, each as likely."""

@@ -15,21 +15,21 @@ from pydantic import TypeAdapter, ValidationError
 
 from modelward.core.canonical import parse_strict
 from modelward.errors import BadArtifact, DataError
-from modelward.evaluate.beyond import Beyond
-from modelward.evaluate.bound_cost import BoundCost
-from modelward.evaluate.choice import Choice
-from modelward.evaluate.compare import Comparison, compare
-from modelward.evaluate.heard import Heard
-from modelward.evaluate.intervals import DRAWS, generator
+from modelward.evaluate.comparing.bound_cost import BoundCost
+from modelward.evaluate.comparing.choice import Choice
+from modelward.evaluate.comparing.compare import Comparison, compare
+from modelward.evaluate.comparing.verdict import Verdict, held_to, verdict
+from modelward.evaluate.comparing.weakness import no_model_alone
+from modelward.evaluate.facts.leaked import Leaked
+from modelward.evaluate.facts.record import Record, SiteFacts
 from modelward.evaluate.judged import Evaluation, Judged
 from modelward.evaluate.judging import judge_all
-from modelward.evaluate.leaked import Leaked
+from modelward.evaluate.measures.beyond import Beyond
+from modelward.evaluate.measures.intervals import DRAWS, generator
+from modelward.evaluate.measures.scores import ModelFindings
 from modelward.evaluate.piece import Aside, in_turn
 from modelward.evaluate.predictions import Predictions, require_pairs, union
-from modelward.evaluate.record import Record, SiteFacts
-from modelward.evaluate.scores import ModelFindings
-from modelward.evaluate.verdict import Verdict, held_to, verdict
-from modelward.evaluate.weakness import no_model_alone
+from modelward.evaluate.told.heard import Heard
 
 Format = Literal["modelward-findings/1"]
 

@@ -14,18 +14,18 @@ import numpy as np
 
 from modelward.core.study import Study
 from modelward.errors import RunMismatch, StudyFileError
-from modelward.evaluate import binned
-from modelward.evaluate.acting import Chosen
-from modelward.evaluate.behind import alike, all_patients, expanded
-from modelward.evaluate.by_group import by_group
+from modelward.evaluate.comparing.verdict import Verdict
+from modelward.evaluate.facts.record import NO_PRIVACY, Record, SiteFacts
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.intervals import SEED
+from modelward.evaluate.groups.acting import Chosen
+from modelward.evaluate.groups.by_group import by_group
 from modelward.evaluate.judged import USUAL, Evaluation, Rules, evaluate
 from modelward.evaluate.judging import judge_together
-from modelward.evaluate.record import NO_PRIVACY, Record, SiteFacts
-from modelward.evaluate.scores import ModelFindings
-from modelward.evaluate.site_figures import SiteFigures, decode
-from modelward.evaluate.verdict import Verdict
+from modelward.evaluate.measures import binned
+from modelward.evaluate.measures.intervals import SEED
+from modelward.evaluate.measures.scores import ModelFindings
+from modelward.evaluate.told.behind import alike, all_patients, expanded
+from modelward.evaluate.told.site_figures import SiteFigures, decode
 from modelward.hub.followed import paths_of, threshold_of
 from modelward.hub.found_together import AT_HALF, UNTOLD, together, unknown
 from modelward.hub.registry import Registry

@@ -16,19 +16,19 @@ import numpy as np
 
 from modelward.core.study import Study
 from modelward.core.tensors import Tensors
-from modelward.evaluate import noised
-from modelward.evaluate.behind import behind, expanded
-from modelward.evaluate.by_group import by_group
-from modelward.evaluate.decision import decision_curve
 from modelward.evaluate.estimate import Estimate
-from modelward.evaluate.gaps import spreads
-from modelward.evaluate.heard import Heard, heard_of
-from modelward.evaluate.intervals import SEED, generator
+from modelward.evaluate.groups.by_group import by_group
+from modelward.evaluate.groups.gaps import spreads
+from modelward.evaluate.groups.subgroups import EVERYWHERE, GroupScores
 from modelward.evaluate.judged import USUAL, Evaluation
 from modelward.evaluate.judging import judge_together
-from modelward.evaluate.noised import Noised
-from modelward.evaluate.scores import ModelFindings, Scores
-from modelward.evaluate.subgroups import EVERYWHERE, GroupScores
+from modelward.evaluate.measures.decision import decision_curve
+from modelward.evaluate.measures.intervals import SEED, generator
+from modelward.evaluate.measures.scores import ModelFindings, Scores
+from modelward.evaluate.told import noised
+from modelward.evaluate.told.behind import behind, expanded
+from modelward.evaluate.told.heard import Heard, heard_of
+from modelward.evaluate.told.noised import Noised
 from modelward.hub.reported import EVERYBODY, Counted
 from modelward.privacy.plan import plan_of
 from modelward.study.report_answer import report_bins, told_groups

@@ -16,7 +16,7 @@ from modelward.core.task import Task
 from modelward.core.tensors import Tensors
 from modelward.core.verdict import Release
 from modelward.errors import BadArtifact, BadUpdate
-from modelward.evaluate.site_figures import decode
+from modelward.evaluate.told.site_figures import decode
 from modelward.hub.registry import Registry
 from modelward.hub.standing import AnswerRow
 from modelward.privacy.masks import words

@@ -20,8 +20,8 @@ from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import FlatF32, Schema
 from modelward.errors import RunMismatch, StorageError, StudyFileError
-from modelward.evaluate.coalition import STEPS, divided
-from modelward.evaluate.contribution import Contribution, Round, contributions, shares
+from modelward.evaluate.sharing.coalition import STEPS, divided
+from modelward.evaluate.sharing.contribution import Contribution, Round, contributions, shares
 from modelward.gate.uplink import plain_update
 from modelward.hub.registry import Registry
 from modelward.hub.standing import AnswerRow

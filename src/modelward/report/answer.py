@@ -2,10 +2,10 @@
 
 from collections import Counter
 
+from modelward.evaluate.comparing.verdict import Word
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.patients import tested as tested_on
-from modelward.evaluate.verdict import Word
 from modelward.report.blocks import Words
 from modelward.report.cells import MIN_CELL, few
 from modelward.report.many import some

@@ -19,18 +19,18 @@ leave a site at all is decided by its gate.
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from modelward.evaluate.acting import Chosen
-from modelward.evaluate.beyond import hide_few
-from modelward.evaluate.cost import Cost
-from modelward.evaluate.curves import SMALLEST_GROUP
+from modelward.evaluate.comparing.verdict import Verdict
 from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.facts.cost import Cost
+from modelward.evaluate.facts.leaked import hide_few_told
+from modelward.evaluate.facts.record import LEAKAGE, SiteFacts
 from modelward.evaluate.findings import Findings
+from modelward.evaluate.groups.acting import Chosen
+from modelward.evaluate.groups.subgroups import EVERYWHERE
 from modelward.evaluate.judged import Evaluation
-from modelward.evaluate.leaked import hide_few_told
-from modelward.evaluate.record import LEAKAGE, SiteFacts
-from modelward.evaluate.scores import ModelFindings, Scores
-from modelward.evaluate.subgroups import EVERYWHERE
-from modelward.evaluate.verdict import Verdict
+from modelward.evaluate.measures.beyond import hide_few
+from modelward.evaluate.measures.curves import SMALLEST_GROUP
+from modelward.evaluate.measures.scores import ModelFindings, Scores
 
 COVER = "not shown: with the totals it would tell a small count of another hospital"
 
@@ -170,10 +170,10 @@ def few(findings: Findings, min_cell: int) -> tuple[str, ...]:
 def hide_evaluation(findings: Findings, min_cell: int, hidden: Hidden) -> Evaluation | None:
     """Return the evaluation without small cells.
 
-    Groups come suppressed (evaluate/subgroups.py); they stay if that was for a minimum as
-    large as this one. Their margins by hospital are the counts of the other tables: a hospital
-    whose count is hidden there has no groups of its own here. Curves of single hospitals, how
-    models compare there, and what a left-out one shows, go with its counts.
+    Groups come suppressed (evaluate/groups/subgroups.py); they stay if that was for a minimum
+    as large as this one. Their margins by hospital are the counts of the other tables: a
+    hospital whose count is hidden there has no groups of its own here. Curves of single
+    hospitals, how models compare there, and what a left-out one shows, go with its counts.
     """
     found = findings.evaluation
     if found is None:

@@ -2,9 +2,9 @@
 
 import shlex
 
-from modelward.evaluate.cost import Cost
+from modelward.evaluate.facts.cost import Cost
+from modelward.evaluate.facts.record import LEAKAGE
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.record import LEAKAGE
 from modelward.report.blocks import Block, Command, Listing, Table, Words, cells
 from modelward.report.leaked import leakage
 from modelward.report.numbers import duration, nbytes

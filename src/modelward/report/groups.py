@@ -2,11 +2,11 @@
 
 from statistics import median
 
-from modelward.evaluate.coarser import Coarser
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.gaps import Gap, GapMetric
+from modelward.evaluate.groups.coarser import Coarser
+from modelward.evaluate.groups.gaps import Gap, GapMetric
+from modelward.evaluate.groups.subgroups import EVERYWHERE, GroupScores, worst_group
 from modelward.evaluate.judged import Evaluation
-from modelward.evaluate.subgroups import EVERYWHERE, GroupScores, worst_group
 from modelward.report.blocks import Block, Cell, Figure, Listing, Table, Words, cells
 from modelward.report.heat_map import HeatRow, heat_map
 from modelward.report.many import MANY

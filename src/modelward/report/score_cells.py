@@ -7,12 +7,12 @@ Small counts are hidden before anything comes here (cells.py).
 import re
 from collections.abc import Sequence
 
-from modelward.evaluate.discrimination import ONE_CLASS, SINGLE_MEMBER, SINGLE_PATIENT
+from modelward.evaluate.comparing.verdict import digits_of
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
+from modelward.evaluate.measures.discrimination import ONE_CLASS, SINGLE_MEMBER, SINGLE_PATIENT
+from modelward.evaluate.measures.scores import Scores
 from modelward.evaluate.patients import Patients
-from modelward.evaluate.scores import Scores
-from modelward.evaluate.verdict import digits_of
 from modelward.report.blocks import Cell
 from modelward.report.cells import NOT_SHOWN
 from modelward.report.many import MANY, some

@@ -7,9 +7,9 @@ part, rounds, what left) are run_tables.py's.
 from statistics import median
 from typing import Literal
 
+from modelward.evaluate.comparing.verdict import NAMES, Verdict
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.patients import tested as tested_on
-from modelward.evaluate.verdict import NAMES, Verdict
 from modelward.report.blocks import Cell, Table, cells
 from modelward.report.numbers import MISSING, count, decimal
 from modelward.report.plots import SIGNS

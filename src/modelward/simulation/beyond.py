@@ -10,8 +10,8 @@ from pydantic import TypeAdapter
 from modelward.core.columns import inputs
 from modelward.core.study import Study
 from modelward.core.targets import CategoryTarget
-from modelward.evaluate import grading, lifetimes, overlap
-from modelward.evaluate.beyond import Beyond, Measured, named
+from modelward.evaluate.measures import grading, lifetimes, overlap
+from modelward.evaluate.measures.beyond import Beyond, Measured, named
 from modelward.evaluate.patients import Whose, joined_owners, several
 from modelward.evaluate.piece import Aside, Piece, in_turn
 from modelward.readers.cohort import Cohort

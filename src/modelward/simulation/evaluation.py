@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from modelward.core.study import Study
-from modelward.evaluate.bound_cost import BoundCost, bound_cost
-from modelward.evaluate.cost import Cost, SiteCost
+from modelward.evaluate.comparing.bound_cost import BoundCost, bound_cost
+from modelward.evaluate.comparing.verdict import Verdict
+from modelward.evaluate.facts.cost import Cost, SiteCost
+from modelward.evaluate.groups.subgroups import Divided
 from modelward.evaluate.judged import (
     Away,
     Evaluation,
@@ -24,8 +26,6 @@ from modelward.evaluate.judged import (
     away,
     evaluate,
 )
-from modelward.evaluate.subgroups import Divided
-from modelward.evaluate.verdict import Verdict
 from modelward.hub import shares as statements
 from modelward.hub.by_steps import steps_of
 from modelward.hub.followed import paths_of, threshold_of

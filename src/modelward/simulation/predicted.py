@@ -12,7 +12,7 @@ import numpy as np
 
 from modelward.core.study import Study
 from modelward.errors import DataError
-from modelward.evaluate.choice import Choice, choose
+from modelward.evaluate.comparing.choice import Choice, choose
 from modelward.evaluate.judged import Judged
 from modelward.evaluate.piece import Aside, Piece, in_turn
 from modelward.evaluate.predictions import Predictions

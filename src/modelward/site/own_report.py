@@ -14,12 +14,12 @@ from pathlib import Path
 from modelward.artifact import card
 from modelward.core.study import Study
 from modelward.errors import DataError, StudyFileError
+from modelward.evaluate.facts.ledgers import ledger_facts
+from modelward.evaluate.facts.record import NO_PRIVACY, Record, RunFacts, SiteFacts, facts_of
 from modelward.evaluate.findings import Findings, find
-from modelward.evaluate.intervals import SEED
-from modelward.evaluate.ledgers import ledger_facts
+from modelward.evaluate.measures.intervals import SEED
 from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.record import NO_PRIVACY, Record, RunFacts, SiteFacts, facts_of
-from modelward.evaluate.site_figures import margin_of
+from modelward.evaluate.told.site_figures import margin_of
 from modelward.ledger import archive
 from modelward.ledger.log import ENTRIES, KEY
 from modelward.ledger.verify import read_key
@@ -71,6 +71,8 @@ def own_findings(folder: Path, site: str, model: Model, path: Path) -> Findings:
     notes = [KEEP]
     if fitted.model is None:
         notes.append(f"No model of its own: {fitted.reason}.")
+    if fitted.chosen:
+        notes.append(f"The pass of its own training is kept {fitted.chosen}.")
     if study.plan.personal is not None:
         notes.append("What this site kept of its own ([plan.personal]) is not judged here.")
     record = Record(

@@ -21,7 +21,7 @@ All float64. Under differential privacy counts carry noise and nothing else is t
 then counts as well, `counts.groups` [levels, 2, bins]. Figures
 are rounded to the decimals that the study states, and are `ABSENT` where there is none. Site,
 gate and hub derive this from the signed study; what the figures mean is
-evaluate/site_figures.py's business.
+evaluate/told/site_figures.py's business.
 """
 
 from collections.abc import Mapping

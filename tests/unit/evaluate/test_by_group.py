@@ -5,7 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from modelward.evaluate.behind import (
+from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.groups.by_group import by_group, of_enough_patients, site_row
+from modelward.evaluate.groups.subgroups import EVERYWHERE, Divided, GroupScores, group_scores
+from modelward.evaluate.patients import Patients
+from modelward.evaluate.predictions import Predictions, part
+from modelward.evaluate.told.behind import (
     Behind,
     alike,
     all_patients,
@@ -14,11 +19,6 @@ from modelward.evaluate.behind import (
     histogram,
     telling_of,
 )
-from modelward.evaluate.by_group import by_group, of_enough_patients, site_row
-from modelward.evaluate.estimate import Estimate
-from modelward.evaluate.patients import Patients
-from modelward.evaluate.predictions import Predictions, part
-from modelward.evaluate.subgroups import EVERYWHERE, Divided, GroupScores, group_scores
 from modelward.study.judging import Grouping
 from modelward.study.report_groups import is_row
 
@@ -158,7 +158,7 @@ def width(estimate: Estimate) -> float:
 
 def test_rows_of_copied_units_say_no_more_than_those_of_patients():
     once, often = site(3, 400), of_patients(3, 400, 5)
-    counts = histogram(often[0], 20)
+    counts = histogram(often[0], 20).astype(np.int64)
     whose = Behind(often[0].patients, (once[0].negatives, once[0].positives))
     less = alike({"a": (counts, whose)})
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modelward.evaluate.coalition import divided, told_before
+from modelward.evaluate.sharing.coalition import divided, told_before
 from tests.federations import cohort, federate_updates, toy
 
 

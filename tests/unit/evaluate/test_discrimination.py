@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from modelward.errors import DataError
-from modelward.evaluate import discrimination as d
-from modelward.evaluate import near_perfect
+from modelward.evaluate.measures import discrimination as d
+from modelward.evaluate.measures import near_perfect
 from modelward.evaluate.predictions import Floats, Predictions
 
 TENTHS = st.integers(0, 10).map(lambda n: n / 10)  # so that ties are common

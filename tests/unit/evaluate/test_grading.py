@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modelward.evaluate import grading
+from modelward.evaluate.measures import grading
 
 LEVELS = ("none", "mild", "severe")
 

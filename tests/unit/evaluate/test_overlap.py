@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modelward.evaluate import overlap
+from modelward.evaluate.measures import overlap
 
 
 def square(top: int, left: int, side: int, of: int = 20) -> np.ndarray:

@@ -7,13 +7,19 @@ import numpy as np
 import pytest
 
 from modelward.errors import DataError
-from modelward.evaluate import discrimination
-from modelward.evaluate.brier_difference import brier_difference
-from modelward.evaluate.calibration import _refits, calibration, line, logits
-from modelward.evaluate.compare import chance, compare
-from modelward.evaluate.curves import reliability, roc
-from modelward.evaluate.decision import decision_curve
-from modelward.evaluate.discrimination import (
+from modelward.evaluate.comparing.compare import chance, compare
+from modelward.evaluate.comparing.verdict import verdict
+from modelward.evaluate.comparing.weakness import why_not_auc
+from modelward.evaluate.estimate import Estimate, wilson
+from modelward.evaluate.groups.gaps import gaps
+from modelward.evaluate.groups.subgroups import Divided, beyond, group_scores, shown
+from modelward.evaluate.judging import judge
+from modelward.evaluate.measures import discrimination
+from modelward.evaluate.measures.brier_difference import brier_difference
+from modelward.evaluate.measures.calibration import _refits, calibration, line, logits
+from modelward.evaluate.measures.curves import reliability, roc
+from modelward.evaluate.measures.decision import decision_curve
+from modelward.evaluate.measures.discrimination import (
     accuracy,
     auc,
     auc_difference,
@@ -21,17 +27,11 @@ from modelward.evaluate.discrimination import (
     placements,
     standard_error,
 )
-from modelward.evaluate.estimate import Estimate, wilson
-from modelward.evaluate.gaps import gaps
-from modelward.evaluate.intervals import resamples
-from modelward.evaluate.judging import judge
-from modelward.evaluate.newton import recalibrate
+from modelward.evaluate.measures.intervals import resamples
+from modelward.evaluate.measures.newton import recalibrate
+from modelward.evaluate.measures.resampled_auc import resampled_aucs
 from modelward.evaluate.patients import Patients, shared, telling_units
 from modelward.evaluate.predictions import Predictions, part, require_pairs, union
-from modelward.evaluate.resampled_auc import resampled_aucs
-from modelward.evaluate.subgroups import Divided, beyond, group_scores, shown
-from modelward.evaluate.verdict import verdict
-from modelward.evaluate.weakness import why_not_auc
 
 
 def ward(

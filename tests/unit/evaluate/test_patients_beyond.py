@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from modelward.evaluate import grading, lifetimes, overlap
-from modelward.evaluate.beyond import Measured, mean_of
 from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.measures import grading, lifetimes, overlap
+from modelward.evaluate.measures.beyond import Measured, mean_of
 
 LEVELS = ("none", "mild", "severe")
 TIMES = 4

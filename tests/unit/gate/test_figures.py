@@ -6,9 +6,9 @@ import pytest
 from modelward.core.task import Task
 from modelward.core.tensors import Tensors
 from modelward.core.verdict import Finding
-from modelward.evaluate.by_group import site_row
+from modelward.evaluate.groups.by_group import site_row
 from modelward.evaluate.predictions import Predictions, part
-from modelward.evaluate.site_figures import encode
+from modelward.evaluate.told.site_figures import encode
 from modelward.gate.cells import cells, coarser
 from modelward.gate.figures import misfits
 from modelward.gate.offer import Offer

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from modelward.core.study import Study
-from modelward.evaluate.behind import behind
 from modelward.evaluate.findings import Findings, find
-from modelward.evaluate.intervals import SEED
+from modelward.evaluate.measures.intervals import SEED
+from modelward.evaluate.told.behind import behind
 from modelward.hub.found import findings
 from modelward.hub.registry import Registry
 from modelward.hub.reported import counted

@@ -10,7 +10,7 @@ import pytest
 from modelward.core.study import Study
 from modelward.errors import RunMismatch
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.subgroups import EVERYWHERE
+from modelward.evaluate.groups.subgroups import EVERYWHERE
 from modelward.hub.found import findings
 from modelward.hub.found_together import noise_of
 from modelward.hub.registry import Registry

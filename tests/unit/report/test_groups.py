@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from modelward.evaluate.coarser import Coarser
+from modelward.evaluate.facts.record import LEAKAGE
 from modelward.evaluate.findings import Findings
+from modelward.evaluate.groups.coarser import Coarser
 from modelward.evaluate.judged import Evaluation
-from modelward.evaluate.record import LEAKAGE
 from modelward.report.blocks import Figure, Section, Table, Words
 from modelward.report.cells import hide_small_cells
 from modelward.report.page import as_page

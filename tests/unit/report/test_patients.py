@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from modelward.evaluate.beyond import Beyond, hide_few
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
+from modelward.evaluate.measures.beyond import Beyond, hide_few
 from modelward.evaluate.patients import Patients
 from modelward.report.cells import few, hide_small_cells, hide_training
 from modelward.report.page import write

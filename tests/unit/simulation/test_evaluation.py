@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from modelward.errors import StudyFileError
+from modelward.evaluate.groups.subgroups import EVERYWHERE
 from modelward.evaluate.judged import Evaluation
-from modelward.evaluate.subgroups import EVERYWHERE
 from modelward.simulation.dealing import Dealing, Special
 from modelward.simulation.left_out import without
 from modelward.simulation.simulate import Result, Simulation, resume, simulate

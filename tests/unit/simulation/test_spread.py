@@ -8,8 +8,8 @@ import pytest
 from modelward.errors import DataError, EngineFailed
 from modelward.evaluate.judged import Evaluation, Rules, evaluate
 from modelward.evaluate.judging import judge_all
+from modelward.evaluate.measures.scores import ModelFindings
 from modelward.evaluate.piece import Piece
-from modelward.evaluate.scores import ModelFindings
 from modelward.simulation.spread import aside, spread
 from modelward.simulation.stage import Stage
 from modelward.simulation.training import How

@@ -15,7 +15,7 @@ from modelward.core.columns import columns, inputs
 from modelward.core.study import Study
 from modelward.core.task import LOOKS_AT, Task
 from modelward.core.tensors import NUMPY, FlatF32, Tensors
-from modelward.evaluate.binned import histogram
+from modelward.evaluate.measures.binned import histogram
 from modelward.evaluate.predictions import Predictions
 from modelward.learn import device, newton, sgd
 from modelward.learn.examples import Examples
