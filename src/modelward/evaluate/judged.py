@@ -123,7 +123,8 @@ class Evaluation:
         coarser: Wider bands that would be shown; empty, and no part of the file, where all are.
         away: Hospitals left out one by one; empty where nobody asked.
         paths: The watched metric at each site; empty where the hub sees sums only.
-        worth: How contributions were measured; "" if they were not.
+        worth: How contributions were measured, or why they are not told where there are no
+            `shares`; "" where nobody asked.
         shares: What each site's updates added.
         cost: Bytes, time and energy; None if not known.
         family: Every comparison of the federated model, all asked at once; empty, and no part

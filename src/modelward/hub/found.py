@@ -9,6 +9,7 @@ home only, since it stays there.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -19,18 +20,20 @@ from modelward.evaluate.facts.record import NO_PRIVACY, Record, SiteFacts
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.groups.acting import Chosen
 from modelward.evaluate.groups.by_group import by_group
-from modelward.evaluate.judged import USUAL, Evaluation, Rules, evaluate
+from modelward.evaluate.judged import USUAL, Evaluation, Rules, Share, evaluate
 from modelward.evaluate.judging import judge_together
 from modelward.evaluate.measures import binned
 from modelward.evaluate.measures.intervals import SEED
 from modelward.evaluate.measures.scores import ModelFindings
 from modelward.evaluate.told.behind import alike, all_patients, expanded
 from modelward.evaluate.told.site_figures import SiteFigures, decode
+from modelward.hub.acting import acting_of
 from modelward.hub.followed import paths_of, threshold_of
 from modelward.hub.found_together import AT_HALF, UNTOLD, together, unknown
 from modelward.hub.registry import Registry
 from modelward.hub.reported import Counted, counted
 from modelward.hub.run_facts import Ended, run_facts, study_facts
+from modelward.hub.shares import shown
 from modelward.hub.standing import AnswerRow, Past
 from modelward.study.explain import privacy_terms
 from modelward.study.groups import hub_sees
@@ -39,6 +42,11 @@ from modelward.study.report_answer import one_by_one, told_groups
 
 STAYS = "its model stays there"
 VERSIONS = "Versions are those of the hub."
+NOT_SHARED = (
+    "it is measured from each hospital's updates, which lie in its own outbox: modelward study"
+    " shares HUB states it from what hospitals hand over, and modelward study report HUB"
+    " --shares FILE shows it"
+)
 IN_GROUPS = (
     "Figures in groups were computed in each hospital and rounded; together, AUC is the mean of"
     " theirs, weighted by their test units. A hospital's gate left out a level in which either"
@@ -47,20 +55,26 @@ IN_GROUPS = (
 )
 
 
-def findings(registry: Registry, study: Study, alarms: Sequence[str] = ()) -> Findings:
+def findings(
+    registry: Registry,
+    study: Study,
+    alarms: Sequence[str] = (),
+    statement: Mapping[str, Any] | None = None,
+) -> Findings:
     """Return what `study` found.
 
     Args:
         registry: Of the hub that ran it.
         study: A finished study that asked for a report.
         alarms: What witnesses found wrong with a ledger, a sentence each.
+        statement: Of each site's share, where one was made of it (shares_signed.py).
 
     Raises:
         StudyFileError: If it asked for none.
         RunMismatch: If it is not finished there, or no site told of its test units.
     """
     told = _told(registry, study)
-    shown = _one_by_one if one_by_one(study) else _together
+    tell = _one_by_one if one_by_one(study) else _together
     answers = registry.answers(study)
     past = registry.past(study)
     ended = Ended(
@@ -85,12 +99,24 @@ def findings(registry: Registry, study: Study, alarms: Sequence[str] = ()) -> Fi
         alarms=tuple(alarms),
         privacy=_privacy(study, len(roster)),
     )
-    found = shown(study, told, record, past)
+    found = tell(study, told, record, past)
     if found.evaluation is None:
         return found
+    worth, shares = _shared(study, statement)
+    judged = replace(found.evaluation, worth=worth, shares=shares)
     threshold, rule = threshold_of(study, past.history, past.best)
-    told_at = None if threshold is None else Chosen(threshold=threshold, rule=rule)
-    return replace(found, evaluation=replace(found.evaluation, chosen=told_at))
+    if threshold is not None:
+        rates = acting_of(study, told, asked, threshold)
+        judged = replace(judged, chosen=Chosen(threshold=threshold, rule=rule, acting=rates))
+    return replace(found, evaluation=judged)
+
+
+def _shared(study: Study, statement: Mapping[str, Any] | None) -> tuple[str, tuple[Share, ...]]:
+    """Return how contributions were measured and what they are, or why they are not told."""
+    if statement is not None:
+        return shown(statement)
+    asks = study.sharing is not None and study.sharing.rule == "contribution"
+    return (NOT_SHARED if asks else "", ())
 
 
 def _one_by_one(

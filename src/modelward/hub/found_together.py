@@ -150,18 +150,7 @@ def _noisy(
     chosen: tuple[float, str],
 ) -> Together:
     """Return what noised counts say, of each site or of their sum."""
-    sites = sum(len(each.sites) for each in told.values())
-    each = noise_of(study)
-    total: Tensors = {
-        name: np.sum([one.tensors[name] for one in told.values()], axis=0)
-        for name in next(iter(told.values())).tensors
-    }
-    units = sum(one.units for one in told.values())
-    parts: dict[str, tuple[Tensors, float, int]] = {
-        EVERYBODY: (total, each * sqrt(sites), units)
-    }
-    if EVERYBODY not in told:
-        parts |= {site: (told[site].tensors, each, told[site].units) for site in told}
+    parts = parts_of(told, noise_of(study))
     scored = {
         site: noised.scores(
             Noised(tensors["counts.federated"], noise, n), generator(SEED, site), site
@@ -189,7 +178,29 @@ def _noisy(
         groups=groups,
         spreads=spreads(groups),
     )
+    sites = sum(len(each.sites) for each in told.values())
     return Together(federated, evaluation, Heard(why=NO_VERDICT), (_noise_note(study, sites),))
+
+
+def parts_of(told: Mapping[str, Counted], each: float) -> dict[str, tuple[Tensors, float, int]]:
+    """Return noised counts, their noise and units: of everybody, and by site where told.
+
+    Args:
+        told: Counts by site, or of everybody together; not empty.
+        each: Standard deviation of the noise in one count of one site.
+    """
+    sites = sum(len(one.sites) for one in told.values())
+    total: Tensors = {
+        name: np.sum([one.tensors[name] for one in told.values()], axis=0)
+        for name in next(iter(told.values())).tensors
+    }
+    units = sum(one.units for one in told.values())
+    parts: dict[str, tuple[Tensors, float, int]] = {
+        EVERYBODY: (total, each * sqrt(sites), units)
+    }
+    if EVERYBODY not in told:
+        parts |= {site: (told[site].tensors, each, told[site].units) for site in told}
+    return parts
 
 
 def noise_of(study: Study) -> float:

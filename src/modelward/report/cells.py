@@ -37,7 +37,6 @@ COVER = "not shown: with the totals it would tell a small count of another hospi
 MIN_CELL = 10
 """Smallest count of patients that is shown, as in the default policy of a site."""
 
-
 NOT_SHOWN = "not shown: fewer than"
 """How the note of a figure begins that is hidden here, and not only unknown."""
 
@@ -201,13 +200,17 @@ def hide_evaluation(findings: Findings, min_cell: int, hidden: Hidden) -> Evalua
 
 
 def _without_few(found: Chosen | None, few: set[str]) -> Chosen | None:
-    """Return rates at the chosen threshold; none of all where those of one site are hidden.
+    """Return rates at the chosen threshold; none at all where those of one site are hidden.
 
-    A rate over all would give back the hidden one, with the counts of the others.
+    Those over all would give back the hidden ones. Who told none has nothing to hide.
     """
-    if found is None or not few:
+    if found is None:
         return found
-    return replace(found, acting=())
+    hides = any(
+        one.site in few and not one.sensitivity.value is one.specificity.value is None
+        for one in found.acting
+    )
+    return replace(found, acting=()) if hides else found
 
 
 def hide_cost(cost: Cost, findings: Findings, few: set[str]) -> Cost | None:

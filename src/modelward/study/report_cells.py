@@ -12,13 +12,13 @@ from modelward.core.counted import HIDDEN, Counted, Persons, Reading
 from modelward.core.study import Study
 from modelward.core.tensors import Tensors
 from modelward.study.judging import Grouping
-from modelward.study.report_answer import PATIENTS, told_groups
+from modelward.study.report_answer import ACTING, PATIENTS, told_groups
 from modelward.study.report_groups import PLACE, RATED
 
 GROUPS = "groups"
 
-OTHERS = frozenset({"figures", "verdicts", "differences", GROUPS})
-"""What is told and counts no persons by itself; gate/figures.py looks at it."""
+OTHERS = frozenset({"figures", "verdicts", "differences", GROUPS, ACTING})
+"""What is read by others: gate/figures.py, and gate/acting.py."""
 
 
 def each_group(study: Study, answer: Tensors) -> Iterator[tuple[Grouping, slice]]:

@@ -7,11 +7,20 @@ another choice of threshold would have brought.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from modelward.evaluate.estimate import Estimate
+import numpy as np
+from numpy.typing import NDArray
+
+from modelward.evaluate.estimate import Estimate, proportion
 from modelward.evaluate.groups.subgroups import EVERYWHERE
 from modelward.evaluate.measures.discrimination import sensitivity, specificity
 from modelward.evaluate.predictions import Predictions, union
+
+Sides = NDArray[Any]
+"""Units by outcome and side of a threshold, [2, 2]."""
+
+NO_POSITIVES, NO_NEGATIVES = "nobody has the outcome", "everybody has the outcome"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +70,27 @@ def chosen(
     return Chosen(threshold=threshold, rule=rule, acting=rates)
 
 
+def by_side(one: Predictions, threshold: float) -> Sides:
+    """Return units without and with the outcome, below a threshold and from it on, [2, 2]."""
+    yes = one.probability >= threshold
+    return np.bincount(2 * one.outcome.astype(np.int64) + yes, minlength=4).reshape(2, 2)
+
+
+def rates_of(site: str, sides: Sides) -> Acting:
+    """Return the rates that `by_side` gives, where every unit is a patient of its own."""
+    (spared, alarms), (missed, hits) = sides.astype(np.int64).tolist()
+    return Acting(
+        site=site,
+        sensitivity=proportion(hits, hits + missed, empty=NO_POSITIVES),
+        specificity=proportion(spared, spared + alarms, empty=NO_NEGATIVES),
+    )
+
+
 def _rates(site: str, one: Predictions, threshold: float) -> Acting:
     return Acting(
         site=site,
-        sensitivity=_named(sensitivity(one, threshold=threshold), "nobody has the outcome"),
-        specificity=_named(specificity(one, threshold=threshold), "everybody has the outcome"),
+        sensitivity=_named(sensitivity(one, threshold=threshold), NO_POSITIVES),
+        specificity=_named(specificity(one, threshold=threshold), NO_NEGATIVES),
     )
 
 

@@ -111,6 +111,14 @@ def group_scores(
     )
 
 
+def rates(
+    found: Noised, threshold: float, rng: np.random.Generator
+) -> tuple[Estimate, Estimate]:
+    """Return sensitivity and specificity at a threshold that one of the bins ends at."""
+    _, hits, alarms, *_ = _estimates(found, threshold, rng)
+    return hits, _complement(alarms)
+
+
 def _estimates(found: Noised, threshold: float, rng: np.random.Generator) -> list[Estimate]:
     """Return AUC, sensitivity, false alarms, what is beyond the model, accuracy and Brier."""
     if not found.told:

@@ -19,6 +19,7 @@ from modelward.core.reporting import Reporting
 from modelward.core.study import Study
 from modelward.core.tensors import Tensors
 from modelward.evaluate.comparing.kept_round import kept_round, said
+from modelward.evaluate.groups.acting import by_side
 from modelward.evaluate.groups.by_group import of_enough_patients, site_row
 from modelward.evaluate.measures import binned
 from modelward.evaluate.patients import Patients, patients_of, several
@@ -35,7 +36,7 @@ from modelward.study.answers import SCORE_BINS
 from modelward.study.judging import members
 from modelward.study.model import Model, initial
 from modelward.study.outcome import chances
-from modelward.study.report_answer import report_schema, told_groups
+from modelward.study.report_answer import ACTING, acts, report_schema, told_groups
 from modelward.study.scaling import from_sums, local_sums
 
 UNBOUNDED = 64.0
@@ -134,13 +135,15 @@ def _of_validation(model: Model, cohort: Cohort) -> dict[str, float]:
     return binned.figures(binned.histogram(Predictions.of(y, p), SCORE_BINS))
 
 
-def told(model: Model, cohort: Cohort, site: str) -> Tensors:
+def told(model: Model, cohort: Cohort, site: str, edge: int | None = None) -> Tensors:
     """Return what the site tells of its test units; zeros of nobody where it has none.
 
     Args:
         model: The kept model of the study, with what the site kept of its own.
         cohort: The site's units.
         site: Its name; part of the seeds.
+        edge: The validation bin from which on a probability counts as a yes; None if none was
+            chosen.
 
     Raises:
         TrainingFailed: If its own training diverges.
@@ -149,7 +152,7 @@ def told(model: Model, cohort: Cohort, site: str) -> Tensors:
     if study.report is None or not cohort.count("test"):
         return {spec.name: np.zeros(spec.shape) for spec in report_schema(study)}
     federated = predicted(replace(model, parameters=with_own_layers(model)), cohort)
-    groups = _in_groups(study, cohort, federated)
+    groups = {**_in_groups(study, cohort, federated), **_acting(study, federated, edge)}
     fitted = fit(study, cohort, site)
     if fitted.model is not None:
         return {**groups, **encode(site, federated, predicted(fitted.model, cohort), study)}
@@ -157,6 +160,15 @@ def told(model: Model, cohort: Cohort, site: str) -> Tensors:
     share = float(labels.mean()) if len(labels) else 0.5
     constant = replace(federated, probability=np.full(len(federated), share))
     return {**groups, **encode(site, federated, constant, study, alike_of(labels))}
+
+
+def _acting(study: Study, federated: Predictions, edge: int | None) -> Tensors:
+    """Return the units on either side of the chosen threshold; of nobody if none was."""
+    if not acts(study):
+        return {}
+    if edge is None:
+        return {ACTING: np.zeros((2, 2))}
+    return {ACTING: by_side(federated, edge / SCORE_BINS).astype(np.float64)}
 
 
 def _in_groups(study: Study, cohort: Cohort, federated: Predictions) -> Tensors:

@@ -37,6 +37,7 @@ class _Asked(BaseModel):
     model: _Hash | None
     phase: MaskPhase | None = None
     told: _Hash | None = None
+    edge: Annotated[int, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
     def _told_after_the_first(self) -> Self:
@@ -56,6 +57,8 @@ def body_of(task: Task) -> dict[str, Json]:
         body["phase"] = task.phase
     if task.told is not None:
         body["told"] = task.told
+    if task.edge is not None:
+        body["edge"] = task.edge
     return body
 
 
@@ -80,6 +83,7 @@ def task_of(envelope: Envelope) -> Task:
         model=asked.model,
         phase=asked.phase,
         told=asked.told,
+        edge=asked.edge,
     )
 
 
