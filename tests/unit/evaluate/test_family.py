@@ -80,6 +80,7 @@ def test_a_line_is_disputed_where_one_interval_holds_zero():
     assert not replace(line, resampled=Estimate(0.1)).disputed
 
 
+@pytest.mark.slow
 def test_the_bootstrap_has_delongs_width_where_units_are_many():
     rng = np.random.default_rng(4)
     y = rng.random(3000) < 0.3

@@ -83,6 +83,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Findings, Findings, 
         return hub, find(judged, hub.record, seed=SEED), folder
 
 
+@pytest.mark.slow
 def test_a_hub_tells_the_verdicts_of_patients(both):
     hub, rows, _ = both
 
@@ -102,6 +103,7 @@ def test_a_hub_tells_the_verdicts_of_patients(both):
         assert "patient" in one.method
 
 
+@pytest.mark.slow
 def test_the_hubs_own_intervals_are_as_wide_as_those_of_rows(both):
     hub, _, _ = both
 
@@ -119,6 +121,7 @@ def test_the_hubs_own_intervals_are_as_wide_as_those_of_rows(both):
     assert "of patients" in overall.brier.interval.method
 
 
+@pytest.mark.slow
 def test_counts_have_ten_patients_in_every_cell(both):
     _, _, folder = both
     with closing(Registry(folder / "hub")) as registry:
@@ -131,6 +134,7 @@ def test_counts_have_ten_patients_in_every_cell(both):
         assert len(cells[cells > 0]) <= told[site].tensors["patients"][0] / MIN_CELL + 1
 
 
+@pytest.mark.slow
 def test_a_site_of_few_patients_keeps_its_word_and_no_number(both):
     hub, _, folder = both
     with closing(Registry(folder / "hub")) as registry:
@@ -146,6 +150,7 @@ def test_a_site_of_few_patients_keeps_its_word_and_no_number(both):
     assert shown.federated.at("west").auc.value is None
 
 
+@pytest.mark.slow
 def test_a_report_says_how_many_patients_there_are(both, tmp_path):
     hub, _, _ = both
     text = " ".join(write(hub, tmp_path).text.read_text().split())
@@ -159,6 +164,7 @@ def test_a_report_says_how_many_patients_there_are(both, tmp_path):
     assert again.federated.overall.patients == hub.federated.overall.patients is not None
 
 
+@pytest.mark.slow
 def test_what_an_earlier_version_told_is_read_as_before(both):
     _, _, folder = both
     with closing(Registry(folder / "hub")) as registry:

@@ -103,6 +103,7 @@ def test_growing_leaf_by_leaf_gives_the_root_of_pairing_level_by_level(size):
     assert merkle.root(leaves) == naive_root(leaves) == grown.root
 
 
+@pytest.mark.slow
 @given(parts=st.lists(st.integers(0, 40), max_size=5))
 def test_growing_in_blocks_gives_the_root_of_growing_leaf_by_leaf(parts):
     leaves, grown, at = tree(sum(parts)), merkle.Frontier(), 0

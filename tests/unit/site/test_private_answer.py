@@ -87,6 +87,7 @@ def test_every_answer_is_noised_under_the_sites_key_and_repeats_bit_for_bit(kind
     assert found.tobytes() != answer(study, kind, people, key=2).tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["train", "evaluate"])
 def test_noise_is_never_used_for_two_rounds(kind):
     study, people = private_study(WATCHED), cohort(fold=1 if kind == "evaluate" else 0)
@@ -135,6 +136,7 @@ def test_one_patient_moves_noised_counts_by_at_most_one(rows):
     assert 0.5 < np.abs(with_ - without).sum() <= 1.0
 
 
+@pytest.mark.slow
 def test_sums_come_back_around_the_true_ones():
     study, people = private_study(NOISED), cohort(4000)
     event = plan_of(study).statistics
