@@ -8,13 +8,20 @@ said whose images they are; `by patient` is what is told. With `--power` the fir
 better (AUC about 0.92 against 0.76), and what is counted is that this is said.
 
     python -m bench.several_units [--repeats 2000] [--power]
+
+With `--shares` it is how often the interval of a share holds the truth, by unit and by patient,
+where units of a patient are alike by so much (correlation of what decides yes or no).
+
+    python -m bench.several_units --shares --repeats 1500
 """
 
 import argparse
 
 import numpy as np
+from scipy.special import ndtri
 
 from modelward.evaluate.comparing.verdict import verdict
+from modelward.evaluate.patients import rate
 from modelward.evaluate.predictions import Predictions
 
 UNEVEN = (1, 1, 1, 2, 3, 4, 8, 16)
@@ -76,12 +83,57 @@ def claims(
     return float(by_unit), float(by_patient)
 
 
+def covered(
+    patients: int, images: int, repeats: int, *, share: float, alike: float
+) -> tuple[float, float]:
+    """Return how often the interval of a share holds it: by unit, and by patient.
+
+    Args:
+        patients: Of the hospital.
+        images: Of each; 0 for as many as `UNEVEN` says.
+        repeats: Hospitals.
+        share: The truth.
+        alike: Correlation of units of a patient.
+    """
+    rng = np.random.default_rng(2026)
+    found = np.zeros(2)
+    for _ in range(repeats):
+        many = rng.choice(UNEVEN, patients) if not images else np.full(patients, images)
+        owner = np.repeat(np.arange(patients), many)
+        common, own = rng.normal(size=patients)[owner], rng.normal(size=owner.size)
+        right = np.sqrt(alike) * common + np.sqrt(1 - alike) * own < ndtri(share)
+        for place, whose in enumerate((None, owner)):
+            ends = rate(right, whose, empty="").interval
+            found[place] += ends is not None and ends.low <= share <= ends.high
+    by_unit, by_patient = found / repeats
+    return float(by_unit), float(by_patient)
+
+
+def print_shares(repeats: int) -> None:
+    """Print one line for each kind of hospital and share."""
+    print("patients, images a patient, share, alike: truth held by unit, by patient")
+    for patients in (15, 60):
+        for images in (4, 0):
+            for share in (0.6, 0.9):
+                for alike in (0.0, 0.3, 0.8):
+                    held = covered(patients, images, repeats, share=share, alike=alike)
+                    print(
+                        f"{patients:3} {images or '1 to 16':>8} {share} {alike}:"
+                        f" {held[0]:6.1%} {held[1]:6.1%}",
+                        flush=True,
+                    )
+
+
 def main() -> None:
     """Print one line for each kind of hospital."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=2000)
     parser.add_argument("--power", action="store_true")
+    parser.add_argument("--shares", action="store_true")
     asked = parser.parse_args()
+    if asked.shares:
+        print_shares(asked.repeats)
+        return
     print("patients, outcome of, images a patient: claims by unit, by patient")
     for patients in (60, 16):
         for each_its_own in (False, True):

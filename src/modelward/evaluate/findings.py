@@ -138,6 +138,8 @@ def _of_patients(plain: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for model in plain["models"]:
         yield from (model["overall"], *model["by_site"])
     yield from plain["verdicts"]
+    yield from plain["record"]["sites"]
+    yield from plain.get("beyond", ())
     yield from plain.get("evaluation", {}).get("groups", ())
 
 

@@ -95,6 +95,11 @@ def persons(chosen: NDArray[np.bool_], owner: Whose | None) -> int:
     return int(np.count_nonzero(chosen)) if owner is None else np.unique(owner[chosen]).size
 
 
+def several_of(chosen: NDArray[np.bool_], owner: Whose | None) -> int | None:
+    """Return how many patients the chosen units are of; None where each unit is its own."""
+    return None if owner is None else persons(chosen, owner)
+
+
 def joined_owners(owners: Sequence[Whose | None], sizes: Sequence[int]) -> Whose | None:
     """Return the patients of several sites' units as one; None if each unit is its own.
 

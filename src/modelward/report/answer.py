@@ -69,7 +69,9 @@ def ungated(findings: Findings, min_cell: int) -> tuple[Words, ...]:
     singled = few(findings, min_cell) if record.in_one_process else ()
     if not singled:
         return ()
-    unit, where = record.study.unit, some([record.title(name) for name in singled])
+    several = any(one.patients is not None for one in findings.federated.by_site)
+    unit = "patient" if several else record.study.unit
+    where = some([record.title(name) for name in singled])
     return (
         Words(
             "Not for passing on: one machine held all records, so no gate hid small cells, and"

@@ -147,7 +147,9 @@ def few(findings: Findings, min_cell: int) -> tuple[str, ...]:
         return ()
     counts = {
         site.name: (
-            (site.train, site.train_positives),
+            (site.train, site.train_positives)
+            if site.patients is None
+            else (site.patients.having + site.patients.lacking, site.patients.having),
             _counted(tested.at(site.name))
             if any(
                 one.site == site.name and None not in {one.units, one.positives}
@@ -225,13 +227,16 @@ def small(units: int | None, positives: int | None, min_cell: int) -> bool:
 
 
 def hide_training(site: SiteFacts, min_cell: int) -> SiteFacts:
-    """Return a site's facts without small training counts."""
-    few = site.train is None or site.train < min_cell
+    """Return a site's facts without small training counts, of patients where they are known."""
+    known = site.patients
+    few = site.train is None or (site.train if known is None else known.every) < min_cell
     hidden = small(site.train, site.train_positives, min_cell)
+    hidden = few or hidden or (known is not None and known.fewest < min_cell)
     return replace(
         site,
         train=None if few else site.train,
         train_positives=None if hidden else site.train_positives,
+        patients=None if hidden else known,
     )
 
 

@@ -133,7 +133,8 @@ def _unit(findings: Findings) -> list[tuple[str, str]]:
             (
                 "Patients.",
                 f"Intervals count a patient with several {unit}s once, with all of them, as far"
-                " as the data name patients.",
+                " as the data name patients; where a note says DeLong or Wilson, it is then"
+                " their form for such patients.",
             )
         ]
     if unit == "patient":

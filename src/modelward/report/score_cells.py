@@ -79,7 +79,9 @@ def unranked(findings: Findings) -> tuple[str, ...]:
         for site in record.sites
         if findings.federated.at(site.name).auc.note in {ONE_CLASS, *SINGLE}
     ]
-    why = f"fewer than two test {record.study.unit}s with the outcome, or without it"
+    single = any(one.auc.note == SINGLE_PATIENT for one in findings.federated.by_site)
+    who = "patient" if single else record.study.unit
+    why = f"fewer than two test {who}s with the outcome, or without it"
     return (f"No AUC at {some(away)}: {why}.",) if away else ()
 
 

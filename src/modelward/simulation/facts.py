@@ -14,7 +14,7 @@ from modelward.simulation.background import Background
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.predicted import Models
 from modelward.simulation.privacy_words import privacy_words
-from modelward.site.answering.alone import Fitted
+from modelward.site.answering.alone import Fitted, trained_patients
 
 
 def record(
@@ -125,4 +125,5 @@ def _site_facts(
         refusals=sum(answer.decision != "released" for answer in own),
         bytes_out=sum(answer.bytes or 0 for answer in own if answer.decision == "released"),
         ledger=ledger_facts(folder.sites / site / "ledger"),
+        patients=trained_patients(cohort),
     )

@@ -25,7 +25,7 @@ from modelward.ledger.log import ENTRIES, KEY
 from modelward.ledger.verify import read_key
 from modelward.readers.cohort import Cohort
 from modelward.readers.open import open_cohort
-from modelward.site.answering.alone import fit, predicted
+from modelward.site.answering.alone import fit, predicted, trained_patients
 from modelward.site.isolation.snapshot import read_facts, read_snapshot, snapshot_folder
 from modelward.study.method import method
 from modelward.study.model import Model
@@ -110,7 +110,12 @@ def cohort_of(folder: Path, study: Study) -> Cohort:
 
 def _site(folder: Path, site: str, study: Study, cohort: Cohort) -> SiteFacts:
     ledger, (_, labels) = folder / "ledger", cohort.fold("train")
-    facts = SiteFacts(name=site, train=len(labels), train_positives=int(labels.sum()))
+    facts = SiteFacts(
+        name=site,
+        train=len(labels),
+        train_positives=int(labels.sum()),
+        patients=trained_patients(cohort),
+    )
     if not (ledger / ENTRIES).exists():
         return facts
     own = [
@@ -127,6 +132,7 @@ def _site(folder: Path, site: str, study: Study, cohort: Cohort) -> SiteFacts:
         refusals=sum(entry["kind"] == "refusal" for entry in own),
         bytes_out=sum(int(str(entry.get("bytes") or 0)) for entry in released),
         ledger=ledger_facts(ledger),
+        patients=facts.patients,
     )
 
 

@@ -46,9 +46,9 @@ def test_images_without_anything_drawn_are_left_to_the_yes_no_figures():
         drawn.astype(np.uint8), p, [0, 0, 1], None, np.random.default_rng(0)
     )
 
-    units, dice = found[overlap.DICE, ""]
+    units, dice, _ = found[overlap.DICE, ""]
     assert units == 2
     assert dice.value == pytest.approx(0.5)
-    units, far = found[overlap.HD95, ""]
+    units, far, _ = found[overlap.HD95, ""]
     assert (units, far.value) == (1, 0.0)
     assert "1 of 2" in far.note

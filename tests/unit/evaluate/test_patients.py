@@ -16,7 +16,7 @@ from modelward.evaluate.groups.subgroups import Divided, beyond, group_scores, s
 from modelward.evaluate.judging import judge
 from modelward.evaluate.measures import discrimination
 from modelward.evaluate.measures.brier_difference import brier_difference
-from modelward.evaluate.measures.calibration import calibration
+from modelward.evaluate.measures.calibration import _refits, calibration, line, logits
 from modelward.evaluate.measures.curves import reliability, roc
 from modelward.evaluate.measures.decision import decision_curve
 from modelward.evaluate.measures.discrimination import (
@@ -28,6 +28,7 @@ from modelward.evaluate.measures.discrimination import (
     standard_error,
 )
 from modelward.evaluate.measures.intervals import resamples
+from modelward.evaluate.measures.newton import recalibrate
 from modelward.evaluate.measures.resampled_auc import resampled_aucs
 from modelward.evaluate.patients import Patients, shared, telling_units
 from modelward.evaluate.predictions import Predictions, part, require_pairs, union
@@ -205,6 +206,20 @@ def test_a_resample_has_patients_with_all_their_units() -> None:
     assert (weights[:, first].sum(axis=1) == 30).all()  # patients, not units
     ill = one.outcome[first]
     assert (weights[:, first][:, ill].sum(axis=1) == ill.sum()).all()
+
+
+@pytest.mark.parametrize("patients", [40, 400])
+def test_lines_of_resampled_patients_are_newtons(patients: int) -> None:
+    one, _ = ward(9, patients=patients, most=12)
+    weights = np.concatenate(
+        list(resamples(one.strata, 300, np.random.default_rng(0), one.owner))
+    )
+    y, logit = one.outcome.astype(np.float64), logits(one.probability)
+
+    slopes = _refits(one, line(one))(weights)[:, 1]
+
+    exact = recalibrate(logit, y, weights)[:, 1]
+    assert slopes == pytest.approx(exact, abs=2e-6, nan_ok=True)
 
 
 def test_a_share_counts_units_that_are_alike_once() -> None:

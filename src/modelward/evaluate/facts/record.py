@@ -9,6 +9,7 @@ from typing import Literal
 
 from modelward.core.study import Study
 from modelward.evaluate.facts.deviation import Deviation
+from modelward.evaluate.patients import Patients
 
 NO_PRIVACY = (
     "No differential privacy was applied. Updates can leak information about the records "
@@ -95,6 +96,8 @@ class SiteFacts:
         refusals: Artifacts the gate kept back.
         bytes_out: Bytes of all releases together.
         ledger: The record of its gate; None if there is none to show.
+        patients: Whose training units these are, where a patient has several; None, and no
+            part of the file, otherwise, or where they are not known or too few to be shown.
     """
 
     name: str
@@ -105,6 +108,7 @@ class SiteFacts:
     refusals: int = 0
     bytes_out: int = 0
     ledger: LedgerFacts | None = None
+    patients: Patients | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

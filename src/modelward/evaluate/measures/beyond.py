@@ -26,6 +26,8 @@ class Beyond:
         site: Whose test units; "" for those of all sites together.
         units: Test units behind it; None if too few to be shown.
         estimate: The figure.
+        patients: Whose units these are, where a patient has several; None, and no part of the
+            file, otherwise.
     """
 
     measure: str
@@ -34,33 +36,46 @@ class Beyond:
     site: str
     units: int | None
     estimate: Estimate
+    patients: int | None = None
 
 
-Measured = Mapping[tuple[str, str], tuple[int, Estimate]]
-"""(measure, level) -> units behind it, figure."""
+Measured = Mapping[tuple[str, str], tuple[int, Estimate, int | None]]
+"""(measure, level) -> units behind it, figure, and patients where one has several units."""
 
 
 def named(found: Measured, *, model: str, site: str) -> tuple[Beyond, ...]:
     """Return `found` as findings on one model and group."""
     return tuple(
-        Beyond(measure=measure, of=of, model=model, site=site, units=units, estimate=estimate)
-        for (measure, of), (units, estimate) in found.items()
+        Beyond(
+            measure=measure,
+            of=of,
+            model=model,
+            site=site,
+            units=units,
+            estimate=estimate,
+            patients=patients,
+        )
+        for (measure, of), (units, estimate, patients) in found.items()
     )
 
 
 def hide_few(found: Sequence[Beyond], min_cell: int) -> tuple[Beyond, ...]:
-    """Return `found` without figures over fewer than `min_cell` units.
+    """Return `found` without figures over fewer than `min_cell` patients.
 
     Where one site's figure is hidden, its number of units over all sites is hidden too.
     """
-    few = {(one.measure, one.of) for one in found if (one.units or 0) < min_cell}
+
+    def behind(one: Beyond) -> int:
+        return (one.units or 0) if one.patients is None else one.patients
+
+    few = {(one.measure, one.of) for one in found if behind(one) < min_cell}
     nothing = Estimate(None, None, f"not shown: fewer than {min_cell} units behind it")
 
     def shown(one: Beyond) -> Beyond:
-        if (one.units or 0) < min_cell:
-            return replace(one, units=None, estimate=nothing)
+        if behind(one) < min_cell:
+            return replace(one, units=None, patients=None, estimate=nothing)
         whole = not one.site and (one.measure, one.of) in few
-        return replace(one, units=None) if whole else one
+        return replace(one, units=None, patients=None) if whole else one
 
     return tuple(shown(one) for one in found)
 

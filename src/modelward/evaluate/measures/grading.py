@@ -20,7 +20,7 @@ from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.measures import discrimination
 from modelward.evaluate.measures.beyond import Measured
 from modelward.evaluate.measures.intervals import DRAWS, bootstrap, by_site, percentile
-from modelward.evaluate.patients import Whose, joined_owners, rate
+from modelward.evaluate.patients import Whose, joined_owners, rate, several_of
 from modelward.evaluate.predictions import Floats, Predictions
 
 KAPPA = "quadratic kappa"
@@ -86,18 +86,20 @@ def measure(graded: Graded, levels: Sequence[str], rng: np.random.Generator) -> 
         rng: Source of the resamples.
     """
     n, right = len(graded.level), graded.predicted == graded.level
-    found: dict[tuple[str, str], tuple[int, Estimate]] = {
-        (KAPPA, ""): (n, _kappa(graded, len(levels), rng)),
-        (RIGHT, ""): (n, rate(right, graded.owner, empty="")),
+    everybody = several_of(np.ones(n, np.bool_), graded.owner)
+    found: dict[tuple[str, str], tuple[int, Estimate, int | None]] = {
+        (KAPPA, ""): (n, _kappa(graded, len(levels), rng), everybody),
+        (RIGHT, ""): (n, rate(right, graded.owner, empty=""), everybody),
     }
     for number, name in enumerate(levels):
         here = graded.level == number
         units = int(here.sum())
         empty = "no unit is of this level"
         whose = None if graded.owner is None else graded.owner[here]
-        found[FOUND, name] = units, rate(right[here], whose, empty=empty)
+        behind = several_of(here, graded.owner)
+        found[FOUND, name] = units, rate(right[here], whose, empty=empty), behind
         one = Predictions.of(here, np.minimum(graded.probability[:, number], 1.0), graded.owner)
-        found[AGAINST, name] = units, discrimination.auc(one)
+        found[AGAINST, name] = units, discrimination.auc(one), behind
     return found
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from modelward.evaluate.estimate import Estimate, Interval, Z
 from modelward.evaluate.measures.beyond import Measured, mean_of
-from modelward.evaluate.patients import Whose, joined_owners, numbered
+from modelward.evaluate.patients import Whose, joined_owners, numbered, several_of
 from modelward.evaluate.predictions import Floats
 
 C_INDEX = "C-index"
@@ -70,10 +70,10 @@ def measure(lives: Lives, ends: Floats, rng: np.random.Generator) -> Measured:
         rng: Source of the resamples.
     """
     n = len(lives.days)
-    errors = brier(lives, ends)
+    errors, behind = brier(lives, ends), several_of(np.ones(n, np.bool_), lives.owner)
     return {
-        (C_INDEX, ""): (n, concordance(lives, ends)),
-        (BRIER, ""): (n, mean_of(errors, lives.site.tolist(), rng, lives.owner)),
+        (C_INDEX, ""): (n, concordance(lives, ends), behind),
+        (BRIER, ""): (n, mean_of(errors, lives.site.tolist(), rng, lives.owner), behind),
     }
 
 

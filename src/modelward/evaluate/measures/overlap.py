@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.measures.beyond import Measured, mean_of
-from modelward.evaluate.patients import Whose
+from modelward.evaluate.patients import Whose, several_of
 from modelward.evaluate.predictions import Floats
 
 DICE = "Dice"
@@ -95,6 +95,10 @@ def measure(
         note = f"nothing was found in {missed} of {len(rows)} images, which are left out"
         edges = Estimate(edges.value, edges.interval, note)
     return {
-        (DICE, ""): (len(rows), mean_of(overlaps, here.tolist(), rng, whose)),
-        (HD95, ""): (int(np.count_nonzero(known)), edges),
+        (DICE, ""): (
+            len(rows),
+            mean_of(overlaps, here.tolist(), rng, whose),
+            several_of(np.ones(len(rows), np.bool_), whose),
+        ),
+        (HD95, ""): (int(np.count_nonzero(known)), edges, several_of(known, whose)),
     }

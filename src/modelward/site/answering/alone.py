@@ -22,6 +22,7 @@ from modelward.evaluate.comparing.kept_round import kept_round, said
 from modelward.evaluate.groups.acting import by_side
 from modelward.evaluate.groups.by_group import of_enough_patients, site_row
 from modelward.evaluate.measures import binned
+from modelward.evaluate.patients import Patients, patients_of, several
 from modelward.evaluate.predictions import Predictions, part
 from modelward.evaluate.told.site_figures import Alike, encode
 from modelward.learn import boosting, newton, sgd
@@ -190,6 +191,12 @@ def predicted(model: Model, cohort: Cohort) -> Predictions:
     _, y = cohort.fold("test")
     p = chances(model.study, model.parameters, test.x)
     return Predictions.of(y, p, cohort.owners("test"))
+
+
+def trained_patients(cohort: Cohort) -> Patients | None:
+    """Return whose training units these are; None where each unit is its own patient."""
+    owner, (_, y) = cohort.owners("train"), cohort.fold("train")
+    return patients_of(y == 1, owner) if several(owner) else None
 
 
 def alike_of(labels: NDArray[np.int8]) -> Alike:
