@@ -19,10 +19,10 @@ remember as honest ones do. To a rule "not a number" is "infinity", as both are 
 refused, since 32 cannot outvote 16.
 
 One honest hospital is a minority: its scanner gives another picture (inverse, or half of the
-contrast), in training and in its test; it is the one with nearest to the mean number of
-images. What it loses to the rule is measured without any attack, for the common model and for
-one that is trained on at the hospital (`fine-tune`, a fifth of its images held out), beside how
-often its updates are shown as far off (evaluate/deviation.py). Test figures are of the last
+contrast), in training and in its test; it is the one with nearest to the mean number of images.
+What it loses to the rule is measured without any attack, for the common model and for one that
+is trained on at the hospital (`fine-tune`, a fifth of its images held out), beside how often
+its updates are shown as far off (evaluate/facts/deviation.py). Test figures are of the last
 round.
 """
 
@@ -42,9 +42,9 @@ from modelward.aggregate.robust import compared, relative_distances, robust_mean
 from modelward.core.columns import inputs
 from modelward.core.study import Robust, ServerOptimiser, Study
 from modelward.core.tensors import FlatF32
-from modelward.evaluate.choice import log_loss
-from modelward.evaluate.deviation import LIMIT
-from modelward.evaluate.discrimination import auc
+from modelward.evaluate.comparing.choice import log_loss
+from modelward.evaluate.facts.deviation import LIMIT
+from modelward.evaluate.measures.discrimination import auc
 from modelward.evaluate.predictions import Predictions
 from modelward.learn.examples import Examples
 from modelward.learn.memory import remembered

@@ -25,7 +25,7 @@ from modelward.core.columns import columns
 from modelward.core.study import Robust
 from modelward.core.task import Task
 from modelward.core.tensors import FlatF32
-from modelward.evaluate.discrimination import auc
+from modelward.evaluate.measures.discrimination import auc
 from modelward.evaluate.predictions import union
 from modelward.readers.cohort import Cohort
 from modelward.simulation.baselines import together

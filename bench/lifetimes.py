@@ -29,7 +29,7 @@ import numpy as np
 from bench.strategies import rounds
 from modelward.core.columns import columns, inputs
 from modelward.core.study import Study
-from modelward.evaluate import lifetimes
+from modelward.evaluate.measures import lifetimes
 from modelward.learn.personal import loss
 from modelward.learn.sgd import LocalTerms, descend
 from modelward.learn.steps import NO_PULL

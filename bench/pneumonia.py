@@ -21,7 +21,7 @@ from modelward.core.columns import inputs
 from modelward.core.study import Plan, Study
 from modelward.core.tensors import FlatF32
 from modelward.engines.workers import Workers, assign, shared_flats
-from modelward.evaluate.discrimination import auc
+from modelward.evaluate.measures.discrimination import auc
 from modelward.evaluate.predictions import Predictions
 from modelward.learn.examples import Examples
 from modelward.learn.sgd import LocalTerms, descend, train

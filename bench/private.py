@@ -32,7 +32,7 @@ from modelward.core.study import (
     Study,
     Unit,
 )
-from modelward.evaluate.discrimination import auc
+from modelward.evaluate.measures.discrimination import auc
 from modelward.evaluate.predictions import Predictions, union
 from modelward.privacy.plan import plan_of
 from modelward.readers.open import open_cohort

@@ -11,7 +11,8 @@ by nobody who chooses. Pooled is the exact fit on the same training patients.
 
 Then, for each hospital and seed, the verdict of the chosen strategy against the model that the
 hospital trains alone by the same plan, with a margin of 0.05 that was fixed before (that of
-evaluate/choice.py): federated better, no worse than local, cannot tell, keep your local model.
+evaluate/comparing/choice.py): federated better, no worse than local, cannot tell, keep your
+local model.
 
 Engine only: the sites' and the hub's own code, without gate and ledger.
 """
@@ -32,10 +33,10 @@ from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import Tensors
 from modelward.core.verdict import Release
-from modelward.evaluate.choice import MARGIN, log_loss
-from modelward.evaluate.discrimination import auc
+from modelward.evaluate.comparing.choice import MARGIN, log_loss
+from modelward.evaluate.comparing.verdict import Verdict, held_to, verdict
+from modelward.evaluate.measures.discrimination import auc
 from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.verdict import Verdict, held_to, verdict
 from modelward.hub.round import Arrays
 from modelward.hub.strategy import asked, strategy, told
 from modelward.learn import newton

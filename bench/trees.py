@@ -26,7 +26,7 @@ from bench.strategies import hospitals, released
 from modelward.core.columns import columns
 from modelward.core.study import Study
 from modelward.core.task import Task
-from modelward.evaluate.discrimination import auc
+from modelward.evaluate.measures.discrimination import auc
 from modelward.evaluate.predictions import Predictions
 from modelward.hub.round import Arrays
 from modelward.hub.strategy import strategy

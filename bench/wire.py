@@ -32,9 +32,9 @@ from modelward.core.task import Task
 from modelward.core.tensors import Schema
 from modelward.core.verdict import Answer
 from modelward.engines.jetstream import folders
+from modelward.engines.jetstream.at_site.site_end import SiteEnd
 from modelward.engines.jetstream.journal import silent
 from modelward.engines.jetstream.loopback import federate
-from modelward.engines.jetstream.site_end import SiteEnd
 from modelward.engines.workers import die_with
 from modelward.gate.door import Door
 from modelward.gate.offer import Offer

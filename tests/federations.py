@@ -11,8 +11,8 @@ from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import FlatF32, Tensors
 from modelward.core.verdict import Release
-from modelward.evaluate.coalition import divided
-from modelward.evaluate.contribution import Round
+from modelward.evaluate.sharing.coalition import divided
+from modelward.evaluate.sharing.contribution import Round
 from modelward.hub.round import Arrays
 from modelward.hub.strategy import asked, strategy, told
 from modelward.learn.examples import Examples

@@ -5,11 +5,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from modelward.evaluate.cost import Cost, SiteCost
-from modelward.evaluate.findings import Findings, find
-from modelward.evaluate.judged import Judged, Path, Rules, Share, away, evaluate
-from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.record import (
+from modelward.evaluate.facts.cost import Cost, SiteCost
+from modelward.evaluate.facts.record import (
     Curve,
     LedgerFacts,
     Published,
@@ -18,7 +15,10 @@ from modelward.evaluate.record import (
     SiteFacts,
     StudyFacts,
 )
-from modelward.evaluate.subgroups import Divided
+from modelward.evaluate.findings import Findings, find
+from modelward.evaluate.groups.subgroups import Divided
+from modelward.evaluate.judged import Judged, Path, Rules, Share, away, evaluate
+from modelward.evaluate.predictions import Predictions
 
 SIZES = {"cleveland": (104, 48), "hungary": (89, 33), "switzerland": (16, 15), "va": (45, 33)}
 """Test units and positives; the Swiss training fold has one outcome only."""

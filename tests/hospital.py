@@ -28,6 +28,7 @@ from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.verdict import Answer, Refusal, Release
 from modelward.errors import EngineFailed
+from modelward.gate.policy import Policy
 from modelward.site.hospital import Hospital
 from tests.ledgers import STRANGER
 from tests.studies import hospital, make_site
@@ -60,6 +61,7 @@ class Wards:
         kind: Task kind that faults concern; for an exchange such as `train/masked`.
         order: In which the sites that are asked answer.
         seeds: The sites, each with the seed of its patients and key.
+        policy: Of every site; that of a simulation if absent.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Wards:
         kind: str = "train",
         order: Callable[[Sequence[str]], Iterable[str]] = iter,
         seeds: Mapping[str, int] = SEEDS,
+        policy: Policy | None = None,
     ) -> None:
         self._order = order
         self.faults, self.kind = dict(faults or {}), kind
@@ -83,7 +86,7 @@ class Wards:
         for name, seed in seeds.items():
             if not (folder / name).exists():
                 make_site(folder / name, PATIENTS.get(name, 100), seed)
-            self.hospitals[name] = hospital(folder / name, name, *studies)
+            self.hospitals[name] = hospital(folder / name, name, *studies, policy=policy)
         self.pin(*studies)
 
     @property

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from modelward.evaluate.beyond import Beyond
 from modelward.evaluate.estimate import Estimate, Interval
+from modelward.evaluate.facts.record import Record, SiteFacts
 from modelward.evaluate.findings import Findings, find
+from modelward.evaluate.groups.subgroups import Divided
 from modelward.evaluate.judged import Judged, Path, Rules, Share, away, evaluate
+from modelward.evaluate.measures.beyond import Beyond
 from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.record import Record, SiteFacts
-from modelward.evaluate.subgroups import Divided
 from tests.four_hospitals import record as facts
 
 SITES = tuple(f"h{k:02d}" for k in range(48))

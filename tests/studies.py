@@ -7,6 +7,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from modelward.core.study import Study
+from modelward.gate.policy import Policy
 from modelward.readers.cohort import Cohort
 from modelward.site.hospital import Hospital
 from modelward.site.rooms.direct import DirectTrainer
@@ -153,9 +154,11 @@ def write_key(path: Path, seed: int) -> None:
     )
 
 
-def hospital(folder: Path, name: str, *studies: Study) -> Hospital:
+def hospital(
+    folder: Path, name: str, *studies: Study, policy: Policy | None = None
+) -> Hospital:
     """Open the site in `folder` on a clock that stands still, and join `studies`."""
-    opened = Hospital(folder, name, clock=morning)
+    opened = Hospital(folder, name, clock=morning, policy=policy)
     for study in studies:
         opened.join(study)
     return opened

@@ -14,14 +14,14 @@ import numpy as np
 from modelward.core.study import Study
 from modelward.engines.jetstream import folders
 from modelward.engines.jetstream.assent import agree
-from modelward.engines.jetstream.configuration import Limits
-from modelward.engines.jetstream.hub_end import JetStream
+from modelward.engines.jetstream.at_hub.hub_end import JetStream
+from modelward.engines.jetstream.at_site.site_node import SiteNode
 from modelward.engines.jetstream.journal import Journal, silent
-from modelward.engines.jetstream.line import Line
+from modelward.engines.jetstream.lines.line import Line
 from modelward.engines.jetstream.loopback import free_port
-from modelward.engines.jetstream.server import NatsServer
-from modelward.engines.jetstream.site_node import SiteNode
-from modelward.engines.jetstream.streams import provision
+from modelward.engines.jetstream.messages.streams import provision
+from modelward.engines.jetstream.server.configuration import Limits
+from modelward.engines.jetstream.server.supervised import NatsServer
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.site_folder import SiteFolder
 from modelward.site.rooms.direct import DirectTrainer

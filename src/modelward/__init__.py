@@ -28,9 +28,9 @@ from modelward.errors import ModelwardError
 if TYPE_CHECKING:
     from modelward.core.study import Study
     from modelward.engines.shared_folder import SharedFolder
+    from modelward.evaluate.comparing.verdict import Verdict
     from modelward.evaluate.estimate import Estimate
     from modelward.evaluate.findings import Findings
-    from modelward.evaluate.verdict import Verdict
     from modelward.exchange.documents.question import Question
     from modelward.exchange.institution.folder import Institution
     from modelward.ledger.verify import Verified
@@ -88,7 +88,7 @@ _HOME = {
     "Result": ("simulation.simulate", "Result"),
     "Special": ("simulation.dealing", "Special"),
     "Study": ("core.study", "Study"),
-    "Verdict": ("evaluate.verdict", "Verdict"),
+    "Verdict": ("evaluate.comparing.verdict", "Verdict"),
     "Verified": ("ledger.verify", "Verified"),
     "analyse": ("simulation.notebook", "analyse"),
     "explain": ("study.explain", "explain"),

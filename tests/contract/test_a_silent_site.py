@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from modelward.artifact.store import Store
-from modelward.engines.jetstream.hub_node import HubNode
-from modelward.engines.jetstream.serving import Manner
+from modelward.engines.jetstream.at_hub.hub_node import HubNode
+from modelward.engines.jetstream.at_hub.serving import Manner
 from modelward.hub.round import RoundRecord
 from modelward.hub.transcript import Transcript, from_body
 from tests.replays import check_replays, everything

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from modelward.engines.jetstream.hub_node import HubNode
+from modelward.engines.jetstream.at_hub.hub_node import HubNode
+from modelward.engines.jetstream.at_hub.serving import Manner
+from modelward.engines.jetstream.at_site.site_node import SiteNode
 from modelward.engines.jetstream.journal import silent
 from modelward.engines.jetstream.loopback import federate
-from modelward.engines.jetstream.serving import Manner
-from modelward.engines.jetstream.site_node import SiteNode
 from modelward.hub.registry import Registry
 from modelward.hub.reported import counted
 from modelward.hub.round import RoundRecord

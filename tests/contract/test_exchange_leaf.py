@@ -18,7 +18,7 @@ from modelward.engines.jetstream import folders
 from modelward.engines.jetstream.boxes import Boxes
 from modelward.engines.jetstream.journal import silent
 from modelward.engines.jetstream.leaf import Leaf, LeafBoxes, RunningLeaf, prepare
-from modelward.engines.jetstream.line import Line
+from modelward.engines.jetstream.lines.line import Line
 from modelward.engines.jetstream.loopback import free_port
 from modelward.errors import EngineFailed
 from modelward.exchange.families.catalogue import load

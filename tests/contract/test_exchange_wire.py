@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modelward.engines.jetstream import folders, transfer
+from modelward.engines.jetstream import folders
 from modelward.engines.jetstream.boxes import Boxes
 from modelward.engines.jetstream.journal import Journal, silent
+from modelward.engines.jetstream.lines import transfer
 from modelward.engines.relay import relay
 from modelward.engines.shared_folder import SharedFolder
 from modelward.exchange.families.catalogue import load

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,8 +20,8 @@ from modelward.core.tensors import Schema, TensorSpec
 from modelward.core.verdict import Answer
 from modelward.engines.inprocess import InProcess
 from modelward.engines.jetstream import folders
-from modelward.engines.jetstream.recorder import Recorder
-from modelward.engines.jetstream.task_message import body_of, task_of
+from modelward.engines.jetstream.at_hub.recorder import Recorder
+from modelward.engines.jetstream.messages.task_message import body_of, task_of
 from modelward.errors import MessageRefused
 from modelward.hub.registry import Registry
 from modelward.hub.reported import EVERYBODY, Counted, counted
@@ -210,6 +211,18 @@ def test_coded_words_add_up_over_the_wire_as_in_one_process(tmp_path, study, dro
     words = Schema.of(TensorSpec("words", "U8", (coded_words(size, bits) * bits // 8,)))
     updates = words.nbytes + len(bundle.header(words))
     assert left_in(made.sites["east"], "masked").count(updates) == len(wired.history)
+
+
+def test_the_threshold_of_a_report_travels_with_its_question():
+    asked = Task(study=OPEN.sha256, round_no=2, kind="report", model="ab" * 32)
+    at = replace(asked, edge=122)
+
+    assert "edge" not in body_of(asked)
+    assert task_of(message(at)) == at
+    assert at.id != asked.id
+    for wrong in (-1, 0.5, "122"):
+        with pytest.raises(MessageRefused):
+            task_of(message(at, edge=wrong))
 
 
 def message(task: Task, **changes: object) -> Envelope:

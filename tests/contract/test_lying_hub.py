@@ -17,7 +17,7 @@ from modelward.artifact.store import Store
 from modelward.core.task import MASK_PHASES, MaskPhase, Task
 from modelward.core.tensors import Schema, Tensors
 from modelward.core.verdict import Release
-from modelward.engines.jetstream.hub_end import JetStream
+from modelward.engines.jetstream.at_hub.hub_end import JetStream
 from modelward.ledger.archive import read
 from modelward.ledger.log import KEY
 from modelward.ledger.verify import read_key

@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from modelward.cli.app import app
-from modelward.engines.jetstream.hub_node import HubNode
-from modelward.engines.jetstream.hub_state import hub_state
+from modelward.engines.jetstream.at_hub.hub_node import HubNode
+from modelward.engines.jetstream.at_hub.hub_state import hub_state
+from modelward.engines.jetstream.at_hub.serving import Manner
 from modelward.engines.jetstream.journal import silent
-from modelward.engines.jetstream.serving import Manner
 from modelward.joining.hub_folder import HubFolder
 from tests.wire import LIMITS, Federation, now, study
 

@@ -9,9 +9,9 @@ import pytest
 from modelward.core.task import Task
 from modelward.core.verdict import Release
 from modelward.engines.jetstream import folders
+from modelward.engines.jetstream.at_site.site_node import SiteNode
 from modelward.engines.jetstream.journal import silent
-from modelward.engines.jetstream.line import Line
-from modelward.engines.jetstream.site_node import SiteNode
+from modelward.engines.jetstream.lines.line import Line
 from modelward.errors import EngineFailed, NotAdmitted
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.site_folder import SiteFolder

@@ -8,7 +8,7 @@ import pytest
 from modelward.core.task import Task
 from modelward.engines.jetstream import folders
 from modelward.engines.jetstream.journal import silent
-from modelward.engines.jetstream.line import Line, Rejected
+from modelward.engines.jetstream.lines.line import Line, Rejected
 from modelward.joining.site_folder import SiteFolder
 from tests.wire import LIMITS, Federation, study
 

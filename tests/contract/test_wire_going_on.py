@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from modelward.engines.jetstream import folders
+from modelward.engines.jetstream.at_hub.recorder import Recorder
 from modelward.engines.jetstream.journal import Field
-from modelward.engines.jetstream.recorder import Recorder
 from modelward.errors import EngineFailed
 from modelward.report.carried import FILE, read
 from tests.wire import Federation, study

@@ -9,7 +9,7 @@ import pytest
 
 from modelward.engines.jetstream import folders
 from modelward.engines.jetstream.journal import silent
-from modelward.engines.jetstream.line import Line
+from modelward.engines.jetstream.lines.line import Line
 from modelward.joining.site_folder import SiteFolder
 from tests.proxy import Proxy
 from tests.wire import Federation

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from modelward.engines.jetstream import folders
-from modelward.engines.jetstream.hub_node import HubNode
+from modelward.engines.jetstream.at_hub.hub_node import HubNode
 from modelward.engines.jetstream.journal import silent
 from modelward.joining import certificates
 from modelward.joining.keys import tls_key

@@ -22,8 +22,8 @@ from modelward.core.task import Task
 from modelward.core.verdict import Release
 from modelward.engines.jetstream import folders
 from modelward.engines.jetstream.journal import silent
-from modelward.engines.jetstream.line import Line
-from modelward.engines.jetstream.parcel import pack
+from modelward.engines.jetstream.lines.line import Line
+from modelward.engines.jetstream.messages.parcel import pack
 from modelward.joining.site_folder import SiteFolder
 from modelward.ledger.verify import verify
 from tests.wire import Federation, now, study

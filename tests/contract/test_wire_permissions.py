@@ -18,7 +18,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from modelward.engines.jetstream import folders
-from modelward.engines.jetstream.identity import Identity
+from modelward.engines.jetstream.lines.identity import Identity
 from modelward.joining import certificates
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.keys import tls_key

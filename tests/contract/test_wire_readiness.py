@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from modelward.cli.study import app
-from modelward.engines.jetstream.hub_node import HubNode
+from modelward.engines.jetstream.at_hub.hub_node import HubNode
+from modelward.engines.jetstream.at_hub.serving import Manner
 from modelward.engines.jetstream.journal import silent
-from modelward.engines.jetstream.serving import Manner
 from modelward.ledger import archive
 from modelward.ledger.log import KEY
 from modelward.ledger.verify import read_key

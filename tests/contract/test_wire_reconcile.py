@@ -13,12 +13,13 @@ from modelward.artifact.envelope import Envelope, seal
 from modelward.cli.ledger import app
 from modelward.core.canonical import Json
 from modelward.core.task import Task
-from modelward.engines.jetstream import folders, objects
+from modelward.engines.jetstream import folders
+from modelward.engines.jetstream.at_hub.recorder import Recorder
 from modelward.engines.jetstream.journal import silent
-from modelward.engines.jetstream.line import Line
-from modelward.engines.jetstream.parcel import pack
-from modelward.engines.jetstream.pieces import Pieces
-from modelward.engines.jetstream.recorder import Recorder
+from modelward.engines.jetstream.lines import objects
+from modelward.engines.jetstream.lines.line import Line
+from modelward.engines.jetstream.lines.pieces import Pieces
+from modelward.engines.jetstream.messages.parcel import pack
 from modelward.errors import LedgerBroken
 from modelward.hub.registry import Registry
 from modelward.hub.run import Hub

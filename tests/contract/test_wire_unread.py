@@ -11,7 +11,7 @@ import pytest
 from modelward.core.task import Task
 from modelward.engines.jetstream import folders
 from modelward.engines.jetstream.journal import silent
-from modelward.engines.jetstream.line import Line
+from modelward.engines.jetstream.lines.line import Line
 from tests.wire import Federation, study
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]

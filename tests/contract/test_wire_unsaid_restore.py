@@ -13,10 +13,10 @@ from modelward.cli.app import app
 from modelward.core.task import Task
 from modelward.doctor.line import reach
 from modelward.engines.jetstream import folders
-from modelward.engines.jetstream.count_from import restored
-from modelward.engines.jetstream.hub_state import hub_state
+from modelward.engines.jetstream.at_hub.hub_state import hub_state
+from modelward.engines.jetstream.at_site.site_state import site_state
 from modelward.engines.jetstream.journal import Field
-from modelward.engines.jetstream.site_state import site_state
+from modelward.engines.jetstream.messages.count_from import restored
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.site_folder import SiteFolder
 from tests.wire import Federation, now, study

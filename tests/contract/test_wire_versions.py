@@ -10,10 +10,10 @@ import pytest
 
 from modelward.core.task import Task
 from modelward.core.verdict import Release
-from modelward.engines.jetstream.hub_state import hub_state
+from modelward.engines.jetstream.at_hub.hub_state import hub_state
+from modelward.engines.jetstream.at_site.site_node import SiteNode
 from modelward.engines.jetstream.journal import silent
-from modelward.engines.jetstream.presence import PROTOCOL, Presence
-from modelward.engines.jetstream.site_node import SiteNode
+from modelward.engines.jetstream.lines.presence import PROTOCOL, Presence
 from modelward.errors import EngineFailed
 from modelward.joining.hub_folder import HubFolder
 from tests.wire import Federation, now, study

@@ -16,14 +16,14 @@ import pytest
 from modelward.core.task import Task
 from modelward.core.verdict import Release
 from modelward.engines.jetstream import folders
-from modelward.engines.jetstream.hub_node import HubNode
-from modelward.engines.jetstream.identity import Identity
+from modelward.engines.jetstream.at_hub.hub_node import HubNode
+from modelward.engines.jetstream.at_hub.serving import Manner
 from modelward.engines.jetstream.journal import silent
-from modelward.engines.jetstream.line import Line
+from modelward.engines.jetstream.lines.identity import Identity
+from modelward.engines.jetstream.lines.line import Line
+from modelward.engines.jetstream.lines.way import Way
 from modelward.engines.jetstream.loopback import free_port
-from modelward.engines.jetstream.server import find_server, running
-from modelward.engines.jetstream.serving import Manner
-from modelward.engines.jetstream.way import Way
+from modelward.engines.jetstream.server.supervised import find_server, running
 from modelward.errors import EngineFailed, MissingExtra
 from modelward.hub.registry import Registry
 from modelward.joining import certificates
@@ -44,7 +44,7 @@ PASSWORD = "ward:p@ss word"
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up sooner on a server that does not answer well."""
-    monkeypatch.setattr("modelward.engines.jetstream.line.CONNECT_S", 2.0)
+    monkeypatch.setattr("modelward.engines.jetstream.lines.line.CONNECT_S", 2.0)
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +223,7 @@ def test_a_hub_serves_a_study_over_a_server_that_somebody_else_runs(tmp_path):
 
 def test_a_server_that_is_too_old_is_refused_when_it_is_met(running_hub, monkeypatch):
     made, _ = running_hub
-    monkeypatch.setattr("modelward.engines.jetstream.server.NEEDED", (99, 0, 0))
+    monkeypatch.setattr("modelward.engines.jetstream.server.supervised.NEEDED", (99, 0, 0))
 
     with pytest.raises(MissingExtra, match=r"2\.\d+\.\d+.* and 99\.0\.0 is needed"):
         dialled(folders.hub_identity(made.hub))

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from modelward.engines.jetstream.hub_node import HubNode
+from modelward.engines.jetstream.at_hub.hub_node import HubNode
+from modelward.engines.jetstream.at_site.site_node import SiteNode
 from modelward.engines.jetstream.journal import silent
 from modelward.engines.jetstream.loopback import federate
-from modelward.engines.jetstream.site_node import SiteNode
 from modelward.hub.switchboard import alarms_at
 from modelward.joining.hub_folder import HubFolder
 from modelward.ledger import archive

@@ -60,7 +60,9 @@ def test_every_decision_is_listed_under_its_title():
         assert f"| [{path.name[:4]}]({path.name}) | {title} |" in index
 
 
-@pytest.mark.parametrize("name", ["site", "readers", "recipes", "exchange"])
+@pytest.mark.parametrize(
+    "name", ["site", "readers", "evaluate", "engines/jetstream", "recipes", "exchange"]
+)
 def test_what_lies_in_a_large_folder_stands_once_under_its_idea(name):
     page = (ROOT / "docs/architecture.md").read_text("utf-8")
     table = page.partition(f"| in `{name}` | what is there |\n")[2].partition("\n\n")[0]

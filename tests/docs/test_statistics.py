@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from modelward.core.columns import columns
 from modelward.core.study import Study
-from modelward.evaluate import discrimination
+from modelward.evaluate.measures import discrimination
 from modelward.evaluate.predictions import Predictions
 from modelward.learn import newton
 from modelward.readers.cohort import Cohort, Fold

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from modelward.core.study import Study
-from modelward.engines.jetstream.hub_node import HubNode
+from modelward.engines.jetstream.at_hub.hub_node import HubNode
+from modelward.engines.jetstream.at_hub.serving import Manner
 from modelward.engines.jetstream.journal import silent
-from modelward.engines.jetstream.serving import Manner
 from modelward.hub.registry import Registry
 from modelward.hub.run import Progress
 from modelward.joining.hub_folder import HubFolder

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelward.evaluate.analysed import Analysed, RunPart, SitePart, analysed
-from modelward.evaluate.record import StudyFacts
+from modelward.evaluate.facts.record import StudyFacts
+from modelward.evaluate.sums.analysed import Analysed, RunPart, SitePart, analysed
 from tests.analyses import cohort, finished, numbers, study_of
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelward.evaluate.coefficients import coefficients
-from modelward.evaluate.survival import curves, log_rank
+from modelward.evaluate.sums.coefficients import coefficients
+from modelward.evaluate.sums.survival import curves, log_rank
 from modelward.readers.cohort import Cohort
 from tests.analyses import cohort, finished, numbers, study_of
 

@@ -195,7 +195,7 @@ def _require_recipe(folder: Path, agreement: "Agreement") -> None:
 
 
 def _decide(word: "Word", folder: Path, study: str, name: str, lock: tuple[Path, str]) -> None:
-    from modelward.engines.jetstream.site_state import policy_changed
+    from modelward.engines.jetstream.at_site.site_state import policy_changed
     from modelward.site.approving.approvals import settle_now
     from modelward.site.approving.person_key import unlock
 

@@ -24,7 +24,7 @@ def leaf(
 ) -> None:
     """Run the leaf server until Ctrl-C; offers are published there while the link is down."""
     from modelward.engines.jetstream.leaf import RunningLeaf, prepare
-    from modelward.engines.jetstream.server import running
+    from modelward.engines.jetstream.server.supervised import running
     from modelward.errors import EngineFailed
 
     host, _, behind = above.rpartition(":")

@@ -64,7 +64,7 @@ def admit(
     """Admit a site: sign its certificate and write its membership file."""
     from modelward import durable
     from modelward.engines.jetstream import folders
-    from modelward.engines.jetstream.configuration import Limits
+    from modelward.engines.jetstream.server.configuration import Limits
     from modelward.joining.files import Request
     from modelward.joining.hub_folder import HubFolder
 
@@ -106,7 +106,7 @@ def renew(
 @app.command()
 def restored(folder: Folder) -> None:
     """Say that this folder came from a backup that is older than what sites have seen."""
-    from modelward.engines.jetstream import count_from
+    from modelward.engines.jetstream.messages import count_from
     from modelward.joining.hub_folder import HubFolder
 
     number = count_from.restored(HubFolder.open(folder).path / "letters", now())
@@ -124,7 +124,7 @@ def server_config(
 ) -> None:
     """Write what an external nats-server needs: configuration, certificates, its key."""
     from modelward.engines.jetstream import folders
-    from modelward.engines.jetstream.configuration import Limits
+    from modelward.engines.jetstream.server.configuration import Limits
     from modelward.joining.hub_folder import HubFolder
 
     hub = HubFolder.open(folder)
@@ -143,7 +143,7 @@ def remove(
 ) -> None:
     """Remove a site, at once: its open connections are closed, and new ones refused."""
     from modelward.engines.jetstream import folders
-    from modelward.engines.jetstream.configuration import Limits
+    from modelward.engines.jetstream.server.configuration import Limits
     from modelward.joining.hub_folder import HubFolder
 
     hub = HubFolder.open(folder)
@@ -163,7 +163,7 @@ def up(
     """Start the server, propose and run studies until SIGTERM; logs are JSON on stderr."""
     import signal
 
-    from modelward.engines.jetstream.hub_node import HubNode
+    from modelward.engines.jetstream.at_hub.hub_node import HubNode
     from modelward.engines.jetstream.journal import to_stream
     from modelward.joining.hub_folder import HubFolder
 
@@ -183,7 +183,7 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Say who is a member, who is there, which studies are served, and why one rests."""
-    from modelward.engines.jetstream.hub_state import hub_state
+    from modelward.engines.jetstream.at_hub.hub_state import hub_state
     from modelward.joining.hub_folder import HubFolder
 
     state = hub_state(HubFolder.open(folder), now())
@@ -194,7 +194,7 @@ def status(
 
 def _tell(state: Mapping[str, Any], folder: Path, *, as_json: bool) -> None:
     """Print how a hub is."""
-    from modelward.engines.jetstream.presence import RESTORED, WRONG, WRONG_S
+    from modelward.engines.jetstream.lines.presence import RESTORED, WRONG, WRONG_S
 
     if as_json:
         typer.echo(json.dumps(state))
@@ -231,7 +231,7 @@ alarms.add_to(app, "hub")
 
 def _when(hub: "HubFolder") -> str:
     """Return when a change of membership takes effect, if not now."""
-    from modelward.engines.jetstream.server import running
+    from modelward.engines.jetstream.server.supervised import running
 
     if hub.external:
         return "; in force when the server has reloaded: modelward hub server-config"

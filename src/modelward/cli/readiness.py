@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from modelward.evaluate.heterogeneity import Heterogeneity
+    from modelward.evaluate.told.heterogeneity import Heterogeneity
 
 NOT_READY = 3
 """Exit code where somebody is not ready, as in `modelward data check`."""
@@ -102,7 +102,7 @@ def check(
 
 def _of_hub(hub: Path, named: str) -> "Heterogeneity":
     from modelward.cli.propose import named_study
-    from modelward.evaluate.heterogeneity import heterogeneity
+    from modelward.evaluate.told.heterogeneity import heterogeneity
     from modelward.hub.consent import Consent
     from modelward.hub.registry import Registry
     from modelward.hub.statements import taken

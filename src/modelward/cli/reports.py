@@ -1,15 +1,28 @@
 """Reports of deployed studies: a hub's over all sites, and a site's own."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from modelward.core.study import Study
+    from modelward.hub.registry import Registry
 
-def of_hub(folder: Path, named: str, out: Path | None) -> list[Path]:
+
+def of_hub(
+    folder: Path, named: str, out: Path | None, shares: Path | None = None
+) -> list[Path]:
     """Write the report of a finished study of a deployed hub; return its files.
 
+    Args:
+        folder: Of the hub.
+        named: Which study.
+        out: Folder for the files.
+        shares: The statement of each site's share, if there is one.
+
     Raises:
+        BadArtifact: If `shares` is none of this hub about this study.
         NotApproved: If none or several studies fit `named`.
         StudyFileError: If it trains a model and its sites agreed to tell nothing of it.
         RunMismatch: If it is not finished.
@@ -32,8 +45,28 @@ def of_hub(folder: Path, named: str, out: Path | None) -> list[Path]:
             made = analysis.write(found(registry, study), where)
             return [made.html, made.json, made.text]
         alarms = [each.sentence for each in alarms_at(folder)]
-        written = page.write(findings(registry, study, alarms), where)
+        said = None if shares is None else _statement(shares, registry, study)
+        written = page.write(findings(registry, study, alarms, said), where)
     return [written.html, written.json, written.text]
+
+
+def _statement(path: Path, registry: "Registry", study: "Study") -> "dict[str, Any]":
+    """Return what a statement of shares says, if this hub signed it about this study."""
+    from modelward.errors import StorageError
+    from modelward.hub.shares_signed import of_study
+    from modelward.joining.hub_folder import HubFolder
+
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be read: {error.strerror}",
+            why="contributions are shown as the signed statement has them",
+            remedy="check the path, or write one: modelward study shares HUB --study NAME"
+            " --from SITE=FOLDER",
+        ) from error
+    key = HubFolder.open(registry.folder).key.public_key().public_bytes_raw().hex()
+    return of_study(raw, registry, study, key)
 
 
 def add_to(app: typer.Typer) -> None:

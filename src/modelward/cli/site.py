@@ -67,8 +67,8 @@ def up(folder: Folder) -> None:
     """Dial the hub and answer tasks of approved studies until SIGTERM; logs are JSON."""
     import signal
 
+    from modelward.engines.jetstream.at_site.site_node import SiteNode
     from modelward.engines.jetstream.journal import to_stream
-    from modelward.engines.jetstream.site_node import SiteNode
 
     node = SiteNode(folder, to_stream(now), now)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -79,7 +79,7 @@ def up(folder: Folder) -> None:
 @app.command()
 def restored(folder: Folder) -> None:
     """Say that this folder came from a backup that is older than what the hub has seen."""
-    from modelward.engines.jetstream import count_from
+    from modelward.engines.jetstream.messages import count_from
     from modelward.joining.site_folder import SiteFolder
 
     site = SiteFolder(folder)
@@ -93,8 +93,8 @@ def restored(folder: Folder) -> None:
 def status(folder: Folder, *, as_json: Json = False) -> None:
     """Say whether the site is connected, and until when its certificate is good."""
     from modelward.cli.decide import POLICY_CHANGED
-    from modelward.engines.jetstream.presence import WRONG, WRONG_S
-    from modelward.engines.jetstream.site_state import site_state
+    from modelward.engines.jetstream.at_site.site_state import site_state
+    from modelward.engines.jetstream.lines.presence import WRONG, WRONG_S
     from modelward.joining.site_folder import SiteFolder
 
     state = site_state(SiteFolder(folder), now())

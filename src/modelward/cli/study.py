@@ -131,6 +131,10 @@ def report(
     study: Annotated[
         str, typer.Option(help="Of a hub: the study's name, or the start of its hash.")
     ] = "",
+    shares: Annotated[
+        Path | None,
+        typer.Option(help="Of a hub: the statement that `study shares` wrote, to be shown."),
+    ] = None,
     *,
     hide_small_cells: Annotated[
         bool,
@@ -145,7 +149,7 @@ def report(
     from modelward.simulation.simulate import rewrite_report
 
     if (folder / "hub.toml").exists():
-        for path in reports.of_hub(folder, study, out):
+        for path in reports.of_hub(folder, study, out, shares):
             typer.echo(path)
         return
     if figures.of_sums(folder):

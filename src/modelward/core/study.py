@@ -158,7 +158,9 @@ class Stop(_Part):
     """`[stop]`: when a study is done before its rounds are used up."""
 
     metric: Literal["auc", "accuracy", "loss"] | None = Field(
-        default=None, description="Watched on the validation units of all sites together."
+        default=None,
+        description="Watched on the validation units of all sites together: the best round is "
+        "kept. `loss` is the one to start with (docs/statistics.md).",
     )
     target: Finite | None = Field(default=None, description="Stop when the metric gets here.")
     patience: Count | None = Field(default=None, description="Rounds without a better value.")

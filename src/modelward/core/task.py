@@ -38,6 +38,8 @@ class Task:
         phase: Exchange of secure aggregation that this is; None for an open answer.
         told: SHA-256 of the bundle with what the hub has heard in the exchanges before; None
             in the first, and for an open answer.
+        edge: Of a report: the validation bin from which on a probability counts as a yes, 0
+            to the number of bins; None where the study has chosen no threshold.
     """
 
     study: str
@@ -46,14 +48,16 @@ class Task:
     model: str | None = None
     phase: MaskPhase | None = None
     told: str | None = None
+    edge: int | None = None
 
     @property
     def id(self) -> str:
         """SHA-256 over every field: the same question always has the same id.
 
-        Fields of secure aggregation leave no trace where they are absent (decision 0017).
+        Fields that are absent leave no trace (decision 0017).
         """
         masking = {"phase": self.phase, "told": self.told} if self.phase else {}
+        chosen = {} if self.edge is None else {"edge": self.edge}
         return canonical_hash(
             {
                 "study": self.study,
@@ -61,6 +65,7 @@ class Task:
                 "kind": self.kind,
                 "model": self.model,
                 **masking,
+                **chosen,
             }
         )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from modelward.doctor import folder, line, machine
 from modelward.doctor.check import Check, tried
 from modelward.engines.jetstream import folders
-from modelward.engines.jetstream.server import running
+from modelward.engines.jetstream.server.supervised import running
 from modelward.errors import StorageError
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.network import read_network

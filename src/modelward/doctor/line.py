@@ -9,10 +9,10 @@ from typing import Any
 from nats.aio.msg import Msg
 
 from modelward.doctor.check import Check, ok
-from modelward.engines.jetstream.identity import Identity
 from modelward.engines.jetstream.journal import silent
-from modelward.engines.jetstream.line import Line
-from modelward.engines.jetstream.presence import EVERY_S, WRONG_S
+from modelward.engines.jetstream.lines.identity import Identity
+from modelward.engines.jetstream.lines.line import Line
+from modelward.engines.jetstream.lines.presence import EVERY_S, WRONG_S
 
 Clock = Callable[[], datetime]
 

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from modelward.doctor.check import Check, ok
-from modelward.engines.jetstream.server import find_server
+from modelward.engines.jetstream.server.supervised import find_server
 
 NEEDS = ("numpy", "pydantic", "duckdb", "sqlalchemy", "cryptography", "nats-py")
 """Packages whose version is told when somebody asks for help."""

@@ -90,9 +90,12 @@ class Workers:
     Args:
         count: Workers, at least 1; one per core.
         serve: Called in a worker with each message; returns the answer.
+        nested: Whether it makes workers of its own.
     """
 
-    def __init__(self, count: int, serve: Callable[[bytes], bytes]) -> None:
+    def __init__(
+        self, count: int, serve: Callable[[bytes], bytes], *, nested: bool = False
+    ) -> None:
         fork = mp.get_context("fork")
         self._calls = 0
         self._pipes: list[Connection] = []
@@ -108,7 +111,9 @@ class Workers:
                 # else their pipes would not end when this process does.
                 inherited = [*self._pipes, ours]
                 process = fork.Process(
-                    target=_work, args=(serve, theirs, inherited, os.getpid()), daemon=True
+                    target=_work,
+                    args=(serve, theirs, inherited, os.getpid()),
+                    daemon=not nested,
                 )
                 process.start()
                 theirs.close()

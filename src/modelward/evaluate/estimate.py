@@ -51,11 +51,11 @@ class Estimate:
     note: str = ""
 
 
-def wilson(hits: int, trials: int) -> Interval:
+def wilson(hits: float, trials: float) -> Interval:
     """Return Wilson's score interval of a proportion (Wilson 1927; Brown et al. 2001).
 
     Args:
-        hits: Successes, 0 to `trials`.
+        hits: Successes, 0 to `trials`; whole, unless units are several of one patient.
         trials: At least 1.
     """
     share, z2 = hits / trials, Z * Z

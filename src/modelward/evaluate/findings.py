@@ -6,6 +6,7 @@ report/page.py's business.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -14,21 +15,21 @@ from pydantic import TypeAdapter, ValidationError
 
 from modelward.core.canonical import parse_strict
 from modelward.errors import BadArtifact, DataError
-from modelward.evaluate.beyond import Beyond
-from modelward.evaluate.bound_cost import BoundCost
-from modelward.evaluate.choice import Choice
-from modelward.evaluate.compare import Comparison, compare
-from modelward.evaluate.heard import Heard
-from modelward.evaluate.intervals import DRAWS, generator
+from modelward.evaluate.comparing.bound_cost import BoundCost
+from modelward.evaluate.comparing.choice import Choice
+from modelward.evaluate.comparing.compare import Comparison, compare
+from modelward.evaluate.comparing.verdict import Verdict, held_to, verdict
+from modelward.evaluate.comparing.weakness import no_model_alone
+from modelward.evaluate.facts.leaked import Leaked
+from modelward.evaluate.facts.record import Record, SiteFacts
 from modelward.evaluate.judged import Evaluation, Judged
 from modelward.evaluate.judging import judge_all
-from modelward.evaluate.leaked import Leaked
+from modelward.evaluate.measures.beyond import Beyond
+from modelward.evaluate.measures.intervals import DRAWS, generator
+from modelward.evaluate.measures.scores import ModelFindings
 from modelward.evaluate.piece import Aside, in_turn
 from modelward.evaluate.predictions import Predictions, require_pairs, union
-from modelward.evaluate.record import Record, SiteFacts
-from modelward.evaluate.scores import ModelFindings
-from modelward.evaluate.verdict import Verdict, held_to, verdict
-from modelward.evaluate.weakness import no_model_alone
+from modelward.evaluate.told.heard import Heard
 
 Format = Literal["modelward-findings/1"]
 
@@ -123,11 +124,23 @@ def _plain(findings: Findings) -> dict[str, Any]:
     plain: dict[str, Any] = _LAYOUT.dump_python(findings, mode="json")
     _drop_empty(plain, "heard", "choices", "beyond", "evaluation", "bound", "leaked")
     _drop_empty(plain["record"], "apart")
+    for scores in _of_patients(plain):
+        _drop_empty(scores, "patients")
     if "evaluation" in plain:
         _drop_empty(plain["evaluation"], "coarser", "family", "chosen")
         for share in plain["evaluation"]["shares"]:
             _drop_empty(share, "same_as", "repeats")
     return plain
+
+
+def _of_patients(plain: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the parts that may say whose units they are."""
+    for model in plain["models"]:
+        yield from (model["overall"], *model["by_site"])
+    yield from plain["verdicts"]
+    yield from plain["record"]["sites"]
+    yield from plain.get("beyond", ())
+    yield from plain.get("evaluation", {}).get("groups", ())
 
 
 def _drop_empty(part: dict[str, Any], *names: str) -> None:

@@ -12,21 +12,21 @@ from functools import partial
 import numpy as np
 from pydantic import TypeAdapter
 
-from modelward.evaluate.acting import Chosen, chosen
-from modelward.evaluate.coarser import Coarser, coarser
-from modelward.evaluate.compare import chance, compare
-from modelward.evaluate.cost import Cost
-from modelward.evaluate.decision import DecisionPoint, decision_curve
-from modelward.evaluate.discrimination import auc
+from modelward.evaluate.comparing.compare import chance, compare
+from modelward.evaluate.comparing.family import Versus, family
+from modelward.evaluate.comparing.verdict import Verdict
 from modelward.evaluate.estimate import Estimate
-from modelward.evaluate.family import Versus, family
-from modelward.evaluate.gaps import Gap, Spread, gaps, spreads
-from modelward.evaluate.intervals import DRAWS
-from modelward.evaluate.multiplicity import holm
+from modelward.evaluate.facts.cost import Cost
+from modelward.evaluate.groups.acting import Chosen, chosen
+from modelward.evaluate.groups.coarser import Coarser, coarser
+from modelward.evaluate.groups.gaps import Gap, Spread, gaps, spreads
+from modelward.evaluate.groups.subgroups import FEWEST, Divided, GroupScores, group_scores
+from modelward.evaluate.measures.decision import DecisionPoint, decision_curve
+from modelward.evaluate.measures.discrimination import auc
+from modelward.evaluate.measures.intervals import DRAWS
+from modelward.evaluate.measures.multiplicity import holm
 from modelward.evaluate.piece import Aside, Piece, in_turn
 from modelward.evaluate.predictions import Predictions, union
-from modelward.evaluate.subgroups import FEWEST, Divided, GroupScores, group_scores
-from modelward.evaluate.verdict import Verdict
 
 Judged = Mapping[str, Mapping[str, Predictions]]
 """Model name -> site name -> predictions on that site's test units, in the same order of
@@ -123,7 +123,8 @@ class Evaluation:
         coarser: Wider bands that would be shown; empty, and no part of the file, where all are.
         away: Hospitals left out one by one; empty where nobody asked.
         paths: The watched metric at each site; empty where the hub sees sums only.
-        worth: How contributions were measured; "" if they were not.
+        worth: How contributions were measured, or why they are not told where there are no
+            `shares`; "" where nobody asked.
         shares: What each site's updates added.
         cost: Bytes, time and energy; None if not known.
         family: Every comparison of the federated model, all asked at once; empty, and no part

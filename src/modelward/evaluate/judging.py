@@ -13,11 +13,11 @@ from functools import partial
 
 from pydantic import TypeAdapter
 
-from modelward.evaluate.curves import reliability, roc
-from modelward.evaluate.intervals import DRAWS, generator
+from modelward.evaluate.measures.curves import reliability, roc
+from modelward.evaluate.measures.intervals import DRAWS, generator
+from modelward.evaluate.measures.scores import ModelFindings, Scores, score_all, score_pointwise
 from modelward.evaluate.piece import Aside, Piece, in_turn
 from modelward.evaluate.predictions import Predictions, union
-from modelward.evaluate.scores import ModelFindings, Scores, score_all, score_pointwise
 
 EVERYBODY = ""
 LOCAL = "local:"

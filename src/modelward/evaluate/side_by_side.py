@@ -13,19 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from modelward.evaluate.compare import (
+from modelward.evaluate.comparing.compare import (
     Comparison,
     Metric,
     auc_by_resamples,
     chance,
     compare,
 )
-from modelward.evaluate.discrimination import SINGLE_MEMBER
+from modelward.evaluate.comparing.verdict import Word
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.multiplicity import ALPHA, holm
+from modelward.evaluate.measures.discrimination import SINGLE_MEMBER, SINGLE_PATIENT
+from modelward.evaluate.measures.multiplicity import ALPHA, holm
 from modelward.evaluate.predictions import Predictions, union
-from modelward.evaluate.verdict import Word
 
 FORMAT = "modelward-comparison/1"
 
@@ -137,7 +137,7 @@ def described(name: str, found: Findings) -> Run:
     ranked = [
         (one.auc.value, record.title(one.site))
         for one in found.federated.by_site
-        if one.auc.value is not None and one.auc.note != SINGLE_MEMBER
+        if one.auc.value is not None and one.auc.note not in {SINGLE_MEMBER, SINGLE_PATIENT}
     ]
     words: dict[Word, int] = {}
     for verdict in found.verdicts:

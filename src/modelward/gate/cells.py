@@ -24,13 +24,14 @@ from modelward.core.study import Study
 from modelward.core.task import Task, TaskKind
 from modelward.core.tensors import Tensors
 from modelward.core.verdict import Finding
+from modelward.gate import acting
 from modelward.gate.leaks import Look
 from modelward.gate.offer import Offer, Rule
 from modelward.privacy.disclosure.differencing import Told
 from modelward.privacy.disclosure.grouping import grouped, small_cells
 from modelward.privacy.disclosure.levels import shown_levels
 from modelward.study import counted
-from modelward.study.report_answer import MODELS
+from modelward.study.report_answer import ACTING, MODELS
 from modelward.study.report_cells import GROUPS, by_side, each_group
 from modelward.study.report_groups import RATED
 
@@ -59,13 +60,17 @@ def coarser(
         return tensors
     tensors = counted.coarser(study, kind, tensors, minimum, missing)
     tensors = _levels(study, kind, tensors, minimum)
+    cuts = acting.cuts_of(tensors, minimum)
     made = {
         name: found.astype(values.dtype)
         for name, values in tensors.items()
         if name in HISTOGRAMS and _plain(values)
-        for found in [grouped(values.astype(np.int64), minimum)]
+        for ends in [cuts if name == acting.HISTOGRAM else None]
+        for found in [grouped(values.astype(np.int64), minimum, ends)]
         if found is not None
     }
+    if cuts is not None:
+        made[ACTING] = acting.shown(tensors, cuts)
     return {**tensors, **made} if made else tensors
 
 
@@ -95,6 +100,7 @@ def cells(study: Study, minimum: int, missing: int = 1) -> Rule:
             for wrong in [_wrong(table, least)]
             if wrong
         ]
+        found += acting.objections(offer.tensors, offer.asked.edge, minimum)
         return tuple(_finding(each) for each in found)
 
     return rule

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from modelward.aggregate.fixed_point import to_grid
 from modelward.core.study import Study
 from modelward.core.verdict import Finding
-from modelward.study.report_answer import ABSENT, CODES, NAMED, NAMES
+from modelward.study.report_answer import ABSENT, CODES, NAMED, NAMES, PATIENTS
 from modelward.study.report_groups import is_row
 
 NOT_SIGNED = ("auc", "brier", "share")
@@ -32,6 +32,9 @@ def misfits(
         wrong = _of_a_site(tensors["figures"], study.report.decimals)
     elif "verdicts" in tensors:
         wrong = _to_be_summed(tensors, study.report.decimals)
+    if PATIENTS in tensors:
+        units = tensors["counts.federated"].sum(axis=1)
+        wrong["are of patients that cannot be"] = not _are_patients(tensors[PATIENTS], units)
     if "groups" in tensors:
         decimals = study.report.decimals
         strange = not all(is_row(row, decimals) for row in tensors["groups"])
@@ -44,6 +47,22 @@ def misfits(
         )
         for said, found in wrong.items()
         if found
+    )
+
+
+def _are_patients(told: NDArray[Any], units: NDArray[Any]) -> bool:
+    """Return whether so many patients can be behind so many units, by outcome."""
+    every, having, lacking, *telling = map(float, told)
+    lacked, had = map(float, units)
+    return bool(
+        (told == np.rint(told)).all()
+        and 0 <= having <= had
+        and 0 <= lacking <= lacked
+        and max(having, lacking) <= every <= having + lacking
+        and all(
+            min(most, 1) <= one <= most
+            for one, most in zip(telling, (having, lacking), strict=True)
+        )
     )
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 from modelward.core.study import Study
 from modelward.errors import RunMismatch
-from modelward.evaluate.analysed import Analysed, RunPart, SitePart, analysed
-from modelward.evaluate.record import LedgerFacts, facts_of
+from modelward.evaluate.facts.record import LedgerFacts, facts_of
+from modelward.evaluate.sums.analysed import Analysed, RunPart, SitePart, analysed
 from modelward.hub.registry import Registry
 from modelward.hub.standing import AnswerRow
 

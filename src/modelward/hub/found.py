@@ -9,27 +9,31 @@ home only, since it stays there.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from modelward.core.study import Study
 from modelward.errors import RunMismatch, StudyFileError
-from modelward.evaluate import binned
-from modelward.evaluate.acting import Chosen
-from modelward.evaluate.by_group import by_group
+from modelward.evaluate.comparing.verdict import Verdict
+from modelward.evaluate.facts.record import NO_PRIVACY, Record, SiteFacts
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.intervals import SEED
-from modelward.evaluate.judged import USUAL, Evaluation, Rules, evaluate
+from modelward.evaluate.groups.acting import Chosen
+from modelward.evaluate.groups.by_group import by_group
+from modelward.evaluate.judged import USUAL, Evaluation, Rules, Share, evaluate
 from modelward.evaluate.judging import judge_together
-from modelward.evaluate.record import NO_PRIVACY, Record, SiteFacts
-from modelward.evaluate.scores import ModelFindings
-from modelward.evaluate.site_figures import SiteFigures, decode, expanded
-from modelward.evaluate.verdict import Verdict
+from modelward.evaluate.measures import binned
+from modelward.evaluate.measures.intervals import SEED
+from modelward.evaluate.measures.scores import ModelFindings
+from modelward.evaluate.told.behind import alike, all_patients, expanded
+from modelward.evaluate.told.site_figures import SiteFigures, decode
+from modelward.hub.acting import acting_of
 from modelward.hub.followed import paths_of, threshold_of
 from modelward.hub.found_together import AT_HALF, UNTOLD, together, unknown
 from modelward.hub.registry import Registry
 from modelward.hub.reported import Counted, counted
 from modelward.hub.run_facts import Ended, run_facts, study_facts
+from modelward.hub.shares import shown
 from modelward.hub.standing import AnswerRow, Past
 from modelward.study.explain import privacy_terms
 from modelward.study.groups import hub_sees
@@ -38,6 +42,11 @@ from modelward.study.report_answer import one_by_one, told_groups
 
 STAYS = "its model stays there"
 VERSIONS = "Versions are those of the hub."
+NOT_SHARED = (
+    "it is measured from each hospital's updates, which lie in its own outbox: modelward study"
+    " shares HUB states it from what hospitals hand over, and modelward study report HUB"
+    " --shares FILE shows it"
+)
 IN_GROUPS = (
     "Figures in groups were computed in each hospital and rounded; together, AUC is the mean of"
     " theirs, weighted by their test units. A hospital's gate left out a level in which either"
@@ -46,20 +55,26 @@ IN_GROUPS = (
 )
 
 
-def findings(registry: Registry, study: Study, alarms: Sequence[str] = ()) -> Findings:
+def findings(
+    registry: Registry,
+    study: Study,
+    alarms: Sequence[str] = (),
+    statement: Mapping[str, Any] | None = None,
+) -> Findings:
     """Return what `study` found.
 
     Args:
         registry: Of the hub that ran it.
         study: A finished study that asked for a report.
         alarms: What witnesses found wrong with a ledger, a sentence each.
+        statement: Of each site's share, where one was made of it (shares_signed.py).
 
     Raises:
         StudyFileError: If it asked for none.
         RunMismatch: If it is not finished there, or no site told of its test units.
     """
     told = _told(registry, study)
-    shown = _one_by_one if one_by_one(study) else _together
+    tell = _one_by_one if one_by_one(study) else _together
     answers = registry.answers(study)
     past = registry.past(study)
     ended = Ended(
@@ -84,12 +99,24 @@ def findings(registry: Registry, study: Study, alarms: Sequence[str] = ()) -> Fi
         alarms=tuple(alarms),
         privacy=_privacy(study, len(roster)),
     )
-    found = shown(study, told, record, past)
+    found = tell(study, told, record, past)
     if found.evaluation is None:
         return found
+    worth, shares = _shared(study, statement)
+    judged = replace(found.evaluation, worth=worth, shares=shares)
     threshold, rule = threshold_of(study, past.history, past.best)
-    told_at = None if threshold is None else Chosen(threshold=threshold, rule=rule)
-    return replace(found, evaluation=replace(found.evaluation, chosen=told_at))
+    if threshold is not None:
+        rates = acting_of(study, told, asked, threshold)
+        judged = replace(judged, chosen=Chosen(threshold=threshold, rule=rule, acting=rates))
+    return replace(found, evaluation=judged)
+
+
+def _shared(study: Study, statement: Mapping[str, Any] | None) -> tuple[str, tuple[Share, ...]]:
+    """Return how contributions were measured and what they are, or why they are not told."""
+    if statement is not None:
+        return shown(statement)
+    asks = study.sharing is not None and study.sharing.rule == "contribution"
+    return (NOT_SHARED if asks else "", ())
 
 
 def _one_by_one(
@@ -105,7 +132,8 @@ def _one_by_one(
         for site in asked
         if site in counts and told_groups(study)
     }
-    apart = by_group(told_groups(study), groups)
+    whole = {site: told[site].counted for site in groups}
+    apart = by_group(told_groups(study), groups, alike=alike(whole))
     if groups:
         evaluation = replace(evaluation, threshold=USUAL, rule=AT_HALF)
     return Findings(
@@ -152,7 +180,7 @@ def _evaluated(
 ) -> Evaluation:
     """Return the decision curve from counts in bins, and each site's way through the rounds."""
     threshold, rule = threshold_of(study, past.history, past.best)
-    counted = {verdict.site: expanded(told[verdict.site].counts) for verdict in verdicts}
+    counted = {verdict.site: expanded(*told[verdict.site].counted) for verdict in verdicts}
     margin = study.evaluation.margin if study.evaluation is not None else None
     rules = Rules(threshold=threshold, rule=rule, margin=margin, seed=SEED)
     found = evaluate({"federated": counted}, verdicts, rules)
@@ -186,11 +214,12 @@ def _told(registry: Registry, study: Study) -> dict[str, Counted]:
 
 def _federated(asked: Sequence[str], told: Mapping[str, SiteFigures]) -> ModelFindings:
     """Return the federated model: all units from counts in bins, a site as it told."""
-    counted = [expanded(told[site].counts) for site in asked if site in told]
+    heard = [told[site].counted for site in asked if site in told]
+    counted = [expanded(*each) for each in heard]
     whole = judge_together("federated", counted, seed=SEED)
     return ModelFindings(
         name="federated",
-        overall=whole.overall,
+        overall=replace(whole.overall, patients=all_patients(heard)),
         by_site=tuple(told[s].federated if s in told else unknown(s, UNTOLD) for s in asked),
         roc=whole.roc,
         reliability=whole.reliability,

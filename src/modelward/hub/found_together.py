@@ -9,26 +9,26 @@ A figure that does not exist is not made up: every one that is missing has its r
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 import numpy as np
 
 from modelward.core.study import Study
 from modelward.core.tensors import Tensors
-from modelward.evaluate import noised
-from modelward.evaluate.by_group import by_group
-from modelward.evaluate.decision import decision_curve
 from modelward.evaluate.estimate import Estimate
-from modelward.evaluate.gaps import spreads
-from modelward.evaluate.heard import Heard, heard_of
-from modelward.evaluate.intervals import SEED, generator
+from modelward.evaluate.groups.by_group import by_group
+from modelward.evaluate.groups.gaps import spreads
+from modelward.evaluate.groups.subgroups import EVERYWHERE, GroupScores
 from modelward.evaluate.judged import USUAL, Evaluation
 from modelward.evaluate.judging import judge_together
-from modelward.evaluate.noised import Noised
-from modelward.evaluate.scores import ModelFindings, Scores
-from modelward.evaluate.site_figures import expanded
-from modelward.evaluate.subgroups import EVERYWHERE, GroupScores
+from modelward.evaluate.measures.decision import decision_curve
+from modelward.evaluate.measures.intervals import SEED, generator
+from modelward.evaluate.measures.scores import ModelFindings, Scores
+from modelward.evaluate.told import noised
+from modelward.evaluate.told.behind import behind, expanded
+from modelward.evaluate.told.heard import Heard, heard_of
+from modelward.evaluate.told.noised import Noised
 from modelward.hub.reported import EVERYBODY, Counted
 from modelward.privacy.plan import plan_of
 from modelward.study.report_answer import report_bins, told_groups
@@ -103,10 +103,15 @@ def _exact(
     study: Study, told: Counted, asked: Sequence[str], chosen: tuple[float, str]
 ) -> Together:
     """Return what a sum behind masks says."""
-    everybody = expanded(np.rint(told.tensors["counts.federated"]).astype(np.int64))
+    counts, whose = (
+        np.rint(told.tensors["counts.federated"]).astype(np.int64),
+        behind(told.tensors),
+    )
+    everybody = expanded(counts, whose)
     judged = judge_together("federated", [everybody], seed=SEED)
     groups = {"together": told.tensors["groups"]} if "groups" in told.tensors else {}
-    found = by_group(told_groups(study), groups, together=True)
+    alike = {EVERYWHERE: whose.alike(counts)}
+    found = by_group(told_groups(study), groups, alike=alike, together=True)
     if groups:
         chosen = USUAL, AT_HALF
     evaluation = Evaluation(
@@ -123,7 +128,7 @@ def _exact(
     heard = heard_of(told.tensors["verdicts"], told.tensors["differences"], NOT_BY_SITE)
     federated = ModelFindings(
         name="federated",
-        overall=judged.overall,
+        overall=replace(judged.overall, patients=whose.patients),
         by_site=tuple(unknown(site, MASKED) for site in asked),
         roc=judged.roc,
         reliability=judged.reliability,
@@ -145,18 +150,7 @@ def _noisy(
     chosen: tuple[float, str],
 ) -> Together:
     """Return what noised counts say, of each site or of their sum."""
-    sites = sum(len(each.sites) for each in told.values())
-    each = noise_of(study)
-    total: Tensors = {
-        name: np.sum([one.tensors[name] for one in told.values()], axis=0)
-        for name in next(iter(told.values())).tensors
-    }
-    units = sum(one.units for one in told.values())
-    parts: dict[str, tuple[Tensors, float, int]] = {
-        EVERYBODY: (total, each * sqrt(sites), units)
-    }
-    if EVERYBODY not in told:
-        parts |= {site: (told[site].tensors, each, told[site].units) for site in told}
+    parts = parts_of(told, noise_of(study))
     scored = {
         site: noised.scores(
             Noised(tensors["counts.federated"], noise, n), generator(SEED, site), site
@@ -184,7 +178,29 @@ def _noisy(
         groups=groups,
         spreads=spreads(groups),
     )
+    sites = sum(len(each.sites) for each in told.values())
     return Together(federated, evaluation, Heard(why=NO_VERDICT), (_noise_note(study, sites),))
+
+
+def parts_of(told: Mapping[str, Counted], each: float) -> dict[str, tuple[Tensors, float, int]]:
+    """Return noised counts, their noise and units: of everybody, and by site where told.
+
+    Args:
+        told: Counts by site, or of everybody together; not empty.
+        each: Standard deviation of the noise in one count of one site.
+    """
+    sites = sum(len(one.sites) for one in told.values())
+    total: Tensors = {
+        name: np.sum([one.tensors[name] for one in told.values()], axis=0)
+        for name in next(iter(told.values())).tensors
+    }
+    units = sum(one.units for one in told.values())
+    parts: dict[str, tuple[Tensors, float, int]] = {
+        EVERYBODY: (total, each * sqrt(sites), units)
+    }
+    if EVERYBODY not in told:
+        parts |= {site: (told[site].tensors, each, told[site].units) for site in told}
+    return parts
 
 
 def noise_of(study: Study) -> float:

@@ -16,12 +16,14 @@ from modelward.core.task import Task
 from modelward.core.tensors import Tensors
 from modelward.core.verdict import Release
 from modelward.errors import BadArtifact, BadUpdate
-from modelward.evaluate.site_figures import decode
+from modelward.evaluate.told.site_figures import decode
+from modelward.hub.followed import threshold_of
 from modelward.hub.registry import Registry
 from modelward.hub.standing import AnswerRow
 from modelward.privacy.masks import words
 from modelward.privacy.masks.grid import Words
-from modelward.study.report_answer import one_by_one, report_schema
+from modelward.study.answers import score_bins
+from modelward.study.report_answer import acts, one_by_one, report_schema
 
 SUM, EVERYBODY = "summed", ""
 """Decision and site of the row of a sum; no site has this name."""
@@ -94,10 +96,17 @@ class Reported:
 
 
 def report_task(registry: Registry, study: Study) -> Task:
-    """Return the question: the kept model, under the round that it comes from."""
+    """Return the question: the kept model, under the round that it comes from.
+
+    Where sites tell of the sides of a threshold, the one that the kept round has chosen.
+    """
     best = registry.best(study)
     kept = registry.model_of(study, best)
-    return Task(study=study.sha256, round_no=best, kind="report", model=kept)
+    edge = None
+    if acts(study):
+        chosen, _ = threshold_of(study, registry.past(study).history, best)
+        edge = None if chosen is None else round(chosen * score_bins(study))
+    return Task(study=study.sha256, round_no=best, kind="report", model=kept, edge=edge)
 
 
 def patience_s(study: Study, task: Task) -> float | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from modelward.core.study import Study
 from modelward.evaluate.better import better
+from modelward.evaluate.comparing.kept_round import kept_round
 from modelward.recipes.catalogue import summing
 from modelward.study.model import parameter_schema
 
@@ -85,21 +86,14 @@ def advance(
 ) -> State:
     """Return the state after one more round.
 
-    The kept model is the best on validation when a metric is watched (the earliest, if
-    several are equal), else the last; also the last while the metric has never been defined.
+    The kept model is the best on validation when a metric is watched
+    (evaluate/comparing/kept_round.py), else the last.
     """
-    metric = study.stop.metric
+    metric, history = study.stop.metric, (*state.history, record)
     kept = record.round_no
-    if metric is not None and state.best:
-        previous = state.history[state.best - 1].metrics[metric]
-        if not np.isnan(previous) and not better(metric, record.metrics[metric], previous):
-            kept = state.best
-    return State(
-        parameters=parameters,
-        optimiser=optimiser,
-        history=(*state.history, record),
-        best=kept,
-    )
+    if metric is not None:
+        kept = kept_round(metric, [each.metrics for each in history])
+    return State(parameters=parameters, optimiser=optimiser, history=history, best=kept)
 
 
 def farthest(before: NDArray[Any], after: NDArray[Any]) -> float:

@@ -6,8 +6,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 from modelward.core.columns import columns, inputs, summed_columns
 from modelward.core.study import Study
-from modelward.evaluate.deviation import deviations
-from modelward.evaluate.record import Curve, RunFacts, StudyFacts, facts_of
+from modelward.evaluate.comparing.kept_round import said
+from modelward.evaluate.facts.deviation import deviations
+from modelward.evaluate.facts.record import Curve, RunFacts, StudyFacts, facts_of
 from modelward.hub.round import RoundRecord
 from modelward.learn.group import numeric_path
 from modelward.privacy.masks.coded import Code
@@ -70,7 +71,8 @@ def run_facts(study: Study, ended: Ended, histories: Histories, sites: int) -> R
         rounds=len(history),
         seconds=round(ended.seconds, 3),
         model_sha256=ended.sha256,
-        ended=f"{ended.reason}; the model of round {ended.kept} is kept{_cut(study, history)}",
+        ended=f"{ended.reason}; the model of round {ended.kept} is kept"
+        f"{_chosen(study, history)}{_cut(study, history)}",
         scaling=_scaling(study),
         numeric_path=_numeric_path(study, sites),
         versions={
@@ -79,6 +81,13 @@ def run_facts(study: Study, ended: Ended, histories: Histories, sites: int) -> R
         curves=curves,
         deviations=deviations([each.deviations for each in history]),
     )
+
+
+def _chosen(study: Study, history: Sequence[RoundRecord]) -> str:
+    """Return what chose the round in the place of the watched figure, in a clause."""
+    metric = study.stop.metric
+    words = "" if metric is None else said(metric, [each.metrics for each in history])
+    return f" {words}" if words else ""
 
 
 def _cut(study: Study, history: Sequence[RoundRecord]) -> str:

@@ -7,7 +7,7 @@ what it is held against, are shares_signed.py's business.
 docs/contribution.md has an example.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from modelward.core.study import Study
 from modelward.core.task import Task
 from modelward.core.tensors import FlatF32, Schema
 from modelward.errors import RunMismatch, StorageError, StudyFileError
-from modelward.evaluate.coalition import STEPS, divided
-from modelward.evaluate.contribution import Contribution, Round, contributions, shares
+from modelward.evaluate.judged import Share
+from modelward.evaluate.sharing.coalition import STEPS, divided
+from modelward.evaluate.sharing.contribution import Contribution, Round, contributions, shares
 from modelward.gate.uplink import plain_update
 from modelward.hub.registry import Registry
 from modelward.hub.standing import AnswerRow
@@ -83,7 +84,7 @@ def statement(
         "rule": study.sharing.rule,
         "worth": _WORTH[judge is not None] if study.sharing.rule == "contribution" else None,
         "rounds": len({row.round_no for row in rows}),
-        "inputs": canonical_hash([[r.round_no, r.site, r.sha256, r.patients] for r in rows]),
+        "inputs": inputs_of(rows),
         "sites": {site: _site(site, due, patients, found) for site in sorted(patients)},
     }
 
@@ -118,6 +119,33 @@ def combined(registry: Registry, study: Study) -> list[AnswerRow]:
         if row.decision == "released" and tasks.get(row.round_no) == row.task
     ]
     return sorted(rows, key=lambda row: (row.round_no, row.site))
+
+
+def inputs_of(rows: Sequence[AnswerRow]) -> str:
+    """Return the hash that names the combined answers, with their weights."""
+    return canonical_hash([[r.round_no, r.site, r.sha256, r.patients] for r in rows])
+
+
+def shown(said: Mapping[str, Any]) -> tuple[str, tuple[Share, ...]]:
+    """Return how a statement measured contributions and what they are, as a report has it.
+
+    Nothing where its rule measures none.
+    """
+    if said["rule"] != "contribution":
+        return "", ()
+    found = [
+        Share(
+            site=site,
+            shapley=each["contribution"]["shapley"],
+            low=each["contribution"]["low"],
+            high=each["contribution"]["high"],
+            share=each["share"],
+            same_as=tuple(each["contribution"]["same_as"]),
+            repeats=each["contribution"]["repeats"],
+        )
+        for site, each in said["sites"].items()
+    ]
+    return str(said["worth"]), tuple(found)
 
 
 def _patients(rows: list[AnswerRow]) -> dict[str, int]:

@@ -20,7 +20,7 @@ from modelward.core.canonical import Json, canonical_bytes, parse_strict
 from modelward.core.study import Study
 from modelward.errors import BadArtifact
 from modelward.hub.registry import Registry
-from modelward.hub.shares import combined
+from modelward.hub.shares import FORMAT, combined, inputs_of
 from modelward.ledger.log import ENTRIES
 from modelward.ledger.verify import verify
 
@@ -33,6 +33,49 @@ def signed(said: Mapping[str, Json], key: Ed25519PrivateKey) -> bytes:
     return canonical_bytes({**body, "signature": signature})
 
 
+def opened(raw: bytes) -> tuple[dict[str, Any], str]:
+    """Return what a statement says, and the public key under which it was signed.
+
+    Raises:
+        BadArtifact: If it is no statement, or its signature does not hold.
+    """
+    said: dict[str, Any] = dict(parse_strict(raw, what="share statement"))
+    signature, key = str(said.pop("signature", "")), str(said.get("key", ""))
+    try:
+        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
+        public.verify(bytes.fromhex(signature), canonical_bytes(said))
+    except (ValueError, InvalidSignature) as error:
+        raise _refuse("its signature does not hold") from error
+    del said["key"]
+    return said, key
+
+
+def of_study(raw: bytes, registry: Registry, study: Study, key: str) -> dict[str, Any]:
+    """Return what a statement says, if this hub signed it of these very answers.
+
+    Nothing of it is computed again: that needs every site's updates (`check`).
+
+    Args:
+        raw: The file.
+        registry: Of the hub.
+        study: The study.
+        key: The hub's raw public key, hex.
+
+    Raises:
+        BadArtifact: If it is not that.
+    """
+    said, signed_by = opened(raw)
+    if signed_by != key:
+        raise _refuse("another key than this hub's has signed it")
+    if said.get("format") != FORMAT or said.get("study") != study.sha256:
+        raise _refuse(
+            f"it is not of {study.id} version {study.study.version}, or of another form"
+        )
+    if said.get("inputs") != inputs_of(combined(registry, study)):
+        raise _refuse("it rests on other answers than this hub has combined")
+    return said
+
+
 def check(raw: bytes, again: Mapping[str, Json]) -> str:
     """Return the public key under which a statement was signed, if it is what `again` says.
 
@@ -43,14 +86,7 @@ def check(raw: bytes, again: Mapping[str, Json]) -> str:
     Raises:
         BadArtifact: If it is no statement, its signature does not hold, or it says otherwise.
     """
-    said: dict[str, Any] = dict(parse_strict(raw, what="share statement"))
-    signature, key = str(said.pop("signature", "")), str(said.get("key", ""))
-    try:
-        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
-        public.verify(bytes.fromhex(signature), canonical_bytes(said))
-    except (ValueError, InvalidSignature) as error:
-        raise _refuse("its signature does not hold") from error
-    del said["key"]
+    said, key = opened(raw)
     wrong = sorted(name for name in {*said, *again} if said.get(name) != again.get(name))
     if wrong:
         raise _refuse(f"computed again, {', '.join(wrong)} come out differently")

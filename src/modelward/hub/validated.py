@@ -1,7 +1,8 @@
 """What validation counts say of a round: over all sites, and of each where the hub sees it.
 
 Sites answer with their validation units by outcome and bin of predicted probability
-(evaluate/binned.py). Behind masks only the sum is known, and then nothing is said of one site.
+(evaluate/measures/binned.py). Behind masks only the sum is known, and then nothing is said of
+one site.
 """
 
 from collections.abc import Mapping
@@ -12,12 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelward.core.study import Study
-from modelward.evaluate import binned
-from modelward.evaluate.threshold import chosen_threshold
+from modelward.evaluate.measures import binned
+from modelward.evaluate.measures.threshold import chosen_threshold
 from modelward.hub.collectors import Sums
 from modelward.study.answers import score_bins
-
-FIGURES = {"auc": binned.auc, "accuracy": binned.accuracy, "loss": binned.loss}
 
 THRESHOLD = "threshold"
 """Name among a round's figures of the threshold that the study's rule chooses."""
@@ -42,8 +41,7 @@ def validated(study: Study, sums: Sums) -> Validated:
     counts = np.zeros((2, score_bins(study)), np.int64)
     if sums.patients:
         counts = _whole(sums.totals()["counts"])
-    found = {name: figure(counts) for name, figure in FIGURES.items()}
-    metrics = {name: each.value if each else np.nan for name, each in found.items()}
+    metrics = binned.figures(counts)
     terms = study.evaluation
     if terms is not None and terms.threshold is not None:
         at = chosen_threshold(counts, terms.threshold, terms.at_least)
@@ -54,7 +52,7 @@ def validated(study: Study, sums: Sums) -> Validated:
 def _each(study: Study, by_site: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     if study.stop.metric is None:
         return {}
-    figure = FIGURES[study.stop.metric]
+    figure = binned.FIGURES[study.stop.metric]
     found = {site: figure(_whole(by_site[site]["counts"])) for site in sorted(by_site)}
     return {site: each.value for site, each in found.items() if each is not None}
 

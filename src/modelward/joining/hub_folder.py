@@ -7,7 +7,7 @@
     members/           who was admitted (members.py)
     studies/           what `hub up` serves, one canonical JSON a study
 
-The wire's configuration is made from these files (engines/jetstream/configuration.py).
+The wire's configuration is made from these files (engines/jetstream/server/configuration.py).
 """
 
 import json

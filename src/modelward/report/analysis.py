@@ -6,7 +6,7 @@ The words about safety follow the rule of the project: say what was measured, an
 from pathlib import Path
 
 from modelward.durable import make_folder, write_whole
-from modelward.evaluate.analysed import Analysed
+from modelward.evaluate.sums.analysed import Analysed
 from modelward.report import analysis_plots as plots
 from modelward.report.analysis_tables import (
     coefficient_table,

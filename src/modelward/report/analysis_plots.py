@@ -6,8 +6,8 @@ No picture stands without the table of its numbers (analysis.py).
 from collections.abc import Sequence
 from math import log
 
-from modelward.evaluate.coefficients import Coefficient
-from modelward.evaluate.survival import Curve
+from modelward.evaluate.sums.coefficients import Coefficient
+from modelward.evaluate.sums.survival import Curve
 from modelward.report.axes import (
     Frame,
     Point,

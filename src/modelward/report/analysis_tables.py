@@ -1,8 +1,8 @@
 """The tables of a study of sums: coefficients, fit, hazards, survival, Table 1, sites."""
 
-from modelward.evaluate.analysed import Analysed
-from modelward.evaluate.survival import LogRank, StratifiedLogRank
-from modelward.evaluate.table_one import LevelCell, NumberCell, Row
+from modelward.evaluate.sums.analysed import Analysed
+from modelward.evaluate.sums.survival import LogRank, StratifiedLogRank
+from modelward.evaluate.sums.table_one import LevelCell, NumberCell, Row
 from modelward.report.blocks import Cell, Table, cells
 from modelward.report.numbers import MISSING, counted, decimal, nbytes, signed
 

@@ -2,9 +2,10 @@
 
 from collections import Counter
 
+from modelward.evaluate.comparing.verdict import Word
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.verdict import Word
+from modelward.evaluate.patients import tested as tested_on
 from modelward.report.blocks import Words
 from modelward.report.cells import MIN_CELL, few
 from modelward.report.many import some
@@ -68,7 +69,9 @@ def ungated(findings: Findings, min_cell: int) -> tuple[Words, ...]:
     singled = few(findings, min_cell) if record.in_one_process else ()
     if not singled:
         return ()
-    unit, where = record.study.unit, some([record.title(name) for name in singled])
+    several = any(one.patients is not None for one in findings.federated.by_site)
+    unit = "patient" if several else record.study.unit
+    where = some([record.title(name) for name in singled])
     return (
         Words(
             "Not for passing on: one machine held all records, so no gate hid small cells, and"
@@ -89,7 +92,9 @@ def reached(findings: Findings) -> str:
     kind = "simulated hospitals" if record.simulated_sites else "hospitals"
     all_of = f"of {spelled(len(record.sites))} " if record.apart else ""
     who = f"{spelled(len(trained)).capitalize()} {all_of}{kind}"
-    tested = f"their {overall.units:,} test {unit}s" if overall.units else f"their test {unit}s"
+    tested = f"their test {unit}s"
+    if overall.units:
+        tested = f"their {tested_on(overall.units, unit, overall.patients)}"
     rounds = counted(record.run.rounds, "round")
     if len(record.sites) == 1:
         name = record.title(record.sites[0].name)

@@ -1,7 +1,7 @@
 """What a report says of grades, masks and lifetimes: a table per measure, by hospital."""
 
-from modelward.evaluate.beyond import Beyond
 from modelward.evaluate.findings import Findings
+from modelward.evaluate.measures.beyond import Beyond
 from modelward.report.blocks import Block, Cell, Table
 from modelward.report.many import MANY
 from modelward.report.numbers import MISSING, between, decimal

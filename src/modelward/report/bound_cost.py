@@ -1,8 +1,8 @@
 """What a privacy bound costs, group by group: the largest losses, a picture, and every line."""
 
-from modelward.evaluate.bound_cost import EVERYBODY, BoundCost, Loss, worst
+from modelward.evaluate.comparing.bound_cost import EVERYBODY, BoundCost, Loss, worst
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.subgroups import EVERYWHERE
+from modelward.evaluate.groups.subgroups import EVERYWHERE
 from modelward.report import plots
 from modelward.report.blocks import Block, Cell, Figure, Table, Words, cells
 from modelward.report.many import MANY, some

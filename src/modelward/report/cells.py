@@ -19,24 +19,23 @@ leave a site at all is decided by its gate.
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from modelward.evaluate.acting import Chosen
-from modelward.evaluate.beyond import hide_few
-from modelward.evaluate.cost import Cost
-from modelward.evaluate.curves import SMALLEST_GROUP
+from modelward.evaluate.comparing.verdict import Verdict
 from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.facts.cost import Cost
+from modelward.evaluate.facts.leaked import hide_few_told
+from modelward.evaluate.facts.record import LEAKAGE, SiteFacts
 from modelward.evaluate.findings import Findings
+from modelward.evaluate.groups.acting import Chosen
+from modelward.evaluate.groups.subgroups import EVERYWHERE
 from modelward.evaluate.judged import Evaluation
-from modelward.evaluate.leaked import hide_few_told
-from modelward.evaluate.record import LEAKAGE, SiteFacts
-from modelward.evaluate.scores import ModelFindings, Scores
-from modelward.evaluate.subgroups import EVERYWHERE
-from modelward.evaluate.verdict import Verdict
+from modelward.evaluate.measures.beyond import hide_few
+from modelward.evaluate.measures.curves import SMALLEST_GROUP
+from modelward.evaluate.measures.scores import ModelFindings, Scores
 
 COVER = "not shown: with the totals it would tell a small count of another hospital"
 
 MIN_CELL = 10
-"""Smallest count that is shown, as in the default policy of a site."""
-
+"""Smallest count of patients that is shown, as in the default policy of a site."""
 
 NOT_SHOWN = "not shown: fewer than"
 """How the note of a figure begins that is hidden here, and not only unknown."""
@@ -87,18 +86,43 @@ def hidden_sites(findings: Findings, min_cell: int) -> Hidden:
     """
     if not findings.models:
         return {}
-    counts = {
-        one.site: (one.units or 0, one.positives or 0)
+    known = [
+        one
         for one in findings.federated.by_site
         if not (one.units is one.accuracy.value is None)
-    }
+    ]
+    counts = {one.site: _counted(one) for one in known}
     few = {site for site, (units, yes) in counts.items() if small(units, yes, min_cell)}
     found = set(few)
     left = sorted(set(counts) - few, key=lambda site: (_smaller(*counts[site]), site))
     while found and left and _together(counts, found) < min_cell:
         found.add(left.pop(0))
-    units_too = any(counts[site][0] < min_cell for site in few)
+    units_too = any(_below(one, min_cell) for one in known if one.site in few)
     return dict.fromkeys(sorted(found), units_too)
+
+
+def _counted(one: Scores) -> tuple[int, int]:
+    """Return units and those with the outcome; patients where one has several units.
+
+    A patient with both outcomes is one of either.
+    """
+    if one.patients is not None:
+        return one.patients.having + one.patients.lacking, one.patients.having
+    return one.units or 0, one.positives or 0
+
+
+def _below(one: Scores | Verdict, least: int) -> bool:
+    """Return whether fewer than `least` patients are behind it, or it is not known."""
+    if one.units is None:
+        return True
+    return (one.units if one.patients is None else one.patients.every) < least
+
+
+def _few(one: Scores | Verdict, min_cell: int) -> bool:
+    """Return whether either outcome has units of fewer than `min_cell` patients."""
+    if one.patients is not None and one.patients.fewest < min_cell:
+        return True
+    return small(one.units, one.positives, min_cell)
 
 
 def _smaller(units: int, positives: int) -> int:
@@ -123,9 +147,14 @@ def few(findings: Findings, min_cell: int) -> tuple[str, ...]:
         return ()
     counts = {
         site.name: (
-            (site.train, site.train_positives),
-            (tested.at(site.name).units, tested.at(site.name).positives)
-            if any(one.site == site.name for one in tested.by_site)
+            (site.train, site.train_positives)
+            if site.patients is None
+            else (site.patients.having + site.patients.lacking, site.patients.having),
+            _counted(tested.at(site.name))
+            if any(
+                one.site == site.name and None not in {one.units, one.positives}
+                for one in tested.by_site
+            )
             else (None, None),
         )
         for site in record.sites
@@ -140,10 +169,10 @@ def few(findings: Findings, min_cell: int) -> tuple[str, ...]:
 def hide_evaluation(findings: Findings, min_cell: int, hidden: Hidden) -> Evaluation | None:
     """Return the evaluation without small cells.
 
-    Groups come suppressed (evaluate/subgroups.py); they stay if that was for a minimum as
-    large as this one. Their margins by hospital are the counts of the other tables: a hospital
-    whose count is hidden there has no groups of its own here. Curves of single hospitals, how
-    models compare there, and what a left-out one shows, go with its counts.
+    Groups come suppressed (evaluate/groups/subgroups.py); they stay if that was for a minimum
+    as large as this one. Their margins by hospital are the counts of the other tables: a
+    hospital whose count is hidden there has no groups of its own here. Curves of single
+    hospitals, how models compare there, and what a left-out one shows, go with its counts.
     """
     found = findings.evaluation
     if found is None:
@@ -151,7 +180,7 @@ def hide_evaluation(findings: Findings, min_cell: int, hidden: Hidden) -> Evalua
     few = {
         scores.site
         for scores in findings.federated.by_site
-        if small(scores.units, scores.positives, min_cell) or scores.site in hidden
+        if _few(scores, min_cell) or scores.site in hidden
     }
     groups = () if min_cell > found.fewest else found.groups
     gone = {site for one in groups if (site := one.site) in few}
@@ -171,13 +200,17 @@ def hide_evaluation(findings: Findings, min_cell: int, hidden: Hidden) -> Evalua
 
 
 def _without_few(found: Chosen | None, few: set[str]) -> Chosen | None:
-    """Return rates at the chosen threshold; none of all where those of one site are hidden.
+    """Return rates at the chosen threshold; none at all where those of one site are hidden.
 
-    A rate over all would give back the hidden one, with the counts of the others.
+    Those over all would give back the hidden ones. Who told none has nothing to hide.
     """
-    if found is None or not few:
+    if found is None:
         return found
-    return replace(found, acting=())
+    hides = any(
+        one.site in few and not one.sensitivity.value is one.specificity.value is None
+        for one in found.acting
+    )
+    return replace(found, acting=()) if hides else found
 
 
 def hide_cost(cost: Cost, findings: Findings, few: set[str]) -> Cost | None:
@@ -194,13 +227,16 @@ def small(units: int | None, positives: int | None, min_cell: int) -> bool:
 
 
 def hide_training(site: SiteFacts, min_cell: int) -> SiteFacts:
-    """Return a site's facts without small training counts."""
-    few = site.train is None or site.train < min_cell
+    """Return a site's facts without small training counts, of patients where they are known."""
+    known = site.patients
+    few = site.train is None or (site.train if known is None else known.every) < min_cell
     hidden = small(site.train, site.train_positives, min_cell)
+    hidden = few or hidden or (known is not None and known.fewest < min_cell)
     return replace(
         site,
         train=None if few else site.train,
         train_positives=None if hidden else site.train_positives,
+        patients=None if hidden else known,
     )
 
 
@@ -208,9 +244,7 @@ def pictured(model: ModelFindings, min_cell: int) -> bool:
     """Return whether curves of a model show no small count: they give the totals."""
     whole = model.overall
     known = whole.units is not None and whole.positives is not None
-    return min_cell <= SMALLEST_GROUP and not (
-        known and small(whole.units, whole.positives, min_cell)
-    )
+    return min_cell <= SMALLEST_GROUP and not (known and _few(whole, min_cell))
 
 
 def hide_model(model: ModelFindings, min_cell: int, hidden: Hidden) -> ModelFindings:
@@ -223,7 +257,7 @@ def hide_model(model: ModelFindings, min_cell: int, hidden: Hidden) -> ModelFind
     overall = hide_scores(model.overall, min_cell, hidden=alone)
     summed = all(one.units is one.accuracy.value is None for one in model.by_site)
     if not summed and any(scores.positives is None for scores in by_site):
-        overall = replace(overall, positives=None)
+        overall = replace(overall, positives=None, patients=None)
     if not summed and any(scores.units is None for scores in by_site):
         overall = replace(overall, units=None)
     return replace(
@@ -234,8 +268,7 @@ def hide_model(model: ModelFindings, min_cell: int, hidden: Hidden) -> ModelFind
         reliability=tuple(
             point
             for point in model.reliability
-            if point.units >= min_cell
-            and not small(model.overall.units, model.overall.positives, min_cell)
+            if point.units >= min_cell and not _few(model.overall, min_cell)
         ),
     )
 
@@ -252,15 +285,16 @@ def hide_scores(scores: Scores, min_cell: int, *, hidden: bool | None = None) ->
     if scores.units is None and scores.accuracy.value is None:
         return scores  # nobody here knows them, or they are hidden already
     nothing = Estimate(None, None, f"{NOT_SHOWN} {min_cell} units behind it")
-    if hidden is None and not small(scores.units, scores.positives, min_cell):
+    if hidden is None and not _few(scores, min_cell):
         return scores
-    if not small(scores.units, scores.positives, min_cell):
+    if not _few(scores, min_cell):
         nothing = Estimate(None, None, COVER)
-    gone = hidden or scores.units is None or scores.units < min_cell
+    gone = hidden or _below(scores, min_cell)
     return replace(
         scores,
         units=None if gone else scores.units,
         positives=None,
+        patients=None,
         auc=nothing,
         accuracy=nothing,
         sensitivity=nothing,
@@ -278,19 +312,21 @@ def hide_verdict(
 
     Args are those of `hide_scores`; `unit` is who is counted.
     """
-    few = small(verdict.units, verdict.positives, min_cell)
+    few = _few(verdict, min_cell)
     if hidden is None and not few:
         return verdict
+    who = f"test {unit}s" if verdict.patients is None else "test patients"
     why = (
-        f"fewer than {min_cell} of its test {unit}s have, or do not have, the outcome"
+        f"fewer than {min_cell} of its {who} have, or do not have, the outcome"
         if few
         else "with the totals they would tell a small count of another hospital"
     )
-    gone = hidden or verdict.units is None or verdict.units < min_cell
+    gone = hidden or _below(verdict, min_cell)
     return replace(
         verdict,
         units=None if gone else verdict.units,
         positives=None,
+        patients=None,
         federated=None,
         local=None,
         difference=Estimate(None, None, f"not shown: {why}"),

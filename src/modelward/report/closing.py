@@ -2,9 +2,9 @@
 
 import shlex
 
-from modelward.evaluate.cost import Cost
+from modelward.evaluate.facts.cost import Cost
+from modelward.evaluate.facts.record import LEAKAGE
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.record import LEAKAGE
 from modelward.report.blocks import Block, Command, Listing, Table, Words, cells
 from modelward.report.leaked import leakage
 from modelward.report.numbers import duration, nbytes
@@ -108,14 +108,7 @@ def limits(findings: Findings) -> tuple[tuple[str, str], ...]:
         ),
         ("Threshold.", _threshold(findings)),
     ]
-    if record.study.unit != "patient":
-        found.append(
-            (
-                "Unit.",
-                f"Intervals treat every {record.study.unit} as independent; several of one"
-                " patient make them too narrow.",
-            )
-        )
+    found += _unit(findings)
     if record.simulated_sites:
         found.append(
             ("Simulated hospitals.", "One data set was split; real ones differ in more ways.")
@@ -129,6 +122,38 @@ def limits(findings: Findings) -> tuple[tuple[str, str], ...]:
         )
     found.append(("Use.", "A research result, not validated for the care of patients."))
     return tuple(found)
+
+
+def _unit(findings: Findings) -> list[tuple[str, str]]:
+    """Return whether intervals are of patients, and what that rests on."""
+    record, unit = findings.record, findings.record.study.unit
+    tested = [] if not findings.models else findings.federated.by_site
+    if any(one.patients is not None for one in tested):
+        return [
+            (
+                "Patients.",
+                f"Intervals count a patient with several {unit}s once, with all of them, as far"
+                " as the data name patients; where a note says DeLong or Wilson, it is then"
+                " their form for such patients.",
+            )
+        ]
+    if unit == "patient":
+        return []
+    if record.in_one_process:
+        return [
+            (
+                "Unit.",
+                f"No two test {unit}s are of one patient, as far as the data name patients."
+                " Where they name none and several are of one, intervals are too narrow.",
+            )
+        ]
+    return [
+        (
+            "Unit.",
+            f"Intervals treat every {unit} as independent; several of one patient make them too"
+            " narrow.",
+        )
+    ]
 
 
 def _threshold(findings: Findings) -> str:

@@ -118,8 +118,10 @@ def away(findings: Findings) -> tuple[Block, ...]:
 def shares(findings: Findings) -> tuple[Block, ...]:
     """Return what each hospital's updates added, where the study signed such a rule."""
     found = findings.evaluation
-    if found is None or not found.shares:
+    if found is None or not found.worth:
         return ()
+    if not found.shares:
+        return (Words(f"Contribution of each hospital: not told, because {found.worth}."),)
     record = findings.record
     rows = [
         Bar(record.title(one.site), one.shapley, one.low, one.high, f"{one.share:.0%}")

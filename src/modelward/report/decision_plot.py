@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from modelward.evaluate.decision import DecisionPoint
+from modelward.evaluate.measures.decision import DecisionPoint
 from modelward.report.axes import (
     Frame,
     drawing,

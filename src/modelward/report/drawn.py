@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from modelward.evaluate.decision import useful
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.scores import ModelFindings
+from modelward.evaluate.measures.decision import useful
+from modelward.evaluate.measures.scores import ModelFindings
 from modelward.report import plots
 from modelward.report.blocks import Block, Figure, Table, Words, cells
 from modelward.report.decision_plot import decision
@@ -55,10 +55,10 @@ def _undecided(values: Sequence[float | None], unit: str) -> tuple[Block, ...]:
         return ()
     return (
         Words(
-            "The watched figure was the same after every round, so it chose none: the first is"
-            f" kept. Counts of few validation {unit}s are grouped by each hospital's gate until"
-            f" they say little. More of them (plan.validation) make finer groups, and metric ="
-            " 'loss' moves with the scores in a group."
+            "The watched figure was the same after every round, so it chose none; how it ended"
+            f" says what did. Counts of few validation {unit}s are grouped by each hospital's"
+            " gate until they say little. More of them (plan.validation) make finer groups, and"
+            " metric = 'loss' moves with the scores in a group."
         ),
     )
 

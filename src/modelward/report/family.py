@@ -1,10 +1,10 @@
 """Every comparison of the federated model as one table, and which remain when all are asked."""
 
-from modelward.evaluate.family import EVERYBODY, Versus
+from modelward.evaluate.comparing.family import EVERYBODY, Versus
+from modelward.evaluate.comparing.verdict import NAMES
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.intervals import DRAWS
-from modelward.evaluate.multiplicity import ALPHA
-from modelward.evaluate.verdict import NAMES
+from modelward.evaluate.measures.intervals import DRAWS
+from modelward.evaluate.measures.multiplicity import ALPHA
 from modelward.report.blocks import Block, Cell, Table
 from modelward.report.many import some
 from modelward.report.numbers import MISSING, decimal, p_value, signed, spelled

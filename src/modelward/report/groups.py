@@ -2,16 +2,16 @@
 
 from statistics import median
 
-from modelward.evaluate.coarser import Coarser
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.gaps import Gap, GapMetric
+from modelward.evaluate.groups.coarser import Coarser
+from modelward.evaluate.groups.gaps import Gap, GapMetric
+from modelward.evaluate.groups.subgroups import EVERYWHERE, GroupScores, worst_group
 from modelward.evaluate.judged import Evaluation
-from modelward.evaluate.subgroups import EVERYWHERE, GroupScores, worst_group
 from modelward.report.blocks import Block, Cell, Figure, Listing, Table, Words, cells
 from modelward.report.heat_map import HeatRow, heat_map
 from modelward.report.many import MANY
 from modelward.report.numbers import MISSING, between, count, decimal, p_value, signed
-from modelward.report.score_cells import estimate, ranked
+from modelward.report.score_cells import estimate, of_patients, ranked
 
 FEWEST_LEVELS = 2
 """A group with one level compares nobody."""
@@ -152,7 +152,10 @@ def _table(findings: Findings, scores: list[GroupScores], caption: str) -> Table
         rows.append(
             (
                 *head,
-                Cell(count(one.units, fewest), f"{one.positives:,} with outcome"),
+                Cell(
+                    count(one.units, fewest),
+                    f"{one.positives:,} with outcome{of_patients(one.patients)}",
+                ),
                 estimate(one.auc),
                 estimate(one.sensitivity),
                 estimate(one.false_alarms),

@@ -1,8 +1,8 @@
 """The leakage card of an audit: what was tried, and two tables of what was seen."""
 
+from modelward.evaluate.facts.leaked import Leaked
+from modelward.evaluate.facts.record import LEAKAGE
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.leaked import Leaked
-from modelward.evaluate.record import LEAKAGE
 from modelward.report.blocks import Block, Cell, Listing, Table, cells
 from modelward.report.numbers import decimal
 

@@ -7,7 +7,7 @@ axes.py's business. No picture stands without the table of its numbers (story.py
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelward.evaluate.curves import ReliabilityPoint, RocPoint
+from modelward.evaluate.measures.curves import ReliabilityPoint, RocPoint
 from modelward.report.axes import (
     Frame,
     Point,

@@ -1,14 +1,14 @@
 """The hub's view of all sites before a study begins, as a story: page and text say the same.
 
 Only what sites have said themselves is shown: ready or not by name, bands of units, and what
-noised counts tell (evaluate/heterogeneity.py).
+noised counts tell (evaluate/told/heterogeneity.py).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from modelward.core.canonical import Json
-from modelward.evaluate.heterogeneity import Coverage, Heterogeneity, Share, Shift
+from modelward.evaluate.told.heterogeneity import Coverage, Heterogeneity, Share, Shift
 from modelward.privacy.plan import LOOK_DELTA, LOOK_EPSILON
 from modelward.report.blocks import Cell, Listing, Section, Story, Table, Words, cells
 from modelward.report.numbers import MISSING, counted, decimal

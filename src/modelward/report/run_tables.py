@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from modelward.evaluate.deviation import LIMIT
 from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.facts.deviation import LIMIT
+from modelward.evaluate.facts.record import LedgerFacts
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.record import LedgerFacts
-from modelward.evaluate.scores import ModelFindings
+from modelward.evaluate.measures.scores import ModelFindings
 from modelward.report.blocks import Table, cells
 from modelward.report.numbers import MISSING, count, decimal, nbytes, positives
 from modelward.report.score_cells import estimate, tested

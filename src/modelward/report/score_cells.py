@@ -7,11 +7,12 @@ Small counts are hidden before anything comes here (cells.py).
 import re
 from collections.abc import Sequence
 
-from modelward.evaluate.discrimination import ONE_CLASS, SINGLE_MEMBER
+from modelward.evaluate.comparing.verdict import digits_of
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.scores import Scores
-from modelward.evaluate.verdict import digits_of
+from modelward.evaluate.measures.discrimination import ONE_CLASS, SINGLE_MEMBER, SINGLE_PATIENT
+from modelward.evaluate.measures.scores import Scores
+from modelward.evaluate.patients import Patients
 from modelward.report.blocks import Cell
 from modelward.report.cells import NOT_SHOWN
 from modelward.report.many import MANY, some
@@ -19,6 +20,9 @@ from modelward.report.numbers import MISSING, between, count, decimal, signed
 
 ANY_SHARE = re.compile(r"^[\d.]+% of the resamples")
 SOME_SHARE = "more than 1% of the resamples"
+
+SINGLE = (SINGLE_MEMBER, SINGLE_PATIENT)
+"""Notes of an AUC that hangs on one unit, or on one patient."""
 
 METRICS = ("AUC", "Accuracy", "Sensitivity", "Specificity", "Brier", "Slope", "Intercept")
 """Columns of every table of scores."""
@@ -54,12 +58,17 @@ def tested(scores: Scores, fewest: int) -> str:
     return "not told" if unknown else count(scores.units, fewest)
 
 
+def of_patients(patients: Patients | None) -> str:
+    """Return whose units a count is of, to stand behind it; "" where each is its own."""
+    return "" if patients is None else f", of {patients.every:,} patients"
+
+
 def ranked(auc: Estimate) -> Estimate:
     """Return an AUC, without its value where an outcome has a single unit.
 
     That unit alone would decide it: 0, 1 or anything between is then no figure of a hospital.
     """
-    return Estimate(None, None, auc.note) if auc.note == SINGLE_MEMBER else auc
+    return Estimate(None, None, auc.note) if auc.note in SINGLE else auc
 
 
 def unranked(findings: Findings) -> tuple[str, ...]:
@@ -68,9 +77,11 @@ def unranked(findings: Findings) -> tuple[str, ...]:
     away = [
         record.title(site.name)
         for site in record.sites
-        if findings.federated.at(site.name).auc.note in {ONE_CLASS, SINGLE_MEMBER}
+        if findings.federated.at(site.name).auc.note in {ONE_CLASS, *SINGLE}
     ]
-    why = f"fewer than two test {record.study.unit}s with the outcome, or without it"
+    single = any(one.auc.note == SINGLE_PATIENT for one in findings.federated.by_site)
+    who = "patient" if single else record.study.unit
+    why = f"fewer than two test {who}s with the outcome, or without it"
     return (f"No AUC at {some(away)}: {why}.",) if away else ()
 
 

@@ -7,8 +7,9 @@ part, rounds, what left) are run_tables.py's.
 from statistics import median
 from typing import Literal
 
+from modelward.evaluate.comparing.verdict import NAMES, Verdict
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.verdict import NAMES, Verdict
+from modelward.evaluate.patients import tested as tested_on
 from modelward.report.blocks import Cell, Table, cells
 from modelward.report.numbers import MISSING, count, decimal
 from modelward.report.plots import SIGNS
@@ -18,6 +19,7 @@ from modelward.report.score_cells import (
     estimate,
     gaps,
     methods,
+    of_patients,
     ranked,
     score_cells,
     tested,
@@ -55,7 +57,9 @@ def model_table(findings: Findings, *, whose: Whose = "all") -> Table:
         rows.append((Cell(record.label(model.name)), *score_cells(model.overall)))
         if model.name == "federated" and findings.model("pooled") is None:
             rows.append((Cell("Pooled", record.pooled_note), *cells(*[MISSING] * len(METRICS))))
-    who = f"{everyone.units:,} test {unit}s" if everyone.units else f"test {unit}s"
+    who = f"test {unit}s"
+    if everyone.units:
+        who = tested_on(everyone.units, unit, everyone.patients)
     return Table(
         caption=f"{CALLED[whose]} on the {who} of all hospitals",
         head=("Model", *METRICS),
@@ -183,7 +187,10 @@ def verdict_table(findings: Findings, fewest: int) -> Table:
         better = "lower is better" if verdict.metric == "brier" else ""
         return (
             Cell(findings.record.title(verdict.site)),
-            Cell(count(verdict.units, fewest), with_outcome(verdict.positives)),
+            Cell(
+                count(verdict.units, fewest),
+                with_outcome(verdict.positives) + of_patients(verdict.patients),
+            ),
             Cell(NAMES[verdict.metric], better),
             Cell(decimal(verdict.federated)),
             Cell(decimal(verdict.local)),

@@ -2,12 +2,12 @@
 
 from collections import Counter
 
-from modelward.evaluate.choice import MARGIN
-from modelward.evaluate.compare import Metric
+from modelward.evaluate.comparing.choice import MARGIN
+from modelward.evaluate.comparing.compare import Metric
+from modelward.evaluate.comparing.verdict import NAMES, Verdict
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.heard import Heard
-from modelward.evaluate.multiplicity import ALPHA
-from modelward.evaluate.verdict import NAMES, Verdict
+from modelward.evaluate.measures.multiplicity import ALPHA
+from modelward.evaluate.told.heard import Heard
 from modelward.report import plots
 from modelward.report.answer import CHANCE
 from modelward.report.blocks import Block, Figure, Listing, Words

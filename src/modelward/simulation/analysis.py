@@ -14,8 +14,8 @@ from pathlib import Path
 
 from modelward.core.study import Study
 from modelward.engines.jetstream.loopback import WireFigures
-from modelward.evaluate.analysed import Analysed
-from modelward.evaluate.ledgers import ledger_facts
+from modelward.evaluate.facts.ledgers import ledger_facts
+from modelward.evaluate.sums.analysed import Analysed
 from modelward.hub.analysed import found
 from modelward.hub.registry import Registry
 from modelward.hub.run import Outcome

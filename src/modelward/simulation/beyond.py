@@ -10,8 +10,9 @@ from pydantic import TypeAdapter
 from modelward.core.columns import inputs
 from modelward.core.study import Study
 from modelward.core.targets import CategoryTarget
-from modelward.evaluate import grading, lifetimes, overlap
-from modelward.evaluate.beyond import Beyond, Measured, named
+from modelward.evaluate.measures import grading, lifetimes, overlap
+from modelward.evaluate.measures.beyond import Beyond, Measured, named
+from modelward.evaluate.patients import Whose, joined_owners, several
 from modelward.evaluate.piece import Aside, Piece, in_turn
 from modelward.readers.cohort import Cohort
 from modelward.site.predict import whole_outputs
@@ -71,12 +72,20 @@ def _measured(
     return _ANSWER.dump_json(found)
 
 
+def _whose(cohort: Cohort) -> Whose | None:
+    """Return the patient of every test unit; None where each is its own."""
+    owner = cohort.owners("test").astype(np.intp)
+    return owner if several(owner) else None
+
+
 def _graded(study: Study, said: Said, cohorts: Mapping[str, Cohort]) -> Groups:
     assert isinstance(study.outcome, CategoryTarget)  # noqa: S101 - inputs says so
     levels, parts = study.outcome.levels, {}
     for site, cohort in cohorts.items():
         truth = np.asarray(cohort.amounts("test"), np.int64)
-        parts[site] = grading.Graded(truth, said[site], np.zeros(len(truth), np.int64))
+        parts[site] = grading.Graded(
+            truth, said[site], np.zeros(len(truth), np.int64), _whose(cohort)
+        )
     groups = {"": grading.joined(list(parts.values())), **parts}
     return {site: partial(grading.measure, part, levels) for site, part in groups.items()}
 
@@ -85,7 +94,9 @@ def _timed(study: Study, said: Said, cohorts: Mapping[str, Cohort]) -> Groups:
     ends, parts = ends_of(study), {}
     for site, cohort in cohorts.items():
         days, (_, event) = np.asarray(cohort.amounts("test")), cohort.fold("test")
-        parts[site] = lifetimes.Lives(days, event, said[site], np.zeros(len(days), np.int64))
+        parts[site] = lifetimes.Lives(
+            days, event, said[site], np.zeros(len(days), np.int64), _whose(cohort)
+        )
     groups = {"": lifetimes.joined(list(parts.values())), **parts}
     return {site: partial(lifetimes.measure, part, ends) for site, part in groups.items()}
 
@@ -97,6 +108,10 @@ def _drawn(study: Study, said: Said, cohorts: Mapping[str, Cohort]) -> Groups:
     }
     whose = np.repeat(np.arange(len(drawn)), [len(part) for part in drawn.values()])
     everyone = (np.concatenate(list(drawn.values())), np.concatenate(list(said.values())))
-    groups = {"": (*everyone, whose.tolist())}
-    groups |= {site: (part, said[site], [0] * len(part)) for site, part in drawn.items()}
+    owners = {site: _whose(cohorts[site]) for site in drawn}
+    owner = joined_owners(list(owners.values()), [len(part) for part in drawn.values()])
+    groups = {"": (*everyone, whose.tolist(), owner)}
+    groups |= {
+        site: (part, said[site], [0] * len(part), owners[site]) for site, part in drawn.items()
+    }
     return {site: partial(overlap.measure, *part) for site, part in groups.items()}

@@ -59,7 +59,7 @@ def _store(folder: RunFolder, study: Study, name: str, fitted: Fitted) -> None:
     digest = None
     if fitted.model is not None:
         digest, _ = Store(folder.baselines).put(fitted.model.tensors, model_schema(study))
-    text = json.dumps({"model": digest, "reason": fitted.reason})
+    text = json.dumps({"model": digest, "reason": fitted.reason, "chosen": fitted.chosen})
     durable.write_whole(_path(folder, study, name), text.encode())
 
 
@@ -68,7 +68,8 @@ def _load(folder: RunFolder, study: Study, name: str) -> Fitted:
     if stored["model"] is None:
         return Fitted(None, stored["reason"])
     tensors = Store(folder.baselines).tensors(stored["model"], model_schema(study))
-    return Fitted(Model.from_tensors(study, tensors))
+    model = Model.from_tensors(study, tensors)
+    return Fitted(model, chosen=stored.get("chosen", ""))  # absent in runs from before
 
 
 def _path(folder: RunFolder, study: Study, name: str) -> Path:

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,7 +121,7 @@ def _not_those(path: Path, names: Sequence[str], rows: Rows, absent: list[str]) 
 
 def _dealt(path: Path, study: Study, dealing: Dealing, special: Special) -> Rows:
     """Return the rows of all sites there are."""
-    images = path.suffix.lower() == ".npz"
+    images, patients = path.suffix.lower() == ".npz", None
     if dealing.by is not None:
         return _by_array(path, dealing.by) if images else by_column(path, dealing.by)
     if images:
@@ -129,9 +129,39 @@ def _dealt(path: Path, study: Study, dealing: Dealing, special: Special) -> Rows
         told = arrays.outcome_of(whole, study)
         labels = told.y if told.amount is None else told.amount
         folds = whole.get("folds", np.zeros(len(labels), np.int8))
+        patients = whole.get("patients")
     else:
         labels, folds = table_labels(path, study, special)
-    return by_skew(labels.astype(np.int8), folds.astype(np.int8), dealing, study.plan.seed)
+    known = labels.astype(np.int8), folds.astype(np.int8)
+    if patients is None or len(patients) != len(labels):
+        return by_skew(*known, dealing, study.plan.seed)
+    return by_patient(*known, patients, dealing, study.plan.seed)
+
+
+def by_patient(
+    labels: NDArray[np.int8],
+    folds: NDArray[np.int8],
+    patients: NDArray[Any],
+    skew: Dealing,
+    seed: int,
+) -> Rows:
+    """Return rows dealt as `by_skew` does, all of a patient to the same site.
+
+    A patient is dealt by the class and fold of the first of its rows.
+
+    Args:
+        labels: As for `by_skew`.
+        folds: As for `by_skew`.
+        patients: Whose every row is.
+        skew: How many sites, how skewed.
+        seed: Of the draw.
+    """
+    _, first, whose = np.unique(patients, return_index=True, return_inverse=True)
+    order = np.argsort(first)  # in the order of the file, as rows of one each are
+    dealt = by_skew(labels[first[order]], folds[first[order]], skew, seed)
+    return {
+        site: np.flatnonzero(np.isin(whose, order[chosen])) for site, chosen in dealt.items()
+    }
 
 
 def _by_array(path: Path, name: str) -> Rows:

@@ -8,13 +8,14 @@ the statement that the study's rule leads to. evaluate/judged.py brings it toget
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
 from modelward.core.study import Study
-from modelward.evaluate.bound_cost import BoundCost, bound_cost
-from modelward.evaluate.cost import Cost, SiteCost
+from modelward.evaluate.comparing.bound_cost import BoundCost, bound_cost
+from modelward.evaluate.comparing.verdict import Verdict
+from modelward.evaluate.facts.cost import Cost, SiteCost
+from modelward.evaluate.groups.subgroups import Divided
 from modelward.evaluate.judged import (
     Away,
     Evaluation,
@@ -24,8 +25,6 @@ from modelward.evaluate.judged import (
     away,
     evaluate,
 )
-from modelward.evaluate.subgroups import Divided
-from modelward.evaluate.verdict import Verdict
 from modelward.hub import shares as statements
 from modelward.hub.by_steps import steps_of
 from modelward.hub.followed import paths_of, threshold_of
@@ -155,24 +154,8 @@ def _shares(folder: RunFolder, study: Study) -> tuple[str, tuple[Share, ...]]:
         return "", ()
     stores = {site: folder.sites / site / "outbox" for site in folder.site_names()}
     with closing(Registry(folder.hub)) as registry:
-        said: dict[str, Any] = dict(
-            statements.statement(registry, study, stores, validated(folder, study))
-        )
-    found = []
-    for site, each in said["sites"].items():
-        mine = each["contribution"]
-        found.append(
-            Share(
-                site=site,
-                shapley=mine["shapley"],
-                low=mine["low"],
-                high=mine["high"],
-                share=each["share"],
-                same_as=tuple(mine["same_as"]),
-                repeats=mine["repeats"],
-            )
-        )
-    return str(said["worth"]), tuple(found)
+        said = statements.statement(registry, study, stores, validated(folder, study))
+    return statements.shown(said)
 
 
 def _cost(means: Means, models: Models, outcome: Outcome) -> Cost:

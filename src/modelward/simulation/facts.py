@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from modelward.core.study import Study
-from modelward.evaluate.ledgers import ledger_facts
-from modelward.evaluate.record import Published, Record, RunFacts, SiteFacts
+from modelward.evaluate.facts.ledgers import ledger_facts
+from modelward.evaluate.facts.record import Published, Record, RunFacts, SiteFacts
 from modelward.hub.run import Outcome
 from modelward.hub.run_facts import Ended, run_facts, study_facts
 from modelward.hub.standing import AnswerRow
@@ -14,7 +14,7 @@ from modelward.simulation.background import Background
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.predicted import Models
 from modelward.simulation.privacy_words import privacy_words
-from modelward.site.answering.alone import Fitted
+from modelward.site.answering.alone import Fitted, trained_patients
 
 
 def record(
@@ -76,6 +76,7 @@ def notes(
         for name, fitted in compared.items()
         if fitted.model is None
     ]
+    said += _how_chosen(compared)
     refusing = sorted({a.site for a in answers if a.decision != "released"})
     said += [
         f"{site}: its gate refused at least one answer; why is in its ledger (modelward ledger"
@@ -86,6 +87,19 @@ def notes(
     if any(cohorts[site].count("test") > c.count("test") for site, c in tested.items()):
         said.append(LEFT_EARLY)
     return tuple(said)
+
+
+def _how_chosen(compared: Mapping[str, Fitted]) -> list[str]:
+    """Return which comparison models the watched figure did not choose, and what did."""
+    alike: dict[str, list[str]] = {}
+    for name, fitted in compared.items():
+        if fitted.chosen:
+            alike.setdefault(fitted.chosen, []).append(name)
+    return [
+        f"{', '.join(names)}: the pass of {'its' if len(names) == 1 else 'their'} own training"
+        f" is kept {words}."
+        for words, names in alike.items()
+    ]
 
 
 def _run_facts(outcomes: Mapping[str, Outcome], study: Study, sites: int) -> RunFacts:
@@ -111,4 +125,5 @@ def _site_facts(
         refusals=sum(answer.decision != "released" for answer in own),
         bytes_out=sum(answer.bytes or 0 for answer in own if answer.decision == "released"),
         ledger=ledger_facts(folder.sites / site / "ledger"),
+        patients=trained_patients(cohort),
     )

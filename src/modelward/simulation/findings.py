@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from modelward.evaluate.findings import Findings, find
-from modelward.evaluate.intervals import SEED
+from modelward.evaluate.measures.intervals import SEED
 from modelward.hub.run import Outcome
 from modelward.readers.cohort import Cohort
 from modelward.simulation import data_check

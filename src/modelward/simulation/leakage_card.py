@@ -15,9 +15,9 @@ from typing import Any
 
 from modelward import durable
 from modelward.errors import BadPrivacyTerms, DataError, RunMismatch
+from modelward.evaluate.facts.leaked import Guessed, Leaked, Told
+from modelward.evaluate.facts.record import LEAKAGE
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.leaked import Guessed, Leaked, Told
-from modelward.evaluate.record import LEAKAGE
 from modelward.privacy.leakage.membership import Membership, by_lot
 from modelward.privacy.leakage.one_run import Audit
 from modelward.readers.open import open_cohort

@@ -12,7 +12,7 @@ import numpy as np
 
 from modelward.core.study import Study
 from modelward.errors import DataError
-from modelward.evaluate.choice import Choice, choose
+from modelward.evaluate.comparing.choice import Choice, choose
 from modelward.evaluate.judged import Judged
 from modelward.evaluate.piece import Aside, Piece, in_turn
 from modelward.evaluate.predictions import Predictions
@@ -124,7 +124,8 @@ def judged_models(models: Models, aside: Aside = in_turn) -> Judged:
         said, first = np.frombuffer(answer, np.float64), 0
         for site in sites:
             _, y = models.tested[site].fold("test")
-            of[site] = Predictions.of(y, said[first : first + len(y)])
+            whose = models.tested[site].owners("test")
+            of[site] = Predictions.of(y, said[first : first + len(y)], whose)
             first += len(y)
     return judged
 
@@ -166,4 +167,4 @@ def choices(models: Models, judged: Judged, seed: int) -> tuple[Choice, ...]:
 def predicted(model: Model, cohort: Cohort, fold: Fold) -> Predictions:
     """Return a model's probabilities for the units of one fold."""
     x, y = cohort.fold(fold)
-    return Predictions.of(y, probabilities(model, x))
+    return Predictions.of(y, probabilities(model, x), cohort.owners(fold))

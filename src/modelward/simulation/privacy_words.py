@@ -7,7 +7,7 @@ promised.
 from collections.abc import Mapping
 
 from modelward.core.study import Study
-from modelward.evaluate.record import NO_PRIVACY
+from modelward.evaluate.facts.record import NO_PRIVACY
 from modelward.gate.policy import Policy
 from modelward.ledger import archive
 from modelward.ledger.log import KEY

@@ -10,7 +10,7 @@ from pathlib import Path
 from modelward.core.study import Study
 from modelward.core.verdict import Release
 from modelward.errors import DataError
-from modelward.evaluate.heterogeneity import Heterogeneity, heterogeneity
+from modelward.evaluate.told.heterogeneity import Heterogeneity, heterogeneity
 from modelward.simulation.own_sites import link_sites, own_sites
 from modelward.site.approving.readiness import check_now, recorded
 from modelward.site.hospital import Hospital

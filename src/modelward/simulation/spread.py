@@ -16,13 +16,16 @@ Finished = Callable[[int, str], None]
 """Is told how many pieces are done, and the name of the last."""
 
 
-def spread(pieces: Sequence[Piece], count: int, finished: Finished) -> list[bytes]:
+def spread(
+    pieces: Sequence[Piece], count: int, finished: Finished, *, nested: bool = False
+) -> list[bytes]:
     """Work all pieces, the largest first, and return their answers in the order given.
 
     Args:
         pieces: What is to be done.
         count: Processes to do it in.
         finished: Called as pieces are done.
+        nested: Whether pieces make workers of their own.
 
     Raises:
         EngineFailed: If a worker died.
@@ -37,7 +40,7 @@ def spread(pieces: Sequence[Piece], count: int, finished: Finished) -> list[byte
     queues = assign([piece.size for piece in pieces], min(count, len(pieces)))
     messages = [[str(place).encode() for place in queue] for queue in queues]
     answers = dict[int, bytes]()
-    with Workers(len(queues), serve) as workers:
+    with Workers(len(queues), serve, nested=nested) as workers:
         for worker, at, answer in workers.answers(messages):
             place = queues[worker][at]
             answers[place] = answer
@@ -45,13 +48,14 @@ def spread(pieces: Sequence[Piece], count: int, finished: Finished) -> list[byte
     return [answers[place] for place in range(len(pieces))]
 
 
-def aside(how: How, name: str, *, done: int = 0) -> Aside:
+def aside(how: How, name: str, *, done: int = 0, nested: bool = False) -> Aside:
     """Return what works pieces by the means of a run and shows them as one stage.
 
     Args:
         how: Means.
         name: Of the stage.
         done: Pieces that an earlier call has done, and stored.
+        nested: Whether pieces make workers of their own.
     """
 
     def work(pieces: Sequence[Piece]) -> list[bytes]:
@@ -61,6 +65,6 @@ def aside(how: How, name: str, *, done: int = 0) -> Aside:
         def finished(count: int, latest: str) -> None:
             how.watch(Stage(name=name, done=done + count, total=total, latest=latest))
 
-        return spread(pieces, how.count, finished)
+        return spread(pieces, how.count, finished, nested=nested)
 
     return work

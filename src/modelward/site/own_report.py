@@ -14,18 +14,18 @@ from pathlib import Path
 from modelward.artifact import card
 from modelward.core.study import Study
 from modelward.errors import DataError, StudyFileError
+from modelward.evaluate.facts.ledgers import ledger_facts
+from modelward.evaluate.facts.record import NO_PRIVACY, Record, RunFacts, SiteFacts, facts_of
 from modelward.evaluate.findings import Findings, find
-from modelward.evaluate.intervals import SEED
-from modelward.evaluate.ledgers import ledger_facts
+from modelward.evaluate.measures.intervals import SEED
 from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.record import NO_PRIVACY, Record, RunFacts, SiteFacts, facts_of
-from modelward.evaluate.site_figures import margin_of
+from modelward.evaluate.told.site_figures import margin_of
 from modelward.ledger import archive
 from modelward.ledger.log import ENTRIES, KEY
 from modelward.ledger.verify import read_key
 from modelward.readers.cohort import Cohort
 from modelward.readers.open import open_cohort
-from modelward.site.answering.alone import fit, predicted
+from modelward.site.answering.alone import fit, predicted, trained_patients
 from modelward.site.isolation.snapshot import read_facts, read_snapshot, snapshot_folder
 from modelward.study.method import method
 from modelward.study.model import Model
@@ -71,6 +71,8 @@ def own_findings(folder: Path, site: str, model: Model, path: Path) -> Findings:
     notes = [KEEP]
     if fitted.model is None:
         notes.append(f"No model of its own: {fitted.reason}.")
+    if fitted.chosen:
+        notes.append(f"The pass of its own training is kept {fitted.chosen}.")
     if study.plan.personal is not None:
         notes.append("What this site kept of its own ([plan.personal]) is not judged here.")
     record = Record(
@@ -108,7 +110,12 @@ def cohort_of(folder: Path, study: Study) -> Cohort:
 
 def _site(folder: Path, site: str, study: Study, cohort: Cohort) -> SiteFacts:
     ledger, (_, labels) = folder / "ledger", cohort.fold("train")
-    facts = SiteFacts(name=site, train=len(labels), train_positives=int(labels.sum()))
+    facts = SiteFacts(
+        name=site,
+        train=len(labels),
+        train_positives=int(labels.sum()),
+        patients=trained_patients(cohort),
+    )
     if not (ledger / ENTRIES).exists():
         return facts
     own = [
@@ -125,6 +132,7 @@ def _site(folder: Path, site: str, study: Study, cohort: Cohort) -> SiteFacts:
         refusals=sum(entry["kind"] == "refusal" for entry in own),
         bytes_out=sum(int(str(entry.get("bytes") or 0)) for entry in released),
         ledger=ledger_facts(ledger),
+        patients=facts.patients,
     )
 
 

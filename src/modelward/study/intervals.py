@@ -3,7 +3,7 @@
 The study names the last day of each interval, and the last one is its horizon
 (core/targets.TimeToEventTarget). The yes/no question of such a study is whether the event came
 by then: whoever left before it without the event is in no yes/no figure, because nobody
-knows. Such a unit counts in training and in the figures of evaluate/lifetimes.py.
+knows. Such a unit counts in training and in the figures of evaluate/measures/lifetimes.py.
 """
 
 import numpy as np

@@ -1,8 +1,9 @@
 """An outcome that is more than yes or no, as yes or no.
 
-Grades, masks and times have figures of their own (evaluate/grading.py, evaluate/overlap.py).
-Everything else that counts, watches, tests and compares is about one question with the answer
-yes or no, and `said_yes` gives the probability of a yes that a model's output implies:
+Grades, masks and times have figures of their own (evaluate/measures/grading.py,
+evaluate/measures/overlap.py). Everything else that counts, watches, tests and compares is about
+one question with the answer yes or no, and `said_yes` gives the probability of a yes that a
+model's output implies:
 
     levels      the sum over the levels that count as a yes
     mask        the largest of all pixels: whether anything is there at all

@@ -4,6 +4,12 @@
     groups            [levels, 11]       a row of sums of every level of every group, one group
                                          after the other (report_groups.py), where `[report]
                                          groups` asks for it
+    acting            [2, 2]             test units by outcome, below the threshold that the
+                                         study's rule has chosen and from it on, where
+                                         `[evaluation] threshold` names a rule; a row of nobody
+                                         where the gate tells nothing of an outcome
+    patients          [5]                whose test units these are, where the study counts
+                                         others than patients; see `BEHIND`
 
 and, where figures of one site may be told,
 
@@ -16,10 +22,11 @@ or, behind masks and without noise, what is of use as a sum over sites:
     differences       [2, 2]     in AUC and in Brier score: the difference, and 1 if there is
 
 All float64. Under differential privacy counts carry noise and nothing else is told; groups are
-then counts as well, `counts.groups` [levels, 2, bins]. Figures
+then counts as well, `counts.groups` [levels, 2, bins], and rates at the threshold follow from
+the counts. Figures
 are rounded to the decimals that the study states, and are `ABSENT` where there is none. Site,
 gate and hub derive this from the signed study; what the figures mean is
-evaluate/site_figures.py's business.
+evaluate/told/site_figures.py's business.
 """
 
 from collections.abc import Mapping
@@ -30,11 +37,23 @@ from modelward.core.tensors import Schema, TensorSpec
 from modelward.study.judging import Grouping, groupings
 from modelward.study.report_groups import COLUMNS
 
+PATIENTS = "patients"
+"""Name of the tensor that says whose test units were counted."""
+
+BEHIND = ("every", "having", "lacking", "telling having", "telling lacking")
+"""What its places hold: patients; those with a unit whose outcome happened, and with one whose
+outcome did not; and how many patients with equally many units would tell as much of either
+outcome, (sum n)^2 / (sum n^2) rounded down, for the width of intervals. Where no patient has
+several units, or the data name none, units stand for patients."""
+
 ABSENT = -64.0
 """Stands for a figure that does not exist; every other one lies above it, and below 64."""
 
 NOISED_BINS = 16
 """Bins under differential privacy, where every bin carries noise of its own."""
+
+ACTING = "acting"
+"""Name of the tensor with the sides of the threshold."""
 
 MODELS = ("federated", "local")
 SCORED = ("auc", "brier", "slope", "intercept")
@@ -69,10 +88,25 @@ def alone_too(study: Study) -> bool:
     return study.privacy.dp is None
 
 
+def acts(study: Study) -> bool:
+    """Return whether each site tells how many of its test units lie on either side.
+
+    Not where several units are one patient's: a side of many units could be of a few patients.
+    """
+    rule = None if study.evaluation is None else study.evaluation.threshold
+    asks = study.report is not None and rule is not None and alone_too(study)
+    return asks and not counts_patients(study)
+
+
 def report_bins(study: Study) -> int:
     """Return the number of bins in which test units are counted."""
     bins = (study.report or Reporting()).bins
     return bins if study.privacy.dp is None else min(bins, NOISED_BINS)
+
+
+def counts_patients(study: Study) -> bool:
+    """Return whether sites tell whose units they counted: not of noised counts."""
+    return study.report is not None and study.study.unit != "patient" and alone_too(study)
 
 
 def told_groups(study: Study) -> tuple[Grouping, ...]:
@@ -94,6 +128,10 @@ def report_schema(study: Study) -> Schema:
         noised = ("counts.groups", (levels, *shape))
         name, shaped = rows if alone_too(study) else noised
         specs.append(TensorSpec(name, "F64", shaped))
+    if acts(study):
+        specs.append(TensorSpec(ACTING, "F64", (2, 2)))
+    if counts_patients(study):
+        specs.append(TensorSpec(PATIENTS, "F64", (len(BEHIND),)))
     if one_by_one(study):
         specs.append(TensorSpec("counts.local", "F64", shape))
         specs.append(TensorSpec("figures", "F64", (len(NAMES),)))
@@ -120,6 +158,13 @@ def report_words(study: Study) -> str:
         )
     )
     groups = f" In groups ({names}), of the federated model: {level}." if names else ""
+    if acts(study):
+        groups += (
+            " By outcome, how many get a yes at the threshold that the study's rule has chosen,"
+            " where no side is smaller than the site's own minimum."
+        )
+    if counts_patients(study):
+        groups = f" And of how many patients the {unit}s are, by outcome.{groups}"
     alone = (
         f"When the study has ended: each site trains a model of its own on its own training "
         f"{unit}s, which stays there, and tells of its test {unit}s, for the report: {counted} "

@@ -12,13 +12,13 @@ from modelward.core.counted import HIDDEN, Counted, Persons, Reading
 from modelward.core.study import Study
 from modelward.core.tensors import Tensors
 from modelward.study.judging import Grouping
-from modelward.study.report_answer import told_groups
+from modelward.study.report_answer import ACTING, PATIENTS, told_groups
 from modelward.study.report_groups import PLACE, RATED
 
 GROUPS = "groups"
 
-OTHERS = frozenset({"figures", "verdicts", "differences", GROUPS})
-"""What is told and counts no persons by itself; gate/figures.py looks at it."""
+OTHERS = frozenset({"figures", "verdicts", "differences", GROUPS, ACTING})
+"""What is read by others: gate/figures.py, and gate/acting.py."""
 
 
 def each_group(study: Study, answer: Tensors) -> Iterator[tuple[Grouping, slice]]:
@@ -48,4 +48,6 @@ def reading(study: Study, answer: Tensors, units: int) -> Reading:
         shown = np.concatenate([hidden, rest], axis=1)
         tables.append(Counted(f"levels of {grouping.name}", shown, total, whole=False))
         tables.append(Counted(f"rates in levels of {grouping.name}", by_side(rows)))
-    return Reading(tuple(tables), frozenset({*whole, *OTHERS} & set(answer)))
+    if PATIENTS in answer:
+        tables.append(Counted("patients", answer[PATIENTS][:3]))
+    return Reading(tuple(tables), frozenset({*whole, *OTHERS, PATIENTS} & set(answer)))

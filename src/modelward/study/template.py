@@ -122,7 +122,7 @@ validation = 0.1                  # share of images held back to choose the roun
 test = 0.2
 
 [stop]
-metric = "auc"                    # watched on validation: the best round is kept
+metric = "loss"                   # watched on validation: the best round is kept
 # target = 0.95                   # stop when it is reached
 # patience = 5                    # stop after as many rounds without a better value
 """

@@ -39,6 +39,7 @@ def test_a_message_arrives_as_it_was_sent():
     assert unseal(seal(letter(), HUB), KEYS, now=MORNING) == letter()
 
 
+@pytest.mark.slow
 @given(
     body=st.dictionaries(
         st.text(max_size=8),

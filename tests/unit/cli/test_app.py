@@ -1,9 +1,9 @@
 """The real command: answers at once, imports little, and ends as it should."""
 
 import json
+import resource
 import subprocess
 import sys
-import time
 import tomllib
 from importlib.metadata import version
 
@@ -22,14 +22,20 @@ UNMEASURED = {"COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COVERAGE_FIL
 
 @pytest.mark.slow
 def test_help_comes_in_less_than_half_a_second():
+    """Of the processor's time: what else runs on the machine is no fault of the command."""
     quiet = {key: value for key, value in environment().items() if key not in UNMEASURED}
     taken = []
     for _ in range(5):
-        began = time.perf_counter()
+        began = _of_children()
         subprocess.run([MODELWARD, "--help"], env=quiet, check=True, capture_output=True)
-        taken.append(time.perf_counter() - began)
+        taken.append(_of_children() - began)
 
     assert min(taken) < 0.5
+
+
+def _of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_help_imports_nothing_heavy():
@@ -51,7 +57,7 @@ def test_help_imports_nothing_heavy():
 def test_a_site_starts_without_the_code_of_a_database():
     asked = (
         "import sys\n"
-        "import modelward.engines.jetstream.site_node, modelward.engines.jetstream.site_state\n"
+        "from modelward.engines.jetstream.at_site import site_node, site_state\n"
         "print(sorted({'sqlalchemy', 'alembic'} & set(sys.modules)))"
     )
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from modelward.evaluate.acting import chosen
+from modelward.evaluate.groups.acting import chosen
+from modelward.evaluate.groups.subgroups import EVERYWHERE
 from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.subgroups import EVERYWHERE
 
 NORTH = Predictions.of(np.array([1, 1, 1, 0, 0]), np.array([0.9, 0.2, 0.3, 0.3, 0.1]))
 SOUTH = Predictions.of(np.array([0, 0]), np.array([0.29, 0.7]))

@@ -1,7 +1,7 @@
 """Small counts behind figures of grades and masks."""
 
-from modelward.evaluate.beyond import Beyond, hide_few
 from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.measures.beyond import Beyond, hide_few
 
 
 def one(site: str, units: int) -> Beyond:

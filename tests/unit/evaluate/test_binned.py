@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import log_loss, roc_auc_score
 
 from modelward.errors import DataError
-from modelward.evaluate import binned
-from modelward.evaluate.discrimination import accuracy
+from modelward.evaluate.measures import binned
+from modelward.evaluate.measures.discrimination import accuracy
 from modelward.evaluate.predictions import Predictions
 
 units = st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=2, max_size=80).filter(

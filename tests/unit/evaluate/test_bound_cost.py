@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from modelward.errors import DataError
-from modelward.evaluate.bound_cost import BoundCost, bound_cost, worst
+from modelward.evaluate.comparing.bound_cost import BoundCost, bound_cost, worst
+from modelward.evaluate.groups.subgroups import Divided
 from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.subgroups import Divided
 
 SITES = ("north", "south")
 SEX = ("f", "m")

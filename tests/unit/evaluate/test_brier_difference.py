@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelward.evaluate.brier_difference import brier_chance, brier_difference
+from modelward.evaluate.comparing.verdict import held_to, verdict
+from modelward.evaluate.measures.brier_difference import brier_chance, brier_difference
 from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.verdict import held_to, verdict
 
 
 def drawn(

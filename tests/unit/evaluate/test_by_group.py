@@ -1,11 +1,24 @@
 """Groups from rows are those of units at one site, and means of sites over several."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from modelward.evaluate.by_group import by_group, site_row
-from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.subgroups import EVERYWHERE, Divided, GroupScores, group_scores, part
+from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.groups.by_group import by_group, of_enough_patients, site_row
+from modelward.evaluate.groups.subgroups import EVERYWHERE, Divided, GroupScores, group_scores
+from modelward.evaluate.patients import Patients
+from modelward.evaluate.predictions import Predictions, part
+from modelward.evaluate.told.behind import (
+    Behind,
+    alike,
+    all_patients,
+    behind,
+    expanded,
+    histogram,
+    telling_of,
+)
 from modelward.study.judging import Grouping
 from modelward.study.report_groups import is_row
 
@@ -129,3 +142,79 @@ def test_perfectly_ranked_units_have_an_interval_and_a_missing_outcome_has_no_au
     assert 0.8 < women.auc.interval.low < 0.9
     assert of(made.groups, "a", "men").units is None
     assert women.sensitivity.value == 1.0
+
+
+def of_patients(seed: int, patients: int, each: int) -> tuple[Predictions, np.ndarray]:
+    """Return a site whose patients have `each` copies of one unit."""
+    found, level = site(seed, patients)
+    again = np.repeat(np.arange(patients), each)
+    return Predictions.of(found.outcome[again], found.probability[again], again), level[again]
+
+
+def width(estimate: Estimate) -> float:
+    assert estimate.interval is not None
+    return estimate.interval.high - estimate.interval.low
+
+
+def test_rows_of_copied_units_say_no_more_than_those_of_patients():
+    once, often = site(3, 400), of_patients(3, 400, 5)
+    counts = histogram(often[0], 20).astype(np.int64)
+    whose = Behind(often[0].patients, (once[0].negatives, once[0].positives))
+    less = alike({"a": (counts, whose)})
+
+    plain = by_group([SEX], {"a": rows(*once)})
+    made = by_group([SEX], {"a": rows(*often)}, alike=less)
+
+    assert less == {"a": (5.0, 5.0), "": (5.0, 5.0)}
+    for here, there in zip(made.groups, plain.groups, strict=True):
+        assert here.units == 5 * (there.units or 0)
+        for figure in ("auc", "sensitivity", "false_alarms", "beyond"):
+            assert width(getattr(here, figure)) == pytest.approx(
+                width(getattr(there, figure)), abs=5e-4
+            ), figure
+    for one, other in zip(made.gaps, plain.gaps, strict=True):
+        assert width(one.difference) == pytest.approx(width(other.difference), abs=1e-3)
+    assert "by patient" in str(made.groups[0].sensitivity.interval)
+
+
+def test_a_level_of_few_patients_does_not_go_before_the_gate():
+    found, level = of_patients(4, 60, 10)
+    some = np.where(found.owner == 0, 1, 0)  # ten units of one patient
+
+    assert of_enough_patients(found, level, 2).all()
+    assert not of_enough_patients(found, some, 2).any()  # the rest would be that patient
+    assert of_enough_patients(replace(found, owner=None), some, 2).all()
+
+
+def test_sites_with_and_without_named_patients_are_added_up():
+    counts = np.array([[30, 10], [5, 15]])
+    whose = Behind(Patients(12, 5, 8), (8, 5))
+
+    assert all_patients([(counts, Behind())]) is None
+    assert all_patients([(counts, Behind()), (counts, whose)]) == Patients(72, 25, 48)
+    assert alike({"a": (counts, Behind()), "b": (counts, whose)}) == {
+        "a": (1.0, 1.0),
+        "b": (5.0, 4.0),
+        "": (80 / 48, 40 / 25),
+    }
+
+
+def test_units_that_were_counted_are_given_to_patients_side_by_side():
+    counts = np.array([[4, 2], [0, 6]])
+
+    made = expanded(counts, Behind(Patients(5, 2, 3), (3, 2)))
+
+    assert made.owner is not None
+    assert made.owner.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 3, 4, 4, 4]
+    assert made.patients == Patients(5, 2, 3)
+
+
+def test_what_a_site_tells_of_its_patients_is_read_again():
+    found, _ = of_patients(5, 50, 3)
+    told = {"patients": telling_of(found), "counts.federated": histogram(found, 4)}
+
+    assert behind(told).patients == found.patients
+    negatives, positives = found.negatives // 3, found.positives // 3
+    assert behind(told).telling == (negatives, positives)
+    each = {"patients": telling_of(site(5, 50)[0]), "counts.federated": np.full((2, 4), 6.25)}
+    assert behind(each) == Behind()

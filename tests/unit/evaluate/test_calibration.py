@@ -6,8 +6,8 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelward.evaluate import calibration as c
-from modelward.evaluate.newton import recalibrate
+from modelward.evaluate.measures import calibration as c
+from modelward.evaluate.measures.newton import recalibrate
 from modelward.evaluate.predictions import Predictions
 
 

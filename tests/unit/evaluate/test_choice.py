@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modelward.evaluate.choice import choose, log_loss
+from modelward.evaluate.comparing.choice import choose, log_loss
 from modelward.evaluate.predictions import Predictions
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modelward.evaluate.coalition import divided, told_before
+from modelward.evaluate.sharing.coalition import divided, told_before
 from tests.federations import cohort, federate_updates, toy
 
 
@@ -100,6 +100,7 @@ def test_a_site_alone_is_not_held_against_itself():
     assert found.repeats == frozenset()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [8, 1000])
 def test_no_honest_site_is_taken_for_a_repeat(batch):
     study = toy(("batch = 8\nlocal_epochs = 2", f"batch = {batch}\nlocal_epochs = 3"))

@@ -5,9 +5,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from modelward.evaluate.coarser import coarser
+from modelward.evaluate.groups.coarser import coarser
+from modelward.evaluate.groups.subgroups import Divided, group_scores
 from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.subgroups import Divided, group_scores
 
 EDGES = (18.0, 40.0, 60.0, 80.0, 110.0)
 

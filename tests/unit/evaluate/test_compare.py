@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from modelward.errors import DataError
-from modelward.evaluate.compare import auc_by_resamples, chance, compare
-from modelward.evaluate.discrimination import ONE_CLASS, WIDER
+from modelward.evaluate.comparing.compare import auc_by_resamples, chance, compare
+from modelward.evaluate.measures.discrimination import ONE_CLASS, WIDER
 from modelward.evaluate.predictions import Predictions
 
 TRUTH = [1, 1, 1, 1, 1, 0, 0, 0, 0, 0]

@@ -6,8 +6,8 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from modelward.evaluate import contribution
-from modelward.evaluate.contribution import (
+from modelward.evaluate.sharing import contribution
+from modelward.evaluate.sharing.contribution import (
     Round,
     contributions,
     direction,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelward.evaluate.cost import Cost, SiteCost
+from modelward.evaluate.facts.cost import Cost, SiteCost
 
 
 def test_energy_is_time_times_cores_times_watts():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from modelward.evaluate.curves import groups_of_like_predictions, reliability, roc
+from modelward.evaluate.measures.curves import groups_of_like_predictions, reliability, roc
 from modelward.evaluate.predictions import Predictions
 
 scores = st.lists(st.integers(0, 30).map(lambda n: n / 30), max_size=200)

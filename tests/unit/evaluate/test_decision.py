@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modelward.evaluate.decision import decision_curve, useful
+from modelward.evaluate.measures.decision import decision_curve, useful
 from modelward.evaluate.predictions import Predictions
 
 RNG = np.random.default_rng(1)

@@ -1,6 +1,6 @@
 """Who lies far from the others, and since when."""
 
-from modelward.evaluate.deviation import LIMIT, Deviation, deviations
+from modelward.evaluate.facts.deviation import LIMIT, Deviation, deviations
 
 
 def test_a_site_that_went_astray_in_round_three_is_told_since_then():

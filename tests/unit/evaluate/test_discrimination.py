@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from modelward.errors import DataError
-from modelward.evaluate import discrimination as d
-from modelward.evaluate import near_perfect
+from modelward.evaluate.measures import discrimination as d
+from modelward.evaluate.measures import near_perfect
 from modelward.evaluate.predictions import Floats, Predictions
 
 TENTHS = st.integers(0, 10).map(lambda n: n / 10)  # so that ties are common
@@ -65,6 +65,7 @@ def test_placements_are_the_shares_below_and_above_with_equals_counted_half():
     assert placed.v01.tolist() == pytest.approx([1.5 / 3, 2.5 / 3])
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=2, max_size=40))
 def test_placements_agree_with_counting_every_pair(units):
     y = np.array([outcome for outcome, _ in units])
@@ -100,6 +101,7 @@ def test_placements_agree_with_their_definition(rows):
     np.testing.assert_allclose(placed.v01, v01, atol=1e-12)
 
 
+@pytest.mark.slow
 @given(both_classes)
 def test_paired_variance_is_that_of_delong_with_covariances(rows):
     first, second = split(rows)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.polynomial import Polynomial
 
-from modelward.evaluate import expansion, newton
-from modelward.evaluate.calibration import line, logits
-from modelward.evaluate.intervals import generator, resamples
+from modelward.evaluate.measures import expansion, newton
+from modelward.evaluate.measures.calibration import line, logits
+from modelward.evaluate.measures.intervals import generator, resamples
 from modelward.evaluate.predictions import Floats, Predictions, union
 
 
@@ -58,7 +58,7 @@ def test_large_groups_need_no_newton_and_small_ones_do():
 
 
 def test_intervals_are_those_of_newton_alone(monkeypatch):
-    from modelward.evaluate.calibration import calibration
+    from modelward.evaluate.measures.calibration import calibration
 
     judged = union([units(900, 1.2), units(500, 0.8)])
     mixed = calibration(judged, generator(2026, ""), 300)

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from modelward.evaluate.brier_difference import METHOD
-from modelward.evaluate.compare import auc_by_resamples, chance
-from modelward.evaluate.discrimination import PAIRED, WIDER
+from modelward.evaluate.comparing.compare import auc_by_resamples, chance
+from modelward.evaluate.comparing.family import Versus, family
 from modelward.evaluate.estimate import Estimate, Interval
-from modelward.evaluate.family import Versus, family
-from modelward.evaluate.intervals import generator
+from modelward.evaluate.measures.brier_difference import METHOD
+from modelward.evaluate.measures.discrimination import PAIRED, WIDER
+from modelward.evaluate.measures.intervals import generator
 from modelward.evaluate.predictions import Predictions
 from tests.four_hospitals import SIZES, judged
 
@@ -80,6 +80,7 @@ def test_a_line_is_disputed_where_one_interval_holds_zero():
     assert not replace(line, resampled=Estimate(0.1)).disputed
 
 
+@pytest.mark.slow
 def test_the_bootstrap_has_delongs_width_where_units_are_many():
     rng = np.random.default_rng(4)
     y = rng.random(3000) < 0.3

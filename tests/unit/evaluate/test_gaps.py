@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from modelward.evaluate.gaps import Gap, Spread, compared_rates, gaps, spreads
+from modelward.evaluate.groups.gaps import Gap, Spread, compared_rates, gaps, spreads
+from modelward.evaluate.groups.subgroups import Divided, group_scores
 from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.subgroups import Divided, group_scores
 
 
 def invented(

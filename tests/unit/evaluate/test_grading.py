@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modelward.evaluate import grading
+from modelward.evaluate.measures import grading
 
 LEVELS = ("none", "mild", "severe")
 
@@ -34,7 +34,7 @@ def test_four_right_grades_are_no_proof_that_all_are():
         np.array([0, 1, 2, 1]), np.eye(3)[[0, 1, 2, 1]], np.zeros(4, np.int64)
     )
 
-    _, found = grading.measure(graded, "abc", np.random.default_rng(0))[grading.KAPPA, ""]
+    _, found, _ = grading.measure(graded, "abc", np.random.default_rng(0))[grading.KAPPA, ""]
 
     assert (found.value, found.interval, found.note) == (1.0, None, grading.PERFECT)
 
@@ -57,7 +57,7 @@ def test_every_level_has_its_sensitivity_and_one_that_nobody_has_says_so():
 
     found = grading.measure(graded(true, said), LEVELS, np.random.default_rng(0))
 
-    assert found[grading.FOUND, "none"] == (8, found[grading.FOUND, "none"][1])
+    assert found[grading.FOUND, "none"] == (8, found[grading.FOUND, "none"][1], None)
     assert found[grading.FOUND, "none"][1].value == 6 / 8
     assert found[grading.FOUND, "mild"][1].value == 3 / 4
     assert found[grading.RIGHT, ""][1].value == 9 / 12

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from modelward.core.columns import columns
-from modelward.evaluate.heterogeneity import Heterogeneity, heterogeneity
+from modelward.evaluate.told.heterogeneity import Heterogeneity, heterogeneity
 from modelward.privacy.plan import look
 from modelward.study.readiness import BINS, Statement, banded, contributions, names, reach
 from tests.sites import newton

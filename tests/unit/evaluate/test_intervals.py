@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from modelward.evaluate import intervals
-from modelward.evaluate.intervals import bootstrap, percentile, resamples
+from modelward.evaluate.measures import intervals
+from modelward.evaluate.measures.intervals import bootstrap, percentile, resamples
 
 STRATA = (np.array([0, 2, 4]), np.array([1, 3, 5, 6, 7]))
 

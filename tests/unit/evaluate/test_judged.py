@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from modelward.evaluate.comparing.verdict import held_to
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.judged import away
-from modelward.evaluate.verdict import held_to
 from tests.four_hospitals import evaluated, findings, judged
 
 FOUND = evaluated(draws=50)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modelward.evaluate import lifetimes
+from modelward.evaluate.measures import lifetimes
 from modelward.recipes.statistics.concordance import pairs
 
 ENDS = np.array([10.0, 20.0])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from modelward.evaluate.multiplicity import by_draws, holm, two_sided
+from modelward.evaluate.measures.multiplicity import by_draws, holm, two_sided
 
 
 def test_holm_is_that_of_the_textbook():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from modelward.evaluate import newton
+from modelward.evaluate.measures import newton
 
 
 def weighed(fits: int, units: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

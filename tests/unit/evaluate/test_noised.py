@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from modelward.evaluate import noised
-from modelward.evaluate.noised import Noised
-from modelward.evaluate.scores import score
-from modelward.evaluate.site_figures import expanded
+from modelward.evaluate.measures.scores import score
+from modelward.evaluate.told import noised
+from modelward.evaluate.told.behind import expanded
+from modelward.evaluate.told.noised import Noised
 
 COUNTS = np.array([[30, 20, 8, 2], [5, 10, 15, 30]])
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modelward.evaluate import overlap
+from modelward.evaluate.measures import overlap
 
 
 def square(top: int, left: int, side: int, of: int = 20) -> np.ndarray:
@@ -42,11 +42,13 @@ def test_images_without_anything_drawn_are_left_to_the_yes_no_figures():
     drawn = np.stack([square(5, 5, 4), square(2, 2, 6), np.zeros((20, 20), bool)])
     p = np.stack([square(5, 5, 4), np.zeros((20, 20)), square(1, 1, 3)]).astype(float)
 
-    found = overlap.measure(drawn.astype(np.uint8), p, [0, 0, 1], np.random.default_rng(0))
+    found = overlap.measure(
+        drawn.astype(np.uint8), p, [0, 0, 1], None, np.random.default_rng(0)
+    )
 
-    units, dice = found[overlap.DICE, ""]
+    units, dice, _ = found[overlap.DICE, ""]
     assert units == 2
     assert dice.value == pytest.approx(0.5)
-    units, far = found[overlap.HD95, ""]
+    units, far, _ = found[overlap.HD95, ""]
     assert (units, far.value) == (1, 0.0)
     assert "1 of 2" in far.note

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelward.errors import DataError
-from modelward.evaluate import intervals
-from modelward.evaluate.discrimination import auc
-from modelward.evaluate.intervals import resamples
+from modelward.evaluate.measures import intervals
+from modelward.evaluate.measures.discrimination import auc
+from modelward.evaluate.measures.intervals import resamples
+from modelward.evaluate.measures.resampled_auc import resampled_aucs, weighted_auc
 from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.resampled_auc import resampled_aucs, weighted_auc
 
 TENTHS = st.integers(0, 10).map(lambda n: n / 10)  # so that ties are common
 UNIT = st.tuples(st.booleans(), TENTHS, st.integers(0, 4))

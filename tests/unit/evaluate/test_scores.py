@@ -3,8 +3,8 @@
 import numpy as np
 
 from modelward.evaluate.judging import judge
+from modelward.evaluate.measures.scores import score
 from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.scores import score
 
 NORTH = Predictions.of([1, 1, 0, 0] * 10, np.linspace(0.9, 0.1, 40))
 SOUTH = Predictions.of([1, 0, 1, 0] * 10, np.linspace(0.8, 0.2, 40))

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from modelward.evaluate.compare import chance
-from modelward.evaluate.discrimination import SINGLE_MEMBER
+from modelward.evaluate.comparing.compare import chance
 from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.measures.discrimination import SINGLE_MEMBER
 from modelward.evaluate.predictions import Predictions
 from modelward.evaluate.side_by_side import described, kept, side_by_side
 from tests.four_hospitals import findings

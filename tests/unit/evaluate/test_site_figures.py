@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from modelward.errors import BadArtifact
-from modelward.evaluate import site_figures
 from modelward.evaluate.estimate import Estimate
+from modelward.evaluate.facts.record import SiteFacts
 from modelward.evaluate.findings import site_verdict
-from modelward.evaluate.intervals import DRAWS, SEED, generator
+from modelward.evaluate.measures.intervals import DRAWS, SEED, generator
+from modelward.evaluate.measures.scores import Scores, score
 from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.record import SiteFacts
-from modelward.evaluate.scores import Scores, score
-from modelward.evaluate.site_figures import decode, encode, expanded
+from modelward.evaluate.told import site_figures
+from modelward.evaluate.told.behind import expanded
+from modelward.evaluate.told.site_figures import decode, encode
 from modelward.study.read import parse
 from modelward.study.report_answer import ABSENT, CODES, NAMES, report_schema
 from tests.studies import TABLE

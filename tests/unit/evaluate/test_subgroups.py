@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.subgroups import (
+from modelward.evaluate.groups.subgroups import (
     EVERYWHERE,
     FEWEST,
     Divided,
@@ -12,6 +11,7 @@ from modelward.evaluate.subgroups import (
     group_scores,
     worst_group,
 )
+from modelward.evaluate.predictions import Predictions
 
 SITES = ("north", "south", "west")
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from modelward.evaluate.binned import histogram
+from modelward.evaluate.measures.binned import histogram
+from modelward.evaluate.measures.threshold import chosen_threshold
 from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.threshold import chosen_threshold
 
 
 def counts(negatives: list[int], positives: list[int]) -> np.ndarray:

@@ -5,10 +5,10 @@ import pytest
 from numpy.typing import NDArray
 
 from modelward.errors import DataError
-from modelward.evaluate.compare import Comparison
+from modelward.evaluate.comparing.compare import Comparison
+from modelward.evaluate.comparing.verdict import Verdict, decide, digits_of, say, verdict
 from modelward.evaluate.estimate import Estimate, Interval
 from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.verdict import Verdict, decide, digits_of, say, verdict
 
 OUTCOME = np.repeat([1, 0], 40)
 

@@ -112,6 +112,7 @@ def test_a_prototype_of_one_patient_is_a_copy(looker, own):
     assert found.copies.passages >= 3
 
 
+@pytest.mark.slow
 def test_honest_means_over_five_pass_whatever_their_noise():
     draw = np.random.default_rng(8)
     y = np.arange(60) // 30

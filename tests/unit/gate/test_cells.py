@@ -1,14 +1,18 @@
 """No count of a few persons leaves in a table, whatever the table is called."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modelward.core.study import Study
 from modelward.core.task import Task, TaskKind
 from modelward.core.tensors import Schema
+from modelward.gate.acting import objections
 from modelward.gate.cells import cells, coarser, few_behind
 from modelward.gate.leaks import Look
 from modelward.gate.offer import Offer
@@ -283,3 +287,104 @@ def test_a_description_tells_of_few_missing_only_where_the_policy_lets_it():
     assert [each.says for each in cells(study, 10, 10)(made)] == [
         "values not known has 1 cells of 1 to 9 persons"
     ]
+
+
+TELLS = parse(f'{FEDAVG}[report]\nbins = 4\n[evaluation]\nthreshold = "youden"\n')
+
+
+def sides(counts: list[list[int]], acting: list[list[int]], edge: int | None = 96) -> Offer:
+    """Return an offer of test units in four bins, and on the sides of 96 / 256 = 0.375."""
+    tensors = {
+        "counts.federated": counts,
+        "counts.local": [[sum(row), 0, 0, 0] for row in counts],
+        "figures": np.zeros(1),
+        "acting": acting,
+    }
+    made = offer(TELLS, "report", tensors, int(np.sum(counts)))
+    return replace(made, task=replace(made.asked, edge=edge))
+
+
+def made_coarser(made: Offer, minimum: int = 10) -> Offer:
+    return replace(made, tensors=coarser(TELLS, "report", made.tensors, minimum))
+
+
+def said(made: Offer) -> str:
+    return " ".join(finding.says for finding in cells(TELLS, 10)(made))
+
+
+def test_sides_of_the_threshold_that_are_large_enough_leave_as_they_are():
+    found = made_coarser(sides([[40, 30, 20, 0], [0, 25, 20, 30]], [[55, 35], [12, 63]]))
+
+    assert found.tensors["acting"].tolist() == [[55, 35], [12, 63]]
+    assert found.tensors["counts.federated"].tolist() == [[40, 30, 20, 0], [0, 25, 20, 30]]
+    assert said(found) == ""
+
+
+@pytest.mark.parametrize(
+    ("row", "pair", "told"),
+    [
+        ([40, 30, 20, 0], [45, 45], True),  # coarser: groups of 45 and 25 below one half
+        ([40, 30, 20, 0], [65, 25], True),  # groups reach over one half, 5 units on
+        ([4, 3, 50, 40], [6, 91], False),
+        ([40, 30, 20, 0], [40, 50], True),
+        ([0, 0, 5, 60], [0, 65], True),  # nobody is below
+        ([30, 4, 11, 30], [32, 43], True),  # 2 between it and one half, which gives way
+        ([13, 8, 2, 40], [14, 49], True),  # 7, as before
+        ([13, 20, 2, 40], [23, 52], True),
+        ([3, 4, 2, 40], [5, 44], False),
+    ],
+)
+def test_groups_of_the_histogram_end_at_the_threshold_or_it_is_not_told(row, pair, told):
+    other = [[50, 0, 0, 50], [50, 50]]
+
+    found = made_coarser(sides([row, other[0]], [pair, other[1]]))
+
+    assert found.tensors["acting"][0].tolist() == (pair if told else [0, 0])
+    assert found.tensors["acting"][1].tolist() == other[1]
+    assert found.tensors["counts.federated"][0].sum() == sum(row)
+    assert said(found) == ""
+
+
+@pytest.mark.parametrize(
+    ("pair", "edge", "says"),
+    [
+        ([45, 45], 96, "acting has 1 cells of 1 to 9 persons"),
+        ([55, 30], 96, "adds up to 85, and 90 are in the histogram"),
+        ([80, 10], 96, "puts other units below the threshold"),
+        ([55, 35], None, "tells of a threshold, and none was asked about"),
+        ([54.5, 35.5], 96, "acting has values that are not numbers of persons"),
+    ],
+)
+def test_whoever_made_it_sides_that_tell_of_a_few_or_do_not_add_up_are_refused(
+    pair, edge, says
+):
+    made = sides([[40, 30, 20, 0], [0, 25, 20, 30]], [pair, [12, 63]], edge)
+
+    assert says in said(made)
+
+
+@given(
+    st.lists(st.integers(0, 30), min_size=16, max_size=16),
+    st.integers(0, 256),
+    st.integers(2, 12),
+    st.randoms(use_true_random=False),
+)
+def test_whatever_is_told_of_a_threshold_no_cell_of_both_tables_is_small(
+    row, edge, least, draw
+):
+    study = parse(f'{FEDAVG}[report]\nbins = 16\n[evaluation]\nthreshold = "youden"\n')
+    place = edge * 16 // 256
+    within = row[place] if place < 16 else 0
+    lies_on = edge * 16 % 256 == 0
+    below = sum(row[:place]) + (0 if lies_on else draw.randint(0, within))
+    tensors = {
+        "counts.federated": np.array([row, [0] * 16], float),
+        "acting": np.array([[below, sum(row) - below], [0, 0]], float),
+    }
+
+    found = coarser(study, "report", tensors, least)
+
+    assert found["counts.federated"][0].sum() == sum(row)
+    if 0 < sum(row) < least:
+        return  # the rule refuses all of it
+    assert objections(found, edge, least) == []

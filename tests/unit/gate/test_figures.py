@@ -6,10 +6,9 @@ import pytest
 from modelward.core.task import Task
 from modelward.core.tensors import Tensors
 from modelward.core.verdict import Finding
-from modelward.evaluate.by_group import site_row
-from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.site_figures import encode
-from modelward.evaluate.subgroups import part
+from modelward.evaluate.groups.by_group import site_row
+from modelward.evaluate.predictions import Predictions, part
+from modelward.evaluate.told.site_figures import encode
 from modelward.gate.cells import cells, coarser
 from modelward.gate.figures import misfits
 from modelward.gate.offer import Offer
@@ -19,6 +18,7 @@ from modelward.study.report_groups import PLACE, RATED
 from tests.studies import TABLE
 
 STUDY = parse(TABLE + "\n[report]\n")
+IMAGED = parse(TABLE.replace("[study]", '[study]\nunit = "image"') + "\n[report]\n")
 OUTCOME = np.repeat([1, 0], [60, 90])
 P = np.linspace(0.05, 0.95, 150)
 
@@ -61,6 +61,41 @@ def test_a_figure_with_more_in_it_than_was_agreed_does_not(name, value, says):
     (finding,) = misfits(STUDY, "report", tensors)
     assert finding.rule == "figures"
     assert says in finding.says
+
+
+def of_patients(patients: int) -> dict[str, np.ndarray]:
+    """Return what a site tells of 150 images of so many patients."""
+    owner = np.concatenate(
+        [np.arange(60) % patients, patients + np.arange(90) % (2 * patients)]
+    )
+    one, other = (Predictions.of(OUTCOME, p, owner) for p in (P, P[::-1]))
+    return encode("north", one, other, IMAGED)
+
+
+@pytest.mark.parametrize(("patients", "leaves"), [(10, True), (9, False)])
+def test_many_images_of_few_patients_do_not_leave(patients, leaves):
+    tensors = of_patients(patients)
+    task = Task(study=IMAGED.sha256, round_no=1, kind="report", model="ab" * 32)
+    schema = report_schema(IMAGED)
+    made = coarser(IMAGED, "report", tensors, 10)
+    offer = Offer(task=task, kind="metrics", tensors=made, patients=150, schema=schema)
+
+    assert tensors["patients"][:3].tolist() == [3 * patients, patients, 2 * patients]
+    assert misfits(IMAGED, "report", made) == ()
+    found = cells(IMAGED, 10)(offer)
+    assert (found == ()) == leaves
+    assert leaves or "patients has 1 cells of 1 to 9 persons" in found[0].says
+
+
+@pytest.mark.parametrize(
+    ("place", "value"), [(0, 31.0), (1, 10.5), (2, 100.0), (3, 11.0), (3, 0.0), (4, -1.0)]
+)
+def test_patients_that_cannot_be_do_not_leave(place, value):
+    tensors = of_patients(10)
+    tensors["patients"][place] = value
+
+    (finding,) = misfits(IMAGED, "report", tensors)
+    assert "patients that cannot be" in finding.says
 
 
 def test_counts_are_made_coarser_until_no_cell_is_small():

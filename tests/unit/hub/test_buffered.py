@@ -77,6 +77,7 @@ def test_which_question_is_open_follows_from_the_finished_rounds():
     assert waiting(history, "abc", ["c"]) == {"a": 2, "b": 3}
 
 
+@pytest.mark.slow
 def test_who_is_slow_changes_the_model_and_the_same_order_gives_the_same_bits(done, tmp_path):
     _, outcome = done
 
@@ -84,6 +85,7 @@ def test_who_is_slow_changes_the_model_and_the_same_order_gives_the_same_bits(do
     assert run(tmp_path / "other", order=slow({"north": 3})).sha256 != outcome.sha256
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crash", [("south", 1), ("north", 3), ("west", 1)])
 def test_a_crash_in_any_round_changes_no_bit(done, tmp_path, crash):
     with pytest.raises(EngineFailed):
@@ -151,6 +153,7 @@ def test_models_in_the_middle_go_when_nobody_works_on_them_any_more(done):
     registry.close()
 
 
+@pytest.mark.slow
 def test_too_many_refusals_end_the_round_and_the_study_goes_on_later(tmp_path):
     refusing: Planned = {("south", 1): "refusing", ("west", 1): "refusing"}
 

@@ -83,6 +83,7 @@ def by_hand(folder: Path, study: Study, wards: Wards) -> tuple[list[Fraction], i
     return [Fraction(each * code.unit, weight << 24) for each in total], cut
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("more", "bits"), [("", 16), ("levels = 42", 8)])
 def test_the_step_is_the_plain_sum_of_what_each_site_coded(tmp_path, more, bits):
     study = coded(ONE, more)
@@ -102,6 +103,7 @@ def test_the_step_is_the_plain_sum_of_what_each_site_coded(tmp_path, more, bits)
     assert found.history[0].clipped == cut > 0
 
 
+@pytest.mark.slow
 def test_what_was_cut_is_in_each_sites_ledger_beside_the_words_that_tell_it(tmp_path):
     study = coded(AVERAGED)
     found = run(tmp_path, study)
@@ -124,6 +126,7 @@ def test_what_was_cut_is_in_each_sites_ledger_beside_the_words_that_tell_it(tmp_
     assert f"how many values were cut: {sum(by_round.values()):,} in all." in claim.text
 
 
+@pytest.mark.slow
 def test_who_answers_first_and_who_drops_out_late_change_no_bit(tmp_path):
     study = coded(AVERAGED)
     first = run(tmp_path / "one", study)
@@ -145,6 +148,7 @@ def test_a_site_with_more_units_than_the_study_has_room_for_refuses(tmp_path):
     assert "weight 83 in a coded sum over 3 sites" in str(entries[0]["findings"])
 
 
+@pytest.mark.slow
 def test_the_report_says_how_many_values_were_cut(tmp_path):
     study = coded(AVERAGED)
     found = run(tmp_path, study)

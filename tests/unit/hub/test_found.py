@@ -8,9 +8,9 @@ import pytest
 
 from modelward.core.study import Study
 from modelward.errors import EngineFailed, RunMismatch, StudyFileError
+from modelward.evaluate.facts.record import NOT_POOLED
 from modelward.evaluate.findings import Findings, find
-from modelward.evaluate.intervals import SEED
-from modelward.evaluate.record import NOT_POOLED
+from modelward.evaluate.measures.intervals import SEED
 from modelward.hub.found import findings
 from modelward.hub.registry import Registry
 from modelward.hub.run import Hub

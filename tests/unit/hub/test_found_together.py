@@ -10,7 +10,7 @@ import pytest
 from modelward.core.study import Study
 from modelward.errors import RunMismatch
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.subgroups import EVERYWHERE
+from modelward.evaluate.groups.subgroups import EVERYWHERE
 from modelward.hub.found import findings
 from modelward.hub.found_together import noise_of
 from modelward.hub.registry import Registry
@@ -75,6 +75,7 @@ def masked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Findings, np.ndarr
         return told(folder, MASKED), counts_of(folder, wards, MASKED), folder
 
 
+@pytest.mark.slow
 def test_behind_masks_the_model_is_judged_on_the_sum_of_all_counts(masked):
     found, rows, folder = masked
     with closing(Registry(folder / "hub")) as registry:
@@ -87,6 +88,7 @@ def test_behind_masks_the_model_is_judged_on_the_sum_of_all_counts(masked):
     )
 
 
+@pytest.mark.slow
 def test_behind_masks_verdicts_are_counted_and_no_hospital_is_told_from_another(
     masked, tmp_path
 ):
@@ -109,6 +111,7 @@ def test_behind_masks_verdicts_are_counted_and_no_hospital_is_told_from_another(
     assert "mean over" in said
 
 
+@pytest.mark.slow
 def test_groups_are_told_where_the_study_asks_for_them_and_add_up_to_everybody(masked):
     found, rows, _ = masked
     assert found.evaluation is not None
@@ -142,6 +145,7 @@ def noised(
         return told(folder, NOISED), counts_of(folder, wards, NOISED), folder, entries
 
 
+@pytest.mark.slow
 def test_noised_counts_are_those_of_the_rows_and_noise_of_the_size_that_is_said(noised):
     _, rows, folder, _ = noised
     with closing(Registry(folder / "hub")) as registry:
@@ -154,6 +158,7 @@ def test_noised_counts_are_those_of_the_rows_and_noise_of_the_size_that_is_said(
     assert not (total == np.rint(total)).any()
 
 
+@pytest.mark.slow
 def test_noise_is_booked_for_the_test_patients_before_it_leaves(noised):
     _, _, _, entries = noised
 
@@ -166,6 +171,7 @@ def test_noise_is_booked_for_the_test_patients_before_it_leaves(noised):
     assert release["privacy"]["mechanism"] != "none"
 
 
+@pytest.mark.slow
 def test_under_noise_figures_hold_its_chance_and_no_verdict_is_made_up(noised, tmp_path):
     found, rows, _, _ = noised
     overall = found.federated.overall

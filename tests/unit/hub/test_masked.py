@@ -222,6 +222,7 @@ def test_sites_sign_no_list_that_shows_one_of_them_by_difference(tmp_path):
     assert all("would show the numbers of south" in reason for reason in said)
 
 
+@pytest.mark.slow
 def test_no_bundle_for_sites_is_left_behind(masked):
     _, folder = masked
     registry = Registry(folder / "hub")
@@ -233,6 +234,7 @@ def test_no_bundle_for_sites_is_left_behind(masked):
     assert len(kept) <= 4
 
 
+@pytest.mark.slow
 def test_the_hub_is_shown_no_answer_and_no_number_of_patients_of_a_site(masked):
     _, folder = masked
     wards = Wards(folder / "sites", [STUDY], folder / "hub" / "models", seeds=FIVE)
@@ -249,6 +251,7 @@ def test_the_hub_is_shown_no_answer_and_no_number_of_patients_of_a_site(masked):
     assert verify(folder / "sites" / "north" / "ledger").entries >= len(entries)
 
 
+@pytest.mark.slow
 def test_masked_words_of_a_site_look_like_noise(masked):
     _, folder = masked
     outbox = folder / "sites" / "north" / "outbox"

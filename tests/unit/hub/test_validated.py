@@ -53,4 +53,4 @@ def test_when_every_gate_refused_nothing_has_a_value():
 
     assert found.by_site == {}
     assert all(np.isnan(value) for value in found.metrics.values())
-    assert set(found.metrics) == {"auc", "accuracy", "loss", "threshold"}
+    assert set(found.metrics) == {"auc", "accuracy", "loss", "gain", "threshold"}

@@ -103,6 +103,7 @@ def test_growing_leaf_by_leaf_gives_the_root_of_pairing_level_by_level(size):
     assert merkle.root(leaves) == naive_root(leaves) == grown.root
 
 
+@pytest.mark.slow
 @given(parts=st.lists(st.integers(0, 40), max_size=5))
 def test_growing_in_blocks_gives_the_root_of_growing_leaf_by_leaf(parts):
     leaves, grown, at = tree(sum(parts)), merkle.Frontier(), 0
@@ -121,6 +122,7 @@ def test_blocks_larger_than_the_largest_are_hashed_alike():
     assert grown.root == naive_root(leaves)
 
 
+@pytest.mark.slow
 @given(size=sizes, data=st.data())
 def test_every_entry_is_shown_to_be_in_its_tree_and_nowhere_else(size, data):
     leaves = tree(size)

@@ -133,6 +133,7 @@ def test_a_dataset_under_a_new_name_is_the_same_patients():
         site.reserve("larger", "new study", "abcdefgh")
 
 
+@pytest.mark.slow
 def test_overlapping_cohorts_cost_what_they_cost_the_patient_in_all_of_them():
     site = Site()
     for name, patients in {"p": "ab", "q": "bc", "r": "bd"}.items():
@@ -153,6 +154,7 @@ def test_studies_at_the_same_time_cannot_spend_the_same_epsilon():
         site.reserve("r", "r", "a")
 
 
+@pytest.mark.slow
 def test_what_was_not_released_is_given_back_and_what_was_is_not():
     site = Site(Ceilings(study=3.0, lifetime=3.0, delta=DELTA))
     site.reserve("p", "p", "a")

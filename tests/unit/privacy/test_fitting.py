@@ -43,6 +43,7 @@ def test_the_least_noise_within_a_target_is_that_of_a_search_of_all(base, target
     assert found == min(n for n in range(1, 100_001) if cost(n) <= target)
 
 
+@pytest.mark.slow
 def test_what_is_plainly_above_is_told_on_the_coarse_grid_and_the_rest_is_not():
     event = Event(sampling=0.1, noise=0.9, steps=300)
     cost = epsilon([event], 1e-5)

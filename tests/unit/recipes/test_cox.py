@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from statsmodels.duration.hazard_regression import PHReg
 
-from modelward.evaluate.coefficients import (
+from modelward.evaluate.sums.coefficients import (
     coefficients,
     fit_figures,
     hazard_tests,

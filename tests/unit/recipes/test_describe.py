@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from modelward.evaluate.moments import level_distance, quartiles
-from modelward.evaluate.table_one import LevelCell, NumberCell, differences, rows, table_one
+from modelward.evaluate.sums.moments import level_distance, quartiles
+from modelward.evaluate.sums.table_one import (
+    LevelCell,
+    NumberCell,
+    differences,
+    rows,
+    table_one,
+)
 from tests.analyses import cohort, finished, numbers, study_of
 
 FEATURES = numbers("age", low=0, high=120) + (

@@ -86,6 +86,7 @@ def test_a_site_without_a_modality_moves_none_of_its_branch_and_all_of_the_rest(
     assert "without.row.bias" in still
 
 
+@pytest.mark.slow
 def test_gradients_of_single_patients_are_the_step_of_their_mean():
     network, flat, _ = made()
     x, y, rows = units(), np.array([0, 1, 1, 0], np.int8), np.array([0, 1, 2, 3])

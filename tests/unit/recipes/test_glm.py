@@ -8,7 +8,7 @@ import pytest
 import statsmodels.api as sm
 from sklearn.linear_model import LogisticRegression
 
-from modelward.evaluate.coefficients import coefficients, fit_figures, named_direction
+from modelward.evaluate.sums.coefficients import coefficients, fit_figures, named_direction
 from modelward.recipes.statistics import climb
 from tests.analyses import cohort, finished, numbers, study_of
 

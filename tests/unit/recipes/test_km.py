@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from statsmodels.duration.survfunc import SurvfuncRight, survdiff
 
-from modelward.evaluate.survival import curves, log_rank
+from modelward.evaluate.sums.survival import curves, log_rank
 from modelward.recipes.statistics.small_cells import merged_cells
 from tests.analyses import cohort, finished, numbers, study_of
 

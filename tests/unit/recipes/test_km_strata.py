@@ -7,7 +7,7 @@ import pytest
 from statsmodels.duration.survfunc import survdiff
 
 from modelward.errors import StudyFileError
-from modelward.evaluate.survival import StratifiedLogRank, curves, log_rank
+from modelward.evaluate.sums.survival import StratifiedLogRank, curves, log_rank
 from modelward.recipes.statistics.log_rank import of_times
 from tests.analyses import cohort, finished, numbers, study_of
 

@@ -126,6 +126,7 @@ def by_weights(made: Any, digest: str, flat: Any, x: Any, y: Any) -> dict[str, A
     }
 
 
+@pytest.mark.slow
 def test_gradients_of_single_images_add_up_so_that_dp_can_be_asked(digest):
     made, (x, y) = adapters(digest), pictures()
     flat = made.initial(SHAPE, 1)

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from modelward.evaluate.comparing.verdict import Word
 from modelward.evaluate.estimate import Estimate, Interval
-from modelward.evaluate.verdict import Word
 from modelward.report.answer import against_pooled, answer, reached, worth_it
 from tests.four_hospitals import findings
 

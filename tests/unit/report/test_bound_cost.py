@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from modelward.evaluate.bound_cost import bound_cost
+from modelward.evaluate.comparing.bound_cost import bound_cost
 from modelward.evaluate.findings import Findings
 from modelward.report.blocks import Figure, Table
 from modelward.report.cells import hide_small_cells

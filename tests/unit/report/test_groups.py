@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from modelward.evaluate.coarser import Coarser
+from modelward.evaluate.facts.record import LEAKAGE
 from modelward.evaluate.findings import Findings
+from modelward.evaluate.groups.coarser import Coarser
 from modelward.evaluate.judged import Evaluation
-from modelward.evaluate.record import LEAKAGE
 from modelward.report.blocks import Figure, Section, Table, Words
 from modelward.report.cells import hide_small_cells
 from modelward.report.page import as_page
@@ -156,7 +156,7 @@ def test_rates_at_the_chosen_threshold_give_no_hidden_hospital_back():
     assert chosen is not None
 
     assert (chosen.threshold, chosen.acting) == (0.4, ())
-    assert "records stay at the sites" in " ".join(as_text(tell(hidden)).split())
+    assert "not shown, as they would tell of a few" in " ".join(as_text(tell(hidden)).split())
 
 
 def test_what_was_not_asked_has_no_section():

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from modelward.evaluate.facts.leaked import Guessed, Leaked, Told, hide_few_told
+from modelward.evaluate.facts.record import LEAKAGE
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.leaked import Guessed, Leaked, Told, hide_few_told
-from modelward.evaluate.record import LEAKAGE
 from modelward.report.blocks import Table
 from modelward.report.cells import hide_small_cells
 from modelward.report.leaked import leakage

@@ -29,6 +29,7 @@ def found() -> Findings:
     return findings()
 
 
+@pytest.mark.slow
 def test_page_and_text_stay_small_enough_to_mail(found):
     story = tell(found)
 
@@ -36,6 +37,7 @@ def test_page_and_text_stay_small_enough_to_mail(found):
     assert len(as_text(story)) < 250_000
 
 
+@pytest.mark.slow
 def test_no_table_has_a_row_for_every_pair(found):
     rows = [
         len(table.rows)
@@ -47,6 +49,7 @@ def test_no_table_has_a_row_for_every_pair(found):
     assert max(rows) <= 4 * len(SITES)
 
 
+@pytest.mark.slow
 def test_every_pair_is_a_cell_of_the_heat_map_and_a_scale_says_what_shades_are(found):
     grid = next(
         block
@@ -67,12 +70,14 @@ def test_a_missing_cell_of_a_dense_map_has_no_shade():
     assert drawn.count('class="shade"') == MANY + 5
 
 
+@pytest.mark.slow
 def test_forest_plots_go_from_the_largest_advantage_to_the_largest_loss(found):
     middles = [row.middle for row in ordered(forest_rows(found, "auc"))]
 
     assert middles == sorted(middles, reverse=True)
 
 
+@pytest.mark.slow
 def test_whoever_should_keep_a_local_model_has_a_sentence_and_the_others_are_counted(found):
     blocks = verdicts(found, 10)
     told = next(block for block in blocks if isinstance(block, Listing))
@@ -84,6 +89,7 @@ def test_whoever_should_keep_a_local_model_has_a_sentence_and_the_others_are_cou
     assert counted + len(keep) == len(SITES)
 
 
+@pytest.mark.slow
 def test_levels_of_single_hospitals_are_shades_and_not_hundreds_of_rows(found):
     blocks = groups(found)
     drawn = [block for block in blocks if isinstance(block, Figure)]
@@ -99,6 +105,7 @@ def test_levels_of_single_hospitals_are_shades_and_not_hundreds_of_rows(found):
     assert drawn[0].drawings[0].count('class="shade"') == shown + 5
 
 
+@pytest.mark.slow
 def test_reasons_that_differ_by_a_share_are_one_reason_with_some_of_its_places(found):
     rows = [
         (site, replace(found.federated.at(site), slope=Estimate(1.0, None, f"{n}.5{LOST}")))

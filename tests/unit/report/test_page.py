@@ -8,8 +8,8 @@ import pytest
 from typing_extensions import override
 
 from modelward.errors import StorageError
+from modelward.evaluate.facts.record import SiteFacts
 from modelward.evaluate.findings import Findings
-from modelward.evaluate.record import SiteFacts
 from modelward.report.markup import VOID
 from modelward.report.page import as_page, write
 from modelward.report.story import tell

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from modelward.evaluate.decision import decision_curve
+from modelward.evaluate.measures.decision import decision_curve
 from modelward.report.bars import Bar, bars
 from modelward.report.decision_plot import decision
 from modelward.report.heat_map import HeatRow, heat_map

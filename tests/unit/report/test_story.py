@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from modelward.evaluate.estimate import Estimate, Interval
-from modelward.evaluate.scores import ModelFindings
+from modelward.evaluate.measures.scores import ModelFindings
 from modelward.report.blocks import Command, Figure, Listing, Story, Words
 from modelward.report.cells import hide_small_cells
 from modelward.report.story import tell
@@ -90,7 +90,7 @@ def test_a_watched_figure_that_never_moved_is_said_to_have_chosen_nothing():
     flat = replace(run.curves[0], values=(0.56, 0.56, 0.56))
     still = replace(FOUND, record=replace(FOUND.record, run=replace(run, curves=(flat,))))
 
-    assert "it chose none: the first is kept" in " ".join(as_text(tell(still)).split())
+    assert "it chose none; how it ended says what did" in " ".join(as_text(tell(still)).split())
     assert "it chose none" not in as_text(tell(FOUND))
 
 

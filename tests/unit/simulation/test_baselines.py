@@ -11,6 +11,7 @@ from modelward.readers.cohort import Cohort
 from modelward.readers.open import open_cohort
 from modelward.simulation.baselines import together
 from modelward.simulation.comparisons import compare
+from modelward.simulation.facts import notes
 from modelward.simulation.folder import RunFolder
 from modelward.simulation.training import How
 from modelward.site.answering.alone import fit
@@ -21,6 +22,7 @@ STEPS = {
     steps: table_study(AVERAGED, ("\n[stop]\n", f"\n[plan.local]\nsteps = {steps}\n[stop]\n"))
     for steps in (3, 6)
 }
+AUC = table_study(AVERAGED, ('"loss"', '"auc"'))
 UNWATCHED = table_study(AVERAGED, ('\n[stop]\nmetric = "loss"\n', ""))
 
 
@@ -117,3 +119,38 @@ def test_where_steps_are_counted_pooled_makes_those_of_all_sites(cohorts, tmp_pa
     assert alone is not None
     assert np.array_equal(pooled.parameters, as_many.parameters)
     assert np.array_equal(north.parameters, alone.parameters)
+
+
+def without(cohort: Cohort, label: int) -> Cohort:
+    """Return a cohort whose held-back units have one outcome only."""
+    held = (cohort.folds == 1) & (cohort.y == label)
+    return Cohort(x=cohort.x, y=cohort.y, folds=np.where(held, 0, cohort.folds))
+
+
+def test_with_one_outcome_held_back_the_loss_chooses_the_pass_and_it_is_said(cohorts):
+    north = without(cohorts["north"], 1)
+
+    by_auc, by_loss = fit(AUC, north, "north"), fit(DESCENT, north, "north")
+
+    assert by_auc.model is not None
+    assert by_loss.model is not None
+    assert by_auc.chosen == "by the log loss, as the AUC had no value after every round"
+    assert by_loss.chosen == fit(AUC, cohorts["north"], "north").chosen == ""
+    assert np.array_equal(by_auc.model.parameters, by_loss.model.parameters)
+
+
+def test_a_report_names_the_comparison_models_that_the_watched_figure_did_not_choose(
+    cohorts, tmp_path
+):
+    folder = RunFolder(tmp_path / "run")
+    folder.baselines.mkdir(parents=True)
+    alike = {name: without(cohort, 1) for name, cohort in cohorts.items()}
+    one = {**alike, "south": cohorts["south"]}
+
+    compare(folder, AUC, one, How(workers=1))
+    again = compare(folder, AUC, one, How(workers=1))  # as an interrupted run reads them
+
+    assert notes({}, [], again, {}) == (
+        "north: the pass of its own training is kept by the log loss, as the AUC had no value"
+        " after every round.",
+    )

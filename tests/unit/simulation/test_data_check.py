@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from modelward.simulation.analysis import run as run_sums
 from modelward.simulation.data_check import ERROR, WARNING, keep, kept, of_sites
@@ -74,6 +75,7 @@ def test_sites_that_bring_their_own_data_are_named(tmp_path):
     assert told.startswith(f"{ERROR}west, smoker: alone tells the outcome apart")
 
 
+@pytest.mark.slow
 def test_the_report_repeats_it_also_when_it_is_written_again(tmp_path):
     study = study_of(numbers("age"), 'type = "boolean"', 'name = "describe"')
     path = tmp_path / "data.csv"

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 from modelward.core.study import Study
 from modelward.errors import DataError
-from modelward.simulation.dealing import LEAST, Dealing, Special, by_column, by_skew, deal
+from modelward.simulation.dealing import (
+    LEAST,
+    Dealing,
+    Special,
+    by_column,
+    by_patient,
+    by_skew,
+    deal,
+)
 from modelward.simulation.simulate import Simulation
 from tests.studies import IMAGES, TABLE, rows, table_study, write_csv, write_images
 
@@ -58,6 +66,33 @@ def test_skewed_sites_share_all_rows_and_no_row_twice(sites, alpha, seed, number
     assert list(found) == sorted(found)
     again = by_skew(labels, folds, Dealing(sites=sites, alpha=alpha), seed)
     assert all(np.array_equal(found[site], again[site]) for site in found)
+
+
+def test_a_patient_is_dealt_to_one_site_with_all_images():
+    rng = np.random.default_rng(0)
+    patients = np.array([f"p{n}" for n in np.repeat(np.arange(60), 4)])[rng.permutation(240)]
+    labels = np.array([int(one[1:]) % 2 for one in patients], np.int8)
+    folds = np.zeros(240, np.int8)
+
+    dealt = by_patient(labels, folds, patients, Dealing(sites=3, alpha=1.0), seed=0)
+
+    assert sorted(np.concatenate(list(dealt.values())).tolist()) == list(range(240))
+    whose = [set(patients[rows]) for rows in dealt.values()]
+    assert sum(map(len, whose)) == 60
+
+
+def test_patients_with_one_image_each_are_dealt_as_images_are():
+    labels = np.random.default_rng(1).integers(0, 2, 90).astype(np.int8)
+    folds = (np.arange(90) % 3).astype(np.int8)
+    patients = np.random.default_rng(2).permutation(90)
+    skew = Dealing(sites=3, alpha=0.5)
+
+    by_image = by_skew(labels, folds, skew, seed=3)
+    dealt = by_patient(labels, folds, patients, skew, seed=3)
+
+    assert {s: r.tolist() for s, r in dealt.items()} == {
+        s: r.tolist() for s, r in by_image.items()
+    }
 
 
 def test_a_site_with_few_positives_has_few_in_every_fold():

@@ -10,6 +10,7 @@ from tests.studies import AVERAGED, TABLE
 STEPS = "[plan.local]\nsteps = 5"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("study", "looks"),
     [

@@ -56,6 +56,7 @@ class Weighed:
         return self._behind.ask(task, sites, deadline_s=deadline_s)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STUDIES)
 def test_bytes_and_answers_are_those_of_a_run_to_the_byte(tmp_path, name):
     study = table_study(STUDIES[name])
@@ -117,6 +118,7 @@ def test_images_are_held_as_bytes():
     assert work(study, 10).as_arrays == 10 * (int(np.prod(shape)) + 1)
 
 
+@pytest.mark.slow
 def test_sizes_that_would_be_refused_are_named():
     noised = AVERAGED + MASKS.replace("[sites]", f"{GRID}[privacy.dp]\nepsilon = 3.0\n[sites]")
     study = table_study(noised)

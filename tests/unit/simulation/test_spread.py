@@ -8,8 +8,8 @@ import pytest
 from modelward.errors import DataError, EngineFailed
 from modelward.evaluate.judged import Evaluation, Rules, evaluate
 from modelward.evaluate.judging import judge_all
+from modelward.evaluate.measures.scores import ModelFindings
 from modelward.evaluate.piece import Piece
-from modelward.evaluate.scores import ModelFindings
 from modelward.simulation.spread import aside, spread
 from modelward.simulation.stage import Stage
 from modelward.simulation.training import How
@@ -58,6 +58,7 @@ def test_a_worker_that_dies_is_named():
         spread([Piece("gone", 1.0, lambda: os._exit(7))], 1, lambda *_: None)
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_changes_no_bit_of_an_evaluation():
     def found(workers: int) -> tuple[ModelFindings, ...]:
         work = aside(How(workers=workers), "judging")
@@ -66,6 +67,7 @@ def test_the_number_of_workers_changes_no_bit_of_an_evaluation():
     assert found(1) == found(2) == found(5)
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_changes_no_bit_of_comparisons_and_curves():
     verdicts = findings(draws=20).verdicts
 

@@ -40,6 +40,7 @@ def greedy() -> Audited:
     return audit(GREEDY, Cohort(x=x, y=y, folds=folds), canaries=60, seed=0)
 
 
+@pytest.mark.slow
 def test_a_network_that_learnt_by_heart_gives_its_canaries_away(greedy):
     assert greedy.claimed is None
     assert greedy.best.right >= 42
@@ -49,6 +50,7 @@ def test_a_network_that_learnt_by_heart_gives_its_canaries_away(greedy):
     assert everyone.auc_low > 0.6
 
 
+@pytest.mark.slow
 def test_a_claim_that_is_contradicted_stops_the_study(greedy):
     require_honest(greedy)
 
@@ -56,6 +58,7 @@ def test_a_claim_that_is_contradicted_stops_the_study(greedy):
         require_honest(replace(greedy, claimed=0.1))
 
 
+@pytest.mark.slow
 def test_the_card_says_what_was_seen_and_no_more(greedy):
     words = card("north", greedy)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from modelward.errors import DataError
-from modelward.evaluate.harmonisation import harmonisation
+from modelward.evaluate.sums.harmonisation import harmonisation
 from modelward.recipes.analysis import Observed
 from modelward.recipes.statistics.combat import Combat, Options
 from modelward.site.answering.harmonise import harmonise, harmonise_file

@@ -17,10 +17,10 @@ from modelward.site.entering.intake import (
     Seen,
     expected_kinds,
     known,
-    largest_step,
     model_objections,
     task_objections,
 )
+from modelward.site.entering.step import largest_step
 from modelward.study.model import Model, initial
 from modelward.study.read import parse
 from modelward.study.scaling import Scaling
@@ -349,3 +349,27 @@ def test_coefficients_that_are_no_numbers_are_refused_also_where_steps_have_no_b
     bad = replace(start, parameters=np.full_like(start.parameters, wrong))
 
     assert rules(model_objections(task(study, 2, "sums", B), bad, seen, start)) == ["step"]
+
+
+ASKS = parse(f'{FEDAVG}[report]\n[evaluation]\nthreshold = "youden"\n')
+
+
+@pytest.mark.parametrize(
+    ("study", "kind", "edge", "says"),
+    [
+        (ASKS, "report", 103, None),
+        (ASKS, "report", None, None),
+        (ASKS, "report", 257, "the threshold 257 is not in 0 to 256"),
+        (ASKS, "train", 103, "train comes with a threshold"),
+        (fedavg(), "evaluate", 103, "evaluate comes with a threshold"),
+    ],
+)
+def test_a_threshold_comes_with_a_report_that_tells_of_it_and_with_nothing_else(
+    study, kind, edge, says
+):
+    asked = replace(task(study, 1, kind), edge=edge)
+
+    found = [each.says for each in task_objections(asked, study, Seen()) if "edge" in each.rule]
+
+    assert bool(found) == (says is not None)
+    assert says is None or found[0].startswith(says)

@@ -132,6 +132,7 @@ def test_it_waits_again_after_every_start(ward):
         ward.ask(ward.task())
 
 
+@pytest.mark.slow
 def test_a_site_that_was_put_back_releases_nothing(ward):
     put_back(ward)
     ward.mail()

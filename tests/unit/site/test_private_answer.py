@@ -87,6 +87,7 @@ def test_every_answer_is_noised_under_the_sites_key_and_repeats_bit_for_bit(kind
     assert found.tobytes() != answer(study, kind, people, key=2).tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["train", "evaluate"])
 def test_noise_is_never_used_for_two_rounds(kind):
     study, people = private_study(WATCHED), cohort(fold=1 if kind == "evaluate" else 0)
@@ -96,6 +97,7 @@ def test_noise_is_never_used_for_two_rounds(kind):
     assert np.abs(difference).max() > 1e-6
 
 
+@pytest.mark.slow
 def test_the_noise_has_the_size_that_was_booked():
     study, people = private_study(WATCHED), cohort(fold=1)
     draws = np.stack([answer(study, "evaluate", people, key=key) for key in range(1, 60)])
@@ -135,6 +137,7 @@ def test_one_patient_moves_noised_counts_by_at_most_one(rows):
     assert 0.5 < np.abs(with_ - without).sum() <= 1.0
 
 
+@pytest.mark.slow
 def test_sums_come_back_around_the_true_ones():
     study, people = private_study(NOISED), cohort(4000)
     event = plan_of(study).statistics
@@ -147,6 +150,7 @@ def test_sums_come_back_around_the_true_ones():
     assert np.abs(found["known"] - 4000).max() > 0
 
 
+@pytest.mark.slow
 def test_the_share_of_positives_is_noised_and_the_same_in_every_round():
     study, people = private_study(ADJUSTED), cohort(4000)
     event = plan_of(study).statistics

@@ -20,11 +20,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from modelward.engines.jetstream import objects
-from modelward.engines.jetstream.identity import Identity
 from modelward.engines.jetstream.journal import Journal, silent
-from modelward.engines.jetstream.line import Line, Rejected
-from modelward.engines.jetstream.pieces import FilePieces
+from modelward.engines.jetstream.lines import objects
+from modelward.engines.jetstream.lines.identity import Identity
+from modelward.engines.jetstream.lines.line import Line, Rejected
+from modelward.engines.jetstream.lines.pieces import FilePieces
 from modelward.errors import EngineFailed, MessageRefused
 
 T = TypeVar("T")

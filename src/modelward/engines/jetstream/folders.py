@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from modelward import durable
-from modelward.engines.jetstream import server
-from modelward.engines.jetstream.configuration import Limits, Server, configuration
-from modelward.engines.jetstream.identity import Identity
-from modelward.engines.jetstream.way import Way
+from modelward.engines.jetstream.lines.identity import Identity
+from modelward.engines.jetstream.lines.way import Way
+from modelward.engines.jetstream.server import supervised as server
+from modelward.engines.jetstream.server.configuration import Limits, Server, configuration
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.network import read_network
 from modelward.joining.site_folder import SiteFolder

@@ -8,7 +8,7 @@ from typing import Any
 
 from cryptography import x509
 
-from modelward.engines.jetstream.presence import SILENT_S
+from modelward.engines.jetstream.lines.presence import SILENT_S
 from modelward.ledger.alarm import Alarm
 
 LATEST_S = 60.0

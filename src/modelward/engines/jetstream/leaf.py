@@ -25,15 +25,20 @@ from types import TracebackType
 from typing import Self
 
 from modelward import durable
-from modelward.engines.jetstream import server
 from modelward.engines.jetstream.boxes import Boxes
-from modelward.engines.jetstream.configuration import MAX_PAYLOAD, MEBIBYTE, Block, Limits
-from modelward.engines.jetstream.identity import Identity
 from modelward.engines.jetstream.journal import silent
-from modelward.engines.jetstream.leafs import domain, mirror
-from modelward.engines.jetstream.line import Line
-from modelward.engines.jetstream.server import NatsServer
-from modelward.engines.jetstream.streams import make_box
+from modelward.engines.jetstream.lines.identity import Identity
+from modelward.engines.jetstream.lines.line import Line
+from modelward.engines.jetstream.messages.streams import make_box
+from modelward.engines.jetstream.server import supervised as server
+from modelward.engines.jetstream.server.configuration import (
+    MAX_PAYLOAD,
+    MEBIBYTE,
+    Block,
+    Limits,
+)
+from modelward.engines.jetstream.server.leafs import domain, mirror
+from modelward.engines.jetstream.server.supervised import NatsServer
 from modelward.joining import certificates
 from modelward.joining.keys import spki, tls_key
 

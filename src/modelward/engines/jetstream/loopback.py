@@ -26,10 +26,10 @@ from modelward import errors
 from modelward.core.clock import now
 from modelward.core.study import Study
 from modelward.engines.jetstream.assent import agree
-from modelward.engines.jetstream.hub_node import HubNode
+from modelward.engines.jetstream.at_hub.hub_node import HubNode
+from modelward.engines.jetstream.at_hub.serving import Manner
+from modelward.engines.jetstream.at_site.site_node import SiteNode
 from modelward.engines.jetstream.journal import to_stream
-from modelward.engines.jetstream.serving import Manner
-from modelward.engines.jetstream.site_node import SiteNode
 from modelward.engines.workers import die_with
 from modelward.errors import EngineFailed, ModelwardError
 from modelward.hub.run import Progress

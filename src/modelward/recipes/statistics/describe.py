@@ -8,7 +8,7 @@ A site sums over its training units, per group:
 
 Bins of a few units are merged and levels of a few are hidden at the site (small_cells.py).
 Where answers are open the state also keeps every site's own sums, for standardised mean
-differences between sites; behind masks the hub sees none. One round. evaluate/table_one.py
+differences between sites; behind masks the hub sees none. One round. evaluate/sums/table_one.py
 makes the table.
 """
 

@@ -8,7 +8,7 @@
 with canonical links (McCullagh and Nelder 1989, chapter 2), so that the gradient is
 X'(mean - y) and the Hessian X' diag(variance) X. The first question is asked at beta = 0, the
 second at the intercept of a model without columns, where the null deviance comes from; then
-climb.py goes up. What becomes of the coefficients is evaluate/coefficients.py's business.
+climb.py goes up. What becomes of the coefficients is evaluate/sums/coefficients.py's business.
 """
 
 from typing import Literal

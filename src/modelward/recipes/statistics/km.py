@@ -5,7 +5,7 @@ cell, events and ends of follow-up; a time counts at the end of its cell, events
 censorings. Cells with a few units are merged with their neighbours at the site
 (small_cells.py), so what is estimated is exactly the Kaplan-Meier estimate of the pooled
 records on the same grid and merged cells (Kaplan and Meier 1958). `shift` sums the days that
-merging moved times by. One round; evaluate/survival.py draws the curves from the state.
+merging moved times by. One round; evaluate/sums/survival.py draws the curves from the state.
 """
 
 from math import ceil

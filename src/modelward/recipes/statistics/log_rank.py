@@ -7,7 +7,7 @@ are hypergeometric if all groups have one survival function (Mantel 1966; Peto a
     spread_gh  = sum of d (n - d) / (n - 1) * n_g / n * ([g = h] - n_h / n)
 
 Strata are summed, so risk sets are never compared over strata (Kalbfleisch and Prentice 2002,
-section 1.4). What the sums say, chi-square and p, is evaluate/survival.py's business.
+section 1.4). What the sums say, chi-square and p, is evaluate/sums/survival.py's business.
 """
 
 from dataclasses import dataclass

@@ -7,7 +7,9 @@ The model is trained where the units are and stays there. The same at a hospital
 isolated trainer, and in a simulation.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +18,13 @@ from modelward.core.columns import columns, inputs
 from modelward.core.reporting import Reporting
 from modelward.core.study import Study
 from modelward.core.tensors import Tensors
-from modelward.evaluate import binned
-from modelward.evaluate.better import better
-from modelward.evaluate.by_group import site_row
-from modelward.evaluate.predictions import Predictions
-from modelward.evaluate.site_figures import Alike, encode
-from modelward.evaluate.subgroups import part
+from modelward.evaluate.comparing.kept_round import kept_round, said
+from modelward.evaluate.groups.acting import by_side
+from modelward.evaluate.groups.by_group import of_enough_patients, site_row
+from modelward.evaluate.measures import binned
+from modelward.evaluate.patients import Patients, patients_of, several
+from modelward.evaluate.predictions import Predictions, part
+from modelward.evaluate.told.site_figures import Alike, encode
 from modelward.learn import boosting, newton, sgd
 from modelward.learn.newton import l2_of
 from modelward.learn.steps import NO_PULL
@@ -33,11 +36,15 @@ from modelward.study.answers import SCORE_BINS
 from modelward.study.judging import members
 from modelward.study.model import Model, initial
 from modelward.study.outcome import chances
-from modelward.study.report_answer import report_schema, told_groups
+from modelward.study.report_answer import ACTING, acts, report_schema, told_groups
 from modelward.study.scaling import from_sums, local_sums
 
 UNBOUNDED = 64.0
 """A bound is about what leaves a site; nothing leaves here, and `descend` does not clip."""
+
+
+NOBODY_HELD_BACK = "as the last, as it has no validation units"
+"""What is said where nothing can choose a round."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,10 +54,13 @@ class Fitted:
     Attributes:
         model: None where nothing can be fitted.
         reason: Why not, in words; empty with a model.
+        chosen: What chose its round in the place of the watched figure, in words; empty where
+            that figure did, or nothing is watched.
     """
 
     model: Model | None
     reason: str = ""
+    chosen: str = ""
 
 
 def fit(study: Study, cohort: Cohort, name: str) -> Fitted:
@@ -74,62 +84,66 @@ def fit(study: Study, cohort: Cohort, name: str) -> Fitted:
         found = newton.fit(training.x, training.y, l2_of(study))
         return Fitted(Model(study, found.beta, scaling))
     if study.plan.strategy == "boosting":
-        return Fitted(_grown(study, cohort, start))
-    return Fitted(_descend(study, cohort, start, name))
+        return _kept(study, cohort, _grown(study, cohort, start), start)
+    return _kept(study, cohort, _descend(study, cohort, start, name), start)
 
 
-def _grown(study: Study, cohort: Cohort, start: Model) -> Model:
-    """Return the trees after at most as many rounds; small cells stay here, so all are used."""
+def _kept(study: Study, cohort: Cohort, passes: Iterator[NDArray[Any]], start: Model) -> Fitted:
+    """Return the model after the pass that is kept, by the rule of the federated study."""
+    metric = study.stop.metric
+    if metric is not None and not cohort.count("validation"):
+        return Fitted(_last(passes, start), chosen=NOBODY_HELD_BACK)
+    if metric is None:
+        return Fitted(_last(passes, start))
+    kept, seen = start, list[Mapping[str, float]]()
+    for parameters in passes:
+        seen.append(_of_validation(replace(start, parameters=parameters), cohort))
+        if kept_round(metric, seen) == len(seen):
+            kept = replace(start, parameters=parameters.copy())
+    return Fitted(kept, chosen=said(metric, seen))
+
+
+def _last(passes: Iterator[NDArray[Any]], start: Model) -> Model:
+    flat = start.parameters
+    for parameters in passes:
+        flat = parameters
+    return replace(start, parameters=flat)
+
+
+def _grown(study: Study, cohort: Cohort, start: Model) -> Iterator[NDArray[Any]]:
+    """Yield the trees after each round; small cells stay here, so all are used."""
     training = examples(cohort, "train", start)
-    metric = study.stop.metric if cohort.count("validation") else None
-    kept, best = start, np.nan
-    for state in boosting.grow(study, start.parameters, training, study.plan.rounds):
-        model = replace(start, parameters=state)
-        value = np.nan if metric is None else _of_validation(metric, model, cohort)
-        if metric is None or better(metric, value, best) or np.isnan(best):
-            kept, best = model, value
-    return kept
+    return boosting.grow(study, start.parameters, training, study.plan.rounds)
 
 
-def _of_validation(metric: str, model: Model, cohort: Cohort) -> float:
-    held_back = examples(cohort, "validation", model)
-    _, y = cohort.fold("validation")
-    return _score(metric, y, chances(model.study, model.parameters, held_back.x))
-
-
-def _descend(study: Study, cohort: Cohort, start: Model, name: str) -> Model:
-    """Return the model after as many passes as the federated study makes."""
+def _descend(study: Study, cohort: Cohort, start: Model, name: str) -> Iterator[NDArray[Any]]:
+    """Yield the parameters, changed in place, after each of the federated study's passes."""
     training = examples(cohort, "train", start)
-    trained = recipe(study.recipe)
-    metric = study.stop.metric if cohort.count("validation") else None
-    flat, kept, best = start.parameters.copy(), start.parameters, np.nan
+    trained, flat = recipe(study.recipe), start.parameters.copy()
     for round_no in range(1, study.plan.rounds + 1):
         terms = sgd.LocalTerms.of(study.plan, clip=UNBOUNDED, round_no=round_no, site=name)
         terms = replace(terms, pull=NO_PULL)  # to a model that does not exist here
         sgd.descend(trained, flat, training, terms, inputs(study))
-        value = np.nan
-        if metric is not None:
-            value = _of_validation(metric, replace(start, parameters=flat), cohort)
-        if metric is None or better(metric, value, best) or np.isnan(best):
-            kept, best = flat.copy(), value
-    return replace(start, parameters=kept)
+        yield flat
 
 
-def _score(metric: str, y: NDArray[np.int8], p: NDArray[np.float64]) -> float:
-    """Return the figure by which the federated study chooses its round as well."""
-    counts = binned.histogram(Predictions.of(y, p), SCORE_BINS)
-    figures = {"auc": binned.auc, "accuracy": binned.accuracy, "loss": binned.loss}
-    found = figures[metric](counts)
-    return np.nan if found is None else found.value
+def _of_validation(model: Model, cohort: Cohort) -> dict[str, float]:
+    """Return the figures by which the federated study chooses its round as well."""
+    held_back = examples(cohort, "validation", model)
+    _, y = cohort.fold("validation")
+    p = chances(model.study, model.parameters, held_back.x)
+    return binned.figures(binned.histogram(Predictions.of(y, p), SCORE_BINS))
 
 
-def told(model: Model, cohort: Cohort, site: str) -> Tensors:
+def told(model: Model, cohort: Cohort, site: str, edge: int | None = None) -> Tensors:
     """Return what the site tells of its test units; zeros of nobody where it has none.
 
     Args:
         model: The kept model of the study, with what the site kept of its own.
         cohort: The site's units.
         site: Its name; part of the seeds.
+        edge: The validation bin from which on a probability counts as a yes; None if none was
+            chosen.
 
     Raises:
         TrainingFailed: If its own training diverges.
@@ -138,7 +152,7 @@ def told(model: Model, cohort: Cohort, site: str) -> Tensors:
     if study.report is None or not cohort.count("test"):
         return {spec.name: np.zeros(spec.shape) for spec in report_schema(study)}
     federated = predicted(replace(model, parameters=with_own_layers(model)), cohort)
-    groups = _in_groups(study, cohort, federated)
+    groups = {**_in_groups(study, cohort, federated), **_acting(study, federated, edge)}
     fitted = fit(study, cohort, site)
     if fitted.model is not None:
         return {**groups, **encode(site, federated, predicted(fitted.model, cohort), study)}
@@ -148,14 +162,24 @@ def told(model: Model, cohort: Cohort, site: str) -> Tensors:
     return {**groups, **encode(site, federated, constant, study, alike_of(labels))}
 
 
+def _acting(study: Study, federated: Predictions, edge: int | None) -> Tensors:
+    """Return the units on either side of the chosen threshold; of nobody if none was."""
+    if not acts(study):
+        return {}
+    if edge is None:
+        return {ACTING: np.zeros((2, 2))}
+    return {ACTING: by_side(federated, edge / SCORE_BINS).astype(np.float64)}
+
+
 def _in_groups(study: Study, cohort: Cohort, federated: Predictions) -> Tensors:
     """Return a row for every level of the groups that are told."""
     x, _ = cohort.fold("test")
     decimals = (study.report or Reporting()).decimals
     rows = [
-        site_row(part(federated, level == at), decimals)
+        site_row(part(federated, (level == at) & shown[at]), decimals)
         for grouping in told_groups(study)
         for level in [members(study, grouping, x)]
+        for shown in [of_enough_patients(federated, level, len(grouping.levels))]
         for at in range(len(grouping.levels))
     ]
     return {"groups": np.stack(rows)} if rows else {}
@@ -165,7 +189,14 @@ def predicted(model: Model, cohort: Cohort) -> Predictions:
     """Return a model's probabilities on the test units, in the order of the data."""
     test = examples(cohort, "test", model)
     _, y = cohort.fold("test")
-    return Predictions.of(y, chances(model.study, model.parameters, test.x))
+    p = chances(model.study, model.parameters, test.x)
+    return Predictions.of(y, p, cohort.owners("test"))
+
+
+def trained_patients(cohort: Cohort) -> Patients | None:
+    """Return whose training units these are; None where each unit is its own patient."""
+    owner, (_, y) = cohort.owners("train"), cohort.fold("train")
+    return patients_of(y == 1, owner) if several(owner) else None
 
 
 def alike_of(labels: NDArray[np.int8]) -> Alike:

@@ -15,7 +15,7 @@ from modelward.core.columns import columns, inputs
 from modelward.core.study import Study
 from modelward.core.task import LOOKS_AT, Task
 from modelward.core.tensors import NUMPY, FlatF32, Tensors
-from modelward.evaluate.binned import histogram
+from modelward.evaluate.measures.binned import histogram
 from modelward.evaluate.predictions import Predictions
 from modelward.learn import device, newton, sgd
 from modelward.learn.examples import Examples
@@ -81,7 +81,9 @@ def compute(
         return Computed(_on_grid(sums), cohort.count("train"))
     if task.kind in LOOKS_AT:
         return (
-            _evaluate(model, cohort) if task.kind == "evaluate" else _told(model, cohort, site)
+            _evaluate(model, cohort)
+            if task.kind == "evaluate"
+            else _told(model, cohort, site, task.edge)
         )
     if not cohort.count("train"):
         return nobody(study, task)
@@ -191,9 +193,9 @@ def _evaluate(model: Model, cohort: Cohort) -> Computed:
     return Computed({"counts": counts.astype(np.float64)}, len(held_back.y))
 
 
-def _told(model: Model, cohort: Cohort, site: str) -> Computed:
+def _told(model: Model, cohort: Cohort, site: str, edge: int | None) -> Computed:
     """Return what is told of the test units when the study has ended."""
-    return Computed(alone.told(model, cohort, site), cohort.count("test"))
+    return Computed(alone.told(model, cohort, site, edge), cohort.count("test"))
 
 
 def _on_grid(named: dict[str, NDArray[Any]]) -> Tensors:

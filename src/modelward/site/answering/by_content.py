@@ -1,10 +1,10 @@
 """Training that depends on a site's records and on nothing else about the site.
 
-A study that shares by contribution has to tell who trained on another's patients. Batches
-and draws are therefore named by what is in the records: examples are trained on in the order
-of their hashes, and the draws of a round carry a hash of all of them in place of the site's
-name. Two sites with the same examples then make the same update bit for bit, in whatever order
-their files are, and evaluate/contribution.py takes them for one. For everybody else it is
+A study that shares by contribution has to tell who trained on another's patients. Batches and
+draws are therefore named by what is in the records: examples are trained on in the order of
+their hashes, and the draws of a round carry a hash of all of them in place of the site's name.
+Two sites with the same examples then make the same update bit for bit, in whatever order their
+files are, and evaluate/sharing/contribution.py takes them for one. For everybody else it is
 another draw of batches, no better and no worse.
 
 A record that is changed by one grey value has another hash, and its site other batches: this

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from modelward.core.columns import columns
 from modelward.errors import DataError
-from modelward.evaluate.coefficients import state_of
+from modelward.evaluate.sums.coefficients import state_of
 from modelward.readers.dataset import Dataset, Source
 from modelward.readers.tables.table import read_table
 from modelward.recipes.analysis import Observed

@@ -24,7 +24,7 @@ from modelward.core.columns import Column, inputs, summed_columns
 from modelward.core.study import Study
 from modelward.core.task import LOOKS_AT, Task
 from modelward.core.tensors import FlatF32
-from modelward.evaluate.binned import place
+from modelward.evaluate.measures.binned import place
 from modelward.learn import dp
 from modelward.learn.examples import Examples
 from modelward.learn.patients import Patients

@@ -11,6 +11,7 @@ against the signed study before any data are touched:
     scaling  figures that federated statistics can give, the same in all rounds
     control  SCAFFOLD's no longer than signed updates can make it, and 0 before round 1
     crafted  no layer of it has a form that reads records (privacy/leakage/crafted.py)
+    edge     with a report alone, where the study has a rule for the threshold: a bin's
     report   once, when the rounds are over: nothing is asked after it, and its model is one
              that this site was asked about, or no further from one than the bound allows
     step     no further from the last model seen here than the signed bound allows
@@ -18,29 +19,12 @@ against the signed study before any data are touched:
 
 What the hub has said of finished rounds is held against tasks in transcripts.py.
 Findings are recorded in the ledger and shown to the operator; the hub learns of a refusal.
-
-The bound of one round, from the signed terms (aggregate/server_opt.py has the symbols).
-Every update has L2 norm at most `clip`, and so has any weighted mean of updates:
-
-    none       lr * clip
-    momentum   lr * clip / (1 - beta)
-    adam       lr * min(clip / epsilon, sqrt(size) * (1 - b1) / sqrt((1 - b2)(1 - b1^2/b2)));
-               the second by Cauchy-Schwarz over the two running means, where b1^2 < b2
-    yogi       lr * clip / epsilon; adagrad the same: no update is longer than clip, so
-               neither is their running mean, and it is divided by epsilon or more
-    fednova    clip, which the hub's step is held to
-    feddyn     (rounds + 1) * clip: h / alpha is the sum of all mean updates so far
-    cyclic     clip, as one site's update
-    fedbuff    as the plan's server optimiser, for every step that was made meanwhile
-    newton     clip: what the study allows one site's update, taken for the whole step
-    boosting   none: trees that were there stay as they are, and what a new one can ask is a
-               histogram without small cells, which the gate sees to
-    sums       `REACH` for the coefficients that sites sum at; the rest of a state asks nothing
+The bound of one round is step.py's.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import inf, sqrt
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -54,16 +38,15 @@ from modelward.learn.sgd import learning_rate
 from modelward.privacy.leakage.crafted import crafted
 from modelward.recipes.catalogue import recipe
 from modelward.recipes.trees.trees import Trees
+from modelward.site.entering.step import largest_step
+from modelward.study.answers import SCORE_BINS
 from modelward.study.explain import asked_of, tasks_of
 from modelward.study.model import Model, initial, parameter_schema
+from modelward.study.report_answer import acts
 from modelward.study.scaling import Scaling
 
 SLACK = 1.0 + 1e-3
 """Room for float32 rounding in the hub's arithmetic."""
-
-REACH = 100.0
-"""L2 norm by which coefficients of scaled columns may move in one round of sums; sums of a
-linear model are the same wherever they are asked, and have no bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +95,7 @@ def task_objections(task: Task, study: Study, seen: Seen) -> tuple[Finding, ...]
         found.append(_finding("model", f"{task.kind} comes with the wrong number of models"))
     if (task.round_no, task.kind) in seen.asked:
         found.append(_finding("once", f"round {task.round_no} has asked another {task.kind}"))
-    found += _order_objections(task, seen)
+    found += _order_objections(task, seen) + _edge_objections(task, study)
     if task.model is not None and seen.age == age(task) and seen.model != task.model:
         found.append(_finding("once", f"round {task.round_no} brings a second model"))
     return tuple(found)
@@ -136,6 +119,17 @@ def _order_objections(task: Task, seen: Seen) -> list[Finding]:
     latest = max((round_no for round_no, _ in seen.asked), default=0)
     if task.round_no < latest:
         return [_finding("order", f"round {task.round_no} comes after round {latest}")]
+    return []
+
+
+def _edge_objections(task: Task, study: Study) -> list[Finding]:
+    """Object to a threshold that the study has not agreed to tell of, or that is no bin's."""
+    if task.edge is None:
+        return []
+    if task.kind != "report" or not acts(study):
+        return [_finding("edge", f"{task.kind} comes with a threshold, and none was agreed on")]
+    if not 0 <= task.edge <= SCORE_BINS:
+        return [_finding("edge", f"the threshold {task.edge} is not in 0 to {SCORE_BINS}")]
     return []
 
 
@@ -196,32 +190,6 @@ def expected_kinds(study: Study) -> frozenset[TaskKind]:
 def trains(study: Study) -> TaskKind:
     """Return the kind of task that a study's rounds ask."""
     return asked_of(study)
-
-
-def largest_step(study: Study, size: int) -> float:
-    """Return the L2 norm that the model of `size` parameters may move by in one round."""
-    clip, server = study.privacy.clip, study.plan.server
-    linear = study.recipe.options.get("family") == "linear"
-    plain = {
-        "newton": clip,
-        "fednova": clip,
-        "cyclic": clip,
-        "feddyn": (study.plan.rounds + 1) * clip,
-        "sums": inf if linear else REACH,
-    }
-    if study.plan.strategy in plain:
-        return plain[study.plan.strategy]
-    if server.name == "momentum":
-        return server.lr * clip / (1.0 - server.momentum)
-    if server.name == "adam":
-        b1, b2 = server.momentum, server.beta2
-        spread = inf
-        if b1 * b1 < b2:
-            spread = sqrt(size) * (1.0 - b1) / sqrt((1.0 - b2) * (1.0 - b1 * b1 / b2))
-        return server.lr * min(clip / server.epsilon, spread)
-    if server.name in {"yogi", "adagrad"}:
-        return server.lr * clip / server.epsilon
-    return server.lr * clip
 
 
 def _asked_at(model: Model) -> NDArray[Any]:

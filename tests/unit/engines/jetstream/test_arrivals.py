@@ -7,12 +7,12 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from modelward.engines.jetstream.arrivals import Arrivals
-from modelward.engines.jetstream.book import Book
+from modelward.engines.jetstream.at_hub.arrivals import Arrivals
 from modelward.engines.jetstream.journal import silent
-from modelward.engines.jetstream.parcel import pack
-from modelward.engines.jetstream.questions import Questions
-from modelward.engines.jetstream.received import Received
+from modelward.engines.jetstream.messages.book import Book
+from modelward.engines.jetstream.messages.parcel import pack
+from modelward.engines.jetstream.messages.questions import Questions
+from modelward.engines.jetstream.messages.received import Received
 from modelward.ledger.mail import NO_STUDY
 from tests.sites import clock
 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from modelward.artifact.envelope import Envelope, Kind, seal, unseal
-from modelward.engines.jetstream.book import VALID, Book
-from modelward.engines.jetstream.count_from import restored
-from modelward.engines.jetstream.remembered import REMEMBERED
+from modelward.engines.jetstream.messages.book import VALID, Book
+from modelward.engines.jetstream.messages.count_from import restored
+from modelward.engines.jetstream.messages.remembered import REMEMBERED
 from modelward.errors import MessageRefused, StorageError
 from tests.disks import largest_file
 from tests.letters import HUB, MODEL, MORNING, STRANGER, STUDY, letter

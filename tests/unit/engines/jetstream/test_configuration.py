@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from modelward.engines.jetstream.configuration import Limits, Server, configuration
-from modelward.engines.jetstream.server import check_version, find_server
+from modelward.engines.jetstream.server.configuration import Limits, Server, configuration
+from modelward.engines.jetstream.server.supervised import check_version, find_server
 from modelward.errors import MissingExtra
 
 SERVER = Server(

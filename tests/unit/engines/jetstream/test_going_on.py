@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from nats.errors import OutboundBufferLimitError
 
-from modelward.engines.jetstream.hub_node import HubNode
+from modelward.engines.jetstream.at_hub.hub_node import HubNode
+from modelward.engines.jetstream.at_site.news import News, Telling
+from modelward.engines.jetstream.at_site.replies import Desk, Saying
 from modelward.engines.jetstream.journal import Field
-from modelward.engines.jetstream.line import Line
-from modelward.engines.jetstream.news import News, Telling
-from modelward.engines.jetstream.presence import Presence
-from modelward.engines.jetstream.replies import Desk, Saying
+from modelward.engines.jetstream.lines.line import Line
+from modelward.engines.jetstream.lines.presence import Presence
 from modelward.errors import StorageError
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.site_folder import SiteFolder
@@ -88,6 +88,7 @@ class Heard:
         self.kinds.append(saying.kind)
 
 
+@pytest.mark.slow
 def test_what_was_told_under_a_clock_ahead_is_told_again_when_the_clock_is_right():
     hub = Heard()
     stand_in: Any = hub
@@ -130,6 +131,7 @@ def keeping(node: HubNode, engine: object, now: Callable[[], datetime]) -> threa
     return keeper
 
 
+@pytest.mark.slow
 def test_members_are_looked_after_again_when_a_file_is_whole_again(tmp_path):
     hub = HubFolder.create(tmp_path / "hub", url=URL, listen="127.0.0.1:4222", now=MORNING)
     hub.admit(SiteFolder(tmp_path / "north").ask("north", URL, MORNING), MORNING)

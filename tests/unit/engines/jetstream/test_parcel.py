@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelward.engines.jetstream import journal
-from modelward.engines.jetstream import pieces as piecewise
-from modelward.engines.jetstream.parcel import check_attached, pack, unpack
-from modelward.engines.jetstream.pieces import Pieces
+from modelward.engines.jetstream.lines import pieces as piecewise
+from modelward.engines.jetstream.lines.pieces import Pieces
+from modelward.engines.jetstream.messages.parcel import check_attached, pack, unpack
 from modelward.errors import MessageRefused
 
 

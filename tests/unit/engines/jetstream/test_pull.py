@@ -5,7 +5,7 @@ import asyncio
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from modelward.engines.jetstream.pull import _next
+from modelward.engines.jetstream.lines.pull import _next
 
 
 def test_a_message_at_the_moment_of_a_cancellation_does_not_undo_it():

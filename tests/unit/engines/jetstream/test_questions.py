@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from modelward.core.task import Task
-from modelward.engines.jetstream.questions import Questions
+from modelward.engines.jetstream.messages.questions import Questions
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from modelward.cli.app import app
-from modelward.engines.jetstream import resting
-from modelward.engines.jetstream.hub_state import hub_state
-from modelward.engines.jetstream.resting import Seen, reason
+from modelward.engines.jetstream.at_hub import resting
+from modelward.engines.jetstream.at_hub.hub_state import hub_state
+from modelward.engines.jetstream.at_hub.resting import Seen, reason
 from modelward.errors import QuorumNotMet
 from modelward.hub.consent import Consent
 from modelward.hub.registry import Registry

@@ -2,8 +2,8 @@
 
 import pytest
 
+from modelward.engines.jetstream.at_site.site_node import SiteNode
 from modelward.engines.jetstream.journal import silent
-from modelward.engines.jetstream.site_node import SiteNode
 from modelward.errors import NotApproved
 from modelward.ledger.note import VerifierKey
 from modelward.ledger.ring import HUB

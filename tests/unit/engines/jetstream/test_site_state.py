@@ -11,15 +11,15 @@ from pathlib import Path
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from modelward.engines.jetstream.count_from import restored
-from modelward.engines.jetstream.journal import silent
-from modelward.engines.jetstream.presence import Presence
-from modelward.engines.jetstream.site_state import (
+from modelward.engines.jetstream.at_site.site_state import (
     CUT_OFF,
     policy_changed,
     policy_digest,
     site_state,
 )
+from modelward.engines.jetstream.journal import silent
+from modelward.engines.jetstream.lines.presence import Presence
+from modelward.engines.jetstream.messages.count_from import restored
 from modelward.joining.hub_folder import HubFolder
 from modelward.joining.site_folder import SiteFolder
 

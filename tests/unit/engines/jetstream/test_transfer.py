@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelward.engines.jetstream.transfer import Transfer
+from modelward.engines.jetstream.lines.transfer import Transfer
 
 Told = list[dict[str, object]]
 

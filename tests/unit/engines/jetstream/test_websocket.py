@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelward.engines.jetstream.websocket import frame
+from modelward.engines.jetstream.lines.websocket import frame
 
 
 def unframed(raw: bytes) -> tuple[int, bytes]:

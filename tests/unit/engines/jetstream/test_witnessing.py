@@ -7,8 +7,8 @@ import pytest
 
 from modelward.artifact.envelope import Envelope
 from modelward.core.canonical import Json
+from modelward.engines.jetstream.at_hub.witnessing import Witnessing
 from modelward.engines.jetstream.journal import silent
-from modelward.engines.jetstream.witnessing import Witnessing
 from modelward.errors import MessageRefused
 from modelward.ledger.mail import NO_STUDY
 from modelward.ledger.verify import verify
@@ -89,7 +89,7 @@ def test_within_a_few_seconds_every_entry_is_seen_and_then_the_wire_is_quiet(mad
 
 def test_the_end_of_a_run_waits_for_the_last_mail_and_no_longer(made, monkeypatch):
     members, bags, post, hub = made
-    monkeypatch.setattr("modelward.engines.jetstream.witnessing.QUIET_S", 0.2)
+    monkeypatch.setattr("modelward.engines.jetstream.at_hub.witnessing.QUIET_S", 0.2)
     members["north"].write()
     for _ in range(3):
         second(bags, hub)

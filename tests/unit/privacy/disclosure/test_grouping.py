@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from modelward.evaluate.binned import accuracy, auc
+from modelward.evaluate.measures.binned import accuracy, auc
 from modelward.privacy.disclosure.grouping import grouped, small_cells
 
 

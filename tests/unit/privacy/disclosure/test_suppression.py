@@ -83,6 +83,7 @@ tables = st.sampled_from([(3,), (5,), (2, 2), (3, 4), (4, 4), (2, 3, 3)]).flatma
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(table=tables, minimum=st.integers(2, 12))
 def test_an_attacker_with_linear_programming_cannot_tell_that_a_cell_is_small(table, minimum):

@@ -1,0 +1,1 @@
+"""One authenticated connection, the way it takes, and what travels over it piece by piece."""

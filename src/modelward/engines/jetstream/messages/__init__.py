@@ -1,0 +1,1 @@
+"""What a message carries, and what is remembered of each on disk."""

@@ -1,0 +1,1 @@
+"""What each site's updates added, and what a coalition would have done."""

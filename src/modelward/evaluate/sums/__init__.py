@@ -1,0 +1,1 @@
+"""What a study of sums found: coefficients, survival, Table 1, tests."""
