@@ -29,9 +29,9 @@ from modelward.hub.run import Hub, Outcome
 from modelward.ledger.archive import read
 from modelward.ledger.log import KEY
 from modelward.ledger.verify import read_key
-from modelward.report.carried import FILE
-from modelward.report.carried import read as read_carried
-from modelward.report.reconcile import reconcile
+from modelward.report.processing.carried import FILE
+from modelward.report.processing.carried import read as read_carried
+from modelward.report.processing.reconcile import reconcile
 from modelward.site.approving.keys import signing_key
 from modelward.study.answers import answer_to
 from modelward.study.read import parse

@@ -10,7 +10,7 @@ from modelward.engines.jetstream import folders
 from modelward.engines.jetstream.at_hub.recorder import Recorder
 from modelward.engines.jetstream.journal import Field
 from modelward.errors import EngineFailed
-from modelward.report.carried import FILE, read
+from modelward.report.processing.carried import FILE, read
 from tests.wire import Federation, study
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]

@@ -17,8 +17,8 @@ from modelward.engines.jetstream.journal import silent
 from modelward.ledger import archive
 from modelward.ledger.log import KEY
 from modelward.ledger.verify import read_key
-from modelward.report.carried import FILE, read
-from modelward.report.reconcile import Reconciled, reconcile
+from modelward.report.processing.carried import FILE, read
+from modelward.report.processing.reconcile import Reconciled, reconcile
 from modelward.site.approving.readiness import check_now
 from tests.wire import LIMITS, Federation, now, study
 

@@ -27,8 +27,8 @@ from modelward.joining.site_folder import SiteFolder
 from modelward.ledger import archive
 from modelward.ledger.log import KEY
 from modelward.ledger.verify import read_key
-from modelward.report.carried import FILE, read
-from modelward.report.reconcile import Reconciled, reconcile
+from modelward.report.processing.carried import FILE, read
+from modelward.report.processing.reconcile import Reconciled, reconcile
 from tests.wire import Federation, now, run, study
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]

@@ -19,8 +19,8 @@ from modelward.ledger import archive
 from modelward.ledger.alarm import read_alarms
 from modelward.ledger.log import KEY
 from modelward.ledger.verify import read_key, verify
-from modelward.report.carried import FILE, read
-from modelward.report.reconcile import reconcile
+from modelward.report.processing.carried import FILE, read
+from modelward.report.processing.reconcile import reconcile
 from tests.wire import make_site, now, study
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]

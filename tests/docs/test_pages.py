@@ -61,7 +61,8 @@ def test_every_decision_is_listed_under_its_title():
 
 
 @pytest.mark.parametrize(
-    "name", ["site", "readers", "evaluate", "engines/jetstream", "recipes", "exchange"]
+    "name",
+    ["site", "readers", "evaluate", "report", "engines/jetstream", "recipes", "exchange"],
 )
 def test_what_lies_in_a_large_folder_stands_once_under_its_idea(name):
     page = (ROOT / "docs/architecture.md").read_text("utf-8")

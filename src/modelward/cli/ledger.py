@@ -199,8 +199,8 @@ def reconcile(
     from modelward.ledger import archive
     from modelward.ledger.log import KEY
     from modelward.ledger.verify import read_key
-    from modelward.report import reconcile as comparison
-    from modelward.report.carried import read
+    from modelward.report.processing import reconcile as comparison
+    from modelward.report.processing.carried import read
 
     own = read_key(path / KEY if key is None else key)
     ledger = archive.read(path, own)

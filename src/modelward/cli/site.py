@@ -130,8 +130,8 @@ def evidence(
     from modelward.ledger import archive
     from modelward.ledger.log import KEY
     from modelward.ledger.verify import read_key, verify
-    from modelward.report import evidence as report
-    from modelward.report import evidence_page
+    from modelward.report.processing import evidence as report
+    from modelward.report.processing import evidence_page
 
     ledger = folder / "ledger"
     found, read = verify(ledger, ledger / KEY), terms_of(folder, study, terms)

@@ -7,8 +7,11 @@ from pathlib import Path
 
 from modelward.durable import make_folder, write_whole
 from modelward.evaluate.sums.analysed import Analysed
-from modelward.report import analysis_plots as plots
-from modelward.report.analysis_tables import (
+from modelward.report.blocks import Block, Figure, Listing, Section, Story, Words
+from modelward.report.numbers import counted, duration, minus, spelled
+from modelward.report.page import Written, as_page
+from modelward.report.pictures import analysis_plots as plots
+from modelward.report.sections.analysis_tables import (
     coefficient_table,
     difference_table,
     figure_table,
@@ -19,9 +22,6 @@ from modelward.report.analysis_tables import (
     strata_of,
     survival_table,
 )
-from modelward.report.blocks import Block, Figure, Listing, Section, Story, Words
-from modelward.report.numbers import counted, duration, minus, spelled
-from modelward.report.page import Written, as_page
 from modelward.report.text import as_text
 
 RATIOS = {"logistic": "odds ratio", "poisson": "rate ratio", "cox": "hazard ratio"}

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from modelward.durable import make_folder, write_whole
 from modelward.evaluate.side_by_side import Run, SideBySide, kept
-from modelward.report import plots
 from modelward.report.blocks import Block, Cell, Figure, Section, Story, Table, Words, cells
 from modelward.report.numbers import (
     MISSING,
@@ -18,7 +17,8 @@ from modelward.report.numbers import (
     spelled,
 )
 from modelward.report.page import Written, as_page
-from modelward.report.score_cells import bracket, estimate
+from modelward.report.pictures import plots
+from modelward.report.sections.score_cells import bracket, estimate
 from modelward.report.text import as_text
 
 

@@ -11,19 +11,19 @@ what was measured, and what was not. Each section is a file of its own:
 """
 
 from modelward.evaluate.findings import Findings
-from modelward.report.acting import acting
-from modelward.report.answer import answer
-from modelward.report.beyond import beyond_tables
 from modelward.report.blocks import Block, Listing, Section, Story
-from modelward.report.bound_cost import bound_costs
 from modelward.report.cells import MIN_CELL
-from modelward.report.closing import costs, egress, limits, privacy, provenance
-from modelward.report.comparing import comparison
-from modelward.report.drawn import curves, pays, rounds
-from modelward.report.groups import groups
 from modelward.report.numbers import spelled
-from modelward.report.tables import site_table
-from modelward.report.verdicts import verdicts
+from modelward.report.sections.acting import acting
+from modelward.report.sections.answer import answer
+from modelward.report.sections.beyond import beyond_tables
+from modelward.report.sections.bound_cost import bound_costs
+from modelward.report.sections.closing import costs, egress, limits, privacy, provenance
+from modelward.report.sections.comparing import comparison
+from modelward.report.sections.drawn import curves, pays, rounds
+from modelward.report.sections.groups import groups
+from modelward.report.sections.tables import site_table
+from modelward.report.sections.verdicts import verdicts
 
 
 def tell(findings: Findings, min_cell: int = MIN_CELL) -> Story:

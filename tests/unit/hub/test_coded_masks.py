@@ -17,7 +17,7 @@ from modelward.hub.run_facts import Ended, run_facts
 from modelward.ledger.kinds import words
 from modelward.privacy.masks.coded import Code, words_of
 from modelward.recipes.layers.draws import draws
-from modelward.report import claims
+from modelward.report.processing import claims
 from modelward.study.answers import answer_to
 from tests.hospital import SEEDS, Planned, Wards
 from tests.studies import AVERAGED, table_study

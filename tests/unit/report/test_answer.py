@@ -6,7 +6,7 @@ import pytest
 
 from modelward.evaluate.comparing.verdict import Word
 from modelward.evaluate.estimate import Estimate, Interval
-from modelward.report.answer import against_pooled, answer, reached, worth_it
+from modelward.report.sections.answer import against_pooled, answer, reached, worth_it
 from tests.four_hospitals import findings
 
 FOUND = findings(draws=20)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelward.report.axes import DASHES, Frame, digits_of, drawing, mark, ticks
+from modelward.report.pictures.axes import DASHES, Frame, digits_of, drawing, mark, ticks
 
 FRAME = Frame(200, 100, (0, 1), (0, 10), (10, 20, 30, 40))
 

@@ -13,10 +13,10 @@ from modelward.core.task import Task
 from modelward.errors import LedgerBroken, NotApproved
 from modelward.ledger import kinds
 from modelward.ledger.verify import Verified
-from modelward.report.claims import Claim
-from modelward.report.evidence import collect
-from modelward.report.evidence_page import runs
-from modelward.report.identifiers import search
+from modelward.report.processing.claims import Claim
+from modelward.report.processing.evidence import collect
+from modelward.report.processing.evidence_page import runs
+from modelward.report.processing.identifiers import search
 from modelward.study.agreement import Agreement
 from tests.docs.test_words import CLAIMS
 from tests.studies import TABLE, hospital, make_site, table_study

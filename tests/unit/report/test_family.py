@@ -6,7 +6,7 @@ from modelward.evaluate.estimate import Estimate, Interval
 from modelward.evaluate.findings import Findings
 from modelward.report.blocks import Table
 from modelward.report.cells import hide_small_cells
-from modelward.report.family import versus
+from modelward.report.sections.family import versus
 from tests.four_hospitals import evaluated, findings
 
 FOUND = evaluated(draws=50)

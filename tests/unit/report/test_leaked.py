@@ -9,7 +9,7 @@ from modelward.evaluate.facts.record import LEAKAGE
 from modelward.evaluate.findings import Findings
 from modelward.report.blocks import Table
 from modelward.report.cells import hide_small_cells
-from modelward.report.leaked import leakage
+from modelward.report.sections.leaked import leakage
 from modelward.report.story import tell
 from modelward.report.text import as_text
 from tests.four_hospitals import findings

@@ -8,17 +8,17 @@ import pytest
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
 from modelward.report.blocks import Figure, Listing, Table, Words
-from modelward.report.comparing import comparison
-from modelward.report.groups import groups
-from modelward.report.heat_map import HeatRow, heat_map
 from modelward.report.many import MANY, some
 from modelward.report.page import as_page
-from modelward.report.plots import shorten
-from modelward.report.score_cells import gaps
+from modelward.report.pictures.heat_map import HeatRow, heat_map
+from modelward.report.pictures.plots import shorten
+from modelward.report.sections.comparing import comparison
+from modelward.report.sections.groups import groups
+from modelward.report.sections.score_cells import gaps
+from modelward.report.sections.tables import spread_table
+from modelward.report.sections.verdicts import forest_rows, ordered, verdicts
 from modelward.report.story import tell
-from modelward.report.tables import spread_table
 from modelward.report.text import as_text
-from modelward.report.verdicts import forest_rows, ordered, verdicts
 from tests.many_hospitals import SITES, findings
 
 LOST = "% of the resamples have no finite value"

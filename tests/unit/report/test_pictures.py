@@ -3,11 +3,11 @@
 import numpy as np
 
 from modelward.evaluate.measures.decision import decision_curve
-from modelward.report.bars import Bar, bars
-from modelward.report.decision_plot import decision
-from modelward.report.heat_map import HeatRow, heat_map
 from modelward.report.numbers import MISSING
-from modelward.report.paths import paths
+from modelward.report.pictures.bars import Bar, bars
+from modelward.report.pictures.decision_plot import decision
+from modelward.report.pictures.heat_map import HeatRow, heat_map
+from modelward.report.pictures.paths import paths
 from tests.four_hospitals import judged
 
 CURVE = decision_curve(judged()["federated"]["cleveland"], np.random.default_rng(1), draws=20)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from modelward.report import plots
-from modelward.report.paths import ends_worst
-from modelward.report.plots import ForestRow
+from modelward.report.pictures import plots
+from modelward.report.pictures.paths import ends_worst
+from modelward.report.pictures.plots import ForestRow
 
 BETTER = ForestRow("North", "federated better", 0.1, 0.05, 0.15)
 UNSURE = ForestRow("South", "no difference shown", 0.0, None, None)

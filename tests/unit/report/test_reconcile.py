@@ -10,8 +10,8 @@ import pytest
 from modelward.artifact.envelope import Envelope, seal
 from modelward.core.canonical import Json
 from modelward.errors import LedgerBroken
-from modelward.report.carried import Carried, gaps, read
-from modelward.report.reconcile import Reconciled, reconcile, words
+from modelward.report.processing.carried import Carried, gaps, read
+from modelward.report.processing.reconcile import Reconciled, reconcile, words
 from tests.ledgers import KEY, PRIVATE, STRANGER
 
 STUDY, CONTENT = "9f" * 32, b"model update"

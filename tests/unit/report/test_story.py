@@ -6,9 +6,9 @@ from modelward.evaluate.estimate import Estimate, Interval
 from modelward.evaluate.measures.scores import ModelFindings
 from modelward.report.blocks import Command, Figure, Listing, Story, Words
 from modelward.report.cells import hide_small_cells
+from modelward.report.sections.verdicts import forest_rows
 from modelward.report.story import tell
 from modelward.report.text import as_text
-from modelward.report.verdicts import forest_rows
 from tests.four_hospitals import findings
 
 FOUND = findings(draws=20)

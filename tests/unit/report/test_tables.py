@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from modelward.report import run_tables, tables
 from modelward.report.blocks import Table
 from modelward.report.numbers import MISSING, decimal
+from modelward.report.sections import run_tables, tables
 from tests.four_hospitals import findings
 
 FOUND = findings(draws=20)

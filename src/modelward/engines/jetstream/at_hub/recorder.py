@@ -4,7 +4,7 @@
 
 A copy stays in the stream until its line is on disk, so a hub that was down, or killed,
 loses none. It runs beside the engine, on a connection of its own, and judges nothing:
-report/reconcile.py does, later.
+report/processing/reconcile.py does, later.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from modelward.engines.jetstream.messages.parcel import unpack
 from modelward.engines.jetstream.messages.streams import CARRIED
 from modelward.errors import ModelwardError
 from modelward.ledger.appendfile import AppendFile
-from modelward.report.carried import FILE, Carried
+from modelward.report.processing.carried import FILE, Carried
 
 BATCH = 64
 

@@ -3,12 +3,12 @@
 from modelward.evaluate.comparing.bound_cost import EVERYBODY, BoundCost, Loss, worst
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.groups.subgroups import EVERYWHERE
-from modelward.report import plots
 from modelward.report.blocks import Block, Cell, Figure, Table, Words, cells
 from modelward.report.many import MANY, some
 from modelward.report.markup import Html
 from modelward.report.numbers import between, count, decimal, minus, p_value, signed
-from modelward.report.score_cells import estimate
+from modelward.report.pictures import plots
+from modelward.report.sections.score_cells import estimate
 
 AXIS = "AUC, with the bound minus without: left is what it costs"
 

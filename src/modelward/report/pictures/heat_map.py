@@ -8,11 +8,11 @@ for that, a scale says what the shades are.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelward.report.axes import Frame, drawing
 from modelward.report.many import MANY
 from modelward.report.markup import Html, element, label
 from modelward.report.numbers import MISSING, decimal
-from modelward.report.plots import shorten
+from modelward.report.pictures.axes import Frame, drawing
+from modelward.report.pictures.plots import shorten
 
 ROW, LEFT, TOP = 28, 196, 74
 WIDEST = 120

@@ -11,10 +11,10 @@ from modelward.core.canonical import canonical_bytes
 from modelward.durable import write_whole
 from modelward.ledger.kinds import words
 from modelward.ledger.merkle import leaf_hash
-from modelward.report.claims import Claim, moment
-from modelward.report.evidence import Evidence
 from modelward.report.markup import Html, element, join
 from modelward.report.page import POLICY
+from modelward.report.processing.claims import Claim, moment
+from modelward.report.processing.evidence import Evidence
 from modelward.report.styles import style_sheet
 
 LOOKS = """

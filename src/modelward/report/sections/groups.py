@@ -8,10 +8,10 @@ from modelward.evaluate.groups.gaps import Gap, GapMetric
 from modelward.evaluate.groups.subgroups import EVERYWHERE, GroupScores, worst_group
 from modelward.evaluate.judged import Evaluation
 from modelward.report.blocks import Block, Cell, Figure, Listing, Table, Words, cells
-from modelward.report.heat_map import HeatRow, heat_map
 from modelward.report.many import MANY
 from modelward.report.numbers import MISSING, between, count, decimal, p_value, signed
-from modelward.report.score_cells import estimate, of_patients, ranked
+from modelward.report.pictures.heat_map import HeatRow, heat_map
+from modelward.report.sections.score_cells import estimate, of_patients, ranked
 
 FEWEST_LEVELS = 2
 """A group with one level compares nobody."""

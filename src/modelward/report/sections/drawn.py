@@ -5,20 +5,20 @@ from collections.abc import Sequence
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.measures.decision import useful
 from modelward.evaluate.measures.scores import ModelFindings
-from modelward.report import plots
 from modelward.report.blocks import Block, Figure, Table, Words, cells
-from modelward.report.decision_plot import decision
 from modelward.report.many import some
 from modelward.report.numbers import MISSING, decimal, duration
-from modelward.report.paths import ends_worst, paths
-from modelward.report.run_tables import (
+from modelward.report.pictures import plots
+from modelward.report.pictures.decision_plot import decision
+from modelward.report.pictures.paths import ends_worst, paths
+from modelward.report.sections.run_tables import (
     deviation_table,
     reliability_table,
     roc_table,
     round_table,
     shown_rounds,
 )
-from modelward.report.score_cells import estimate
+from modelward.report.sections.score_cells import estimate
 
 FEWEST_ROUNDS = 2
 

@@ -29,7 +29,7 @@ from modelward.core.canonical import Json, parse_strict
 from modelward.errors import BadArtifact, LedgerBroken, MessageRefused
 from modelward.ledger import mail
 from modelward.ledger.note import VerifierKey
-from modelward.report.carried import Carried, gaps
+from modelward.report.processing.carried import Carried, gaps
 
 HASH = re.compile(r"[0-9a-f]{64}")
 

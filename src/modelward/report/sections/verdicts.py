@@ -8,12 +8,12 @@ from modelward.evaluate.comparing.verdict import NAMES, Verdict
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.measures.multiplicity import ALPHA
 from modelward.evaluate.told.heard import Heard
-from modelward.report import plots
-from modelward.report.answer import CHANCE
 from modelward.report.blocks import Block, Figure, Listing, Words
 from modelward.report.many import MANY, some
 from modelward.report.numbers import counted, minus, signed
-from modelward.report.tables import verdict_table
+from modelward.report.pictures import plots
+from modelward.report.sections.answer import CHANCE
+from modelward.report.sections.tables import verdict_table
 
 LOUD = "keep your local model"
 """The verdict that has its sentence among many hospitals too."""

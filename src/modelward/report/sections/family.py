@@ -8,7 +8,7 @@ from modelward.evaluate.measures.multiplicity import ALPHA
 from modelward.report.blocks import Block, Cell, Table
 from modelward.report.many import some
 from modelward.report.numbers import MISSING, decimal, p_value, signed, spelled
-from modelward.report.score_cells import bracket
+from modelward.report.sections.score_cells import bracket
 
 
 def versus(findings: Findings) -> tuple[Block, ...]:

@@ -6,9 +6,9 @@ at their ends, where there is room.
 
 from collections.abc import Sequence
 
-from modelward.report.axes import Frame, drawing, polyline, ticks, x_axis, y_axis
 from modelward.report.markup import Html, element, label
-from modelward.report.plots import last_of, line_with_marks, shorten, unbroken
+from modelward.report.pictures.axes import Frame, drawing, polyline, ticks, x_axis, y_axis
+from modelward.report.pictures.plots import last_of, line_with_marks, shorten, unbroken
 
 Values = Sequence[float | None]
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelward.report.axes import Frame, drawing, ticks, x_axis
 from modelward.report.markup import Html, element, join, label
-from modelward.report.plots import height_of, shorten
+from modelward.report.pictures.axes import Frame, drawing, ticks, x_axis
+from modelward.report.pictures.plots import height_of, shorten
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from modelward.evaluate.facts.cost import Cost
 from modelward.evaluate.facts.record import LEAKAGE
 from modelward.evaluate.findings import Findings
 from modelward.report.blocks import Block, Command, Listing, Table, Words, cells
-from modelward.report.leaked import leakage
 from modelward.report.numbers import duration, nbytes
-from modelward.report.run_tables import egress_table, root_table, training_table
+from modelward.report.sections.leaked import leakage
+from modelward.report.sections.run_tables import egress_table, root_table, training_table
 
 
 def egress(findings: Findings) -> tuple[Block, ...]:

@@ -14,7 +14,7 @@ from modelward.core.study import Study
 from modelward.errors import LedgerBroken
 from modelward.ledger.cosignature import Witnessed
 from modelward.ledger.kinds import words
-from modelward.report.identifiers import (
+from modelward.report.processing.identifiers import (
     RULES,
     Hits,
     search,

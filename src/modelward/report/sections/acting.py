@@ -4,7 +4,7 @@ from modelward.evaluate.findings import Findings
 from modelward.evaluate.groups.acting import Acting
 from modelward.report.blocks import Block, Cell, Table, Words
 from modelward.report.many import some
-from modelward.report.score_cells import estimate
+from modelward.report.sections.score_cells import estimate
 
 HIDDEN = "not shown, as they would tell of a few"
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from modelward.core.study import Study
 from modelward.errors import LedgerBroken
 from modelward.ledger.verify import Verified
-from modelward.report import claims as says
-from modelward.report.claims import Claim, Entry, number_of
+from modelward.report.processing import claims as says
+from modelward.report.processing.claims import Claim, Entry, number_of
 from modelward.study.agreement import Agreement
 
 DECIDED = frozenset({"approval", "decline", "withdrawal"})

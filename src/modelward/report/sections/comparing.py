@@ -2,16 +2,16 @@
 
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.judged import Share
-from modelward.report import plots
-from modelward.report.bars import Bar, bars
 from modelward.report.blocks import Block, Cell, Figure, Table, Words, cells
 from modelward.report.cells import MIN_CELL
-from modelward.report.family import versus
-from modelward.report.heat_map import HeatRow, heat_map
 from modelward.report.many import MANY
 from modelward.report.numbers import MISSING, count, counted, decimal
-from modelward.report.score_cells import estimate, ranked
-from modelward.report.tables import (
+from modelward.report.pictures import plots
+from modelward.report.pictures.bars import Bar, bars
+from modelward.report.pictures.heat_map import HeatRow, heat_map
+from modelward.report.sections.family import versus
+from modelward.report.sections.score_cells import estimate, ranked
+from modelward.report.sections.tables import (
     cross_table,
     local_table,
     model_table,

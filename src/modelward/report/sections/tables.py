@@ -12,8 +12,8 @@ from modelward.evaluate.findings import Findings
 from modelward.evaluate.patients import tested as tested_on
 from modelward.report.blocks import Cell, Table, cells
 from modelward.report.numbers import MISSING, count, decimal
-from modelward.report.plots import SIGNS
-from modelward.report.score_cells import (
+from modelward.report.pictures.plots import SIGNS
+from modelward.report.sections.score_cells import (
     METRICS,
     difference,
     estimate,

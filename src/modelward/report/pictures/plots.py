@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modelward.evaluate.measures.curves import ReliabilityPoint, RocPoint
-from modelward.report.axes import (
+from modelward.report.many import MANY
+from modelward.report.markup import Html, element, join, label
+from modelward.report.pictures.axes import (
     Frame,
     Point,
     drawing,
@@ -20,8 +22,6 @@ from modelward.report.axes import (
     x_axis,
     y_axis,
 )
-from modelward.report.many import MANY
-from modelward.report.markup import Html, element, join, label
 
 ROW, CLOSE_ROW = 30, 19
 LONGEST_NAME = 21

@@ -8,7 +8,9 @@ from math import log
 
 from modelward.evaluate.sums.coefficients import Coefficient
 from modelward.evaluate.sums.survival import Curve
-from modelward.report.axes import (
+from modelward.report.markup import Html, element, join, label
+from modelward.report.numbers import decimal
+from modelward.report.pictures.axes import (
     Frame,
     Point,
     drawing,
@@ -18,9 +20,7 @@ from modelward.report.axes import (
     x_axis,
     y_axis,
 )
-from modelward.report.markup import Html, element, join, label
-from modelward.report.numbers import decimal
-from modelward.report.plots import shorten
+from modelward.report.pictures.plots import shorten
 
 ROW = 26
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from modelward.evaluate.measures.decision import DecisionPoint
-from modelward.report.axes import (
+from modelward.report.markup import Html, element
+from modelward.report.pictures.axes import (
     Frame,
     drawing,
     legend_row,
@@ -12,8 +13,7 @@ from modelward.report.axes import (
     x_axis,
     y_axis,
 )
-from modelward.report.markup import Html, element
-from modelward.report.plots import line_with_marks
+from modelward.report.pictures.plots import line_with_marks
 
 EVERYBODY = "everybody"
 

@@ -9,7 +9,7 @@ from modelward.evaluate.findings import Findings
 from modelward.evaluate.measures.scores import ModelFindings
 from modelward.report.blocks import Table, cells
 from modelward.report.numbers import MISSING, count, decimal, nbytes, positives
-from modelward.report.score_cells import estimate, tested
+from modelward.report.sections.score_cells import estimate, tested
 
 MOST_ROUNDS = 10
 """Rows of a table of rounds; of more rounds, evenly spread ones are shown."""

@@ -1,0 +1,1 @@
+"""The sections of a report and their tables, one question of a reader a file."""
