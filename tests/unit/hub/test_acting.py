@@ -30,6 +30,8 @@ from tests.hospital import SEEDS, Wards
 from tests.private_studies import WATCHED
 from tests.studies import AVERAGED, cohort_of, key_of, make_site, table_study
 
+pytestmark = pytest.mark.slow
+
 ASKS = """
 [report]
 [evaluation]
@@ -165,7 +167,6 @@ def test_a_statement_of_something_else_is_not_shown(both):
             shares_signed.of_study(lie, registry, STUDY, key)
 
 
-@pytest.mark.slow
 def test_a_side_of_a_few_is_told_by_no_gate_and_the_page_says_so(tmp_path):
     for name, number in {"north": 2000, "south": 400, "west": 200}.items():
         make_site(tmp_path / "sites" / name, number, SEEDS[name])
@@ -203,7 +204,6 @@ def by_rows(folder: Path, chosen: Chosen) -> Chosen:
     return found
 
 
-@pytest.mark.slow
 def test_behind_masks_everybody_together_has_the_rates_of_the_open_study(tmp_path):
     study = table_study(f"{AVERAGED}{ASKS}{MASKS}")
     plain = table_study(f"{AVERAGED}{ASKS}")
@@ -221,7 +221,6 @@ def test_behind_masks_everybody_together_has_the_rates_of_the_open_study(tmp_pat
     assert "The federated model at" in said
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("bins", [16, 10])
 def test_under_noise_rates_come_from_the_noised_counts_where_a_bin_ends_there(tmp_path, bins):
     study = table_study(WATCHED + ASKS.replace("[report]", f"[report]\nbins = {bins}"))
