@@ -38,6 +38,7 @@ def test_every_way_of_training_can_be_had_alone():
         parse(text_of(way))
 
 
+@pytest.mark.slow
 def test_the_help_of_every_command_is_on_its_page():
     assert (FOLDER / "cli.md").read_text("utf-8") == cli_page(), BEHIND
 

@@ -21,6 +21,8 @@ from modelward.site.approving.keys import signing_key
 from tests.letters import HUB, MORNING, NOON
 from tests.sites import FEDAVG, make_site, proposal
 
+pytestmark = pytest.mark.slow  # nodes and processes
+
 PASSPHRASE = "correct horse battery"
 
 

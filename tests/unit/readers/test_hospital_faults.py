@@ -214,6 +214,7 @@ def test_sources_without_a_patient_in_common_are_an_error_that_says_why(tmp_path
     assert "export ids as text" in error.remedy
 
 
+@pytest.mark.slow
 def test_a_subject_of_two_sexes_has_none_in_meds(tmp_path):
     import duckdb
 

@@ -126,6 +126,7 @@ def test_one_patient_moves_noised_sums_by_no_more_than_was_booked(rows):
     assert 0.5 < np.linalg.norm(with_ - without) <= bound
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 40])
 def test_one_patient_moves_noised_counts_by_at_most_one(rows):
     study = private_study(WATCHED)

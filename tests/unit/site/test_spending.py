@@ -119,6 +119,7 @@ def test_patients_may_leave_and_data_be_corrected_between_rounds(ward, lines):
     assert isinstance(ward.site.answer(ward.task(2), ward.models), Release)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lines", [lambda lines: lines[9:], corrected], ids=["fewer", "other"])
 def test_noised_statistics_are_never_drawn_again_from_other_data(tmp_path, lines):
     ward = Ward(tmp_path / "north", private_study(ADJUSTED))
