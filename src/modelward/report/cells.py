@@ -3,20 +3,18 @@
 In a run between institutions the report travels further than the data, so counts below the
 minimum cell are taken out of the findings before anything is written, the JSON included, and
 with them the figures that are those counts in another dress (a sensitivity over three
-patients, the accuracy of a model that says yes to everybody). Totals over sites show through
-rates and pictures, so hiding the total is not enough: next to a site that is hidden others are,
-the smallest first, until those that are hidden have enough of either outcome together.
+patients, the accuracy of a model that says yes to everybody). At which hospitals is said by
+singled_out.py.
 
 In a simulation one machine held all rows, and the report that lies beside them shows every
-count; `few` names the hospitals that this singles persons out at, for the report to say so, and
-`everywhere` hides there as well, for a version that is passed on.
+count and says at which hospitals; `everywhere` hides there as well, for a version that is
+passed on.
 
 This keeps tables and pictures decent (how many of a pictured group have the outcome is not
 hidden); it is no proof against reconstruction from other figures. What may
 leave a site at all is decided by its gate.
 """
 
-from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from modelward.evaluate.comparing.verdict import Verdict
@@ -31,11 +29,9 @@ from modelward.evaluate.judged import Evaluation
 from modelward.evaluate.measures.beyond import hide_few
 from modelward.evaluate.measures.curves import SMALLEST_GROUP
 from modelward.evaluate.measures.scores import ModelFindings, Scores
+from modelward.report.singled_out import MIN_CELL, Hidden, any_few, below, hidden_sites, small
 
 COVER = "not shown: with the totals it would tell a small count of another hospital"
-
-MIN_CELL = 10
-"""Smallest count of patients that is shown, as in the default policy of a site."""
 
 NOT_SHOWN = "not shown: fewer than"
 """How the note of a figure begins that is hidden here, and not only unknown."""
@@ -75,95 +71,10 @@ def hide_small_cells(
     )
 
 
-Hidden = Mapping[str, bool]
-"""Sites of which no count by outcome is shown -> whether the number of units is hidden too."""
-
-
-def hidden_sites(findings: Findings, min_cell: int) -> Hidden:
-    """Return the sites with a small count of test units, and those that cover them.
-
-    Together they have `min_cell` of either outcome or more, or all sites are among them.
-    """
-    if not findings.models:
-        return {}
-    known = [
-        one
-        for one in findings.federated.by_site
-        if not (one.units is one.accuracy.value is None)
-    ]
-    counts = {one.site: _counted(one) for one in known}
-    few = {site for site, (units, yes) in counts.items() if small(units, yes, min_cell)}
-    found = set(few)
-    left = sorted(set(counts) - few, key=lambda site: (_smaller(*counts[site]), site))
-    while found and left and _together(counts, found) < min_cell:
-        found.add(left.pop(0))
-    units_too = any(_below(one, min_cell) for one in known if one.site in few)
-    return dict.fromkeys(sorted(found), units_too)
-
-
-def _counted(one: Scores) -> tuple[int, int]:
-    """Return units and those with the outcome; patients where one has several units.
-
-    A patient with both outcomes is one of either.
-    """
-    if one.patients is not None:
-        return one.patients.having + one.patients.lacking, one.patients.having
-    return one.units or 0, one.positives or 0
-
-
-def _below(one: Scores | Verdict, least: int) -> bool:
-    """Return whether fewer than `least` patients are behind it, or it is not known."""
-    if one.units is None:
-        return True
-    return (one.units if one.patients is None else one.patients.every) < least
-
-
-def _few(one: Scores | Verdict, min_cell: int) -> bool:
-    """Return whether either outcome has units of fewer than `min_cell` patients."""
-    if one.patients is not None and one.patients.fewest < min_cell:
-        return True
-    return small(one.units, one.positives, min_cell)
-
-
-def _smaller(units: int, positives: int) -> int:
-    return min(positives, units - positives)
-
-
-def _together(counts: Mapping[str, tuple[int, int]], sites: Collection[str]) -> int:
-    """Return the units of the rarer outcome at these sites together."""
-    return _smaller(*(sum(counts[site][part] for site in sites) for part in (0, 1)))
-
-
 def hide_card(privacy: str) -> str:
     """Return the words on privacy without a card of earlier versions, which has counts."""
     said, mark, _ = privacy.partition(LEAKAGE)
     return f"{said}{mark} Its figures are not shown; audit again." if mark else said
-
-
-def few(findings: Findings, min_cell: int) -> tuple[str, ...]:
-    """Return the sites of which a shown count is below `min_cell`, in the report's order."""
-    record, tested = findings.record, findings.federated
-    if not findings.models:
-        return ()
-    counts = {
-        site.name: (
-            (site.train, site.train_positives)
-            if site.patients is None
-            else (site.patients.having + site.patients.lacking, site.patients.having),
-            _counted(tested.at(site.name))
-            if any(
-                one.site == site.name and None not in {one.units, one.positives}
-                for one in tested.by_site
-            )
-            else (None, None),
-        )
-        for site in record.sites
-    }
-    return tuple(
-        name
-        for name, pairs in counts.items()
-        if any(u is not None and p is not None and small(u, p, min_cell) for u, p in pairs)
-    )
 
 
 def hide_evaluation(findings: Findings, min_cell: int, hidden: Hidden) -> Evaluation | None:
@@ -180,7 +91,7 @@ def hide_evaluation(findings: Findings, min_cell: int, hidden: Hidden) -> Evalua
     few = {
         scores.site
         for scores in findings.federated.by_site
-        if _few(scores, min_cell) or scores.site in hidden
+        if any_few(scores, min_cell) or scores.site in hidden
     }
     groups = () if min_cell > found.fewest else found.groups
     gone = {site for one in groups if (site := one.site) in few}
@@ -219,13 +130,6 @@ def hide_cost(cost: Cost, findings: Findings, few: set[str]) -> Cost | None:
     return None if any(one.site in hidden for one in cost.sites) else cost
 
 
-def small(units: int | None, positives: int | None, min_cell: int) -> bool:
-    """Return whether either outcome has fewer than `min_cell` units."""
-    if units is None or positives is None:
-        return True
-    return min(positives, units - positives) < min_cell
-
-
 def hide_training(site: SiteFacts, min_cell: int) -> SiteFacts:
     """Return a site's facts without small training counts, of patients where they are known."""
     known = site.patients
@@ -244,7 +148,7 @@ def pictured(model: ModelFindings, min_cell: int) -> bool:
     """Return whether curves of a model show no small count: they give the totals."""
     whole = model.overall
     known = whole.units is not None and whole.positives is not None
-    return min_cell <= SMALLEST_GROUP and not (known and _few(whole, min_cell))
+    return min_cell <= SMALLEST_GROUP and not (known and any_few(whole, min_cell))
 
 
 def hide_model(model: ModelFindings, min_cell: int, hidden: Hidden) -> ModelFindings:
@@ -268,7 +172,7 @@ def hide_model(model: ModelFindings, min_cell: int, hidden: Hidden) -> ModelFind
         reliability=tuple(
             point
             for point in model.reliability
-            if point.units >= min_cell and not _few(model.overall, min_cell)
+            if point.units >= min_cell and not any_few(model.overall, min_cell)
         ),
     )
 
@@ -285,11 +189,11 @@ def hide_scores(scores: Scores, min_cell: int, *, hidden: bool | None = None) ->
     if scores.units is None and scores.accuracy.value is None:
         return scores  # nobody here knows them, or they are hidden already
     nothing = Estimate(None, None, f"{NOT_SHOWN} {min_cell} units behind it")
-    if hidden is None and not _few(scores, min_cell):
+    if hidden is None and not any_few(scores, min_cell):
         return scores
-    if not _few(scores, min_cell):
+    if not any_few(scores, min_cell):
         nothing = Estimate(None, None, COVER)
-    gone = hidden or _below(scores, min_cell)
+    gone = hidden or below(scores, min_cell)
     return replace(
         scores,
         units=None if gone else scores.units,
@@ -312,7 +216,7 @@ def hide_verdict(
 
     Args are those of `hide_scores`; `unit` is who is counted.
     """
-    few = _few(verdict, min_cell)
+    few = any_few(verdict, min_cell)
     if hidden is None and not few:
         return verdict
     who = f"test {unit}s" if verdict.patients is None else "test patients"
@@ -321,7 +225,7 @@ def hide_verdict(
         if few
         else "with the totals they would tell a small count of another hospital"
     )
-    gone = hidden or _below(verdict, min_cell)
+    gone = hidden or below(verdict, min_cell)
     return replace(
         verdict,
         units=None if gone else verdict.units,

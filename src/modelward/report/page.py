@@ -20,8 +20,9 @@ from modelward.report.blocks import (
     Table,
     Words,
 )
-from modelward.report.cells import MIN_CELL, hide_small_cells
+from modelward.report.cells import hide_small_cells
 from modelward.report.markup import Html, element, join
+from modelward.report.singled_out import MIN_CELL
 from modelward.report.story import tell
 from modelward.report.styles import style_sheet
 from modelward.report.text import as_text

@@ -12,7 +12,6 @@ what was measured, and what was not. Each section is a file of its own:
 
 from modelward.evaluate.findings import Findings
 from modelward.report.blocks import Block, Listing, Section, Story
-from modelward.report.cells import MIN_CELL
 from modelward.report.numbers import spelled
 from modelward.report.sections.acting import acting
 from modelward.report.sections.answer import answer
@@ -24,6 +23,7 @@ from modelward.report.sections.drawn import curves, pays, rounds
 from modelward.report.sections.groups import groups
 from modelward.report.sections.tables import site_table
 from modelward.report.sections.verdicts import verdicts
+from modelward.report.singled_out import MIN_CELL
 
 
 def tell(findings: Findings, min_cell: int = MIN_CELL) -> Story:

@@ -15,8 +15,9 @@ from modelward.hub.found import findings
 from modelward.hub.registry import Registry
 from modelward.hub.reported import counted
 from modelward.hub.run import Hub
-from modelward.report.cells import MIN_CELL, hide_small_cells
+from modelward.report.cells import hide_small_cells
 from modelward.report.page import write
+from modelward.report.singled_out import MIN_CELL
 from modelward.site.answering.alone import fit, predicted
 from tests.hospital import SEEDS, Wards
 from tests.studies import IMAGES, cohort_of, table_study, write_key

@@ -5,7 +5,8 @@ from fractions import Fraction
 
 import pytest
 
-from modelward.report.cells import COVER, few, hide_small_cells, small
+from modelward.report.cells import COVER, hide_small_cells
+from modelward.report.singled_out import few, small
 from tests.four_hospitals import findings
 
 REAL = findings(draws=20, in_one_process=False)

@@ -6,8 +6,9 @@ from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.measures.beyond import Beyond, hide_few
 from modelward.evaluate.patients import Patients
-from modelward.report.cells import few, hide_small_cells, hide_training
+from modelward.report.cells import hide_small_cells, hide_training
 from modelward.report.page import write
+from modelward.report.singled_out import few
 from tests.four_hospitals import findings
 
 SITE = findings(draws=20).record.sites[0]

@@ -7,9 +7,9 @@ from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.patients import tested as tested_on
 from modelward.report.blocks import Words
-from modelward.report.cells import MIN_CELL, few
 from modelward.report.many import some
 from modelward.report.numbers import between, counted, decimal, duration, signed, spelled
+from modelward.report.singled_out import MIN_CELL, few
 
 CHANCE = 0.5
 """AUC of a model that knows nothing."""

@@ -3,7 +3,6 @@
 from modelward.evaluate.findings import Findings
 from modelward.evaluate.judged import Share
 from modelward.report.blocks import Block, Cell, Figure, Table, Words, cells
-from modelward.report.cells import MIN_CELL
 from modelward.report.many import MANY
 from modelward.report.numbers import MISSING, count, counted, decimal
 from modelward.report.pictures import plots
@@ -18,6 +17,7 @@ from modelward.report.sections.tables import (
     published_table,
     spread_table,
 )
+from modelward.report.singled_out import MIN_CELL
 
 
 def comparison(findings: Findings) -> tuple[Block, ...]:
