@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from modelward.evaluate.groups.gaps import Gap, Spread, compared_rates, gaps, spreads
+from modelward.evaluate.groups.gaps import Gap, Spread, gaps, spreads
 from modelward.evaluate.groups.subgroups import Divided, group_scores
+from modelward.evaluate.groups.two_groups import compared_rates
 from modelward.evaluate.predictions import Predictions
 
 

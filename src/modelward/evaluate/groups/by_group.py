@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelward.evaluate.estimate import Estimate, Interval, Z, proportion, wilson
-from modelward.evaluate.groups.gaps import Gap, GapMetric, Spread, compared_rates, spreads
+from modelward.evaluate.groups.gaps import Gap, GapMetric, Spread, spreads
 from modelward.evaluate.groups.subgroups import EVERYWHERE, FEWEST, GroupScores, beyond, untold
+from modelward.evaluate.groups.two_groups import compared_rates
 from modelward.evaluate.measures.discrimination import error_of, placements
 from modelward.evaluate.measures.multiplicity import ALPHA, holm, two_sided
 from modelward.evaluate.measures.near_perfect import alone
