@@ -95,6 +95,11 @@ def persons(chosen: NDArray[np.bool_], owner: Whose | None) -> int:
     return int(np.count_nonzero(chosen)) if owner is None else np.unique(owner[chosen]).size
 
 
+def owners_of(chosen: NDArray[np.bool_] | Whose, owner: Whose | None) -> Whose | None:
+    """Return whose the chosen units are, chosen by a mask or by row; None: each is its own."""
+    return None if owner is None else owner[chosen]
+
+
 def several_of(chosen: NDArray[np.bool_], owner: Whose | None) -> int | None:
     """Return how many patients the chosen units are of; None where each unit is its own."""
     return None if owner is None else persons(chosen, owner)

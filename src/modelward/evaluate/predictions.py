@@ -17,6 +17,7 @@ from modelward.evaluate.patients import (
     Whose,
     joined_owners,
     numbered,
+    owners_of,
     patients_of,
     several,
 )
@@ -170,12 +171,11 @@ def union(parts: Sequence[Predictions]) -> Predictions:
 
 def part(predictions: Predictions, chosen: Booleans) -> Predictions:
     """Return the predictions of the chosen units, [units]; patients keep their numbers."""
-    owner = predictions.owner
     return Predictions(
         predictions.outcome[chosen],
         predictions.probability[chosen],
         predictions.site[chosen],
-        None if owner is None else owner[chosen],
+        owners_of(chosen, predictions.owner),
     )
 
 

@@ -20,7 +20,7 @@ from modelward.evaluate.measures.intervals import SEED, generator
 from modelward.evaluate.told.noised import Noised, rates
 from modelward.hub.found_together import MASKED, UNTOLD, noise_of, parts_of
 from modelward.hub.reported import EVERYBODY, Counted
-from modelward.study.answers import score_bins
+from modelward.study.answers import edge_of, score_bins
 from modelward.study.report_answer import ACTING, acts, one_by_one, report_bins
 
 TOO_FEW = "the gate told nothing of it, as a side would have been too small"
@@ -87,7 +87,7 @@ def _noised(
     study: Study, told: Mapping[str, Counted], asked: Sequence[str], threshold: float
 ) -> tuple[Acting, ...]:
     bins = report_bins(study)
-    edge = round(threshold * score_bins(study))
+    edge = edge_of(study, threshold)
     if edge * bins % score_bins(study):
         return tuple(_unknown(site, BETWEEN) for site in (EVERYWHERE, *asked))
     found: dict[str, Acting] = {}

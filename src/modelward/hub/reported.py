@@ -22,7 +22,7 @@ from modelward.hub.registry import Registry
 from modelward.hub.standing import AnswerRow
 from modelward.privacy.masks import words
 from modelward.privacy.masks.grid import Words
-from modelward.study.answers import score_bins
+from modelward.study.answers import edge_of
 from modelward.study.report_answer import acts, one_by_one, report_schema
 
 SUM, EVERYBODY = "summed", ""
@@ -105,7 +105,7 @@ def report_task(registry: Registry, study: Study) -> Task:
     edge = None
     if acts(study):
         chosen, _ = threshold_of(study, registry.past(study).history, best)
-        edge = None if chosen is None else round(chosen * score_bins(study))
+        edge = None if chosen is None else edge_of(study, chosen)
     return Task(study=study.sha256, round_no=best, kind="report", model=kept, edge=edge)
 
 

@@ -22,6 +22,11 @@ SCORE_BINS = 256
 """Equal bins of predicted probability in which validation scores are counted."""
 
 
+def edge_of(study: Study, threshold: float) -> int:
+    """Return the validation bin from which on a probability counts as a yes."""
+    return round(threshold * score_bins(study))
+
+
 def score_bins(study: Study) -> int:
     """Return the number of bins in which validation scores of `study` are counted."""
     return SCORE_BINS if study.privacy.dp is None else NOISED_BINS

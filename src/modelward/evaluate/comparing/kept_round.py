@@ -68,9 +68,7 @@ def said(metric: str, rounds: Sequence[Figures]) -> str:
 
 def _ranks(metric: str, rounds: Sequence[Figures]) -> list[tuple[float, float]]:
     """Return what rounds are ordered by, the best last."""
-    known = all(
-        GAIN in each for each in rounds
-    )  # not in studies that began before there was one
+    known = all(GAIN in each for each in rounds)  # not where a study began before there was one
     gains = [each[GAIN] if known else -each[LOSS] for each in rounds]
     watched = gains if metric == LOSS else [each[metric] for each in rounds]
     return [(_known(one), _known(other)) for one, other in zip(watched, gains, strict=True)]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelward.evaluate.estimate import Interval
-from modelward.evaluate.patients import Whose, persons, share_interval
+from modelward.evaluate.patients import Whose, owners_of, persons, share_interval
 from modelward.evaluate.predictions import Floats, Predictions
 
 SMALLEST_GROUP = 10
@@ -98,12 +98,11 @@ def reliability(
     owner = predictions.owner
     for rows in groups_of_like_predictions(predictions.probability, groups, smallest, owner):
         hits = int(predictions.outcome[rows].sum())
-        whose = None if owner is None else owner[rows]
         points.append(
             ReliabilityPoint(
                 predicted=float(predictions.probability[rows].mean()),
                 observed=hits / rows.size,
-                interval=share_interval(predictions.outcome[rows], whose),
+                interval=share_interval(predictions.outcome[rows], owners_of(rows, owner)),
                 units=int(rows.size),
             )
         )

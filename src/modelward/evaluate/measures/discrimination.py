@@ -20,7 +20,7 @@ import numpy as np
 
 from modelward.evaluate.estimate import Estimate, Interval, t_quantile
 from modelward.evaluate.measures.near_perfect import apart, few_mistakes
-from modelward.evaluate.patients import Whose, rate, two_sample
+from modelward.evaluate.patients import Whose, owners_of, rate, two_sample
 from modelward.evaluate.predictions import Floats, Predictions, require_pairs
 
 ONE_CLASS = "all units have the same outcome"
@@ -222,9 +222,8 @@ def sensitivity(predictions: Predictions, *, threshold: float = 0.5) -> Estimate
 
 def specificity(predictions: Predictions, *, threshold: float = 0.5) -> Estimate:
     """Return the share of negatives that get a no at `threshold`, with Wilson's interval."""
-    chosen, owner = ~predictions.outcome, predictions.owner
-    right = predictions.probability[chosen] < threshold
-    whose = None if owner is None else owner[chosen]
+    well = ~predictions.outcome
+    right, whose = predictions.probability[well] < threshold, owners_of(well, predictions.owner)
     return rate(right, whose, empty="every unit has the outcome")
 
 
@@ -232,9 +231,9 @@ def yes_among(
     predictions: Predictions, threshold: float, *, sick: bool, empty: str
 ) -> Estimate:
     """Return the share of those with the outcome, or without, that get a yes; Wilson."""
-    chosen, owner = predictions.outcome == sick, predictions.owner
-    whose = None if owner is None else owner[chosen]
-    return rate(predictions.probability[chosen] >= threshold, whose, empty=empty)
+    chosen = predictions.outcome == sick
+    yes = predictions.probability[chosen] >= threshold
+    return rate(yes, owners_of(chosen, predictions.owner), empty=empty)
 
 
 def expit(logit: float) -> float:

@@ -20,7 +20,7 @@ from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.measures import discrimination
 from modelward.evaluate.measures.beyond import Measured
 from modelward.evaluate.measures.intervals import DRAWS, bootstrap, by_site, percentile
-from modelward.evaluate.patients import Whose, joined_owners, rate, several_of
+from modelward.evaluate.patients import Whose, joined_owners, owners_of, rate, several_of
 from modelward.evaluate.predictions import Floats, Predictions
 
 KAPPA = "quadratic kappa"
@@ -95,9 +95,12 @@ def measure(graded: Graded, levels: Sequence[str], rng: np.random.Generator) -> 
         here = graded.level == number
         units = int(here.sum())
         empty = "no unit is of this level"
-        whose = None if graded.owner is None else graded.owner[here]
         behind = several_of(here, graded.owner)
-        found[FOUND, name] = units, rate(right[here], whose, empty=empty), behind
+        found[FOUND, name] = (
+            units,
+            rate(right[here], owners_of(here, graded.owner), empty=empty),
+            behind,
+        )
         one = Predictions.of(here, np.minimum(graded.probability[:, number], 1.0), graded.owner)
         found[AGAINST, name] = units, discrimination.auc(one), behind
     return found

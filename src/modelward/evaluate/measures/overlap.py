@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from modelward.evaluate.estimate import Estimate
 from modelward.evaluate.measures.beyond import Measured, mean_of
-from modelward.evaluate.patients import Whose, several_of
+from modelward.evaluate.patients import Whose, owners_of, several_of
 from modelward.evaluate.predictions import Floats
 
 DICE = "Dice"
@@ -83,13 +83,12 @@ def measure(
         rng: Source of the resamples.
     """
     rows = np.flatnonzero(drawn.reshape(len(drawn), -1).any(1))
-    here, whose = np.asarray(site)[rows], None if owner is None else owner[rows]
+    here, whose = np.asarray(site)[rows], owners_of(rows, owner)
     masks = [(drawn[row] > 0, p[row] >= 0.5) for row in rows]  # noqa: PLR2004 - one half
     overlaps = np.array([dice(*pair) for pair in masks])
     far = np.array([hd95(*pair) for pair in masks])
     known = np.isfinite(far)
-    edged = None if whose is None else whose[known]
-    edges = mean_of(far[known], here[known].tolist(), rng, edged)
+    edges = mean_of(far[known], here[known].tolist(), rng, owners_of(known, whose))
     if len(rows) and not known.all():
         missed = int(np.count_nonzero(~known))
         note = f"nothing was found in {missed} of {len(rows)} images, which are left out"
