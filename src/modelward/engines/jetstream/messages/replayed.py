@@ -13,7 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from modelward.artifact.envelope import Envelope
+from modelward.durable import write_whole
 from modelward.engines.jetstream.messages.remembered import Remembered
+from modelward.errors import StorageError
 
 FILE = "replayed.json"
 
@@ -67,7 +69,5 @@ class Replayed:
         if found == self._found:
             return
         self._found = found
-        part = self._path.with_name(f".{FILE}.part")
-        with suppress(OSError):
-            part.write_text(json.dumps(sorted(found)) + "\n")
-            part.replace(self._path)
+        with suppress(StorageError):
+            write_whole(self._path, f"{json.dumps(sorted(found))}\n".encode())
